@@ -1,0 +1,1 @@
+"""Singer tap for the API of IOM's Displacement Tracking Matrix (DTM)."""
