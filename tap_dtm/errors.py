@@ -1,0 +1,46 @@
+"""The one family of errors of this project.
+
+Each message is a whole sentence for the operator who reads it at night: what happened, for which
+endpoint and country, and what to do. None ever holds the subscription key.
+"""
+
+from __future__ import annotations
+
+
+class DtmError(Exception):
+    """Anything that goes wrong in a way this project foresees.
+
+    Raised directly for what the operator set wrongly; the subclasses tell apart what callers treat differently.
+    """
+
+
+class DtmAccessError(DtmError):
+    """The API refuses this key: missing, invalid, or its quota is used up.
+
+    It concerns every request, so a run stops at the first one.
+    """
+
+
+class DtmRequestError(DtmError):
+    """One request failed: refused, unanswered, or answered by something that is not the API.
+
+    Concerns one country; the others go on.
+    """
+
+
+class DtmAnswerError(DtmError):
+    """An answer arrived but cannot be trusted: wrong country, wrong count, missing fields, not JSON.
+
+    It is never taken as data. Concerns one country; the others go on.
+    """
+
+
+class DtmWithdrawnError(DtmError):
+    """A country that had rows has left the list or answers with nothing at all.
+
+    Its rows are kept until the operator lists it in ``accept_withdrawn_countries``.
+    """
+
+
+class DtmPartialSyncError(DtmError):
+    """Some countries failed; all others were delivered and bookmarked."""
