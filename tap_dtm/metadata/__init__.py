@@ -1,0 +1,18 @@
+"""The metadata catalogue: every field and resource, declared once, in YAML, beside the code that reads it."""
+
+from __future__ import annotations
+
+from tap_dtm.metadata.loader import load_catalogue, load_catalogue_from
+from tap_dtm.metadata.model import Catalogue, CatalogueError, Field, Package, Resource
+from tap_dtm.metadata.naming import api_name_to_snake
+
+__all__ = [
+    "Catalogue",
+    "CatalogueError",
+    "Field",
+    "Package",
+    "Resource",
+    "api_name_to_snake",
+    "load_catalogue",
+    "load_catalogue_from",
+]
