@@ -1,0 +1,118 @@
+"""`python -m demo` loads the sandbox's data into Postgres; `python -m demo "SELECT ..."` asks for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from demo.postgres import EmbeddedPostgres, PostgresError
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "output" / "demo"
+SCHEMA = "dtm_sandbox"
+
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
+FIRST_QUERY = """\
+SELECT admin0_name, operation, reporting_date, round_number, assessment_type, displacement_reason,
+       num_present_idp_ind
+FROM (
+    SELECT *, max(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest
+    FROM idp_admin0
+    WHERE _sdc_deleted_at IS NULL
+) AS rounds
+WHERE reporting_date = newest
+ORDER BY admin0_name, operation, round_number, assessment_type, row_number
+LIMIT 20"""
+
+
+def main() -> None:
+    """Load and show, or answer one query."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that the server stops, too
+    try:
+        if len(sys.argv) > 1:
+            ask(" ".join(sys.argv[1:]))
+        else:
+            load_and_show()
+    except (PostgresError, psycopg.Error) as error:
+        sys.exit(f"demo: {error}")
+
+
+def load_and_show() -> None:
+    """Run the tap with Meltano into the demo's database, and show what came."""
+    with EmbeddedPostgres(FOLDER / "postgres") as server:
+        with psycopg.connect(server.url) as db:
+            is_new = db.execute("SELECT to_regnamespace(%s) IS NULL", [SCHEMA]).fetchone() == (True,)
+        if is_new:  # what an earlier database had received counts no more
+            shutil.rmtree(FOLDER / "state", ignore_errors=True)
+        meltano_run(server)
+        with psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db:
+            show(db)
+
+
+def meltano_run(server: EmbeddedPostgres) -> None:
+    """Run the job as an operator would, but whatever .env says: into this database, with this state."""
+    environment = {
+        **os.environ,
+        "TAP_DTM_API_URL": "sandbox://",
+        "TARGET_POSTGRES_SQLALCHEMY_URL": server.url.replace("postgresql:", "postgresql+psycopg:"),
+        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": SCHEMA,
+        "MELTANO_STATE_BACKEND_URI": (FOLDER / "state").as_uri(),
+    }
+    meltano = Path(sys.executable).with_name("meltano")
+    command = [str(meltano), "--environment=sandbox", "run", "tap-dtm", "target-postgres"]
+    print("$ meltano --environment=sandbox run tap-dtm target-postgres", flush=True)
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+        sys.exit("demo: meltano failed; its last lines above say why.")
+
+
+def show(db: psycopg.Connection) -> None:
+    """Print where the data are, and a first query with its answer."""
+    print(f"\nThe data are in Postgres, in {(FOLDER / 'postgres').relative_to(ROOT)}, schema {SCHEMA}:\n")
+    count = SQL("SELECT {} AS table, count(*) AS rows FROM {}")
+    counts = [count.format(name, Identifier(name)) for (name,) in db.execute(TABLES).fetchall()]
+    print_answer(db.execute(SQL(" UNION ALL ").join(counts)))
+    print(f"\nThe newest round of each operation, as a first query:\n\n{FIRST_QUERY};\n")
+    print_answer(db.execute(FIRST_QUERY))
+    print(
+        "\nAll of this is invented, countries included. With real data, too, figures are stocks:"
+        "\nnever add up rounds, operations, or the assessment types of one round."
+        '\n\nAsk more:         python3 make.py sql "SELECT * FROM idp_admin2 LIMIT 5"'
+        "\nRun it again:     python3 make.py demo     (only what is new is read)"
+        "\nStart afresh:     delete output/demo"
+        "\nReal data:        README.md, or in short: copy .env.example to .env and fill it in, then"
+        "\n                  meltano --environment=prod run tap-dtm target-postgres"
+    )
+
+
+def ask(query: str) -> None:
+    """Answer one query from the demo's database."""
+    if not (FOLDER / "postgres" / "data").exists():
+        sys.exit("There is no demo database yet: `python3 make.py demo` makes one.")
+    with (
+        EmbeddedPostgres(FOLDER / "postgres") as server,
+        psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db,
+    ):
+        print_answer(db.execute(query))
+
+
+def print_answer(answer: psycopg.Cursor) -> None:
+    """Print a table of rows in aligned columns."""
+    if answer.description is None:
+        print(answer.statusmessage)
+        return
+    head = [column.name for column in answer.description]
+    rows = [["" if value is None else str(value) for value in row] for row in answer]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in [head, ["-" * width for width in widths], *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    main()

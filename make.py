@@ -1,0 +1,115 @@
+"""Everything one does with this project, on any machine that has Python and pip.
+
+python3 make.py demo             load invented data into a real Postgres, and look at them
+python3 make.py sql "SELECT 1"   ask the demo's database
+python3 make.py test [...]       run the tests; what follows goes to pytest
+python3 make.py lint             style and types
+python3 make.py generate         rewrite the files that are made from the code
+python3 make.py build            build the wheel, and try it in an empty environment
+"""
+
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 - this file must at least say so
+    sys.exit(f"tap-dtm needs Python 3.10 or newer, and this is {sys.version.split()[0]} ({sys.executable}).")
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+# Where PYTHONDONTWRITEBYTECODE is set, Meltano starts three times slower; an active environment is
+# not the one meant here.
+ENV = {k: v for k, v in os.environ.items() if k not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
+
+
+def main(task: str = "help", *arguments: str) -> None:
+    """Run one task; leave with its exit code."""
+    tasks = {f.__name__: f for f in (demo, sql, test, lint, generate, build)}
+    if task not in tasks:
+        sys.exit(__doc__)
+    os.chdir(ROOT)
+    tasks[task](*arguments)
+
+
+def demo() -> None:
+    """Run the tap with Meltano into an embedded Postgres, then print a first query."""
+    python("-m", "demo")
+
+
+def sql(*query: str) -> None:
+    """Ask the demo's database."""
+    python("-m", "demo", *query)
+
+
+def test(*arguments: str) -> None:
+    """Run the tests."""
+    python("-m", "pytest", *arguments)
+
+
+def lint() -> None:
+    """Check style, types and that uv.lock fits pyproject.toml."""
+    run(uv(), "lock", "--check", "--python", sys.executable)
+    python("-m", "ruff", "check")
+    python("-m", "ruff", "format", "--check")
+    python("-m", "mypy")
+
+
+def generate() -> None:
+    """Rewrite what is made from the code; tests fail when it is stale."""
+    python("-m", "demo.meltano_settings")
+
+
+def build() -> None:
+    """Build the wheel, install it where nothing else is, and start the tap."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(uv(), "build", "--quiet", "--python", sys.executable, "--out-dir", folder)
+        wheel = next(Path(folder).glob("*.whl"))
+        run(uv(), "venv", "--quiet", "--python", sys.executable, f"{folder}/venv")
+        run(uv(), "pip", "install", "--quiet", "--python", f"{folder}/venv", wheel)
+        run(executable("tap-dtm", Path(folder, "venv")), "--about", cwd=folder)
+        (ROOT / "dist").mkdir(exist_ok=True)
+        for file in Path(folder).glob("tap_dtm-*"):
+            shutil.copy(file, ROOT / "dist")
+            print(f"Built dist/{file.name}")
+
+
+def python(*arguments: str) -> None:
+    """Run Python in .venv, brought up to date with uv.lock first: a matter of milliseconds when it is."""
+    run(uv(), "sync", "--quiet", "--python", sys.executable)
+    run(executable("python"), *arguments)
+
+
+def uv() -> Path:
+    """Find uv, the fast installer, or get it with pip: the version that uv.lock names."""
+    (version,) = re.findall(r'name = "uv"\nversion = "(.+)"', (ROOT / "uv.lock").read_text("utf-8"))
+    folder = ROOT / "build" / f"uv-{version}"
+    if not folder.exists():
+        print("Setting up, once; this takes a minute ...", file=sys.stderr, flush=True)
+        # With --target, pip needs neither the venv module nor rights on the system's Python.
+        run(sys.executable, "-m", "pip", "install", "-q", "--target", folder, f"uv=={version}")
+    return folder / "bin" / "uv"
+
+
+def executable(name: str, venv: Path = VENV) -> Path:
+    """Give the path of a command in a virtual environment."""
+    return venv / ("Scripts" if os.name == "nt" else "bin") / name
+
+
+def run(*command: str | Path, cwd: str | Path = ROOT) -> None:
+    """Run a command, or leave with its exit code and a sentence."""
+    try:
+        code = subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=False).returncode
+    except KeyboardInterrupt:
+        code = 130
+    if code:
+        print(f"make.py: `{' '.join(map(str, command))}` failed with exit code {code}.", file=sys.stderr)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
