@@ -1,0 +1,172 @@
+"""What all streams share: schemas from the catalogue, and the state that makes them exact."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Stream
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.singer import singer_schema
+from tap_dtm.rounds import Bookmark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_dtm.rounds import Delivery, Row
+    from tap_dtm.sync import Sync
+    from tap_dtm.tap import TapDTM
+
+DELETED_AT = "_sdc_deleted_at"
+
+
+class DtmStream(Stream):
+    """A stream that the catalogue describes under the stream's name."""
+
+    # Records are built from the catalogue's types, and checked while they are.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+    _tap: TapDTM
+
+    def __init__(self, tap: TapDTM) -> None:  # noqa: D107
+        self.resource = load_catalogue().resources[self.name]
+        super().__init__(tap, schema=singer_schema(self.resource, tap.api_version))
+        self.primary_keys = self.resource.key
+        self.replication_key = self.resource.replication_key
+        self._pending_version: int | None = None
+
+    @property
+    def sync_run(self) -> Sync:
+        """The run that all streams are part of."""
+        return self._tap.sync_run
+
+    def tombstone(self, **key: Any) -> Record:  # noqa: ANN401
+        """Return a record that says that the row of this key is gone: every measure null, so sums stay right."""
+        deleted_at = dt.datetime.fromtimestamp(self._tap.initialized_at / 1000, tz=dt.timezone.utc)
+        return dict.fromkeys(self.schema["properties"]) | key | {DELETED_AT: deleted_at.isoformat()}
+
+    def write_state(self) -> None:
+        """Write a STATE message now."""
+        self._tap.state_writer.write_state(self.tap_state)
+
+    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
+        """Leave the state alone: bookmarks are whole rounds, not records, and tombstones have no date."""
+
+    def _write_starting_replication_value(self, context: Context | None) -> None:
+        """Write none: a date is not where this stream resumes."""
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Return none: rounds may be dated in the future of any clock."""
+
+    def _write_activate_version_message(self, full_table_version: int) -> None:
+        """Wait for the end of the run: targets remove old rows at once, and a country may still fail."""
+        self._pending_version = full_table_version
+
+    def activate_version(self) -> None:
+        """Write the ACTIVATE_VERSION message that was waiting, if one was."""
+        if self._pending_version is not None:
+            super()._write_activate_version_message(self._pending_version)
+            self._pending_version = None
+
+
+class ListStream(DtmStream):
+    """One of the API's two lists, always complete: settings do not filter it.
+
+    The state holds the keys that were delivered, so that an entry that leaves the list is tombstoned.
+    """
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
+        """Yield the list, then tombstones for what has left it."""
+        rows = {self._key(row): row for row in self.sync_run.list_rows(self.name)}
+        gone = [key for key in self.known_keys if key not in rows]
+        removed = [key for key in gone if self.may_remove(key)]
+        kept = [key for key in gone if key not in removed]
+        # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
+        self.stream_state["keys"] = [list(key) for key in sorted({*rows, *gone})]
+        self.write_state()
+        for row in rows.values():
+            yield row | {DELETED_AT: None}
+        for key in removed:
+            yield self.tombstone(**dict(zip(self.resource.key, key, strict=True)))
+        self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
+
+    @property
+    def known_keys(self) -> list[tuple[str, ...]]:
+        """The keys that may be in the target."""
+        return [tuple(key) for key in self.stream_state.get("keys", ())]
+
+    def may_remove(self, key: tuple[str, ...]) -> bool:  # noqa: ARG002
+        """Whether an entry that has left the list is tombstoned."""
+        return True
+
+    def _key(self, row: Row) -> tuple[str, ...]:
+        return tuple(row[name] for name in self.resource.key)
+
+
+class IdpStream(DtmStream):
+    """The IDP figures of one admin level, country by country: a child of the country list."""
+
+    level: ClassVar[int]
+
+    def bookmarks(self, code: str) -> dict[str, Bookmark] | None:
+        """Return the bookmarks of a country's operations; None when the country was never read.
+
+        Raises:
+            DtmError: The state is not one of this tap's.
+        """
+        for partition in self.stream_state.get("partitions", ()):
+            if partition.get("context") == {"admin0_pcode": code} and "operations" in partition:
+                try:
+                    return {name: Bookmark.from_state(mark) for name, mark in partition["operations"].items()}
+                except (AttributeError, TypeError, ValueError) as error:
+                    raise DtmError(
+                        f"The state of {self.name} for {code} cannot be read. Restore it from a backup, or "
+                        "empty the tables and start with an empty state."
+                    ) from error
+        return None
+
+    @property
+    def codes_with_rows(self) -> set[str]:
+        """The countries of which rows may be in the target."""
+        return {
+            partition["context"]["admin0_pcode"]
+            for partition in self.stream_state.get("partitions", ())
+            if any(mark.get("rows") for mark in partition.get("operations", {}).values())
+        }
+
+    @property
+    def is_full_table(self) -> bool:
+        """Whether the catalog asks for FULL_TABLE: every run reads and emits everything."""
+        return self.replication_method == REPLICATION_FULL_TABLE
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Yield what changed in the country of the context, then move its bookmarks."""
+        code = (context or {})["admin0_pcode"]
+        changes = self.sync_run.changes(code)
+        if changes is None:
+            return
+        level = changes.levels[self.level]
+        state = self.get_context_state(context)
+        deliveries = [delivery for delivery in level.deliveries if not delivery.is_empty]
+        if deliveries:
+            # Written ahead: should this run be killed, the next one knows which positions may be taken.
+            unfinished = {delivery.operation: delivery.unfinished.to_state() for delivery in deliveries}
+            state["operations"] = state.get("operations", {}) | unfinished
+            self.write_state()
+        for delivery in deliveries:
+            yield from self._records(code, delivery)
+        state["operations"] = {name: mark.to_state() for name, mark in sorted(level.bookmarks.items())}
+        newest = [mark.reporting_date for mark in level.bookmarks.values() if mark.reporting_date]
+        if newest:
+            state |= {"replication_key": self.replication_key, "replication_key_value": max(newest)}
+
+    def _records(self, code: str, delivery: Delivery) -> Iterable[Record]:
+        for position, row in enumerate(delivery.rows, start=delivery.first):
+            yield row | {"row_number": position, DELETED_AT: None}
+        for position in delivery.tombstones:
+            yield self.tombstone(admin0_pcode=code, operation=delivery.operation, row_number=position)

@@ -1,0 +1,255 @@
+"""Reads one country: its index, what the index says has changed below, and nothing more."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tap_dtm import rounds
+from tap_dtm.errors import DtmRequestError, DtmWithdrawnError
+from tap_dtm.records import RecordBuilder
+from tap_dtm.rounds import Bookmark, Change, Delivery, Need
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_dtm.client import DtmClient
+    from tap_dtm.metadata import Catalogue
+    from tap_dtm.rounds import Disagreement, Row
+    from tap_dtm.settings import Settings
+
+INDEX_LEVEL = 0
+_logger = logging.getLogger("tap-dtm.country")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to read of one country.
+
+    ``bookmarks`` holds, for each selected level, those of the operations; None for a level never read.
+    ``scrub`` asks for all levels whole; the levels in ``full`` are read whole and emitted whole (FULL_TABLE).
+    ``is_gone`` says that the country has left the list and that the operator has accepted it.
+    """
+
+    code: str
+    name: str
+    bookmarks: Mapping[int, Mapping[str, Bookmark] | None]
+    scrub: bool = False
+    full: frozenset[int] = frozenset()
+    is_gone: bool = False
+
+
+@dataclass
+class LevelChanges:
+    """What one stream emits for one country, and its bookmarks afterwards."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    bookmarks: dict[str, Bookmark] = field(default_factory=dict)
+
+    def add(self, delivery: Delivery) -> None:
+        """Add what is delivered of one operation."""
+        self.deliveries.append(delivery)
+        if delivery.bookmark:
+            self.bookmarks[delivery.operation] = delivery.bookmark
+        else:
+            self.bookmarks.pop(delivery.operation, None)
+
+
+@dataclass(frozen=True)
+class CountryChanges:
+    """What was found in one country, by level."""
+
+    job: Job
+    levels: Mapping[int, LevelChanges]
+
+    def by_operation(self) -> Counter[Change]:
+        """Count the operations by what happened to them; the level where most happened speaks for each."""
+        changes: dict[str, Change] = {}
+        for level in self.levels.values():
+            for operation in level.bookmarks:
+                changes.setdefault(operation, Change.UNCHANGED)
+            for delivery in level.deliveries:
+                changes[delivery.operation] = max(delivery.change, changes.get(delivery.operation, Change.UNCHANGED))
+        return Counter(changes.values())
+
+
+class CountryReader:
+    """Reads countries of one API version under one set of filters. Safe to use from several threads.
+
+    Args:
+        client: The API.
+        catalogue: What the API serves.
+        settings: The checked settings.
+    """
+
+    def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
+        self._client = client
+        self._settings = settings
+        self._paths: dict[int, str] = {}
+        self._builders: dict[int, RecordBuilder] = {}
+        self._starts: dict[int, str] = {}
+        version = settings.api_version
+        fields = {
+            resource.level: resource.fields_for(version)
+            for resource in catalogue.resources.values()
+            if resource.level is not None
+        }
+        names = {level: [field.name for field in fields[level]] for level in fields}
+        for resource in catalogue.resources.values():
+            if (level := resource.level) is not None:
+                self._paths[level] = resource.endpoints[version]
+                self._builders[level] = RecordBuilder(self._paths[level], fields[level])
+                filters = (settings.start_date, settings.end_date)
+                self._starts[level] = rounds.seed(version, names[INDEX_LEVEL], names[level], filters)
+
+    def read(self, job: Job) -> CountryChanges:
+        """Find out what changed in a country since its bookmarks.
+
+        Raises:
+            DtmError: A request failed, an answer cannot be trusted, or the country has become empty.
+        """
+        index: dict[str, list[Row]] = {}
+        if not job.is_gone:
+            index = self._index(job)
+        levels = {level: self._level(job, level, index) for level in sorted(job.bookmarks)}
+        return CountryChanges(job, levels)
+
+    def _index(self, job: Job) -> dict[str, list[Row]]:
+        rows, message = self._fetch(INDEX_LEVEL, job.code)
+        if not rows:
+            indexed = [mark for marks in job.bookmarks.values() for mark in (marks or {}).values()]
+            self._guard_emptiness(job, sum(mark.rows for mark in indexed if not mark.unindexed), "", message)
+        return rounds.by_operation(self._wanted(rows))
+
+    def _level(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
+        bookmarks = job.bookmarks[level]
+        if level == INDEX_LEVEL or job.is_gone:
+            return self._settle(job, level, index, index)
+        if bookmarks is None or job.scrub or level in job.full:
+            return self._read_whole(job, level, index)
+        start = self._starts[level]
+        operations = sorted(index.keys() | bookmarks.keys())
+        needs = {name: rounds.need(index.get(name, []), bookmarks.get(name), start) for name in operations}
+        asked = {name: need for name, need in needs.items() if need}
+        # Wanting everything of everything, one unfiltered answer is cheaper and surer.
+        if Need.COUNTRY in asked.values() or (asked and set(needs.values()) == {Need.OPERATION}):
+            return self._read_whole(job, level, index)
+        changes = LevelChanges(bookmarks=dict(bookmarks))
+        for name, need in asked.items():
+            delivery = self._read_operation(job, level, name, need, index.get(name, []))
+            if delivery is None:
+                return self._read_whole(job, level, index)
+            changes.add(delivery)
+        return changes
+
+    def _read_operation(self, job: Job, level: int, operation: str, need: Need, index: list[Row]) -> Delivery | None:
+        """Ask for one operation; None when the answer cannot be trusted.
+
+        The API does not document how its filters match: rows of other operations are dropped, and the rest
+        must add up to the index, or be what was delivered before where the index knows nothing of it.
+        """
+        bookmark = (job.bookmarks[level] or {}).get(operation)
+        start = self._starts[level]
+        since = self._settings.start_date
+        if need is Need.NEW_ROUNDS and bookmark:
+            index_new = rounds.newer_than(index, bookmark.round_key)
+            since = index_new[0]["reporting_date"]
+        try:
+            fetched, _ = self._fetch(level, job.code, operation, since)
+        except DtmRequestError as error:
+            _logger.info("%s Asking for the whole country instead.", error)
+            return None
+        rows = rounds.by_operation(self._wanted(fetched)).get(operation, [])
+        if need is Need.NEW_ROUNDS and bookmark:
+            rows = rounds.newer_than(rows, bookmark.round_key)
+            if rounds.disagreements(index_new, rows):
+                return None
+            return rounds.extend(operation, index, rows, bookmark, start)
+        if bookmark and bookmark.unindexed:
+            is_trusted = rounds.chain(start, rows) == bookmark.content
+        else:
+            is_trusted = not rounds.disagreements(index, rows)
+        return rounds.replace(operation, index, rows, bookmark, start) if is_trusted else None
+
+    def _read_whole(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
+        rows, message = self._fetch(level, job.code)
+        if not rows:
+            delivered = sum(bookmark.rows for bookmark in (job.bookmarks[level] or {}).values())
+            self._guard_emptiness(job, delivered, f" at admin {level}", message)
+        by_operation = rounds.by_operation(self._wanted(rows))
+        changes = self._settle(job, level, index, by_operation)
+        for delivery in changes.deliveries:
+            if delivery.change is not Change.UNCHANGED:
+                name = delivery.operation
+                found = rounds.disagreements(index.get(name, []), by_operation.get(name, []))
+                _report(job, level, name, found)
+        return changes
+
+    def _settle(
+        self, job: Job, level: int, index: Mapping[str, list[Row]], rows: Mapping[str, list[Row]]
+    ) -> LevelChanges:
+        """Compare all that a level has with all that was delivered of it."""
+        bookmarks = job.bookmarks[level] or {}
+        changes = LevelChanges()
+        for name in sorted(index.keys() | rows.keys() | bookmarks.keys()):
+            changes.add(
+                rounds.replace(
+                    name,
+                    index.get(name, []),
+                    rows.get(name, []),
+                    bookmarks.get(name),
+                    self._starts[level],
+                    emit_all=level in job.full,
+                )
+            )
+        return changes
+
+    def _fetch(
+        self, level: int, country: str, operation: str | None = None, since: str | None = None
+    ) -> tuple[list[Row], str]:
+        params = {"Admin0Pcode": country}
+        if operation is not None:
+            params["Operation"] = operation
+            params |= {"FromReportingDate": since} if since else {}
+            params |= {"ToReportingDate": self._settings.end_date} if self._settings.end_date else {}
+        answer = self._client.get(self._paths[level], params)
+        return self._builders[level].build(answer.rows, country), answer.message
+
+    def _wanted(self, rows: list[Row]) -> list[Row]:
+        """Apply the settings' filters, here and not in the API: what it would match is not documented."""
+        operations = self._settings.operations
+        first, last = self._settings.start_date or "", self._settings.end_date or "9999"
+        return [
+            row
+            for row in rows
+            if first <= row["reporting_date"] <= last and (operations is None or row["operation"] in operations)
+        ]
+
+    def _guard_emptiness(self, job: Job, delivered: int, level: str, message: str) -> None:
+        if delivered and job.code not in self._settings.accept_withdrawn_countries:
+            raise DtmWithdrawnError(
+                f"{job.name} ({job.code}) answers with nothing at all{level} ({message or 'no reason given'}), "
+                f"although {delivered} rows were delivered before: they are kept. "
+                f"If DTM has withdrawn them for good, add {job.code} to accept_withdrawn_countries."
+            )
+
+
+def _report(job: Job, level: int, operation: str, found: list[Disagreement]) -> None:
+    for one in found:
+        if one.level_sum is None:
+            continue  # a gap: the level lacks the round, which is normal
+        date, number, kind = one.round_key
+        _logger.warning(
+            "%s (%s), %s, round %s (%s, %s): admin %d adds up to %d, admin 0 %s. Delivered as published.",
+            job.name,
+            job.code,
+            operation,
+            number,
+            date,
+            kind,
+            level,
+            one.level_sum,
+            "does not list the round" if one.index_sum is None else f"says {one.index_sum}",
+        )

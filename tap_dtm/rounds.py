@@ -1,0 +1,291 @@
+"""Which rounds are new, revised or withdrawn: pure functions, no I/O.
+
+The API has no change feed and its ``id`` is renumbered at every publication, so change is found by comparing
+digests. Words used here:
+
+* A *row* is one record of a stream: snake_case names, ``reporting_date`` as ``YYYY-MM-DD``.
+* The *canonical order* of an operation's rows sorts them by round, then by everything else they hold.
+  A row's *position* in it, counted from 1, is its key in the target: duplicates survive, ids play no part.
+* A *round* is all rows of one (reporting_date, round_number, assessment_type).
+* The *index* is the admin 0 answer of a country. It adds up to what lies below it, so it tells what changed.
+* A *digest* is chained round by round: that of more rounds is computed from that of fewer and the new rows.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Row: TypeAlias = "dict[str, Any]"
+RoundKey: TypeAlias = "tuple[str, int | None, str | None]"
+
+ROUND_FIELDS = ("reporting_date", "round_number", "assessment_type")
+MEASURE = "num_present_idp_ind"
+_ORDER = (
+    *ROUND_FIELDS,
+    "admin1_pcode",
+    "admin1_name",
+    "admin2_pcode",
+    "admin2_name",
+    "displacement_reason",
+    "idp_origin_admin1_pcode",
+    "idp_origin_admin1_name",
+)
+
+_encode = json.JSONEncoder(sort_keys=True).encode
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """What one stream has delivered of one operation.
+
+    ``digest`` is that of the index rows up to and including the newest round, ``content`` that of the delivered
+    rows. ``rows`` positions are taken in the target. ``unindexed`` says that the level has rounds which the
+    index lacks. An unfinished bookmark (no digests) stands while an operation is being delivered: whatever
+    happens then, the next run reads the operation again and knows how many positions may be taken.
+    """
+
+    reporting_date: str | None = None
+    round_number: int | None = None
+    assessment_type: str | None = None
+    digest: str = ""
+    content: str = ""
+    rows: int = 0
+    unindexed: bool = False
+
+    @property
+    def round_key(self) -> RoundKey | None:
+        """The newest round delivered; None for an unfinished bookmark."""
+        if self.reporting_date is None:
+            return None
+        return (self.reporting_date, self.round_number, self.assessment_type)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the bookmark as it stands in the Singer state."""
+        state: dict[str, Any] = {
+            "reporting_date": self.reporting_date,
+            "round_number": self.round_number,
+            "assessment_type": self.assessment_type,
+            "digest": self.digest,
+            "content": self.content,
+            "rows": self.rows,
+        }
+        return state | {"unindexed": True} if self.unindexed else state
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Bookmark:
+        """Read a bookmark from the Singer state.
+
+        Raises:
+            ValueError: The state does not hold a bookmark of this form.
+        """
+        bookmark = cls(**{name: state[name] for name in cls.__dataclass_fields__ if name in state})
+        texts = (bookmark.digest, bookmark.content, bookmark.reporting_date or "")
+        if not all(isinstance(text, str) for text in texts) or type(bookmark.rows) is not int:
+            raise ValueError(f"not a bookmark: {state!r}")
+        return bookmark
+
+
+class Need(enum.IntEnum):
+    """What a level must be asked for one operation, from the cheapest to the dearest."""
+
+    NOTHING = 0
+    NEW_ROUNDS = 1
+    OPERATION = 2
+    COUNTRY = 3
+
+
+class Change(enum.IntEnum):
+    """What happened to an operation, for the log; the highest of its levels speaks for it."""
+
+    UNCHANGED = 0
+    NEW_ROUNDS = 1
+    REVISED = 2
+    NEW = 3
+    WITHDRAWN = 4
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a stream emits for one operation, and its bookmark afterwards (None: forget the operation).
+
+    ``rows`` take the positions from ``first`` on; the positions in ``tombstones`` are no longer taken.
+    """
+
+    operation: str
+    change: Change
+    bookmark: Bookmark | None
+    rows: Sequence[Row] = ()
+    first: int = 1
+    tombstones: range = field(default=range(0))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is emitted."""
+        return not self.rows and not self.tombstones
+
+    @property
+    def unfinished(self) -> Bookmark:
+        """The bookmark to stand while this is being emitted."""
+        return Bookmark(rows=max(self.first - 1 + len(self.rows), self.tombstones.stop - 1))
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One round in which a level and the index differ; None where one of them lacks the round."""
+
+    round_key: RoundKey
+    index_sum: int | None
+    level_sum: int | None
+
+
+def _sortable(value: Any) -> tuple[int, Any]:  # noqa: ANN401
+    return (0, "") if value is None else (1, value)
+
+
+def round_key(row: Row) -> RoundKey:
+    """Return the round that a row belongs to."""
+    return (row["reporting_date"], row["round_number"], row["assessment_type"])
+
+
+def _comparable(key: RoundKey | None) -> tuple[Any, ...]:
+    return () if key is None else tuple(map(_sortable, key))
+
+
+def canonical(rows: Iterable[Row]) -> list[Row]:
+    """Sort rows of one operation and level into their canonical order, whatever order they came in."""
+    rows = list(rows)
+    if not rows:
+        return rows
+    rest = sorted(set(rows[0]).difference(_ORDER))
+    names = [name for name in _ORDER if name in rows[0]] + rest
+    return sorted(rows, key=lambda row: [_sortable(row[name]) for name in names])
+
+
+def by_operation(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Split rows of one country and level by operation, each in canonical order."""
+    split: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        split[row["operation"]].append(row)
+    return {operation: canonical(split[operation]) for operation in sorted(split)}
+
+
+def seed(*parts: object) -> str:
+    """Return the digest of no rows at all, which depends on everything but the rows that shapes the output."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def chain(digest: str, rows: Sequence[Row]) -> str:
+    """Extend a digest by whole rounds, given in canonical order."""
+    for _, round_rows in groupby(rows, key=round_key):
+        sha = hashlib.sha256(digest.encode())
+        for row in round_rows:
+            sha.update(_encode(row).encode())
+        digest = sha.hexdigest()[:16]
+    return digest
+
+
+def newer_than(rows: Sequence[Row], key: RoundKey | None) -> list[Row]:
+    """Return the rows of rounds after a round; all rows when it is None."""
+    mark = _comparable(key)
+    return [row for row in rows if _comparable(round_key(row)) > mark]
+
+
+def need(index: Sequence[Row], bookmark: Bookmark | None, start: str) -> Need:
+    """Decide what to ask a level for one operation.
+
+    Args:
+        index: The operation's index rows in canonical order; empty when the index lacks it.
+        bookmark: What the level's stream delivered, None for an operation that is new to it.
+        start: The digest of no rows.
+    """
+    if bookmark is None:
+        return Need.OPERATION
+    new = newer_than(index, bookmark.round_key)
+    is_same = chain(start, index[: len(index) - len(new)]) == bookmark.digest
+    if is_same and not new:
+        return Need.OPERATION if bookmark.unindexed else Need.NOTHING
+    # Only an unfiltered answer can tell a gap or a withdrawal from a filter that matches nothing.
+    if not index or not bookmark.rows:
+        return Need.COUNTRY
+    return Need.NEW_ROUNDS if is_same and not bookmark.unindexed else Need.OPERATION
+
+
+def disagreements(index: Sequence[Row], level: Sequence[Row]) -> list[Disagreement]:
+    """Compare the sums of one operation, round by round, between the index and a level."""
+    sums: list[defaultdict[RoundKey, int]] = []
+    for rows in (index, level):
+        total: defaultdict[RoundKey, int] = defaultdict(int)
+        for row in rows:
+            total[round_key(row)] += row[MEASURE] or 0
+        sums.append(total)
+    of_index, of_level = sums
+    return [
+        Disagreement(key, of_index.get(key), of_level.get(key))
+        for key in sorted(of_index.keys() | of_level.keys(), key=_comparable)
+        if of_index.get(key) != of_level.get(key)
+    ]
+
+
+def _bookmark(index: Sequence[Row], level: Sequence[Row], content: str, rows: int, start: str) -> Bookmark:
+    newest = max((*index[-1:], *level[-1:]), key=lambda row: _comparable(round_key(row)))
+    index_rounds = {round_key(row) for row in index}
+    return Bookmark(
+        *round_key(index[-1] if index else newest),
+        digest=chain(start, index),
+        content=content,
+        rows=rows,
+        unindexed=any(round_key(row) not in index_rounds for row in level),
+    )
+
+
+def extend(operation: str, index: Sequence[Row], new_rows: Sequence[Row], bookmark: Bookmark, start: str) -> Delivery:
+    """Deliver new rounds after those already delivered."""
+    content = chain(bookmark.content, new_rows)
+    after = _bookmark(index, new_rows, content, bookmark.rows + len(new_rows), start)
+    return Delivery(operation, Change.NEW_ROUNDS, after, new_rows, first=bookmark.rows + 1)
+
+
+def replace(  # noqa: PLR0913
+    operation: str,
+    index: Sequence[Row],
+    rows: Sequence[Row],
+    bookmark: Bookmark | None,
+    start: str,
+    *,
+    emit_all: bool = False,
+) -> Delivery:
+    """Deliver all that a level has of an operation, as far as it differs from what was delivered.
+
+    Args:
+        operation: The operation's name.
+        index: Its index rows in canonical order.
+        rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
+        bookmark: What was delivered before.
+        start: The digest of no rows.
+        emit_all: Emit every row even where nothing differs (FULL_TABLE).
+    """
+    taken = bookmark.rows if bookmark else 0
+    surplus = range(len(rows) + 1, taken + 1)
+    content = chain(start, rows)
+    after = _bookmark(index, rows, content, len(rows), start) if index or rows else None
+    if after is None:
+        return Delivery(operation, Change.WITHDRAWN, None, tombstones=surplus)
+    if bookmark is None or not (bookmark.content or taken):
+        change = Change.NEW if rows else Change.UNCHANGED
+        return Delivery(operation, change, after, rows)
+    if bookmark.content == content:
+        return Delivery(operation, Change.UNCHANGED, after, rows if emit_all else ())
+    is_longer = 0 < taken < len(rows) and chain(start, rows[:taken]) == bookmark.content
+    if is_longer and round_key(rows[taken - 1]) != round_key(rows[taken]):
+        kept = 0 if emit_all else taken
+        return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1)
+    return Delivery(operation, Change.REVISED, after, rows, tombstones=surplus)

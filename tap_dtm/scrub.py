@@ -1,0 +1,32 @@
+"""Whose turn it is to be re-read whole: a pure function, even and without chance."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def due(countries: Iterable[str], read_whole: Mapping[str, int], run: int, fraction: float) -> frozenset[str]:
+    """Choose the countries to re-read whole in this run.
+
+    Each run takes its even share of the countries, longest unread first, so that any country's turn comes
+    within 1 / fraction runs, and no run takes them all at once unless the fraction says so.
+
+    Args:
+        countries: The codes of the countries that this run reads.
+        read_whole: By code, the number of the run that last read it whole.
+        run: The number of this run, counted from 1.
+        fraction: The share of the countries, 0 to 1.
+    """
+    if not fraction:
+        return frozenset()
+    # Fractions, because 20 x 0.05 must be 1: a float a hair below would skip a country.
+    share = Fraction(str(fraction))
+    waiting = sorted(countries, key=lambda code: (read_whole.get(code, 0), code))
+    share_of_run = math.floor(run * share * len(waiting)) - math.floor((run - 1) * share * len(waiting))
+    overdue = {code for code in waiting if run - read_whole.get(code, 0) >= math.ceil(1 / share)}
+    return frozenset(waiting[:share_of_run]) | overdue

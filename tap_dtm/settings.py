@@ -1,0 +1,207 @@
+"""The settings of the tap: their JSON Schema, and what they mean once checked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from singer_sdk import typing as th
+
+from tap_dtm.errors import DtmAccessError, DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_API_URL = "https://dtmapi.iom.int"
+SANDBOX_SCHEME = "sandbox"
+KEY_VARIABLE = "DTMAPI_SUBSCRIPTION_KEY"
+HOW_TO_GET_A_KEY = (
+    "Register at https://dtm-apim-portal.iom.int, subscribe to the displacement API, and put the key into "
+    f"the setting subscription_key or the environment variable {KEY_VARIABLE}. "
+    "To try the tap without a key, on invented data, set api_url to sandbox://"
+)
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "subscription_key",
+        th.StringType,
+        secret=True,
+        title="Subscription key",
+        description=f"Your key for the DTM API; {KEY_VARIABLE} in the environment serves as well.",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        default=DEFAULT_API_URL,
+        title="API URL",
+        description="Where the DTM API is; sandbox:// starts an offline API with invented data in the process.",
+    ),
+    th.Property(
+        "api_version",
+        th.StringType,
+        default="v3",
+        allowed_values=["v3", "v2"],
+        title="API version",
+        description="v3 has reason, sex and origin of displacement; v2 (legacy) has not.",
+    ),
+    th.Property(
+        "countries",
+        th.ArrayType(th.StringType),
+        title="Countries",
+        description="ISO 3166-1 alpha-3 codes of the countries to read; all of them when not set. "
+        "Leaving a country out later keeps its rows as they are.",
+    ),
+    th.Property(
+        "operations",
+        th.ArrayType(th.StringType),
+        title="Operations",
+        description="Exact names of the DTM operations to read; all of them when not set. "
+        "Leaving an operation out later removes its rows.",
+    ),
+    th.Property(
+        "start_date",
+        th.DateType,
+        title="Start date",
+        description="Read only rounds reported on or after this date (YYYY-MM-DD).",
+    ),
+    th.Property(
+        "end_date",
+        th.DateType,
+        title="End date",
+        description="Read only rounds reported on or before this date (YYYY-MM-DD).",
+    ),
+    th.Property(
+        "scrub_fraction",
+        th.NumberType(minimum=0, maximum=1),
+        default=0.05,
+        title="Scrub fraction",
+        description="The share of countries that each run re-reads whole, to find changes that the country "
+        "level does not show; each country's turn comes once in 1 / fraction runs.",
+    ),
+    th.Property(
+        "accept_withdrawn_countries",
+        th.ArrayType(th.StringType),
+        title="Accept withdrawn countries",
+        description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM you have checked: "
+        "their rows are removed. Any other country that disappears keeps its rows and is an error.",
+    ),
+    th.Property(
+        "max_parallel_requests",
+        th.IntegerType(minimum=1, maximum=16),
+        default=4,
+        title="Parallel requests",
+        description="How many countries are read ahead at the same time. IOM publishes no rate limit; be polite.",
+    ),
+    th.Property(
+        "request_timeout",
+        th.NumberType(exclusive_minimum=0),
+        default=120,
+        title="Request timeout",
+        description="How many seconds to wait for the API to go on with an answer.",
+    ),
+    th.Property(
+        "max_retries",
+        th.IntegerType(minimum=0),
+        default=5,
+        title="Retries",
+        description="How often to repeat a request that met a passing fault, with growing pauses.",
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        title="User agent",
+        description="How the tap introduces itself; the default is its name and version. DTM's firewall refuses "
+        "the stock agent of Python's requests.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings, checked. Dates are ``YYYY-MM-DD``; None means "not set"; codes are upper case."""
+
+    subscription_key: str | None
+    api_url: str
+    api_version: str
+    countries: tuple[str, ...] | None
+    operations: frozenset[str] | None
+    start_date: str | None
+    end_date: str | None
+    scrub_fraction: float
+    accept_withdrawn_countries: frozenset[str]
+    max_parallel_requests: int
+    request_timeout: float
+    max_retries: int
+    user_agent: str
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the offline API with invented data was asked for."""
+        return urlsplit(self.api_url).scheme == SANDBOX_SCHEME
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Check the tap's configuration, which has passed its JSON Schema.
+
+        Raises:
+            DtmError: A setting is wrong; the message names it.
+            DtmAccessError: There is no key, and the sandbox was not asked for.
+        """
+        settings = cls(
+            subscription_key=config.get("subscription_key") or os.environ.get(KEY_VARIABLE) or None,
+            api_url=(config.get("api_url") or DEFAULT_API_URL).rstrip("/")
+            if not str(config.get("api_url")).startswith(f"{SANDBOX_SCHEME}:")
+            else config["api_url"],
+            api_version=config.get("api_version", "v3"),
+            countries=_codes(config.get("countries")),
+            operations=frozenset(config["operations"]) if config.get("operations") else None,
+            start_date=_date(config, "start_date"),
+            end_date=_date(config, "end_date"),
+            scrub_fraction=config.get("scrub_fraction", 0.05),
+            accept_withdrawn_countries=frozenset(_codes(config.get("accept_withdrawn_countries")) or ()),
+            max_parallel_requests=config.get("max_parallel_requests", 4),
+            request_timeout=config.get("request_timeout", 120),
+            max_retries=config.get("max_retries", 5),
+            user_agent=config.get("user_agent") or f"tap-dtm/{metadata.version('tap-dtm')}",
+        )
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if self.start_date and self.end_date and self.start_date > self.end_date:
+            raise DtmError(
+                f"The setting start_date ({self.start_date}) is after end_date ({self.end_date}): swap them."
+            )
+        if self.is_sandbox:
+            return
+        url = urlsplit(self.api_url)
+        if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
+            raise DtmError(f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters.")
+        if url.scheme == "http" and url.hostname not in _LOOPBACK:
+            raise DtmError(f"The setting api_url would send the key unencrypted to {url.hostname}: use https://.")
+        if not self.subscription_key:
+            raise DtmAccessError(f"No subscription key for the DTM API. {HOW_TO_GET_A_KEY}")
+        if not self.subscription_key.isascii() or re.search(r"[\s\x00-\x1f\x7f]", self.subscription_key):
+            raise DtmAccessError(
+                "The setting subscription_key holds blanks or characters that no key has: copy it again."
+            )
+
+
+def _codes(values: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(dict.fromkeys(value.strip().upper() for value in values)) if values else None
+
+
+def _date(config: Mapping[str, Any], name: str) -> str | None:
+    value = config.get(name)
+    if not value:
+        return None
+    try:
+        return dt.date.fromisoformat(str(value)[:10]).isoformat()
+    except ValueError as error:
+        raise DtmError(f"The setting {name} is {value!r}: write a date as YYYY-MM-DD.") from error

@@ -1,0 +1,200 @@
+"""One run over all countries: reads ahead of the emission, keeps order, collects failures, reports."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import threading
+from collections import Counter, deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from tap_dtm.country import CountryReader
+from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError
+from tap_dtm.records import RecordBuilder
+from tap_dtm.rounds import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_dtm.client import DtmClient
+    from tap_dtm.country import CountryChanges, Job
+    from tap_dtm.metadata import Catalogue
+    from tap_dtm.rounds import Row
+    from tap_dtm.settings import Settings
+
+_logger = logging.getLogger("tap-dtm")
+_WORDS = {
+    Change.NEW: "new",
+    Change.NEW_ROUNDS: "with new rounds",
+    Change.REVISED: "revised",
+    Change.WITHDRAWN: "withdrawn",
+    Change.UNCHANGED: "unchanged",
+}
+
+
+class Sync:
+    """The run of the tap: what to read, what was found, what failed.
+
+    Args:
+        client: The API.
+        catalogue: What the API serves.
+        settings: The checked settings.
+    """
+
+    def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
+        self.settings = settings
+        self.failures: dict[str, DtmError] = {}
+        self._client = client
+        self._catalogue = catalogue
+        self._reader = CountryReader(client, catalogue, settings)
+        self._lists: dict[str, list[Row]] = {}
+        self._jobs: deque[Job] = deque()
+        self._ahead: dict[str, Future[CountryChanges]] = {}
+        self._at_hand: tuple[str, CountryChanges | None] = ("", None)
+        self._totals: Counter[str] = Counter()
+
+    def list_rows(self, stream: str) -> list[Row]:
+        """Return the rows of one of the two lists, asked for once.
+
+        Raises:
+            DtmError: The list could not be read, or is empty.
+        """
+        if stream not in self._lists:
+            resource = self._catalogue.resources[stream]
+            path = resource.endpoints[self.settings.api_version]
+            answer = self._client.get(path)
+            if not answer.rows:
+                raise DtmError(
+                    f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
+                    "nothing was changed. Run again later."
+                )
+            fields = resource.fields_for(self.settings.api_version)
+            self._lists[stream] = RecordBuilder(path, fields).build(answer.rows)
+        return self._lists[stream]
+
+    def check_names(self, known_countries: Iterable[str]) -> None:
+        """Check the settings ``countries`` and ``operations`` against the API's lists.
+
+        Args:
+            known_countries: Codes that were read in earlier runs, so that one that has left the list is not
+                taken for a mistyped one.
+
+        Raises:
+            DtmError: A country or operation is unknown; the message names the nearest ones.
+        """
+        countries = {row["admin0_pcode"]: row["admin0_name"] for row in self.list_rows("countries")}
+        for code in self.settings.countries or ():
+            if code not in countries and code not in set(known_countries):
+                names = {str(name).casefold(): valid for valid, name in countries.items()}
+                near = [names[name] for name in difflib.get_close_matches(code.casefold(), names)]
+                near += difflib.get_close_matches(code, countries, n=5, cutoff=0.3)
+                hints = ", ".join(f"{valid} ({countries[valid]})" for valid in dict.fromkeys(near))
+                raise DtmError(
+                    f"The setting countries names {code}, which DTM does not list. "
+                    f"{'The nearest: ' + hints if hints else 'It wants ISO 3166-1 alpha-3 codes'}."
+                )
+        if not self.settings.operations:
+            return
+        operations = {row["operation"] for row in self.list_rows("operations")}
+        for operation in sorted(self.settings.operations - operations):
+            near = difflib.get_close_matches(operation, operations, n=3, cutoff=0.4)
+            hints = ", ".join(f'"{name}"' for name in near)
+            raise DtmError(
+                f'The setting operations names "{operation}", which DTM does not list (any more): its rows are kept. '
+                f"{'The nearest: ' + hints if hints else 'The stream operations lists them'}."
+            )
+
+    def start(self, jobs: Iterable[Job]) -> None:
+        """Begin to read countries, in the order in which they will be asked for with ``changes``."""
+        self._jobs = deque(jobs)
+        self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        # That many countries are read or being read, no more: it bounds the requests and the memory.
+        while self._jobs and len(self._ahead) < self.settings.max_parallel_requests:
+            job = self._jobs.popleft()
+            future: Future[CountryChanges] = Future()
+            self._ahead[job.code] = future
+            # Daemons, and no executor: a run that ends early must not wait for answers nobody wants any more.
+            threading.Thread(target=self._read, args=(job, future), daemon=True).start()
+
+    def _read(self, job: Job, future: Future[CountryChanges]) -> None:
+        try:
+            future.set_result(self._reader.read(job))
+        except BaseException as error:  # noqa: BLE001  handed over, and raised where the result is asked for
+            future.set_exception(error)
+
+    def changes(self, code: str) -> CountryChanges | None:
+        """Return what was found in a country; None when it failed, which is reported and remembered.
+
+        The answer is kept until another country is asked for.
+
+        Raises:
+            DtmAccessError: The API refuses the key: no other country would fare better.
+        """
+        if self._at_hand[0] != code:
+            self._at_hand = (code, None)
+            self._at_hand = (code, self._result(code))
+        return self._at_hand[1]
+
+    def _result(self, code: str) -> CountryChanges | None:
+        future = self._ahead.pop(code, None)
+        if future is None:
+            return None
+        try:
+            changes = future.result()
+        except DtmAccessError:
+            raise
+        except DtmError as error:
+            self.fail(code, error)
+            return None
+        finally:
+            self._read_ahead()
+        self._report(changes)
+        return changes
+
+    def fail(self, code: str, error: DtmError) -> None:
+        """Report a country that failed; it stays at its old bookmarks."""
+        self.failures[code] = error
+        _logger.error("%s failed and keeps its rows and bookmarks: %s", code, error)
+
+    def _report(self, changes: CountryChanges) -> None:
+        operations = changes.by_operation()
+        rows = {
+            f"idp_admin{number} {sum(len(delivery.rows) for delivery in level.deliveries)}"
+            for number, level in changes.levels.items()
+        }
+        withdrawn = sum(len(delivery.tombstones) for level in changes.levels.values() for delivery in level.deliveries)
+        emitted = sum(len(delivery.rows) for level in changes.levels.values() for delivery in level.deliveries)
+        self._totals.update({_WORDS[change]: count for change, count in operations.items()})
+        self._totals.update(countries=1, rows=emitted, removed=withdrawn)
+        _logger.info(
+            "%s (%s): operations %s; rows %s; %d removed%s",
+            changes.job.name,
+            changes.job.code,
+            ", ".join(f"{operations[change]} {word}" for change, word in _WORDS.items()),
+            ", ".join(sorted(rows)) or "none",
+            withdrawn,
+            "; re-read whole" if changes.job.scrub else "",
+        )
+
+    def finish(self) -> None:
+        """Report the run as a whole.
+
+        Raises:
+            DtmPartialSyncError: Some countries failed.
+        """
+        _logger.info(
+            "Read %d countries in %d requests: operations %s; %d rows, %d removed",
+            self._totals["countries"],
+            self._client.requests_made,
+            ", ".join(f"{self._totals[word]} {word}" for word in _WORDS.values()),
+            self._totals["rows"],
+            self._totals["removed"],
+        )
+        if self.failures:
+            raise DtmPartialSyncError(
+                f"{len(self.failures)} of {self._totals['countries'] + len(self.failures)} countries failed: "
+                f"{', '.join(sorted(self.failures))}. The others are complete; the next run tries these again."
+            )
