@@ -1,0 +1,76 @@
+"""A Singer target in memory, and a way to run the tap into it inside the tests' process."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stdout
+from typing import Any
+
+from tap_dtm.tap import TapDTM
+
+Message = dict[str, Any]
+
+
+class MemoryTarget:
+    """Upserts records by key, in the order of the messages, and remembers the last STATE."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self.keys: dict[str, list[str]] = {}
+        self.versions: dict[str, dict[tuple[Any, ...], int | None]] = {}
+        self.state: dict[str, Any] = {}
+
+    def handle(self, message: Message) -> None:
+        """Take in one Singer message."""
+        match message["type"]:
+            case "SCHEMA":
+                self.keys[message["stream"]] = message["key_properties"]
+                self.tables.setdefault(message["stream"], {})
+            case "RECORD":
+                stream = message["stream"]
+                key = tuple(message["record"][name] for name in self.keys[stream])
+                self.tables[stream][key] = message["record"]
+                self.versions.setdefault(stream, {})[key] = message.get("version")
+            case "ACTIVATE_VERSION":
+                versions = self.versions.get(message["stream"], {})
+                for key in [key for key, version in versions.items() if version != message["version"]]:
+                    del versions[key], self.tables[message["stream"]][key]
+            case "STATE":
+                self.state = message["value"]
+            case other:
+                raise AssertionError(f"unknown message type {other}")
+
+    def live(self, stream: str) -> list[dict[str, Any]]:
+        """Return the rows of a stream that are not deleted."""
+        return [row for row in self.tables.get(stream, {}).values() if row["_sdc_deleted_at"] is None]
+
+
+def run_tap(
+    target: MemoryTarget, *, catalog: dict[str, Any] | None = None, error: type[Exception] | None = None, **config: Any
+) -> list[Message]:
+    """Sync once from the target's last state into the target, and return the messages.
+
+    Args:
+        target: Takes in the messages even when the run fails, as a target in a pipe would.
+        catalog: The Singer catalog, if not everything.
+        error: The exception that the run is expected to end with.
+        config: The tap's settings.
+    """
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    failure: Exception | None = None
+    with redirect_stdout(output):
+        tap = TapDTM(config=config, state=json.loads(json.dumps(target.state)), catalog=catalog)
+        try:
+            tap.sync_all()
+        except Exception as raised:
+            if error is None or not isinstance(raised, error):
+                raise
+            failure = raised
+    assert (failure is None) == (error is None), f"expected {error}"
+    output.flush()
+    lines = output.buffer.getvalue().decode().splitlines()  # type: ignore[attr-defined]
+    messages = [json.loads(line) for line in lines]
+    for message in messages:
+        target.handle(message)
+    return messages

@@ -1,0 +1,93 @@
+"""Real recorded answers, replayed: every row arrives, and a second run finds nothing new.
+
+The recordings may not be redistributed, so they are no part of this project: where they are absent, these tests skip.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.target import MemoryTarget, run_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RECORDED = Path(__file__).parents[2] / "shared" / "recorded"
+pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answers are not here")
+
+EMPTY = {
+    "result": [],
+    "statusCode": 204,
+    "isSuccess": True,
+    "errorMessages": ["No matching data found."],
+    "totalRecordsCount": 0,
+}
+
+
+class _Replay(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        endpoint = parts.path.removeprefix("/v3/displacement/")
+        country = parse_qs(parts.query).get("Admin0Pcode", [""])[0].lower()
+        suffix = f"-admin0pcode-{country}" if country else ""
+        recording = RECORDED / f"displacement-{endpoint}{suffix}.json"
+        body = recording.read_bytes() if recording.exists() else json.dumps(EMPTY).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def replay() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Replay)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _published(level: int, country: str) -> Counter[str]:
+    rows = json.loads((RECORDED / f"displacement-admin{level}-admin0pcode-{country}.json").read_bytes())["result"]
+    for row in rows:
+        row.pop("id", None)
+        row["reportingDate"] = row["reportingDate"].removesuffix("T00:00:00")
+    return Counter(json.dumps(sorted(map(str, row.values()))) for row in rows)
+
+
+@pytest.mark.parametrize(("country", "counts"), [("hti", (114, 235, 1384)), ("tcd", (56, 56, 145))])
+def test_every_recorded_row_arrives_once(replay: str, country: str, counts: tuple[int, int, int]) -> None:
+    target = MemoryTarget()
+
+    run_tap(target, api_url=replay, subscription_key="invented-key")
+
+    for level, count in enumerate(counts):
+        rows = [row for row in target.live(f"idp_admin{level}") if row["admin0_pcode"] == country.upper()]
+        arrived = Counter(
+            json.dumps(sorted(str(v) for k, v in row.items() if k not in {"row_number", "_sdc_deleted_at"}))
+            for row in rows
+        )
+        assert len(rows) == count
+        assert arrived == _published(level, country)
+
+
+def test_a_second_run_emits_nothing(replay: str) -> None:
+    target = MemoryTarget()
+    run_tap(target, api_url=replay, subscription_key="invented-key", scrub_fraction=0)
+
+    messages = run_tap(target, api_url=replay, subscription_key="invented-key", scrub_fraction=0)
+
+    assert not [m for m in messages if m["type"] == "RECORD" and m["stream"].startswith("idp_")]
