@@ -1,0 +1,545 @@
+"""What the catalogue promises: complete, consistent, and helpful when its YAML is wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from singer_sdk import typing as th
+from singer_sdk.singerlib import Schema
+
+import tap_dtm.metadata
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata import (
+    CatalogueError,
+    Field,
+    Resource,
+    api_name_to_snake,
+    load_catalogue,
+    load_catalogue_from,
+)
+from tap_dtm.metadata.singer import singer_schema
+
+RECORDED = Path(__file__).parents[1].parent / "shared" / "recorded"
+CATALOGUE = load_catalogue()
+RESOURCES = list(CATALOGUE.resources.values())
+IDP_RESOURCES = [resource for resource in RESOURCES if resource.level is not None]
+FIELDS = list(CATALOGUE.fields.values())
+API_FIELDS = [field for field in FIELDS if field.api_name]
+ONLY_IN_V3 = {
+    "displacement_reason",
+    "number_males",
+    "number_females",
+    "idp_origin_admin1_pcode",
+    "idp_origin_admin1_name",
+}
+VERSIONS = ["v2", "v3"]
+
+
+def by_name(value: object) -> str:
+    return str(getattr(value, "name", value))
+
+
+def meets_constraints(field: Field, value: object) -> bool:
+    if not isinstance(value, int):
+        return re.search(str(field.constraints.get("pattern", "")), str(value)) is not None
+    minimum, maximum = (field.constraints.get(name, value) for name in ("minimum", "maximum"))
+    assert isinstance(minimum, int)
+    assert isinstance(maximum, int)
+    return minimum <= value <= maximum
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("api_name", "column"),
+    [
+        ("numPresentIdpInd", "num_present_idp_ind"),
+        ("admin1Pcode", "admin1_pcode"),
+        ("idpOriginAdmin1Pcode", "idp_origin_admin1_pcode"),
+        ("operationStatus", "operation_status"),
+        ("operation", "operation"),
+        ("id", "id"),
+        ("AssessmentType", "assessment_type"),
+        ("numIDPInd", "num_idp_ind"),
+    ],
+)
+def test_api_names_become_snake_case_by_one_rule(api_name: str, column: str) -> None:
+    assert api_name_to_snake(api_name) == column
+
+
+@pytest.mark.parametrize("field", API_FIELDS, ids=by_name)
+def test_every_column_is_the_api_name_in_snake_case(field: Field) -> None:
+    assert field.name == api_name_to_snake(field.api_name or "")
+    assert field.documented_name
+
+
+def test_only_the_columns_that_the_tap_adds_have_no_api_name() -> None:
+    assert {field.name for field in FIELDS if field.api_name is None} == {"row_number", "_sdc_deleted_at"}
+
+
+# Fields
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=by_name)
+def test_every_field_is_explained_to_people_and_machines(field: Field) -> None:
+    assert field.title
+    assert field.description.endswith(".")
+    assert re.fullmatch(r"#[a-z0-9]+(\+[a-z0-9]+)*", field.hxl)
+    assert all(caveat.endswith(".") for caveat in field.caveats)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=by_name)
+def test_every_example_meets_the_type_and_constraints_of_its_field(field: Field) -> None:
+    if field.type == "integer":
+        assert meets_constraints(field, int(field.example))
+    elif field.type == "date":
+        assert dt.date.fromisoformat(field.example).isoformat() == field.example
+    elif field.type == "datetime":
+        assert dt.datetime.strptime(field.example, "%Y-%m-%dT%H:%M:%S%z").tzinfo
+    else:
+        assert meets_constraints(field, field.example)
+
+
+def test_vocabularies_of_the_api_are_open_and_never_enforced() -> None:
+    # A new assessment type must reach the warehouse, not stop the load.
+    assert CATALOGUE.fields["assessment_type"].known_values == ("BA", "SA", "ETT")
+    assert not [field.name for field in FIELDS if "enum" in field.constraints]
+
+
+def test_counts_of_people_are_stocks_in_persons() -> None:
+    counts = {field.name for field in FIELDS if field.unit == "persons"}
+
+    assert counts == {"num_present_idp_ind", "number_males", "number_females"}
+    assert all(CATALOGUE.fields[name].measure == "stock" for name in counts)
+    assert all(CATALOGUE.fields[name].type == "integer" for name in counts)
+
+
+def test_of_the_api_fields_only_the_numbers_by_sex_are_ever_null() -> None:
+    assert {field.name for field in API_FIELDS if field.nullable} == {"number_males", "number_females"}
+
+
+def test_unavailable_origins_are_declared_as_missing_values() -> None:
+    for name in ("idp_origin_admin1_pcode", "idp_origin_admin1_name"):
+        assert CATALOGUE.fields[name].missing_values == ("Not available",)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=by_name)
+def test_full_description_fits_the_column_comments_of_warehouses(field: Field) -> None:
+    # BigQuery takes 1,024 characters.
+    assert len(field.full_description) <= 1024
+
+
+def test_full_description_says_unit_measure_and_caveats() -> None:
+    text = CATALOGUE.fields["num_present_idp_ind"].full_description
+
+    assert "Unit: persons. A stock, not a flow." in text
+    assert "never add up rounds or dates" in text
+
+
+# Resources
+
+
+def test_the_streams_are_the_two_lists_and_three_levels() -> None:
+    assert [(resource.name, resource.level, resource.key) for resource in RESOURCES] == [
+        ("countries", None, ("admin0_pcode",)),
+        ("operations", None, ("admin0_pcode", "operation")),
+        ("idp_admin0", 0, ("admin0_pcode", "operation", "row_number")),
+        ("idp_admin1", 1, ("admin0_pcode", "operation", "row_number")),
+        ("idp_admin2", 2, ("admin0_pcode", "operation", "row_number")),
+    ]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
+def test_every_resource_says_what_a_row_is_and_how_not_to_use_it(resource: Resource) -> None:
+    assert resource.description.endswith(".")
+    assert resource.grain.endswith(".")
+    assert resource.warnings
+    assert all(re.fullmatch(r"[a-z_]+", warning.code) for warning in resource.warnings)
+    assert all(warning.text.endswith(".") for warning in resource.warnings)
+
+
+@pytest.mark.parametrize("resource", IDP_RESOURCES, ids=by_name)
+def test_figures_warn_of_every_known_way_to_count_people_twice(resource: Resource) -> None:
+    codes = {warning.code for warning in resource.warnings}
+
+    assert codes >= {"stock_not_flow", "overlapping_assessments", "overlapping_operations", "levels_repeat"}
+    assert codes >= {"latest_by_date", "missing_is_not_zero", "exact_duplicates"}
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
+def test_every_stream_ends_with_the_deletion_time(resource: Resource) -> None:
+    assert resource.fields[-1].name == "_sdc_deleted_at"
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
+def test_no_stream_carries_the_renumbered_id(resource: Resource) -> None:
+    assert CATALOGUE.fields["id"].omitted
+    assert "id" not in [field.name for field in resource.fields]
+
+
+@pytest.mark.parametrize("resource", IDP_RESOURCES, ids=by_name)
+def test_version_2_lacks_reason_sex_and_origin(resource: Resource) -> None:
+    v2 = [field.name for field in resource.fields_for("v2")]
+    v3 = [field.name for field in resource.fields_for("v3")]
+
+    assert set(v3) - set(v2) == ONLY_IN_V3
+    assert [name for name in v3 if name not in ONLY_IN_V3] == v2
+
+
+def test_deeper_levels_add_their_areas_and_nothing_else() -> None:
+    names = [{field.name for field in resource.fields} for resource in IDP_RESOURCES]
+
+    assert names[1] - names[0] == {"admin1_pcode", "admin1_name"}
+    assert names[2] - names[1] == {"admin2_pcode", "admin2_name"}
+    assert names[0] < names[1] < names[2]
+
+
+@pytest.mark.parametrize("resource", IDP_RESOURCES, ids=by_name)
+def test_figures_are_incremental_and_point_to_both_lists(resource: Resource) -> None:
+    assert (resource.replication_method, resource.replication_key) == ("INCREMENTAL", "reporting_date")
+    assert [(key.fields, key.resource) for key in resource.foreign_keys] == [
+        (("admin0_pcode",), "countries"),
+        (("admin0_pcode", "operation"), "operations"),
+    ]
+
+
+def test_lists_are_replicated_whole() -> None:
+    for name in ("countries", "operations"):
+        resource = CATALOGUE.resources[name]
+        assert (resource.replication_method, resource.replication_key) == ("FULL_TABLE", None)
+
+
+def test_an_unknown_api_version_is_refused_by_name() -> None:
+    with pytest.raises(CatalogueError, match=r"countries knows no API version 'v9'; expected one of: v2, v3"):
+        CATALOGUE.resources["countries"].fields_for("v9")
+
+
+# Package
+
+
+def test_the_terms_of_iom_come_with_the_package() -> None:
+    licence = CATALOGUE.package.license
+
+    assert licence.name == "other"
+    assert not licence.commercial_use
+    assert not licence.redistribution
+    assert not licence.derivative_works
+    assert licence.credit_required
+    assert licence.url.startswith("https://dtm.iom.int/")
+
+
+def test_a_citation_names_the_day_of_access() -> None:
+    citation = CATALOGUE.package.cite(dt.date(2025, 7, 15))
+
+    assert "Accessed on 2025-07-15." in citation
+    assert "{" not in citation
+
+
+# Singer schemas
+
+
+def as_the_sdk_writes_it(resource: Resource, version: str) -> dict[str, Any]:
+    types: dict[str, Any] = {
+        "string": th.StringType,
+        "integer": th.IntegerType,
+        "date": th.DateType,
+        "datetime": th.DateTimeType,
+    }
+    properties = [
+        th.Property(
+            field.name,
+            types[field.type](**field.constraints),
+            required=field.name in resource.key,
+            title=field.title,
+            description=field.full_description,
+        )
+        for field in resource.fields_for(version)
+    ]
+    return th.PropertiesList(*properties).to_dict()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
+def test_singer_schemas_are_what_the_sdk_helpers_would_write(resource: Resource, version: str) -> None:
+    assert singer_schema(resource, version) == as_the_sdk_writes_it(resource, version)
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
+def test_nothing_of_a_schema_is_lost_in_a_singer_message(resource: Resource) -> None:
+    schema = singer_schema(resource, "v3")
+
+    assert Schema.from_dict(schema).to_dict()["properties"] == schema["properties"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
+def test_a_tombstone_has_values_in_the_key_only(resource: Resource, version: str) -> None:
+    properties = singer_schema(resource, version)["properties"]
+
+    assert {name for name, schema in properties.items() if "null" not in schema["type"]} == set(resource.key)
+
+
+def test_properties_come_in_column_order() -> None:
+    properties = singer_schema(CATALOGUE.resources["idp_admin2"], "v3")["properties"]
+
+    assert " ".join(properties) == (
+        "admin0_pcode admin0_name operation row_number reporting_date round_number assessment_type "
+        "year_reporting_date month_reporting_date admin1_pcode admin1_name admin2_pcode admin2_name "
+        "num_present_idp_ind displacement_reason number_males number_females "
+        "idp_origin_admin1_pcode idp_origin_admin1_name _sdc_deleted_at"
+    )
+
+
+# Against what the API really answered. The recordings may not be copied here, so others skip this.
+
+RECORDINGS = [
+    (resource, path)
+    for resource, pattern in [
+        (CATALOGUE.resources["countries"], "*country-list.json"),
+        (CATALOGUE.resources["operations"], "*operation-list.json"),
+        *((resource, f"*admin{resource.level}-*.json") for resource in IDP_RESOURCES),
+    ]
+    for path in sorted(RECORDED.glob(pattern))
+]
+
+
+def records_of(path: Path) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["result"]
+    return records
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason="recorded answers are not part of this repository")
+def test_recordings_of_every_stream_are_compared() -> None:
+    assert {resource.name for resource, _ in RECORDINGS} == set(CATALOGUE.resources)
+
+
+@pytest.mark.parametrize(("resource", "path"), RECORDINGS, ids=by_name)
+def test_recorded_keys_are_exactly_the_declared_fields(resource: Resource, path: Path) -> None:
+    declared = {field.api_name for field in resource.fields_for("v3") if field.api_name}
+    omitted = {field.api_name for field in FIELDS if field.omitted and resource.level in field.levels}
+
+    for record in records_of(path):
+        assert set(record) == declared | omitted
+
+
+@pytest.mark.parametrize(("resource", "path"), RECORDINGS, ids=by_name)
+def test_recorded_values_meet_the_declared_types_nulls_and_constraints(resource: Resource, path: Path) -> None:
+    python_types = {"integer": int, "string": str, "date": str}
+
+    for record in records_of(path):
+        for field in resource.fields_for("v3"):
+            value = record.get(field.api_name or "")
+            if value is None:
+                assert field.nullable or field.api_name is None
+                continue
+            assert type(value) is python_types[field.type]
+            assert meets_constraints(field, value)
+
+
+# Mistakes in the YAML: each puts one thing wrong in a sound catalogue.
+
+SOUND = {
+    "fields.yaml": """\
+code:
+  type: string
+  title: Code
+  description: A code.
+  hxl: "#code"
+  nullable: false
+  example: X1
+  api_name: code
+  versions: [v2, v3]
+  levels: [0]
+  constraints: {pattern: "^X"}
+count:
+  type: integer
+  title: Number
+  description: A number.
+  hxl: "#number"
+  nullable: true
+  example: "1"
+  versions: [v3]
+  levels: [0, 1]
+  constraints: {minimum: 0}
+retired:
+  type: date
+  title: Retired
+  description: A date.
+  hxl: "#date"
+  nullable: true
+  example: "2025-06-30"
+  versions: [v3]
+  levels: [0]
+  omitted: It is never right.
+""",
+    "resources.yaml": """\
+warnings:
+  beware: Beware of it.
+resources:
+  list:
+    title: List
+    description: A list.
+    grain: One row per code.
+    key: [code]
+    fields: [code]
+    replication: {method: FULL_TABLE}
+    endpoints: {v3: /list, v2: /List}
+  table:
+    title: Table
+    description: A table.
+    grain: One row per code.
+    level: 0
+    key: [code]
+    fields:
+      - code
+      - count
+    foreign_keys:
+      - fields: [code]
+        resource: list
+        reference_fields: [code]
+    replication: {method: INCREMENTAL, key: count}
+    endpoints: {v3: /table}
+    warnings: [beware]
+""",
+    "package.yaml": Path(tap_dtm.metadata.__file__).with_name("package.yaml").read_text("utf-8"),
+}
+
+# What is written, what stands there instead, and the complaint about its last line.
+MISTAKES = {
+    "fields.yaml": [
+        ("hxl: ", "hlx: ", "the field 'code' has the unknown key 'hlx'; expected one of: type, title, "),
+        ("string\n  title: Code", "string", "the field 'code' lacks the key 'title'; expected it here."),
+        ("false", "never", "'nullable' of the field 'code' is text; expected true or false."),
+        ('"1"', "1", "'example' of the field 'count' is a whole number; expected text."),
+        ('"2025-06-30"', "2025-06-30", "is a date (put quotes around it); expected text."),
+        ("[v2, v3]", "v3", "'versions' of the field 'code' is text; expected a list."),
+        ("minimum: 0", "minimum: none", "'minimum' of 'constraints' of the field 'count' is text; expected a"),
+        ('{pattern: "^X"}', "strict", "'constraints' of the field 'code' is text; expected a mapping."),
+        ("title: Code", "title: ''", "'title' of the field 'code' is empty; expected text."),
+        ("integer", "number", "'type' of the field 'count' is 'number'; expected one of: string, integer, "),
+        ("[v2, v3]", "[v2, v4]", "'versions' of the field 'code' is 'v4'; expected one of: v2, v3."),
+        ("[0, 1]", "[0, 7]", "'levels' of the field 'count' is [0, 7]; expected some of 0, 1, 2."),
+        ("count:", "code:", "'code' is declared twice in the file, first on line 1; expected once."),
+        ("title: Code", "title: A\n  title: B", "'title' is declared twice in the field 'code', first on line 3"),
+        ("title: Code", "title: Code\n  no: Norway", "a key of the field 'code' is true or false; expected text"),
+        ("api_name: code", "api_name: theCode", "expected the field to be called 'the_code'"),
+        ("{minimum: 0}", "{pattern: X}", "has the unknown key 'pattern'; expected one of: minimum, maximum."),
+        ("title: Retired", "title: Retired\n  constraints: {minimum: 0}", "unknown key 'minimum'; expected no keys"),
+        ("^X", "[", "'[' is no regular expression"),
+        ("title: Code", "title: Code: again", "not valid YAML, mapping values are not allowed here."),
+        ("title: Code", "title: Code\x07", "not valid YAML, special characters are not allowed."),
+    ],
+    "resources.yaml": [
+        ("- count", "- cuont", "'fields' of the resource 'table' is 'cuont'; expected one of: code, count, "),
+        ("- count", "- count\n      - retired", "expected it in no resource: It is never right."),
+        ("- count", "- count\n      - code", "'fields' of the resource 'table' lists 'code' twice; expected"),
+        ("level: 0", "level: 3", "'level' of the resource 'table' is 3; expected 0, 1 or 2."),
+        ("key: [code]", "key: [count]", "names 'count'; expected one of its fields in v3: code."),
+        ("key: count", "key: retired", "replication key of the resource 'table' is 'retired'; expected one of"),
+        (", key: count", "", "is INCREMENTAL without a key; expected a key with INCREMENTAL, and none with FULL"),
+        ("FULL_TABLE", "LOG_BASED", "is 'LOG_BASED'; expected one of: FULL_TABLE, INCREMENTAL."),
+        ("resource: list", "resource: lists", "is 'lists'; expected one of: list, table."),
+        ("- fields: [code]", "- fields: [cod]", "is 'cod'; expected one of: code, count."),
+        ("reference_fields: [code]", "reference_fields: [title]", "expected the key of list, ['code'], and as"),
+        ("{v3: /table}", "{v4: /table}", "has the unknown key 'v4'; expected one of: v3, v2."),
+        ("[beware]", "[be_bold]", "'warnings' of the resource 'table' is 'be_bold'; expected one of: beware."),
+    ],
+    "package.yaml": [
+        (">-\n  International Organization for Migration (IOM). Accessed on {access_date}", "None", "placeholder"),
+        (
+            "other\n  title: IOM DTM terms and conditions",
+            "other",
+            "'license' of the file lacks the key 'title'; expected it here.",
+        ),
+        ("redistribution: false", "redistribution: ask", "is text; expected true or false."),
+        ("- title: The", "- name: The", "an entry of 'contributors' of the file has the unknown key 'name'"),
+    ],
+}
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def test_a_sound_catalogue_is_read_from_any_folder(tmp_path: Path) -> None:
+    catalogue = load_catalogue_from(write(tmp_path, SOUND))
+
+    assert [field.name for field in catalogue.resources["table"].fields_for("v3")] == ["code", "count"]
+    assert catalogue.fields["code"].documented_name == "code"
+    assert catalogue.package == CATALOGUE.package
+
+
+@pytest.mark.parametrize(
+    ("file", "sound", "broken", "complaint"),
+    [(file, *mistake) for file, mistakes in MISTAKES.items() for mistake in mistakes],
+)
+def test_a_mistake_is_reported_with_file_line_and_remedy(
+    tmp_path: Path,
+    file: str,
+    sound: str,
+    broken: str,
+    complaint: str,
+) -> None:
+    before, found, after = SOUND[file].partition(sound)
+    assert found
+    write(tmp_path, {**SOUND, file: before + broken + after})
+
+    with pytest.raises(CatalogueError) as caught:
+        load_catalogue_from(tmp_path)
+
+    line = (before + broken).count("\n") + 1
+    assert str(caught.value).startswith(f"{tmp_path / file}, line {line}: ")
+    assert complaint in str(caught.value)
+
+
+def test_a_field_that_the_level_does_not_carry_is_refused(tmp_path: Path) -> None:
+    resources = SOUND["resources.yaml"].replace("level: 0", "level: 1")
+    write(tmp_path, {**SOUND, "resources.yaml": resources})
+
+    with pytest.raises(CatalogueError, match=r"line 19: the resource 'table' lists 'code', which level 1 does"):
+        load_catalogue_from(tmp_path)
+
+
+def test_a_key_that_one_version_lacks_is_refused(tmp_path: Path) -> None:
+    resources = SOUND["resources.yaml"].replace("fields: [code]\n    r", "fields: [code, count]\n    r")
+    write(tmp_path, {**SOUND, "resources.yaml": resources.replace("key: [code]", "key: [count]", 1)})
+
+    with pytest.raises(CatalogueError, match=r"line 8: .* names 'count'; expected one of its fields in v2: code"):
+        load_catalogue_from(tmp_path)
+
+
+def test_mistakes_belong_to_the_family_of_errors_that_the_commands_report() -> None:
+    assert issubclass(CatalogueError, DtmError)
+
+
+@pytest.mark.parametrize("file", SOUND)
+def test_an_absent_file_is_named(tmp_path: Path, file: str) -> None:
+    write(tmp_path, {name: text for name, text in SOUND.items() if name != file})
+
+    with pytest.raises(CatalogueError, match=f"{file}, line 1: the file cannot be read"):
+        load_catalogue_from(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "line 1: the file is empty; expected a mapping."),
+        (b"- code\n", "line 1: the file is a list; expected a mapping."),
+        (b"a:\n  title: caf\xe9\n", "line 2: not UTF-8; expected text in UTF-8."),
+    ],
+    ids=["empty", "a list", "Latin-1"],
+)
+def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
+    write(tmp_path, SOUND)
+    (tmp_path / "fields.yaml").write_bytes(content)
+
+    with pytest.raises(CatalogueError, match=f"fields.yaml, {complaint}"):
+        load_catalogue_from(tmp_path)
