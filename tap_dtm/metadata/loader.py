@@ -85,9 +85,7 @@ def load_catalogue_from(folder: Path) -> Catalogue:
 
 
 def _load(folder: Traversable) -> Catalogue:
-    fields = {
-        name: _field(name, section) for name, section in read_yaml(folder, "fields.yaml").sections("field")
-    }
+    fields = {name: _field(name, section) for name, section in read_yaml(folder, "fields.yaml").sections("field")}
     return Catalogue(
         fields=MappingProxyType(fields),
         resources=MappingProxyType(_resources(read_yaml(folder, "resources.yaml"), fields)),
@@ -244,8 +242,8 @@ def _check_keys(section: Section, resource: Resource) -> None:
                     item=key,
                 )
         if resource.replication_key is not None and resource.replication_key not in names:
-            section.fail(
-                "replication",
+            section.section("replication").fail(
+                "key",
                 f"the replication key of {section.name} is {resource.replication_key!r}; expected one of "
                 f"its fields in {version}: {', '.join(names)}.",
             )
