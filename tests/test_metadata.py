@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import re
@@ -419,6 +420,7 @@ MISTAKES = {
         ('"1"', "1", "'example' of the field 'count' is a whole number; expected text."),
         ('"2025-06-30"', "2025-06-30", "is a date (put quotes around it); expected text."),
         ("[v2, v3]", "v3", "'versions' of the field 'code' is text; expected a list."),
+        ("[v2, v3]", "[]", "'versions' of the field 'code' is an empty list; expected an entry, or no such key"),
         ("minimum: 0", "minimum: none", "'minimum' of 'constraints' of the field 'count' is text; expected a"),
         ('{pattern: "^X"}', "strict", "'constraints' of the field 'code' is text; expected a mapping."),
         ("title: Code", "title: ''", "'title' of the field 'code' is empty; expected text."),
@@ -475,6 +477,17 @@ def test_a_sound_catalogue_is_read_from_any_folder(tmp_path: Path) -> None:
     assert [field.name for field in catalogue.resources["table"].fields_for("v3")] == ["code", "count"]
     assert catalogue.fields["code"].documented_name == "code"
     assert catalogue.package == CATALOGUE.package
+
+
+def test_an_enum_allows_null_where_a_tombstone_has_it(tmp_path: Path) -> None:
+    fields = SOUND["fields.yaml"].replace('pattern: "^X"', "enum: [X1, X2]")
+    resource = load_catalogue_from(write(tmp_path, {**SOUND, "fields.yaml": fields})).resources["list"]
+
+    as_key = singer_schema(resource, "v3")["properties"]["code"]
+    as_value = singer_schema(dataclasses.replace(resource, key=()), "v3")["properties"]["code"]
+
+    assert as_key["enum"] == ["X1", "X2"]
+    assert as_value["enum"] == ["X1", "X2", None]
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,8 @@ class Section:
         node = self._entries[key][1]
         if not isinstance(node, yaml.SequenceNode):
             self._fail_kind(key, node, "seq")
+        if not node.value:
+            self._fail(node, f"{key!r} of {self.name} is an empty list; expected an entry, or no such key.")
         return list(node.value)
 
     def _text(self, key: str, node: yaml.Node) -> str:
