@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
 from tap_dtm.errors import DtmError
@@ -24,6 +26,22 @@ if TYPE_CHECKING:
     from tap_dtm.tap import TapDTM
 
 DELETED_AT = "_sdc_deleted_at"
+
+
+class _RunCounter(Counter):
+    """Counts over all countries of a run, where the SDK would report each of them."""
+
+    def exit(self) -> None:
+        """Go on counting."""
+
+    def report(self) -> None:
+        self.with_context(None)
+        super().exit()
+
+
+class _SilentTimer(Timer):
+    def __exit__(self, *_: object) -> None:
+        """Report nothing."""
 
 
 class DtmStream(Stream):
@@ -112,6 +130,26 @@ class IdpStream(DtmStream):
     """The IDP figures of one admin level, country by country: a child of the country list."""
 
     level: ClassVar[int]
+
+    def __init__(self, tap: TapDTM) -> None:  # noqa: D107
+        super().__init__(tap)
+        self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log at DEBUG what the SDK says of every country: the run has its own line for each."""
+        super().log(message, *args, level=logging.DEBUG if level == logging.INFO else level, **kwargs)
+
+    def get_record_counter(self, **_: Any) -> Counter:  # noqa: ANN401
+        """Return the one counter of this stream."""
+        return self._counter
+
+    def get_sync_timer(self) -> Timer:
+        """Return a timer that says nothing: one country's time is mostly that of reading ahead."""
+        return _SilentTimer(Metric.SYNC_DURATION)
+
+    def log_sync_costs(self) -> None:
+        """Report the record count, once for all countries."""
+        self._counter.report()
 
     def bookmarks(self, code: str) -> dict[str, Bookmark] | None:
         """Return the bookmarks of a country's operations; None when the country was never read.

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 import backoff
 import requests
 
-from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmRequestError
+from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmRequestError, DtmUnknownError
 from tap_dtm.settings import HOW_TO_GET_A_KEY
 
 if TYPE_CHECKING:
@@ -248,9 +248,8 @@ def _retry_after(header: str) -> float | None:
 def _unwrap(body: Any, where: str) -> Answer:  # noqa: ANN401
     """Take the rows out of the envelope.
 
-    ``statusCode`` 204 means "no rows", with ``isSuccess`` true for a filter that matches nothing and false for
-    a name or code that the API does not know. Both are empty answers; what an empty answer means is decided
-    where it is known what was delivered before.
+    ``statusCode`` 204 means "no rows": with ``isSuccess`` true for a filter that matches nothing, an empty
+    answer; with false for a name or code that the API does not know.
     """
     if not isinstance(body, dict) or not isinstance(body.get("result"), list):
         raise _PassingFault(
@@ -265,7 +264,8 @@ def _unwrap(body: Any, where: str) -> Answer:  # noqa: ANN401
                 "Nothing was taken; the next run asks again."
             )
         )
-    is_empty = body.get("statusCode") == requests.codes.no_content and not rows
-    if not is_empty and (body.get("isSuccess") is not True or body.get("statusCode") != requests.codes.ok):
-        raise DtmRequestError(f"{where}: the API reports a failure: {message or 'no reason given'}.")
-    return Answer(rows, message)
+    is_success, status = body.get("isSuccess") is True, body.get("statusCode")
+    if is_success and status == (requests.codes.ok if rows else requests.codes.no_content):
+        return Answer(rows, message)
+    kind = DtmUnknownError if not rows and status == requests.codes.no_content else DtmRequestError
+    raise kind(f"{where}: the API reports a failure: {message or f'statusCode {status}'}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tap_dtm import rounds
-from tap_dtm.errors import DtmRequestError, DtmWithdrawnError
+from tap_dtm.errors import DtmAnswerError, DtmRequestError, DtmUnknownError, DtmWithdrawnError
 from tap_dtm.records import RecordBuilder
 from tap_dtm.rounds import Bookmark, Change, Delivery, Need
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tap_dtm.settings import Settings
 
 INDEX_LEVEL = 0
+_ATTEMPTS = 3
 _logger = logging.getLogger("tap-dtm.country")
 
 
@@ -47,6 +48,7 @@ class LevelChanges:
 
     deliveries: list[Delivery] = field(default_factory=list)
     bookmarks: dict[str, Bookmark] = field(default_factory=dict)
+    disagreements: list[tuple[str, Disagreement]] = field(default_factory=list)
 
     def add(self, delivery: Delivery) -> None:
         """Add what is delivered of one operation."""
@@ -110,17 +112,23 @@ class CountryReader:
         Raises:
             DtmError: A request failed, an answer cannot be trusted, or the country has become empty.
         """
-        index: dict[str, list[Row]] = {}
-        if not job.is_gone:
-            index = self._index(job)
-        levels = {level: self._level(job, level, index) for level in sorted(job.bookmarks)}
-        return CountryChanges(job, levels)
+        for _ in range(_ATTEMPTS):
+            index = {} if job.is_gone else self._index(job)
+            levels = {level: self._level(job, level, index) for level in sorted(job.bookmarks)}
+            # A level that contradicts the index may have been published between the two requests.
+            if not any(level.disagreements for level in levels.values()) or self._index(job) == index:
+                _report(job, levels)
+                return CountryChanges(job, levels)
+        raise DtmAnswerError(
+            f"{job.name} ({job.code}) changed each time while it was being read: DTM is publishing. "
+            "Nothing was taken; the next run asks again."
+        )
 
     def _index(self, job: Job) -> dict[str, list[Row]]:
-        rows, message = self._fetch(INDEX_LEVEL, job.code)
-        if not rows:
-            indexed = [mark for marks in job.bookmarks.values() for mark in (marks or {}).values()]
-            self._guard_emptiness(job, sum(mark.rows for mark in indexed if not mark.unindexed), "", message)
+        delivered = sum(
+            mark.rows for marks in job.bookmarks.values() for mark in (marks or {}).values() if not mark.unindexed
+        )
+        rows = self._fetch_country(job, INDEX_LEVEL, delivered)
         return rounds.by_operation(self._wanted(rows))
 
     def _level(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
@@ -157,7 +165,7 @@ class CountryReader:
             index_new = rounds.newer_than(index, bookmark.round_key)
             since = index_new[0]["reporting_date"]
         try:
-            fetched, _ = self._fetch(level, job.code, operation, since)
+            fetched = self._fetch(level, job.code, operation, since)
         except DtmRequestError as error:
             _logger.info("%s Asking for the whole country instead.", error)
             return None
@@ -174,17 +182,15 @@ class CountryReader:
         return rounds.replace(operation, index, rows, bookmark, start) if is_trusted else None
 
     def _read_whole(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
-        rows, message = self._fetch(level, job.code)
-        if not rows:
-            delivered = sum(bookmark.rows for bookmark in (job.bookmarks[level] or {}).values())
-            self._guard_emptiness(job, delivered, f" at admin {level}", message)
-        by_operation = rounds.by_operation(self._wanted(rows))
-        changes = self._settle(job, level, index, by_operation)
+        delivered = sum(bookmark.rows for bookmark in (job.bookmarks[level] or {}).values())
+        rows = rounds.by_operation(self._wanted(self._fetch_country(job, level, delivered)))
+        changes = self._settle(job, level, index, rows)
         for delivery in changes.deliveries:
+            name = delivery.operation
             if delivery.change is not Change.UNCHANGED:
-                name = delivery.operation
-                found = rounds.disagreements(index.get(name, []), by_operation.get(name, []))
-                _report(job, level, name, found)
+                for found in rounds.disagreements(index.get(name, []), rows.get(name, [])):
+                    if found.level_sum is not None:  # a round that the level lacks is normal
+                        changes.disagreements.append((name, found))
         return changes
 
     def _settle(
@@ -206,16 +212,38 @@ class CountryReader:
             )
         return changes
 
-    def _fetch(
-        self, level: int, country: str, operation: str | None = None, since: str | None = None
-    ) -> tuple[list[Row], str]:
+    def _fetch_country(self, job: Job, level: int, delivered: int) -> list[Row]:
+        """Ask for all that a country has at a level.
+
+        Nothing at all is an answer, but not after rows were delivered: it takes the operator's word that DTM has
+        withdrawn them.
+        """
+        rows: list[Row] = []
+        reason = "no rows"
+        is_accepted = job.code in self._settings.accept_withdrawn_countries
+        try:
+            rows = self._fetch(level, job.code)
+        except DtmUnknownError as error:
+            # Below the index, a country without such areas may well be unknown.
+            if level == INDEX_LEVEL and not delivered and not is_accepted:
+                raise
+            reason = str(error)
+        if not rows and delivered and not is_accepted:
+            raise DtmWithdrawnError(
+                f"{job.name} ({job.code}) answers with nothing at all at admin {level} ({reason}), although "
+                f"{delivered} rows were delivered before: they are kept. If DTM has withdrawn them for good, add "
+                f"{job.code} to accept_withdrawn_countries."
+            )
+        return rows
+
+    def _fetch(self, level: int, country: str, operation: str | None = None, since: str | None = None) -> list[Row]:
         params = {"Admin0Pcode": country}
         if operation is not None:
             params["Operation"] = operation
             params |= {"FromReportingDate": since} if since else {}
             params |= {"ToReportingDate": self._settings.end_date} if self._settings.end_date else {}
         answer = self._client.get(self._paths[level], params)
-        return self._builders[level].build(answer.rows, country), answer.message
+        return self._builders[level].build(answer.rows, country)
 
     def _wanted(self, rows: list[Row]) -> list[Row]:
         """Apply the settings' filters, here and not in the API: what it would match is not documented."""
@@ -227,29 +255,21 @@ class CountryReader:
             if first <= row["reporting_date"] <= last and (operations is None or row["operation"] in operations)
         ]
 
-    def _guard_emptiness(self, job: Job, delivered: int, level: str, message: str) -> None:
-        if delivered and job.code not in self._settings.accept_withdrawn_countries:
-            raise DtmWithdrawnError(
-                f"{job.name} ({job.code}) answers with nothing at all{level} ({message or 'no reason given'}), "
-                f"although {delivered} rows were delivered before: they are kept. "
-                f"If DTM has withdrawn them for good, add {job.code} to accept_withdrawn_countries."
+
+def _report(job: Job, levels: Mapping[int, LevelChanges]) -> None:
+    """Warn of what does not add up, and was delivered as published."""
+    for number, level in levels.items():
+        for operation, found in level.disagreements:
+            date, round_number, assessment_type = found.round_key
+            _logger.warning(
+                "%s (%s), %s, round %s (%s, %s): admin %d adds up to %d, admin 0 %s. Delivered as published.",
+                job.name,
+                job.code,
+                operation,
+                round_number,
+                date,
+                assessment_type,
+                number,
+                found.level_sum,
+                "does not list the round" if found.index_sum is None else f"says {found.index_sum}",
             )
-
-
-def _report(job: Job, level: int, operation: str, found: list[Disagreement]) -> None:
-    for one in found:
-        if one.level_sum is None:
-            continue  # a gap: the level lacks the round, which is normal
-        date, number, kind = one.round_key
-        _logger.warning(
-            "%s (%s), %s, round %s (%s, %s): admin %d adds up to %d, admin 0 %s. Delivered as published.",
-            job.name,
-            job.code,
-            operation,
-            number,
-            date,
-            kind,
-            level,
-            one.level_sum,
-            "does not list the round" if one.index_sum is None else f"says {one.index_sum}",
-        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 class DtmError(Exception):
     """Anything that goes wrong in a way this project foresees.
 
-    Raised directly for what the operator set wrongly; the subclasses tell apart what callers treat differently.
+    Raised directly for what the operator set wrongly; subclasses tell apart what callers treat differently.
     """
 
 
@@ -26,6 +26,10 @@ class DtmRequestError(DtmError):
 
     Concerns one country; the others go on.
     """
+
+
+class DtmUnknownError(DtmRequestError):
+    """The API says that it does not know the country, operation or area that it was asked for."""
 
 
 class DtmAnswerError(DtmError):
