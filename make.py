@@ -16,6 +16,7 @@ if sys.version_info < (3, 10):  # noqa: UP036 - this file must at least say so
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -32,7 +33,7 @@ def main(task: str = "help", *arguments: str) -> None:
     tasks = {f.__name__: f for f in (demo, sql, test, lint, generate, build)}
     if task not in tasks:
         sys.exit(__doc__)
-    os.chdir(ROOT)
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command at work, which may tidy up
     tasks[task](*arguments)
 
 
@@ -43,7 +44,7 @@ def demo() -> None:
 
 def sql(*query: str) -> None:
     """Ask the demo's database."""
-    python("-m", "demo", *query)
+    python("-m", "demo", "sql", *query)
 
 
 def test(*arguments: str) -> None:
@@ -91,7 +92,7 @@ def uv() -> Path:
     if not folder.exists():
         print("Setting up, once; this takes a minute ...", file=sys.stderr, flush=True)
         # With --target, pip needs neither the venv module nor rights on the system's Python.
-        run(sys.executable, "-m", "pip", "install", "-q", "--target", folder, f"uv=={version}")
+        run(sys.executable, "-m", "pip", "install", "-qq", "--target", folder, f"uv=={version}")
     return folder / "bin" / "uv"
 
 
@@ -102,10 +103,7 @@ def executable(name: str, venv: Path = VENV) -> Path:
 
 def run(*command: str | Path, cwd: str | Path = ROOT) -> None:
     """Run a command, or leave with its exit code and a sentence."""
-    try:
-        code = subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=False).returncode
-    except KeyboardInterrupt:
-        code = 130
+    code = subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=False).returncode
     if code:
         print(f"make.py: `{' '.join(map(str, command))}` failed with exit code {code}.", file=sys.stderr)
         sys.exit(code)

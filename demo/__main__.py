@@ -1,4 +1,4 @@
-"""`python -m demo` loads the sandbox's data into Postgres; `python -m demo "SELECT ..."` asks for them."""
+"""`python -m demo` loads the sandbox's data into Postgres; `python -m demo sql "SELECT ..."` asks."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def main() -> None:
     """Load and show, or answer one query."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that the server stops, too
     try:
-        if len(sys.argv) > 1:
-            ask(" ".join(sys.argv[1:]))
+        if sys.argv[1:2] == ["sql"]:
+            ask(" ".join(sys.argv[2:]) or FIRST_QUERY)
         else:
             load_and_show()
     except (PostgresError, psycopg.Error) as error:
@@ -46,6 +46,7 @@ def main() -> None:
 
 def load_and_show() -> None:
     """Run the tap with Meltano into the demo's database, and show what came."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C ends Meltano, then the server stops in peace
     with EmbeddedPostgres(FOLDER / "postgres") as server:
         with psycopg.connect(server.url) as db:
             is_new = db.execute("SELECT to_regnamespace(%s) IS NULL", [SCHEMA]).fetchone() == (True,)

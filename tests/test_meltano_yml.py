@@ -1,0 +1,85 @@
+"""meltano.yml offers exactly the settings that the tap declares, with the same meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from meltano.core.setting_definition import SettingKind
+
+from tap_dtm.tap import TapDTM
+
+MELTANO_YML = yaml.safe_load((Path(__file__).parents[1] / "meltano.yml").read_text("utf-8"))
+PLUGINS = {p["name"]: p for kind in ("extractors", "loaders") for p in MELTANO_YML["plugins"][kind]}
+TAP = PLUGINS["tap-dtm"]
+WRITTEN = {setting["name"]: setting for setting in TAP["settings"]}
+HINT = "Run `python3 make.py generate`."
+
+
+def declared() -> dict[str, dict[str, Any]]:
+    schema: dict[str, Any] = {"properties": dict(TapDTM.config_jsonschema["properties"])}
+    TapDTM.append_builtin_config(schema)
+    return schema["properties"]
+
+
+DECLARED = declared()
+
+
+def json_types(setting: dict[str, Any]) -> set[str]:
+    types = setting["type"]
+    return set(types if isinstance(types, list) else [types]) - {"null"}
+
+
+def test_the_same_settings_in_the_same_order() -> None:
+    assert list(WRITTEN) == list(DECLARED), HINT
+    assert len(WRITTEN) == len(TAP["settings"]), "a setting is there twice"
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_each_setting_means_the_same(name: str) -> None:
+    written, tap = WRITTEN[name], DECLARED[name]
+
+    assert written["description"] == tap["description"], HINT
+    assert written["label"], HINT
+    assert written.get("value") == tap.get("default"), HINT
+    assert written.get("sensitive", False) is bool(tap.get("secret")), HINT
+    assert [option["value"] for option in written.get("options", [])] == tap.get("enum", []), HINT
+    expected = {
+        "options": {"string"},
+        "date_iso8601": {"string"},
+        "decimal": {"number"},
+    }.get(written["kind"], {written["kind"]})
+    assert json_types(tap) == expected, HINT
+    assert (written["kind"] == "date_iso8601") == (tap.get("format") == "date"), HINT
+
+
+def test_the_key_is_a_secret_and_has_no_value() -> None:
+    assert WRITTEN["subscription_key"]["sensitive"] is True
+    assert "value" not in WRITTEN["subscription_key"]
+
+
+def test_the_capabilities_are_the_taps() -> None:
+    assert sorted(TAP["capabilities"]) == sorted(capability.value for capability in TapDTM.capabilities)
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_no_plugin_needs_the_hub(name: str) -> None:
+    plugin = PLUGINS[name]
+    assert plugin["namespace"]
+    assert plugin["pip_url"]
+    for setting in plugin["settings"]:
+        assert setting["description"]
+        assert SettingKind(setting["kind"])
+
+
+def test_invented_data_and_real_data_do_not_mix() -> None:
+    environments = {e["name"]: e.get("config", {}).get("plugins", {}) for e in MELTANO_YML["environments"]}
+    sandbox = {p["name"]: p["config"] for plugins in environments["sandbox"].values() for p in plugins}
+    schema = next(s for s in PLUGINS["target-postgres"]["settings"] if s["name"] == "default_target_schema")
+
+    assert MELTANO_YML["default_environment"] == "sandbox"
+    assert sandbox["tap-dtm"]["api_url"] == "sandbox://"
+    assert sandbox["target-postgres"]["default_target_schema"] != schema["value"]
+    assert environments["prod"] == {}
