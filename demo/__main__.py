@@ -17,19 +17,22 @@ from demo.postgres import EmbeddedPostgres, PostgresError
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "output" / "demo"
 SCHEMA = "dtm_sandbox"
+MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
 FIRST_QUERY = """\
-SELECT admin0_name, operation, reporting_date, round_number, assessment_type, displacement_reason,
-       num_present_idp_ind
-FROM (
-    SELECT *, max(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest
+SELECT admin0_name, operation, reporting_date, round_number, assessment_type,
+       sum(num_present_idp_ind) AS idps
+FROM idp_admin0
+WHERE _sdc_deleted_at IS NULL
+  AND (admin0_pcode, operation, reporting_date) IN (
+    SELECT admin0_pcode, operation, max(reporting_date)
     FROM idp_admin0
     WHERE _sdc_deleted_at IS NULL
-) AS rounds
-WHERE reporting_date = newest
-ORDER BY admin0_name, operation, round_number, assessment_type, row_number
-LIMIT 20"""
+    GROUP BY admin0_pcode, operation
+  )
+GROUP BY admin0_name, operation, reporting_date, round_number, assessment_type
+ORDER BY admin0_name, operation, round_number, assessment_type"""
 
 
 def main() -> None:
@@ -58,28 +61,28 @@ def load_and_show() -> None:
 
 
 def meltano_run(server: EmbeddedPostgres) -> None:
-    """Run the job as an operator would, but whatever .env says: into this database, with this state."""
-    environment = {
-        **os.environ,
-        "TAP_DTM_API_URL": "sandbox://",
-        "TARGET_POSTGRES_SQLALCHEMY_URL": server.url.replace("postgresql:", "postgresql+psycopg:"),
-        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": SCHEMA,
-        "MELTANO_STATE_BACKEND_URI": (FOLDER / "state").as_uri(),
-    }
-    meltano = Path(sys.executable).with_name("meltano")
-    command = [str(meltano), "--environment=sandbox", "run", "tap-dtm", "target-postgres"]
-    print("$ meltano --environment=sandbox run tap-dtm target-postgres", flush=True)
+    """Run the job as an operator would, except that the operator's own settings play no part."""
+    own = ("MELTANO_", "TAP_DTM_", "TARGET_POSTGRES_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    environment["TARGET_POSTGRES_SQLALCHEMY_URL"] = server.url.replace("://", "+psycopg://")
+    environment["MELTANO_STATE_BACKEND_URI"] = (FOLDER / "state").as_uri()
+    arguments = ["--environment=sandbox", "run", "tap-dtm", "target-postgres"]
+    print("$ meltano", *arguments, flush=True)
+    installed, needed = ROOT / ".meltano" / "extractors" / "tap-dtm", ROOT / "pyproject.toml"
+    if installed.exists() and installed.stat().st_mtime < needed.stat().st_mtime:
+        shutil.rmtree(installed)  # Meltano would never notice that the tap needs other packages now
+    command = [str(MELTANO), f"--env-file={os.devnull}", *arguments]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
         sys.exit("demo: meltano failed; its last lines above say why.")
 
 
 def show(db: psycopg.Connection) -> None:
     """Print where the data are, and a first query with its answer."""
-    print(f"\nThe data are in Postgres, in {(FOLDER / 'postgres').relative_to(ROOT)}, schema {SCHEMA}:\n")
+    print(f"\nThe data are in a Postgres database in the folder output/demo/postgres, schema {SCHEMA}:\n")
     count = SQL("SELECT {} AS table, count(*) AS rows FROM {}")
     counts = [count.format(name, Identifier(name)) for (name,) in db.execute(TABLES).fetchall()]
     print_answer(db.execute(SQL(" UNION ALL ").join(counts)))
-    print(f"\nThe newest round of each operation, as a first query:\n\n{FIRST_QUERY};\n")
+    print(f"\nThe newest round of each operation, over all reasons and places of origin:\n\n{FIRST_QUERY};\n")
     print_answer(db.execute(FIRST_QUERY))
     print(
         "\nAll of this is invented, countries included. With real data, too, figures are stocks:"
@@ -87,9 +90,9 @@ def show(db: psycopg.Connection) -> None:
         '\n\nAsk more:         python3 make.py sql "SELECT * FROM idp_admin2 LIMIT 5"'
         "\nRun it again:     python3 make.py demo     (only what is new is read)"
         "\nStart afresh:     delete output/demo"
-        "\nReal data:        README.md, or in short: copy .env.example to .env and fill it in, then"
-        "\n                  meltano --environment=prod run tap-dtm target-postgres"
+        "\nReal data:        README.md; in short, copy .env.example to .env, fill it in, and"
     )
+    print(f"                  {MELTANO.relative_to(ROOT)} --environment=prod run tap-dtm target-postgres")
 
 
 def ask(query: str) -> None:
