@@ -26,6 +26,7 @@ VENV = ROOT / ".venv"
 # Where PYTHONDONTWRITEBYTECODE is set, Meltano starts three times slower; an active environment is
 # not the one meant here.
 ENV = {k: v for k, v in os.environ.items() if k not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
+ENV.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: some networks have certificates of their own
 
 
 def main(task: str = "help", *arguments: str) -> None:
