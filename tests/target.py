@@ -47,7 +47,12 @@ class MemoryTarget:
 
 
 def run_tap(
-    target: MemoryTarget, *, catalog: dict[str, Any] | None = None, error: type[Exception] | None = None, **config: Any
+    target: MemoryTarget,
+    *,
+    catalog: dict[str, Any] | None = None,
+    error: type[Exception] | None = None,
+    killed_at: float = 1,
+    **config: Any,
 ) -> list[Message]:
     """Sync once from the target's last state into the target, and return the messages.
 
@@ -55,6 +60,7 @@ def run_tap(
         target: Takes in the messages even when the run fails, as a target in a pipe would.
         catalog: The Singer catalog, if not everything.
         error: The exception that the run is expected to end with.
+        killed_at: The share of the messages, 0 to 1, that the target takes in before the pipe breaks.
         config: The tap's settings.
     """
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
@@ -71,6 +77,6 @@ def run_tap(
     output.flush()
     lines = output.buffer.getvalue().decode().splitlines()  # type: ignore[attr-defined]
     messages = [json.loads(line) for line in lines]
-    for message in messages:
+    for message in messages[: round(len(messages) * killed_at)]:
         target.handle(message)
     return messages

@@ -1,0 +1,139 @@
+"""Exactness on random histories: whatever DTM publishes, the target equals it after every successful sync."""
+
+from __future__ import annotations
+
+import logging
+from random import Random
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, Options, SandboxServer, World, tiny
+from tests.target import MemoryTarget, run_tap
+from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODES = [f"X{second}{third}" for second in ascii_uppercase for third in ascii_uppercase]
+
+
+class History(RuleBasedStateMachine):
+    """A world that goes on publishing, and a target that is synced, interrupted and resumed."""
+
+    mutations = (*VISIBLE, *COUNTRY)
+    scrub_fraction: float = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.target = MemoryTarget()
+        self.filters: dict[str, Any] = {}
+        self.is_synced = False
+
+    @initialize(seed=st.integers(0, 10**9), version=st.sampled_from(["v3", "v3", "v2"]), options=st.data())
+    def invent(self, seed: int, version: Version, options: st.DataObject) -> None:
+        self.version = version
+        self.sandbox = SandboxServer(tiny(Random(seed)))
+        self.sandbox.options = Options(
+            operation_filter=options.draw(st.sampled_from(["exact", "exact", "prefix", "ignored", "nothing"])),
+            date_filter=options.draw(st.sampled_from(["exact", "exact", "ignored", "nothing"])),
+        )
+
+    @property
+    def world(self) -> World:
+        return self.sandbox.world
+
+    def sync_config(self) -> dict[str, Any]:
+        return {
+            "api_url": self.sandbox.url,
+            "subscription_key": self.sandbox.key,
+            "api_version": self.version,
+            "scrub_fraction": self.scrub_fraction,
+            "accept_withdrawn_countries": CODES,
+            "max_retries": 0,
+            **self.filters,
+        }
+
+    @rule(data=st.data(), seed=st.integers(0, 10**9))
+    def publish(self, data: st.DataObject, seed: int) -> None:
+        mutations = data.draw(st.lists(st.sampled_from(self.mutations), max_size=3))
+        self.world.publish(*mutations, rng=Random(seed))
+        self.is_synced = False
+
+    @rule(start=st.sampled_from([None, "2021-09-01", "2022-06-30"]), end=st.sampled_from([None, "2023-01-31"]))
+    def filter_by_date(self, start: str | None, end: str | None) -> None:
+        self.filters.pop("start_date", None)
+        self.filters.pop("end_date", None)
+        self.filters |= ({"start_date": start} if start else {}) | ({"end_date": end} if end else {})
+        self.is_synced = False
+
+    @rule(data=st.data())
+    def filter_by_operation(self, data: st.DataObject) -> None:
+        names = sorted({row["operation"] for row in self.world.operation_list()})
+        self.filters.pop("operations", None)
+        if names and data.draw(st.booleans()):
+            self.filters["operations"] = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        self.is_synced = False
+
+    def forget_unknown_operations(self) -> None:
+        """Drop from the settings what DTM no longer lists, as the tap tells the operator to."""
+        listed = {row["operation"] for row in self.world.operation_list()}
+        wanted = [name for name in self.filters.pop("operations", []) if name in listed]
+        self.filters |= {"operations": wanted} if wanted else {}
+
+    @precondition(lambda self: self.world.countries)
+    @rule()
+    def sync(self) -> None:
+        self.forget_unknown_operations()
+        run_tap(self.target, **self.sync_config())
+        self.is_synced = True
+
+    @precondition(lambda self: self.world.countries)
+    @rule(share=st.floats(0, 1))
+    def interrupted_sync(self, share: float) -> None:
+        """The run is killed when the target has taken a part of its messages."""
+        self.forget_unknown_operations()
+        run_tap(self.target, **self.sync_config(), killed_at=share)
+        self.is_synced = False
+
+    @invariant()
+    def target_equals_api(self) -> None:
+        if not self.is_synced:
+            return
+        for level in LEVELS:
+            rows = self.target.live(f"idp_admin{level}")
+            assert count(rows) == served(self.world, level, self.version, **self.filters)
+            assert_positions_are_whole(rows)
+        assert len(self.target.live("countries")) == len(self.world.country_list())
+        assert len(self.target.live("operations")) == len(self.world.operation_list())
+
+    def teardown(self) -> None:
+        if hasattr(self, "sandbox"):
+            self.sandbox.close()
+
+
+class ScrubbedHistory(History):
+    """Every change is found at once when every run re-reads everything."""
+
+    mutations = (*VISIBLE, *COUNTRY, *INVISIBLE)
+    scrub_fraction = 1
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)  # thousands of syncs, each with its lines
+    yield
+    logging.disable(logging.NOTSET)
+
+
+_LONG = settings(
+    deadline=None, stateful_step_count=12, suppress_health_check=list(HealthCheck), derandomize=False, print_blob=True
+)
+TestHistory = History.TestCase
+TestHistory.settings = settings(_LONG, max_examples=300)
+TestScrubbedHistory = ScrubbedHistory.TestCase
+TestScrubbedHistory.settings = settings(_LONG, max_examples=100)
