@@ -67,13 +67,19 @@ def meltano_run(server: EmbeddedPostgres) -> None:
     environment["TARGET_POSTGRES_SQLALCHEMY_URL"] = server.url.replace("://", "+psycopg://")
     environment["MELTANO_STATE_BACKEND_URI"] = (FOLDER / "state").as_uri()
     arguments = ["--environment=sandbox", "run", "tap-dtm", "target-postgres"]
+    remove_stale_plugins()
     print("$ meltano", *arguments, flush=True)
-    installed, needed = ROOT / ".meltano" / "extractors" / "tap-dtm", ROOT / "pyproject.toml"
-    if installed.exists() and installed.stat().st_mtime < needed.stat().st_mtime:
-        shutil.rmtree(installed)  # Meltano would never notice that the tap needs other packages now
     command = [str(MELTANO), f"--env-file={os.devnull}", *arguments]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
         sys.exit("demo: meltano failed; its last lines above say why.")
+
+
+def remove_stale_plugins() -> None:
+    """Let Meltano install its plugins again after another Python or other dependencies: it does not notice."""
+    changed = max(path.stat().st_mtime for path in (ROOT / "pyproject.toml", Path(sys.prefix, "pyvenv.cfg")))
+    for plugin in ROOT.glob(".meltano/*/*/venv/pyvenv.cfg"):
+        if plugin.stat().st_mtime < changed:
+            shutil.rmtree(plugin.parent)
 
 
 def show(db: psycopg.Connection) -> None:
