@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
 
     from tap_dtm.rounds import Delivery, Row
     from tap_dtm.sync import Sync
@@ -57,6 +58,21 @@ class DtmStream(Stream):
         self.primary_keys = self.resource.key
         self.replication_key = self.resource.replication_key
         self._pending_version: int | None = None
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take selections and replication methods from a catalog.
+
+        Raises:
+            DtmError: The catalog was made for another API version.
+        """
+        if entry := catalog.get_stream(self.name):
+            unknown = set(entry.schema.properties or ()) - set(self.schema["properties"])
+            if unknown:
+                raise DtmError(
+                    f"The catalog has fields in {self.name} that API {self._tap.api_version} does not serve "
+                    f"({', '.join(sorted(unknown))}): make a catalog for this api_version with --discover."
+                )
+        super().apply_catalog(catalog)
 
     @property
     def sync_run(self) -> Sync:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tap_dtm.base import IdpStream, ListStream
 from tap_dtm.country import Job
-from tap_dtm.errors import DtmWithdrawnError
+from tap_dtm.errors import DtmError, DtmWithdrawnError
 from tap_dtm.scrub import due
 
 if TYPE_CHECKING:
@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 class CountryListStream(ListStream):
     """The list of countries; for each of them the selected IDP streams deliver before the next one's turn.
 
-    Beside the keys, its state counts the runs and remembers in which one each country was last read whole.
+    Beside the keys, its state holds the API version, counts the runs, and remembers in which one each country was
+    last read whole.
     """
 
     _scheduled: frozenset[str] = frozenset()
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, while the countries of it are read ahead."""
+        self._check_version()
         run = self.stream_state.get("runs", 0) + 1
         jobs = self._jobs(run)
         self._scheduled = frozenset(job.code for job in jobs)
         self.sync_run.start(jobs)
         whole = {job.code for job in jobs if job.scrub or None in job.bookmarks.values()}
         read_whole = {code: number for code, number in self._read_whole.items() if (code,) in self.known_keys}
-        self.stream_state.update(runs=run, read_whole=read_whole)
+        self.stream_state.update(api_version=self._tap.api_version, runs=run, read_whole=read_whole)
         for record in super().get_records(context):
             yield record
             code = record["admin0_pcode"]
@@ -61,6 +63,14 @@ class CountryListStream(ListStream):
     @property
     def _read_whole(self) -> dict[str, int]:
         return dict(self.stream_state.get("read_whole", {}))
+
+    def _check_version(self) -> None:
+        """Refuse to go back from v3 to v2: targets would keep reason, sex and origin beside other rows' figures."""
+        if self.stream_state.get("api_version") == "v3" and self._tap.api_version == "v2":
+            raise DtmError(
+                "The state is that of tables loaded with api_version v3, and v2 has other rows and fewer columns. "
+                "Load v2 into tables of its own with a state of its own, or empty the tables and start without state."
+            )
 
     def _has_rows(self, code: str) -> bool:
         return any(code in stream.codes_with_rows for stream in self._idp_streams)

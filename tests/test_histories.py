@@ -73,7 +73,7 @@ class History(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def filter_by_operation(self, data: st.DataObject) -> None:
-        names = sorted({row["operation"] for row in self.world.operation_list()})
+        names = sorted({str(row["operation"]) for row in self.world.operation_list()})
         self.filters.pop("operations", None)
         if names and data.draw(st.booleans()):
             self.filters["operations"] = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))

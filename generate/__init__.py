@@ -1,0 +1,1 @@
+"""What is made from the code and committed: ready-made catalogs, the settings of meltano.yml."""

@@ -1,0 +1,44 @@
+"""The ready-made catalogs are what the code makes of them today, and the tap takes them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from generate.catalogs import FOLDER, SELECTIONS, catalogs
+from tap_dtm.errors import DtmError
+from tap_dtm.tap import TapDTM
+from tests.target import MemoryTarget, run_tap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GENERATED = dict(catalogs())
+
+
+def test_the_folder_holds_nothing_else() -> None:
+    assert set(FOLDER.rglob("*.json")) == set(GENERATED)
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_catalog_is_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == GENERATED[path], "run: python3 make.py generate"
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_catalog_selects_what_it_says(path: Path) -> None:
+    target = MemoryTarget()
+
+    run_tap(target, api_url="sandbox://", api_version=path.parent.name, catalog=json.loads(GENERATED[path]))
+
+    expected = SELECTIONS.get(path.stem, SELECTIONS["everything"])
+    assert {stream for stream in target.tables if target.live(stream)} == set(expected)
+
+
+def test_a_catalog_of_another_version_is_refused() -> None:
+    catalog = json.loads(GENERATED[FOLDER / "v3" / "everything.json"])
+
+    with pytest.raises(DtmError, match="make a catalog for this api_version"):
+        TapDTM(config={"api_version": "v2", "api_url": "sandbox://"}, catalog=catalog).sync_all()
