@@ -1,0 +1,79 @@
+"""The command `dtm-sandbox`: the sandbox on its own, for any program that speaks HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+
+from tap_dtm.sandbox.faults import KINDS, Fault, parse_fault
+from tap_dtm.sandbox.publications import publish, world_at
+from tap_dtm.sandbox.server import SandboxServer
+
+_EPILOG = f"""\
+A fault strikes every request as NAME, or so many requests and then no more as NAME:TIMES.
+The names are {", ".join(KINDS)}.
+
+All data are invented. The server listens on this machine only."""
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return parse_fault(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="dtm-sandbox",
+        description="Serve the DTM API offline, with invented data.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="the port to listen on (default: a free one)")
+    add("--seed", type=int, default=1, help="what the data are invented from (default: 1)")
+    add("--publication", type=int, default=1, help="how far the history has come (default: 1)")
+    add("--publish-every", type=float, metavar="SECONDS", help="make the next publication so often, while running")
+    add("--countries", type=int, default=6, help="how many countries (default: 6, which have every oddity)")
+    add("--rows", type=int, help="about how many rows over the three levels (default: a few hundred)")
+    add("--fault", type=_fault, action="append", default=[], metavar="NAME[:TIMES]", help="a fault; may be repeated")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Serve until interrupted."""
+    given = _arguments(argv)
+    if given.publish_every is not None and given.publish_every <= 0:
+        sys.exit("dtm-sandbox: --publish-every is a number of seconds greater than 0.")
+    try:
+        world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
+        server = SandboxServer(world, port=given.port)
+    except ValueError as error:
+        sys.exit(f"dtm-sandbox: {error}")
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        sys.exit(f"dtm-sandbox: cannot listen on port {given.port}: {reason}.")
+    with server:
+        server.faults.add(*given.fault)
+        sys.stdout.write(
+            f"Invented DTM data at {server.url} under the key {server.key}; try: "
+            f"TAP_DTM_API_URL={server.url} TAP_DTM_SUBSCRIPTION_KEY={server.key} tap-dtm --config=ENV\n"
+        )
+        sys.stdout.flush()
+        _serve(server, given.publish_every)
+
+
+def _serve(server: SandboxServer, publish_every: float | None) -> None:
+    """Wait for the interruption, and make publications meanwhile."""
+    interrupted = threading.Event()
+    try:
+        while not interrupted.wait(publish_every):
+            publish(server.world)
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

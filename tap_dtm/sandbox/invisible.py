@@ -1,0 +1,184 @@
+"""Changes that admin 0 does not show: they happen at a finer level only.
+
+Each returns False, and changes nothing, when the world offers nothing to change. Only
+`hide_from_admin0` touches the answer of admin 0 itself: it takes an operation out of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from tap_dtm.sandbox.model import NOT_AVAILABLE, Cell, Operation, Round
+from tap_dtm.sandbox.names import operation_name
+from tap_dtm.sandbox.spots import Spot, all_spots, evolve, names, put, put_round, spare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tap_dtm.sandbox.world import World
+
+
+class _District(NamedTuple):
+    """An area that some answer shows: its country's place, its level, its code and its name."""
+
+    country: int
+    level: int
+    pcode: str
+    name: str
+
+
+def _districts(world: World) -> list[_District]:
+    """Every area that is published under a code of its own."""
+    found = {
+        _District(spot.country, level, *(cell[0:2] if level == 1 else cell[2:4])[::-1])
+        for spot in all_spots(world)
+        for level in (1, 2)
+        for round_ in spot.operation.published(level)
+        for cell in round_.cells
+    }
+    return sorted(area for area in found if area.pcode not in {NOT_AVAILABLE, "Unknown", ""})
+
+
+def _change_district(world: World, chosen: _District, change: Callable[[Cell], Cell]) -> None:
+    """Change an area wherever it hosts people; where people come from stays as it was."""
+
+    def changed(cell: Cell) -> Cell:
+        here = cell.admin1_pcode if chosen.level == 1 else cell.admin2_pcode
+        return change(cell) if here == chosen.pcode else cell
+
+    def redrawn(operation: Operation) -> Operation:
+        rounds = (replace(each, cells=tuple(map(changed, each.cells))) for each in operation.rounds)
+        return replace(operation, rounds=tuple(rounds))
+
+    countries = list(world.countries)
+    country = countries[chosen.country]
+    countries[chosen.country] = replace(country, operations=tuple(map(redrawn, country.operations)))
+    world.countries = tuple(countries)
+
+
+def rename_district(world: World, rng: Random) -> bool:
+    """An area gets another name in all rounds of its country; its code stays."""
+    districts = _districts(world)
+    if not districts:
+        return False
+    chosen = rng.choice(districts)
+    name = f"Invented Renamed Area {rng.randrange(10**6)}"
+    if chosen.level == 1:
+        _change_district(world, chosen, lambda cell: cell._replace(admin1_name=name))
+    else:
+        _change_district(world, chosen, lambda cell: cell._replace(admin2_name=name))
+    return True
+
+
+def recode_district(world: World, rng: Random) -> bool:
+    """An area gets another code in all rounds of its country; its name stays."""
+    districts = _districts(world)
+    if not districts:
+        return False
+    chosen = rng.choice(districts)
+    code = f"{chosen.pcode}X{rng.randrange(10**4)}"
+    if chosen.level == 1:
+        _change_district(world, chosen, lambda cell: cell._replace(admin1_pcode=code))
+    else:
+        _change_district(world, chosen, lambda cell: cell._replace(admin2_pcode=code))
+    return True
+
+
+def _pairs(spot: Spot, round_: Round) -> list[tuple[Spot, Round, int, int]]:
+    """The cells of a round between which people can be moved without a trace at admin 0."""
+    finest = max(spot.operation.levels if round_.levels is None else spot.operation.levels & round_.levels)
+    cells = round_.cells
+    return [
+        (spot, round_, i, j)
+        for i, one in enumerate(cells)
+        if one.idps > 1 and finest
+        for j, other in enumerate(cells)
+        if one[4:7] == other[4:7]
+        and (one.males is None) == (other.males is None)
+        and one[: 2 * finest] != other[: 2 * finest]
+    ]
+
+
+def move_between_districts(world: World, rng: Random) -> bool:
+    """Some of the people of one area are counted in another, in one round."""
+    rounds = [
+        (spot, each)
+        for spot in all_spots(world)
+        for each in spot.operation.rounds
+        if any(each in spot.operation.published(level) for level in (1, 2))
+    ]
+    rng.shuffle(rounds)
+    choices = next(filter(None, (_pairs(spot, each) for spot, each in rounds)), None)
+    if choices is None:
+        return False
+    spot, old, source, target = rng.choice(choices)
+    cells = list(old.cells)
+    one, other = cells[source], cells[target]
+    moved = rng.randint(1, one.idps - 1)
+    if one.males is None or one.females is None or other.males is None or other.females is None:
+        cells[source] = one._replace(idps=one.idps - moved)
+        cells[target] = other._replace(idps=other.idps + moved)
+    else:
+        # Whatever the split, neither side may go below zero or add up to another total.
+        males = min(one.males, moved)
+        females = min(one.females, moved - males)
+        moved = males + females
+        cells[source] = one._replace(idps=one.idps - moved, males=one.males - males, females=one.females - females)
+        cells[target] = other._replace(
+            idps=other.idps + moved, males=other.males + males, females=other.females + females
+        )
+    put_round(world, spot, old, replace(old, cells=tuple(cells)))
+    return True
+
+
+def drop_level(world: World, rng: Random) -> bool:
+    """An operation stops being published at its finest level; it keeps another one."""
+    spots = [spot for spot in all_spots(world) if len(spot.operation.levels) > 1 and max(spot.operation.levels)]
+    if not spots:
+        return False
+    spot = rng.choice(spots)
+    levels = spot.operation.levels
+    put(world, spot, replace(spot.operation, levels=levels - {max(levels)}))
+    return True
+
+
+def gain_level(world: World, rng: Random) -> bool:
+    """An operation starts to be published at the next finer level."""
+    spots = []
+    for spot in all_spots(world):
+        cells = spot.operation.rounds[0].cells
+        finest = 2 if cells and cells[0].admin2_name else 1
+        if max(spot.operation.levels) < finest:
+            spots.append(spot)
+    if not spots:
+        return False
+    spot = rng.choice(spots)
+    levels = spot.operation.levels
+    put(world, spot, replace(spot.operation, levels=levels | {max(levels) + 1}))
+    return True
+
+
+def hide_from_admin0(world: World, rng: Random) -> bool:
+    """Admin 0 stops showing an operation that the finer levels go on showing; a country keeps another."""
+    spots = [spot for spot in spare(world) if max(spot.operation.levels)]
+    if not spots:
+        return False
+    spot = rng.choice(spots)
+    put(world, spot, replace(spot.operation, levels=spot.operation.levels - {0}))
+    return True
+
+
+def add_hidden_operation(world: World, rng: Random) -> bool:
+    """A new operation that the finer levels show and admin 0 never does."""
+    spots = [spot for spot in all_spots(world) if 1 in spot.operation.levels]
+    if not spots:
+        return False
+    spot = rng.choice(spots)
+    like = rng.choice(spot.operation.rounds)
+    first = replace(like, cells=evolve(like.cells, rng), levels=None)
+    name = operation_name(rng, names(world, spot.country))
+    new = Operation(name, "Active", (first,), spot.operation.levels - {0})
+    put(world, spot, spot.operation, new)
+    return True

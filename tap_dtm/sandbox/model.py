@@ -1,0 +1,83 @@
+"""The facts that a publication states: countries, operations, rounds and cells.
+
+Everything here is immutable, so that publications share what did not change between them, and a
+request that is being answered never sees half of the next publication.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import date as Date  # noqa: N812 - a round has a field of that name
+
+Level = Literal[0, 1, 2]
+Version = Literal["v2", "v3"]
+
+Status = Literal["Active", "Inactive"]
+
+LEVELS: tuple[Level, ...] = (0, 1, 2)
+ALL_LEVELS: frozenset[int] = frozenset(LEVELS)
+NOT_AVAILABLE = "Not available"
+
+
+class Cell(NamedTuple):
+    """One figure at the finest level: so many people, here, for this reason, from there.
+
+    What a coarser level or an older version of the API does not know is an empty string.
+    """
+
+    admin1_name: str
+    admin1_pcode: str
+    admin2_name: str
+    admin2_pcode: str
+    reason: str
+    origin_name: str
+    origin_pcode: str
+    idps: int
+    males: int | None
+    females: int | None
+
+
+@dataclass(frozen=True)
+class Round:
+    """One assessment of an operation: its number, date and type identify it."""
+
+    number: int
+    date: Date
+    assessment_type: str
+    cells: tuple[Cell, ...] = field(repr=False)
+    levels: frozenset[int] | None = None
+    """Where this round is published, when that is less than its operation."""
+
+    @property
+    def key(self) -> tuple[Date, int, str]:
+        """What identifies the round within its operation."""
+        return (self.date, self.number, self.assessment_type)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One DTM operation in one country."""
+
+    name: str
+    status: Status
+    rounds: tuple[Round, ...] = field(repr=False)
+    levels: frozenset[int] = ALL_LEVELS
+    """Where the operation is published. Without 0 it is unknown to admin 0."""
+
+    def published(self, level: int) -> tuple[Round, ...]:
+        """The rounds that an answer of this level shows."""
+        if level not in self.levels:
+            return ()
+        return tuple(r for r in self.rounds if r.levels is None or level in r.levels)
+
+
+@dataclass(frozen=True)
+class Country:
+    """One country, under a code that ISO 3166-1 leaves to its users."""
+
+    pcode: str
+    name: str
+    operations: tuple[Operation, ...] = field(repr=False)

@@ -1,0 +1,276 @@
+"""The sandbox on a socket: HTTP in, HTTP out, on this machine only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import sys
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tap_dtm.sandbox.api import KEY_HEADER, KEY_PARAMETER, Answer, Options, Request, answer, gate
+from tap_dtm.sandbox.faults import Fault, Faults
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from tap_dtm.sandbox.edition import Edition
+    from tap_dtm.sandbox.world import World
+
+SANDBOX_KEY = "invented-sandbox-key"
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """A request as the server saw it, without the key."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    """The parameters under the names that were sent."""
+    headers: dict[str, str]
+    """The headers, their names in lower case."""
+    key_sent: bool
+
+
+class _Rendered:
+    """The bodies that were rendered last: a large answer is spelled out once per publication."""
+
+    limit = 128 * 2**20
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bodies: OrderedDict[object, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: object) -> bytes | None:
+        with self._lock:
+            return self._bodies.get(key)
+
+    def put(self, key: object, body: bytes) -> None:
+        with self._lock:
+            if key in self._bodies:
+                return
+            self._bodies[key] = body
+            self._size += len(body)
+            while self._size > self.limit:
+                self._size -= len(self._bodies.popitem(last=False)[1])
+
+    def clear(self) -> None:
+        with self._lock:
+            self._bodies.clear()
+            self._size = 0
+
+
+def _encode(body: dict[str, object] | str) -> bytes:
+    if isinstance(body, str):
+        return body.encode()
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class SandboxServer:
+    """An offline DTM API with invented data.
+
+    `with SandboxServer(world) as sandbox:` serves it at `sandbox.url` under `sandbox.key`. World,
+    options and faults may change between requests; `requests` tells what was asked.
+    """
+
+    def __init__(self, world: World, *, key: str = SANDBOX_KEY, port: int = 0, options: Options | None = None) -> None:
+        """Start listening, on a free port unless one is given."""
+        self.world = world
+        self.key = key
+        self.options = options or Options()
+        self.faults = Faults()
+        self.requests: list[RecordedRequest] = []
+        self.most_at_once = 0
+        """The largest number of requests that were being answered at the same time."""
+        self._at_once = 0
+        self._lock = threading.Lock()
+        self._rendered = _Rendered()
+        self._rendered_of: Edition | None = None
+        self._closing = threading.Event()
+        self._http = _HttpServer(self, port)
+        self.port: int = self._http.server_address[1]
+        self.url = f"http://{HOST}:{self.port}"
+        # A short poll, because closing waits for it; requests do not.
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Serve until the block ends."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop serving and hang up on everyone; once is as good as twice."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.hang_up()
+        self._thread.join()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, unless the server closes."""
+        self._closing.wait(seconds)
+
+    def record(self, request: RecordedRequest) -> None:
+        """Note a request that begins."""
+        with self._lock:
+            self.requests.append(request)
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+
+    def finish(self) -> None:
+        """Note that a request has been answered."""
+        with self._lock:
+            self._at_once -= 1
+
+    def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
+        """Return status, headers, body, and the fault that the delivery must act out."""
+        options = self.options
+        refusal = gate(request, self.key, options)
+        if refusal is not None:
+            return *_spelled(refusal), None
+        fault = self.faults.take(request)
+        edition = self.world.edition
+        if fault is not None:
+            return *_spelled(fault.alter(answer(request, edition, options))), fault
+        params = {k: v for k, v in request.params.items() if k != KEY_PARAMETER}
+        key = (edition, options, request.path.lower(), tuple(sorted(params.items())))
+        if self._rendered_of is not edition:
+            self._rendered.clear()
+            self._rendered_of = edition
+        if (known := self._rendered.get(key)) is not None:
+            return 200, dict(_JSON), known, None
+        status, headers, body = _spelled(answer(request, edition, options))
+        if status == HTTPStatus.OK:
+            self._rendered.put(key, body)
+        return status, headers, body, None
+
+
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+
+def _spelled(said: Answer) -> tuple[int, dict[str, str], bytes]:
+    kind = {"Content-Type": "text/html"} if isinstance(said.body, str) else _JSON
+    return said.status, {**kind, **said.headers}, _encode(said.body)
+
+
+class _HttpServer(ThreadingHTTPServer):
+    """Threads that end with the program, and connections that can be hung up on."""
+
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, sandbox: SandboxServer, port: int) -> None:
+        self.sandbox = sandbox
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__((HOST, port), _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer looks up the name of the host here, which can take seconds without a network.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        with self._open_lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # A client that hangs up is no news; anything else is a bug and shows its traceback.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "invented-dtm-sandbox"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _HttpServer
+
+    def _any(self) -> None:
+        if length := int(self.headers.get("Content-Length") or 0):
+            self.rfile.read(length)
+        parts = urlsplit(self.path)
+        sent = parse_qsl(parts.query, keep_blank_values=True)
+        params: dict[str, str] = {}
+        for name, value in sent:
+            params.setdefault(name.lower(), value)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, unquote(parts.path), params, headers)
+        sandbox = self.server.sandbox
+        sandbox.record(
+            RecordedRequest(
+                request.method,
+                request.path,
+                {name: value for name, value in sent if name.lower() != KEY_PARAMETER},
+                {name: value for name, value in headers.items() if name != KEY_HEADER},
+                KEY_HEADER in headers or KEY_PARAMETER in params,
+            )
+        )
+        try:
+            self._deliver(*sandbox.respond(request))
+        finally:
+            sandbox.finish()
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _any  # noqa: N815
+
+    def _deliver(self, status: int, headers: dict[str, str], body: bytes, fault: Fault | None) -> None:
+        kind = fault.kind if fault else None
+        if fault is not None and fault.kind == "slow":
+            self.server.sandbox.wait(fault.seconds)
+        if kind == "dropped":
+            self.close_connection = True
+            return
+        length = len(body)
+        if kind in {"dropped_midway", "truncated", "cut_json"}:
+            body = body[: length // 2]
+            self.close_connection = kind != "cut_json"
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) if kind == "cut_json" else length))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
+        if kind == "dropped_midway":
+            # Lingering for no time turns the close into a reset.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Say nothing: a sandbox inside a program has no business on its output."""
