@@ -75,8 +75,8 @@ class History(RuleBasedStateMachine):
     def filter_by_operation(self, data: st.DataObject) -> None:
         names = sorted({str(row["operation"]) for row in self.world.operation_list()})
         self.filters.pop("operations", None)
-        if names and data.draw(st.booleans()):
-            self.filters["operations"] = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        wanted = data.draw(st.lists(st.sampled_from(names), unique=True)) if names else []
+        self.filters |= {"operations": wanted} if wanted else {}
         self.is_synced = False
 
     def forget_unknown_operations(self) -> None:
