@@ -1,4 +1,4 @@
-"""`python3 make.py generate`: write the tap's settings into meltano.yml, from the tap's own declaration."""
+"""Writes the tap's settings into meltano.yml, in Meltano's words."""
 
 from __future__ import annotations
 
