@@ -121,13 +121,14 @@ class ListStream(DtmStream):
         removed = [key for key in gone if self.may_remove(key)]
         kept = [key for key in gone if key not in removed]
         # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
-        self.stream_state["keys"] = [list(key) for key in sorted({*rows, *gone})]
+        self.stream_state.update(keys=[list(key) for key in sorted({*rows, *gone})], unfinished=True)
         self.write_state()
         for row in rows.values():
             yield row | {DELETED_AT: None}
         for key in removed:
             yield self.tombstone(**dict(zip(self.resource.key, key, strict=True)))
         self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
+        del self.stream_state["unfinished"]
 
     @property
     def known_keys(self) -> list[tuple[str, ...]]:
