@@ -109,21 +109,25 @@ class DtmClient:
             self.requests_made += 1
         try:
             response = self._send(path, params, where)
-        except requests.Timeout:
+        except requests.ReadTimeout:
             raise _PassingFault(
                 DtmRequestError(
                     f"{where}: no answer within {self._timeout[1]:g} s. "
                     "Raise request_timeout if the API is slow for you."
                 )
             ) from None
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        except (
+            requests.ConnectionError,
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+        ) as error:
             raise _PassingFault(
                 DtmRequestError(
                     f"{where}: the connection to {urlsplit(self._url).netloc} failed or broke off "
                     f"({_root_cause(error)}). Check the network, a proxy, and the setting api_url."
                 )
             ) from None
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # requests lets some ValueErrors of others through
             raise DtmRequestError(f"{where}: the request could not be made ({_root_cause(error)}).") from None
         return _judge(response, where)
 
@@ -180,10 +184,9 @@ def _root_cause(error: BaseException) -> str:
     """Name the innermost reason of a requests error, without the URL that its text repeats."""
     reason: Any = error
     while True:
-        inner = getattr(reason, "reason", None) or next(
-            (arg for arg in getattr(reason, "args", ()) if isinstance(arg, BaseException)), None
-        )
-        if not isinstance(inner, BaseException):
+        candidates = (getattr(reason, "reason", None), *reason.args, reason.__cause__)
+        inner = next((each for each in candidates if isinstance(each, BaseException)), None)
+        if inner is None:
             break
         reason = inner
     return getattr(reason, "strerror", None) or type(reason).__name__
@@ -223,7 +226,7 @@ def _judge(response: requests.Response, where: str) -> Answer:
 def _json(response: requests.Response) -> Any:  # noqa: ANN401
     try:
         return json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
