@@ -8,7 +8,7 @@ every other, and no two publications agree on the ids.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_dtm.sandbox.chance import chance
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tap_dtm.sandbox.model import Cell, Country, Level, Operation, Round, Version
 
-Row = dict[str, "str | int | None"]
+Row = dict[str, Any]
 
 ID_SPAN = 1_000_000
 """Every country numbers its rows within a span of its own, so that ids are unique in any answer."""

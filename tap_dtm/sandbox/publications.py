@@ -35,6 +35,35 @@ if TYPE_CHECKING:
     from random import Random
 
     from tap_dtm.sandbox.world import Mutation, World
+__all__ = [
+    "COUNTRY",
+    "INVISIBLE",
+    "VISIBLE",
+    "add_country",
+    "add_hidden_operation",
+    "add_operation",
+    "add_round",
+    "backfill_round",
+    "correct_figures",
+    "drop_level",
+    "duplicate_rows",
+    "flip_status",
+    "gain_level",
+    "hide_from_admin0",
+    "move_between_districts",
+    "publish",
+    "recode_district",
+    "rekey_round",
+    "rename_district",
+    "rename_operation",
+    "rename_reason_case",
+    "restore",
+    "show_at_admin0",
+    "withdraw_country",
+    "withdraw_operation",
+    "withdraw_round",
+    "world_at",
+]
 
 
 def withdraw_country(world: World, rng: Random) -> bool:

@@ -126,9 +126,9 @@ class SandboxServer:
         self._http.hang_up()
         self._thread.join()
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass, unless the server closes."""
-        self._closing.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """Let time pass; False when the server closes meanwhile."""
+        return not self._closing.wait(seconds)
 
     def record(self, request: RecordedRequest) -> None:
         """Note a request that begins."""
@@ -251,9 +251,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _deliver(self, status: int, headers: dict[str, str], body: bytes, fault: Fault | None) -> None:
         kind = fault.kind if fault else None
-        if fault is not None and fault.kind == "slow":
-            self.server.sandbox.wait(fault.seconds)
-        if kind == "dropped":
+        in_time = fault is None or kind != "slow" or self.server.sandbox.wait(fault.seconds)
+        if kind == "dropped" or not in_time:
             self.close_connection = True
             return
         length = len(body)
