@@ -1,0 +1,87 @@
+"""Writes the tables of the README that the code knows better: settings, streams, fields."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_dtm.metadata import Field
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def text() -> str:
+    """Return the README with its generated tables brought up to date."""
+    readme = README.read_text(encoding="utf-8")
+    for name, block in {"settings": _settings(), "streams": _streams(), "fields": _fields()}.items():
+        begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
+        readme, count = re.subn(
+            f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, new=begin + block + end: new, readme, flags=re.DOTALL
+        )
+        if count != 1:
+            raise SystemExit(f"README.md has {count} blocks between {begin.strip()} and {end.strip()}; it needs one.")
+    return readme
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _settings() -> str:
+    properties: dict[str, dict[str, Any]] = SETTINGS.to_dict()["properties"]
+    rows = [
+        (f"`{name}`", f"`{declared['default']}`" if "default" in declared else "", declared["description"])
+        for name, declared in properties.items()
+    ]
+    return _table(("Setting", "Default", "Meaning"), rows)
+
+
+def _streams() -> str:
+    rows = [
+        (
+            f"`{resource.name}`",
+            resource.grain,
+            ", ".join(f"`{name}`" for name in resource.key),
+            resource.replication_method,
+        )
+        for resource in load_catalogue().resources.values()
+    ]
+    return _table(("Stream", "A row is", "Key", "Replication"), rows)
+
+
+def _fields() -> str:
+    catalogue = load_catalogue()
+    rows = []
+    for field in catalogue.fields.values():
+        streams = [name for name, resource in catalogue.resources.items() if field in resource.fields]
+        if streams:
+            rows.append((f"`{field.name}`", _kind(field), field.full_description, _where(field, streams)))
+    return _table(("Field", "Type", "Meaning", "In"), rows)
+
+
+def _kind(field: Field) -> str:
+    return field.type + ("" if "v2" in field.versions else ", v3 only")
+
+
+def _where(field: Field, streams: list[str]) -> str:
+    if len(streams) == len(load_catalogue().resources):
+        return "all"
+    return (
+        "all `idp_*`"
+        if len(streams) == 3 and not field.name.startswith("operation_")
+        else ", ".join(  # noqa: PLR2004
+            f"`{name}`" for name in streams
+        )
+    )
+
+
+if __name__ == "__main__":
+    README.write_text(text(), encoding="utf-8")
