@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,11 @@ def text() -> str:
     readme = README.read_text(encoding="utf-8")
     for name, block in {"settings": _settings(), "streams": _streams(), "fields": _fields()}.items():
         begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
-        readme, count = re.subn(
-            f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, new=begin + block + end: new, readme, flags=re.DOTALL
-        )
-        if count != 1:
-            raise SystemExit(f"README.md has {count} blocks between {begin.strip()} and {end.strip()}; it needs one.")
+        before, found, rest = readme.partition(begin)
+        _, also_found, after = rest.partition(end)
+        if not (found and also_found):
+            raise SystemExit(f"README.md lacks a place for a table: {begin.strip()} and {end.strip()}.")
+        readme = before + begin + block + end + after
     return readme
 
 
@@ -61,9 +60,9 @@ def _fields() -> str:
     catalogue = load_catalogue()
     rows = []
     for field in catalogue.fields.values():
-        streams = [name for name, resource in catalogue.resources.items() if field in resource.fields]
+        streams = {name for name, resource in catalogue.resources.items() if field in resource.fields}
         if streams:
-            rows.append((f"`{field.name}`", _kind(field), field.full_description, _where(field, streams)))
+            rows.append((f"`{field.name}`", _kind(field), field.full_description, _where(streams)))
     return _table(("Field", "Type", "Meaning", "In"), rows)
 
 
@@ -71,16 +70,13 @@ def _kind(field: Field) -> str:
     return field.type + ("" if "v2" in field.versions else ", v3 only")
 
 
-def _where(field: Field, streams: list[str]) -> str:
-    if len(streams) == len(load_catalogue().resources):
+def _where(streams: set[str]) -> str:
+    resources = load_catalogue().resources
+    if streams == set(resources):
         return "all"
-    return (
-        "all `idp_*`"
-        if len(streams) == 3 and not field.name.startswith("operation_")
-        else ", ".join(  # noqa: PLR2004
-            f"`{name}`" for name in streams
-        )
-    )
+    idp = {name for name, resource in resources.items() if resource.level is not None}
+    named = ["all `idp_*`"] if idp <= streams else []
+    return ", ".join([*named, *(f"`{name}`" for name in sorted(streams - idp if named else streams))])
 
 
 if __name__ == "__main__":
