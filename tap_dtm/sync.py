@@ -139,11 +139,12 @@ class Sync:
         return self._at_hand[1]
 
     def _result(self, code: str) -> CountryChanges | None:
-        future = self._ahead.pop(code, None)
-        if future is None:
-            return None
+        # A stream map may have filtered countries out: what was read of them is dropped.
+        while next(iter(self._ahead)) != code:
+            del self._ahead[next(iter(self._ahead))]
+            self._read_ahead()
         try:
-            changes = future.result()
+            changes = self._ahead.pop(code).result()
         except DtmAccessError:
             raise
         except DtmError as error:
