@@ -53,7 +53,7 @@ def _streams() -> str:
         )
         for resource in load_catalogue().resources.values()
     ]
-    return _table(("Stream", "A row is", "Key", "Replication"), rows)
+    return _table(("Stream", "Grain", "Key", "Replication"), rows)
 
 
 def _fields() -> str:
