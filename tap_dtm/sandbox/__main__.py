@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import threading
 
@@ -47,13 +48,18 @@ def main(argv: list[str] | None = None) -> None:
     given = _arguments(argv)
     if given.publish_every is not None and given.publish_every <= 0:
         sys.exit("dtm-sandbox: --publish-every is a number of seconds greater than 0.")
+    with contextlib.suppress(KeyboardInterrupt):
+        _serve(given)
+
+
+def _serve(given: argparse.Namespace) -> None:
     try:
         world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
         server = SandboxServer(world, port=given.port)
     except ValueError as error:
         sys.exit(f"dtm-sandbox: {error}")
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or "it is not a port number"
         sys.exit(f"dtm-sandbox: cannot listen on port {given.port}: {reason}.")
     with server:
         server.faults.add(*given.fault)
@@ -62,17 +68,9 @@ def main(argv: list[str] | None = None) -> None:
             f"TAP_DTM_API_URL={server.url} TAP_DTM_SUBSCRIPTION_KEY={server.key} tap-dtm --config=ENV\n"
         )
         sys.stdout.flush()
-        _serve(server, given.publish_every)
-
-
-def _serve(server: SandboxServer, publish_every: float | None) -> None:
-    """Wait for the interruption, and make publications meanwhile."""
-    interrupted = threading.Event()
-    try:
-        while not interrupted.wait(publish_every):
+        never = threading.Event()
+        while not never.wait(given.publish_every):
             publish(server.world)
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

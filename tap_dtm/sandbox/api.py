@@ -141,7 +141,7 @@ def _refusal(query: Query, edition: Edition, options: Options) -> Answer | None:
     if not (query.operation or query.country_name or query.admin0_pcode):
         message = "Please provide either the Country Name, Admin0 Pcode or Operation"
         status = options.required_filter_status
-        return Answer(status, envelope([], code=status, success=False, messages=(message,)))
+        return Answer(status, envelope([], code=204 if status == 200 else status, success=False, messages=(message,)))  # noqa: PLR2004
     if unknown := _unknown(query, edition, options):
         return Answer(200, envelope([], code=204, success=False, messages=(unknown,)))
     return None

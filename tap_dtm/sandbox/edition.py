@@ -8,16 +8,20 @@ every other, and no two publications agree on the ids.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tap_dtm.sandbox.chance import chance
+from tap_dtm.sandbox.model import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tap_dtm.sandbox.model import Cell, Country, Level, Operation, Round, Version
+    from tap_dtm.sandbox.model import Country, Level, Operation, Round, Version
 
 Row = dict[str, Any]
+
+_Key = tuple[str, str, str, str, str, str, str]
+"""What tells cells apart: all of a cell but its figures."""
 
 ID_SPAN = 1_000_000
 """Every country numbers its rows within a span of its own, so that ids are unique in any answer."""
@@ -33,41 +37,33 @@ class Line(NamedTuple):
     cell: Cell
 
 
-def _merge(one: int | None, other: int | None) -> int | None:
-    """Add what is known; unknown only if both are. Hence males + females < total in some sums."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
+def _known(cells: list[Cell], measure: Literal["males", "females"]) -> int | None:
+    """Add what is known; unknown only if all are. Hence males + females < total in some sums."""
+    known = [figure for cell in cells if (figure := getattr(cell, measure)) is not None]
+    return sum(known) if known else None
 
 
-def _to_admin1(cell: Cell) -> Cell:
-    return cell._replace(admin2_name="", admin2_pcode="")
+def _to_admin1(cell: Cell) -> _Key:
+    return (*cell[:2], "", "", *cell[4:7])
 
 
-def _to_admin0(cell: Cell) -> Cell:
-    return cell._replace(admin1_name="", admin1_pcode="", admin2_name="", admin2_pcode="")
+def _to_admin0(cell: Cell) -> _Key:
+    return ("", "", "", "", *cell[4:7])
 
 
-def _to_v2(cell: Cell) -> Cell:
-    return cell._replace(reason="", origin_name="", origin_pcode="", males=None, females=None)
+def _to_v2(cell: Cell) -> _Key:
+    return (*cell[:4], "", "", "")
 
 
-def _sum(cells: Iterable[Cell], coarser: Callable[[Cell], Cell]) -> tuple[Cell, ...]:
+def _sum(cells: Iterable[Cell], coarser: Callable[[Cell], _Key]) -> tuple[Cell, ...]:
     """Sum the cells that look the same in the coarser view."""
-    sums: dict[tuple[str, ...], Cell] = {}
-    for cell in map(coarser, cells):
-        key = cell[:7]
-        seen = sums.get(key)
-        sums[key] = (
-            cell
-            if seen is None
-            else seen._replace(
-                idps=seen.idps + cell.idps,
-                males=_merge(seen.males, cell.males),
-                females=_merge(seen.females, cell.females),
-            )
-        )
-    return tuple(sums.values())
+    sums: dict[_Key, list[Cell]] = {}
+    for cell in cells:
+        sums.setdefault(coarser(cell), []).append(cell)
+    return tuple(
+        Cell(*key, sum(cell.idps for cell in alike), _known(alike, "males"), _known(alike, "females"))
+        for key, alike in sums.items()
+    )
 
 
 def aggregate(cells: tuple[Cell, ...], level: Level, version: Version) -> tuple[Cell, ...]:

@@ -42,7 +42,7 @@ _CAUSES = (
     "Earthquake",
     "Border, River & Lake",
     "Fire/Heat",
-    "Volcano",
+    "Ash Fall",
     "Unrest",
 )
 _OPERATIONS = (
@@ -53,7 +53,7 @@ _OPERATIONS = (
     "{} (Invented)",
     "Respuesta inventada: {}",
 )
-SHARED_OPERATION = "Invented Countrywide Monitoring"
+SHARED_OPERATION = "Invented Nationwide Monitoring"
 """The one operation name that several countries use."""
 
 _LETTERS = "AÉÍÖÚÑÇŠØÅ"

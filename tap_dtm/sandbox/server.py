@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import struct
 import sys
@@ -46,7 +47,7 @@ class RecordedRequest:
 class _Rendered:
     """The bodies that were rendered last: a large answer is spelled out once per publication."""
 
-    limit = 128 * 2**20
+    limit = 256 * 2**20
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -187,7 +188,8 @@ class _HttpServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         # HTTPServer looks up the name of the host here, which can take seconds without a network.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name != "nt":  # where it would let two servers share a port
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = HOST, self.server_address[1]
@@ -269,7 +271,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if kind == "dropped_midway":
             # Lingering for no time turns the close into a reset.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            at_once = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Say nothing: a sandbox inside a program has no business on its output."""
