@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from tap_dtm.errors import DtmError
+from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.tap import TapDTM
 
 
@@ -17,10 +17,9 @@ def main() -> None:
         TapDTM.cli()
     except DtmError as error:
         logger.critical("%s", error)
-    except OSError as error:
-        # What is still buffered has nowhere to go; Python would complain about it while exiting.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        logger.critical("Cannot write the messages: %s. The next run goes on from the last state.", error.strerror)
+        if isinstance(error, DtmOutputError):
+            # What is still buffered has nowhere to go; Python would complain about it while exiting.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)
 
 

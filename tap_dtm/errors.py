@@ -48,3 +48,7 @@ class DtmWithdrawnError(DtmError):
 
 class DtmPartialSyncError(DtmError):
     """Some countries failed; all others were delivered and bookmarked."""
+
+
+class DtmOutputError(DtmError):
+    """What reads the messages has gone, or the disk is full; everything up to the last STATE is safe."""

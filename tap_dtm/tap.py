@@ -11,7 +11,7 @@ from singer_sdk import Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 
 from tap_dtm.client import DtmClient
-from tap_dtm.errors import DtmError
+from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.settings import SETTINGS, Settings
 from tap_dtm.streams import STREAMS
@@ -67,11 +67,18 @@ class TapDTM(Tap):
 
         Raises:
             DtmPartialSyncError: Some countries failed.
+            DtmOutputError: The messages cannot be written.
         """
-        super().sync_all()
-        self.sync_run.finish()
-        for stream in self.streams.values():
-            stream.activate_version()  # type: ignore[attr-defined]
+        try:
+            super().sync_all()
+            self.sync_run.finish()
+            for stream in self.streams.values():
+                stream.activate_version()  # type: ignore[attr-defined]
+        except OSError as error:
+            # Said here, because click ends a program whose pipe is broken without a word.
+            raise DtmOutputError(
+                f"Cannot write the messages: {error.strerror}. The next run goes on from the last state."
+            ) from error
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
         """End at once. The STATE messages that were written are all there is to save."""
