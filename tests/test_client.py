@@ -332,8 +332,8 @@ class TestNoAnswer:
         def swallow(*_: object) -> None:
             raise TimeoutError("timed out")
 
-        with monkeypatch.context() as patched, pytest.raises(DtmRequestError) as caught:
-            patched.setattr(socket.socket, "connect", swallow)
+        monkeypatch.setattr(socket.socket, "connect", swallow)
+        with pytest.raises(DtmRequestError) as caught:
             client_of("http://127.0.0.1:9", max_retries=0).get(COUNTRIES)
         assert "the connection to 127.0.0.1:9 failed" in str(caught.value)
         assert "request_timeout" not in str(caught.value)
