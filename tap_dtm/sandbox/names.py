@@ -53,7 +53,7 @@ _OPERATIONS = (
     "{} (Invented)",
     "Respuesta inventada: {}",
 )
-SHARED_OPERATION = "Invented Nationwide Monitoring"
+SHARED_OPERATION = "Invented Countrywide Monitoring"
 """The one operation name that several countries use."""
 
 _LETTERS = "AÉÍÖÚÑÇŠØÅ"

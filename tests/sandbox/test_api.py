@@ -213,11 +213,11 @@ def test_filters_of_finer_levels_are_ignored() -> None:
 
 
 def test_filters_are_anded_and_ids_stay() -> None:
-    everything = {row["id"]: row for row in rows(1, Operation="Invented Nationwide Monitoring")}
+    everything = {row["id"]: row for row in rows(1, Operation="Invented Countrywide Monitoring")}
     assert {row["admin0Pcode"] for row in everything.values()} == {"XAA", "XCA"}
     dates = [row["reportingDate"] for row in everything.values()]
     assert dates == sorted(dates)
-    some = rows(1, Operation="Invented Nationwide Monitoring", Admin0Pcode="XCA", ToRoundNumber=2)
+    some = rows(1, Operation="Invented Countrywide Monitoring", Admin0Pcode="XCA", ToRoundNumber=2)
     assert {row["roundNumber"] for row in some} == {1, 2}
     assert all(everything[row["id"]] == row for row in some)
 
