@@ -12,7 +12,6 @@ from tap_dtm.tap import TapDTM
 MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
 BEGIN = "    # The settings, from tap_dtm/settings.py by `python3 make.py generate`\n"
 END = "    # End of the generated settings\n"
-KINDS = {"number": "decimal"}  # where Meltano has another word than JSON Schema
 
 
 def settings() -> list[dict[str, Any]]:
@@ -23,12 +22,13 @@ def settings() -> list[dict[str, Any]]:
 
 
 def _setting(name: str, declared: dict[str, Any]) -> dict[str, Any]:
-    (kind,) = {*_as_list(declared["type"])} - {"null"}
+    types = {*_as_list(declared["type"])} - {"null"}
     setting = {
         "name": name,
         "label": declared.get("title") or name.replace("_", " ").capitalize(),
         "description": declared["description"],
-        "kind": KINDS.get(kind, kind),
+        # Meltano's own kind for a number, decimal, cannot come from the environment: the tap takes text as well.
+        "kind": "string" if "string" in types else types.pop(),
     }
     if declared.get("format") == "date":
         setting["kind"] = "date_iso8601"

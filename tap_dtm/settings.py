@@ -25,6 +25,7 @@ HOW_TO_GET_A_KEY = (
     f"the setting subscription_key or the environment variable {KEY_VARIABLE}. "
     "To try the tap without a key, on invented data, set api_url to sandbox://"
 )
+_WHAT_URLS_LOOK_LIKE = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 SETTINGS = th.PropertiesList(
@@ -78,7 +79,8 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "scrub_fraction",
-        th.NumberType(minimum=0, maximum=1),
+        # Text as well: Meltano 4.4 fails on a decimal from the environment, so there it passes for text.
+        th.CustomType({"type": ["number", "string", "null"], "minimum": 0, "maximum": 1}),
         default=0.05,
         title="Scrub fraction",
         description="The share of countries that each run re-reads whole, to find changes that the country "
@@ -100,7 +102,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "request_timeout",
-        th.NumberType(exclusive_minimum=0),
+        th.IntegerType(minimum=1),
         default=120,
         title="Request timeout",
         description="How many seconds to wait for the API to go on with an answer.",
@@ -163,14 +165,17 @@ class Settings:
             operations=frozenset(config["operations"]) if config.get("operations") else None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
-            scrub_fraction=config.get("scrub_fraction", 0.05),
+            scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
             accept_withdrawn_countries=frozenset(_codes(config.get("accept_withdrawn_countries")) or ()),
             max_parallel_requests=config.get("max_parallel_requests", 4),
             request_timeout=config.get("request_timeout", 120),
             max_retries=config.get("max_retries", 5),
             user_agent=config.get("user_agent") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )
-        settings._check()
+        try:
+            settings._check()
+        except ValueError as error:  # from splitting a URL
+            raise DtmError(_WHAT_URLS_LOOK_LIKE) from error
         return settings
 
     def _check(self) -> None:
@@ -181,10 +186,13 @@ class Settings:
         if self.is_sandbox:
             return
         url = urlsplit(self.api_url)
-        if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
-            raise DtmError(f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters.")
+        is_plain = url.port != 0 and not (url.query or url.fragment or url.username)
+        if url.scheme not in {"http", "https"} or not url.hostname or not is_plain:
+            raise DtmError(_WHAT_URLS_LOOK_LIKE)
         if url.scheme == "http" and url.hostname not in _LOOPBACK:
             raise DtmError(f"The setting api_url would send the key unencrypted to {url.hostname}: use https://.")
+        if not (self.user_agent.isascii() and self.user_agent.isprintable()):
+            raise DtmError("The setting user_agent holds characters that HTTP does not carry: write it in ASCII.")
         if not self.subscription_key:
             raise DtmAccessError(f"No subscription key for the DTM API. {HOW_TO_GET_A_KEY}")
         if not self.subscription_key.isascii() or re.search(r"[\s\x00-\x1f\x7f]", self.subscription_key):
@@ -195,6 +203,16 @@ class Settings:
 
 def _codes(values: list[str] | None) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(value.strip().upper() for value in values)) if values else None
+
+
+def _fraction(value: float | str) -> float:
+    try:
+        fraction = float(value)
+    except ValueError:
+        fraction = -1
+    if not 0 <= fraction <= 1:
+        raise DtmError(f"The setting scrub_fraction is {value!r}: write a number from 0 to 1, such as 0.05.")
+    return fraction
 
 
 def _date(config: Mapping[str, Any], name: str) -> str | None:
