@@ -2,7 +2,7 @@
 
 The first six countries carry, on purpose, every oddity that the real data are known for (see
 `oddities.py`); further countries are plain. `rows` adds operations of many rounds until the world has
-about that many rows over the three levels, two fifths of them in one large country.
+about that many rows over the three levels, two fifths of them in one large country; it never takes away.
 """
 
 from __future__ import annotations
@@ -92,7 +92,13 @@ def _grown(index: int, country: Country, seed: int, rows: int) -> Country:
         return country
     rng = chance("growth", seed, country.pcode)
     has_admin2 = any(2 in operation.levels for operation in country.operations)  # noqa: PLR2004
-    fabric, a_round = _bulk_fabric(index, country.pcode, rng, rows=rows, has_admin2=has_admin2)
+    cells = [cell for operation in country.operations for each in operation.rounds for cell in each.cells]
+    genders: Genders = "none" if all(cell.males is None for cell in cells) else "partly"
+    # An admin 1 area with eight districts of three figures each has 24 rows at admin 2 and 4 at admin 1.
+    admin1 = max(1, min(rows, _ROWS_A_ROUND) // (28 if has_admin2 else 3))
+    places = areas(country.pcode, style_of(index), admin1, 8 if has_admin2 else 0)
+    fabric = Fabric(places, rng, genders=genders, dense=True)
+    a_round = fabric.rows(levels=3 if has_admin2 else 2)
     rounds = max(1, round(rows / a_round))
     operations = max(1, round(rounds / 60))
     added: list[Operation] = []
@@ -104,13 +110,3 @@ def _grown(index: int, country: Country, seed: int, rows: int) -> Country:
         levels = ALL_LEVELS if has_admin2 else ALL_LEVELS - {2}
         added.append(Operation(name, "Active", fabric.rounds(dates), levels))
     return Country(country.pcode, country.name, (*country.operations, *added))
-
-
-def _bulk_fabric(index: int, pcode: str, rng: Random, *, rows: int, has_admin2: bool) -> tuple[Fabric, int]:
-    """Return the areas for long operations, and how many rows a round of theirs has over the levels."""
-    wanted = min(rows, _ROWS_A_ROUND)
-    # An admin 1 area with eight districts of three figures each has 24 rows at admin 2 and 4 at admin 1.
-    admin1 = max(1, wanted // (28 if has_admin2 else 3))
-    admin2 = 8 if has_admin2 else 0
-    fabric = Fabric(areas(pcode, style_of(index), admin1, admin2), rng, genders="partly", dense=True)
-    return fabric, fabric.rows(levels=3 if has_admin2 else 2)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tap_dtm.sandbox.world import Mutation, World
+
 __all__ = [
     "COUNTRY",
     "INVISIBLE",

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date
     from random import Random
 
@@ -68,11 +67,11 @@ def names(world: World, country: int) -> set[str]:
     return {operation.name for operation in world.countries[country].operations}
 
 
-def evolve(cells: Iterable[Cell], rng: Random) -> tuple[Cell, ...]:
+def evolve(cells: tuple[Cell, ...], rng: Random) -> tuple[Cell, ...]:
     """Return the figures of another round: nearly the same areas, other numbers of people."""
     kept = [cell for cell in dict.fromkeys(cells) if rng.random() < 0.9]  # noqa: PLR2004 - some areas vanish
     changed = []
-    for cell in kept or list(cells)[:1]:
+    for cell in kept or cells[:1]:
         idps = max(1, int(cell.idps * rng.uniform(0.7, 1.4)))
         males = None if cell.males is None else idps * rng.randint(42, 52) // 100
         changed.append(cell._replace(idps=idps, males=males, females=None if males is None else idps - males))

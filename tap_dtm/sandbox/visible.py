@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tap_dtm.sandbox.world import World
 
+_REMARK = " (Registration)"
+
 
 def add_round(world: World, rng: Random) -> bool:
     """A new round, later than all others of its operation."""
@@ -119,7 +121,7 @@ def rename_operation(world: World, rng: Random) -> bool:
     name = spot.operation.name
     plain = "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))
     used = names(world, spot.country)
-    choices = [plain, f"{name} (Registration)", operation_name(rng, used)]
+    choices = [plain, f"{name.removesuffix(_REMARK)}{_REMARK}", operation_name(rng, used)]
     free = [choice for choice in choices if choice not in used and len(choice) < 100]  # noqa: PLR2004
     put(world, spot, replace(spot.operation, name=rng.choice(free)))
     return True

@@ -216,6 +216,15 @@ def test_odd_rounds() -> None:
     assert newest[highest] == min(newest.values()), "the highest round number is the oldest operation's"
 
 
+def test_a_large_world_is_as_odd_as_a_small_one() -> None:
+    large = invent(1, 6, 5000)
+    assert all(row["numberMales"] is None for row in large.rows(2, country="XCA"))
+    assert not large.rows(2, country="XEA")
+    for small, grown in zip(invent().countries, large.countries, strict=True):
+        assert grown.operations[: len(small.operations)] == small.operations
+        assert len(grown.operations) > len(small.operations)
+
+
 def test_odd_genders() -> None:
     assert any(all(row["numberMales"] is None for row in rows) for rows in per_country(0).values())
     assert any(

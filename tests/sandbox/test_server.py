@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -179,7 +180,11 @@ def test_bad_sandbox_urls(url: str, complaint: str) -> None:
 def test_the_command_serves_until_interrupted() -> None:
     command = [sys.executable, "-m", "tap_dtm.sandbox", "--publish-every", "0.05", "--fault", "503:1", "--countries=2"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.curdir}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
