@@ -151,6 +151,7 @@ class IdpStream(DtmStream):
     def __init__(self, tap: TapDTM) -> None:  # noqa: D107
         super().__init__(tap)
         self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
+        self._codes_delivered: set[str] = set()
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
         """Log at DEBUG what the SDK says of every country: the run has its own line for each."""
@@ -199,12 +200,21 @@ class IdpStream(DtmStream):
         """Whether the catalog asks for FULL_TABLE: every run reads and emits everything."""
         return self.replication_method == REPLICATION_FULL_TABLE
 
+    def activate_version(self) -> None:
+        """Write the ACTIVATE_VERSION message, unless it would remove rows of countries that were left out."""
+        left_out = self.codes_with_rows - self._codes_delivered
+        if left_out and self._pending_version is not None:
+            self.logger.info("No ACTIVATE_VERSION: the rows of %s, left out, are to stay.", ", ".join(sorted(left_out)))
+        else:
+            super().activate_version()
+
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield what changed in the country of the context, then move its bookmarks."""
         code = (context or {})["admin0_pcode"]
         changes = self.sync_run.changes(code)
         if changes is None:
             return
+        self._codes_delivered.add(code)
         level = changes.levels[self.level]
         state = self.get_context_state(context)
         deliveries = [delivery for delivery in level.deliveries if not delivery.is_empty]
