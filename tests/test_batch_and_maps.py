@@ -1,0 +1,265 @@
+"""What the SDK can do with any tap's output (batches, stream maps, flattening, selection), done with this one's."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from random import Random
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pytest
+
+from tap_dtm.sandbox import VISIBLE, SandboxServer, invent
+from tap_dtm.sandbox.visible import add_round, backfill_round, withdraw_round
+from tap_dtm.tap import TapDTM
+from tests.pipeline import sandbox_config
+from tests.target import MemoryTarget, Message, run_tap
+from tests.test_postgres import ALL_CODES
+from tests.world import LEVELS, assert_positions_are_whole, count, served
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from tap_dtm.sandbox import World
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(invent(10)) as server:
+        yield server
+
+
+def assert_exact(target: MemoryTarget, world: World) -> None:
+    for level in LEVELS:
+        rows = target.live(f"idp_admin{level}")
+        assert count(rows) == served(world, level)
+        assert_positions_are_whole(rows)
+
+
+def idp_records(messages: list[Message]) -> list[Message]:
+    return [message for message in messages if message["type"] == "RECORD" and message["stream"].startswith("idp_")]
+
+
+# Batches: messages that name files of records.
+
+
+class BatchTarget(MemoryTarget):
+    """Opens the files that BATCH messages name."""
+
+    def handle(self, message: Message) -> None:
+        if message["type"] != "BATCH":
+            super().handle(message)
+            return
+        assert message["encoding"] == {"format": "jsonl", "compression": "gzip"}
+        for url in message["manifest"]:
+            with gzip.open(url2pathname(urlsplit(url).path), "rt", encoding="utf-8") as lines:
+                for line in lines:
+                    super().handle({"type": "RECORD", "stream": message["stream"], "record": json.loads(line)})
+
+
+def batches(folder: Path, size: int) -> dict[str, Any]:
+    return {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": folder.as_uri(), "prefix": ""},
+        "batch_size": size,
+    }
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_batches_hold_every_record(sandbox: SandboxServer, tmp_path: Path, size: int) -> None:
+    target = BatchTarget()
+    config = sandbox_config(sandbox, batch_config=batches(tmp_path, size), accept_withdrawn_countries=ALL_CODES)
+    for seed in range(4):
+        messages = run_tap(target, **config)
+
+        assert {message["type"] for message in messages} == {"SCHEMA", "BATCH", "STATE"}
+        assert_exact(target, sandbox.world)
+        assert len(target.live("countries")) == len(sandbox.world.country_list())
+        assert len(target.live("operations")) == len(sandbox.world.operation_list())
+        sandbox.world.publish(*Random(seed).sample(VISIBLE, 5), rng=Random(seed))
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_no_state_runs_ahead_of_the_batches(sandbox: SandboxServer, tmp_path: Path, size: int) -> None:
+    target = BatchTarget()
+    messages = run_tap(MemoryTarget(), killed_at=0, **sandbox_config(sandbox, batch_config=batches(tmp_path, size)))
+
+    finished = 0
+    for message in messages:
+        target.handle(message)
+        for level in LEVELS:
+            stream = f"idp_admin{level}"
+            for partition in target.state.get("bookmarks", {}).get(stream, {}).get("partitions", []):
+                code = partition["context"]["admin0_pcode"]
+                for operation, bookmark in partition.get("operations", {}).items():
+                    if bookmark["digest"]:
+                        finished += 1
+                        keys = [key for key in target.tables[stream] if key[:2] == (code, operation)]
+                        assert len(keys) == bookmark["rows"]
+    assert finished
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_that_are_cut_off_and_resumed(sandbox: SandboxServer, tmp_path: Path, seed: int) -> None:
+    rng = Random(seed)
+    target = BatchTarget()
+    config = sandbox_config(sandbox, batch_config=batches(tmp_path, rng.choice([3, 50])))
+    for _ in range(4):
+        run_tap(target, killed_at=rng.random(), **config)
+        sandbox.world.publish(add_round, backfill_round, withdraw_round, rng=rng)
+
+    run_tap(target, **config)
+
+    assert_exact(target, sandbox.world)
+
+
+def test_nothing_new_makes_no_batch_of_figures(sandbox: SandboxServer, tmp_path: Path) -> None:
+    """Whatever the size of the batches, even where the last one is just full."""
+    for size in (1, 2, 5):
+        target = BatchTarget()
+        config = sandbox_config(sandbox, batch_config=batches(tmp_path, size))
+        run_tap(target, catalog=catalog_of({"idp_admin0"}), **config)
+
+        messages = run_tap(target, catalog=catalog_of({"idp_admin0"}), **config)
+
+        assert [message for message in messages if message["type"] == "BATCH"] == []
+
+
+# Selection: streams and fields that the catalog leaves out.
+
+
+def catalog_of(streams: Collection[str], without: Collection[str] = ()) -> dict[str, Any]:
+    """Return the discovered catalog with only these streams, and without these fields, selected."""
+    catalog: dict[str, Any] = TapDTM(config={"api_url": "sandbox://"}).catalog_dict
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
+            elif entry["breadcrumb"][-1] in without:
+                entry["metadata"]["selected"] = False
+    return catalog
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [{"idp_admin2"}, {"idp_admin0"}, {"countries", "idp_admin1"}, {"operations"}, {"countries"}],
+    ids=lambda streams: "+".join(sorted(streams)),
+)
+def test_only_selected_streams_are_asked_for_and_emitted(sandbox: SandboxServer, streams: set[str]) -> None:
+    target = MemoryTarget()
+    catalog = catalog_of(streams)
+    for seed in range(3):
+        sandbox.requests.clear()
+
+        run_tap(target, catalog=catalog, **sandbox_config(sandbox))
+
+        assert set(target.tables) == streams
+        levels = {level for level in LEVELS if f"idp_admin{level}" in streams}
+        asked = {int(request.path[-1]) for request in sandbox.requests if "/admin" in request.path}
+        assert asked <= levels | ({0} if levels else set())  # admin 0 is the index of all levels
+        for level in levels:
+            assert count(target.live(f"idp_admin{level}")) == served(sandbox.world, level)
+        sandbox.world.publish(add_round, backfill_round, withdraw_round, rng=Random(seed))
+
+
+def test_a_stream_selected_later_is_delivered_whole(sandbox: SandboxServer) -> None:
+    target = MemoryTarget()
+    run_tap(target, catalog=catalog_of({"countries", "idp_admin1"}), **sandbox_config(sandbox))
+    sandbox.world.publish(add_round, withdraw_round, rng=Random(1))
+
+    run_tap(target, **sandbox_config(sandbox))
+
+    assert_exact(target, sandbox.world)
+
+
+def test_deselected_fields_are_left_out_and_keys_are_not(sandbox: SandboxServer) -> None:
+    target = MemoryTarget()
+    without = {"displacement_reason", "admin1_name", "row_number", "reporting_date"}
+    catalog = catalog_of({"idp_admin1"}, without)
+    run_tap(target, catalog=catalog, **sandbox_config(sandbox))
+    before = target.state
+    sandbox.world.publish(add_round, withdraw_round, rng=Random(1))
+    run_tap(target, catalog=catalog, **sandbox_config(sandbox))
+
+    rows = target.live("idp_admin1")
+    assert sum(row["num_present_idp_ind"] for row in rows) == sum(
+        int(row["numPresentIdpInd"] or 0) for row in sandbox.world.rows(1)
+    )
+    assert_positions_are_whole(rows)
+    for row in rows:
+        assert {"displacement_reason", "admin1_name"}.isdisjoint(row)
+        assert {"admin0_pcode", "operation", "row_number", "number_males"}.issubset(row)
+    assert target.state != before
+
+
+# Stream maps and flattening.
+
+
+def test_streams_are_renamed_and_fields_made_hashed_and_dropped(sandbox: SandboxServer) -> None:
+    target = MemoryTarget()
+    maps = {
+        "idp_admin2": {
+            "__alias__": "displaced",
+            "shown_as": "admin2_name + ' (' + admin0_pcode + ')' if admin2_name else None",
+            "operation_hash": "md5(operation)",
+            "displacement_reason": None,
+        },
+        "operations": None,
+    }
+    config = sandbox_config(sandbox, stream_maps=maps)
+    for seed in range(3):
+        run_tap(target, **config)
+
+        assert "operations" not in target.tables
+        assert "idp_admin2" not in target.tables
+        rows = target.live("displaced")
+        assert len(rows) == len(sandbox.world.rows(2))
+        for row in rows:
+            assert row["shown_as"] == f"{row['admin2_name']} ({row['admin0_pcode']})"
+            digest = hashlib.md5(row["operation"].encode(), usedforsecurity=False).hexdigest()
+            assert row["operation_hash"] == digest
+            assert "displacement_reason" not in row
+        assert count(target.live("idp_admin1")) == served(sandbox.world, 1)
+        sandbox.world.publish(add_round, withdraw_round, rng=Random(seed))
+
+
+def test_filtered_records_do_not_disturb_the_others(sandbox: SandboxServer) -> None:
+    target = MemoryTarget()
+    maps = {"idp_admin1": {"__filter__": "_sdc_deleted_at is not None or num_present_idp_ind >= 1000"}}
+    config = sandbox_config(sandbox, stream_maps=maps)
+    for seed in range(3):
+        run_tap(target, **config)
+
+        many = [row for row in sandbox.world.rows(1) if int(row["numPresentIdpInd"] or 0) >= 1000]
+        assert 0 < len(many) < len(sandbox.world.rows(1))
+        sums = sorted(row["num_present_idp_ind"] for row in target.live("idp_admin1"))
+        assert sums == sorted(int(row["numPresentIdpInd"] or 0) for row in many)
+        assert count(target.live("idp_admin2")) == served(sandbox.world, 2)
+        sandbox.world.publish(add_round, add_round, rng=Random(seed))
+
+
+def test_flattening_changes_nothing_because_everything_is_flat(sandbox: SandboxServer) -> None:
+    plain, flattened = MemoryTarget(), MemoryTarget()
+    for seed in range(2):
+        run_tap(plain, **sandbox_config(sandbox))
+        run_tap(flattened, **sandbox_config(sandbox, flattening_enabled=True, flattening_max_depth=3))
+
+        for level in LEVELS:
+            assert flattened.live(f"idp_admin{level}") == plain.live(f"idp_admin{level}")
+        assert_exact(flattened, sandbox.world)
+        sandbox.world.publish(add_round, withdraw_round, rng=Random(seed))
+
+
+def test_state_of_mapped_streams_is_that_of_plain_ones(sandbox: SandboxServer) -> None:
+    plain, mapped = MemoryTarget(), MemoryTarget()
+    maps = {"idp_admin2": {"__alias__": "displaced", "displacement_reason": None}}
+
+    run_tap(plain, **sandbox_config(sandbox))
+    run_tap(mapped, **sandbox_config(sandbox, stream_maps=maps))
+
+    assert mapped.state == plain.state
+    assert idp_records(run_tap(mapped, **sandbox_config(sandbox, stream_maps=maps))) == []
