@@ -14,7 +14,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer import singer_schema
-from tap_dtm.rounds import Bookmark
+from tap_dtm.rounds import Bookmark, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -169,22 +169,36 @@ class IdpStream(DtmStream):
         """Report the record count, once for all countries."""
         self._counter.report()
 
-    def bookmarks(self, code: str) -> dict[str, Bookmark] | None:
-        """Return the bookmarks of a country's operations; None when the country was never read.
+    def bookmarks(self, code: str) -> dict[str, Bookmark]:
+        """Return the bookmarks of a country's operations.
 
         Raises:
             DtmError: The state is not one of this tap's.
         """
+        try:
+            operations = self._partition(code).get("operations", {})
+            return {name: Bookmark.from_state(mark) for name, mark in operations.items()}
+        except (AttributeError, TypeError, ValueError) as error:
+            raise DtmError(
+                f"The state of {self.name} for {code} cannot be read. Restore it from a backup, or "
+                "empty the tables and start with an empty state."
+            ) from error
+
+    def needs_whole(self, code: str) -> bool:
+        """Whether a country must be read whole: never read so far, read under other filters, or FULL_TABLE."""
+        return self.is_full_table or self._partition(code).get("filters") != self._filters
+
+    @property
+    def _filters(self) -> str:
+        settings = self.sync_run.settings
+        fields = [field.name for field in self.resource.fields_for(settings.api_version)]
+        return fingerprint(fields, settings.start_date, settings.end_date, sorted(settings.operations or ()))
+
+    def _partition(self, code: str) -> dict[str, Any]:
         for partition in self.stream_state.get("partitions", ()):
-            if partition.get("context") == {"admin0_pcode": code} and "operations" in partition:
-                try:
-                    return {name: Bookmark.from_state(mark) for name, mark in partition["operations"].items()}
-                except (AttributeError, TypeError, ValueError) as error:
-                    raise DtmError(
-                        f"The state of {self.name} for {code} cannot be read. Restore it from a backup, or "
-                        "empty the tables and start with an empty state."
-                    ) from error
-        return None
+            if partition.get("context") == {"admin0_pcode": code}:
+                return dict(partition)
+        return {}
 
     @property
     def codes_with_rows(self) -> set[str]:
@@ -226,6 +240,7 @@ class IdpStream(DtmStream):
         for delivery in deliveries:
             yield from self._records(code, delivery)
         state["operations"] = {name: mark.to_state() for name, mark in sorted(level.bookmarks.items())}
+        state["filters"] = self._filters
         newest = [mark.reporting_date for mark in level.bookmarks.values() if mark.reporting_date]
         if newest:
             state |= {"replication_key": self.replication_key, "replication_key_value": max(newest)}

@@ -31,7 +31,7 @@ class CountryListStream(ListStream):
         jobs = self._jobs(run)
         self._scheduled = frozenset(job.code for job in jobs)
         self.sync_run.start(jobs)
-        whole = {job.code for job in jobs if job.scrub or None in job.bookmarks.values()}
+        whole = {job.code for job in jobs if job.whole.issuperset(job.bookmarks)}
         read_whole = {code: number for code, number in self._read_whole.items() if (code,) in self.known_keys}
         self.stream_state.update(api_version=self._tap.api_version, runs=run, read_whole=read_whole)
         for record in super().get_records(context):
@@ -101,7 +101,7 @@ class CountryListStream(ListStream):
             code,
             name,
             {stream.level: stream.bookmarks(code) for stream in streams},
-            scrub=scrub,
+            whole=frozenset(stream.level for stream in streams if scrub or stream.needs_whole(code)),
             full=frozenset(stream.level for stream in streams if stream.is_full_table),
             is_gone=is_gone,
         )

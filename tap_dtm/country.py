@@ -29,15 +29,15 @@ _logger = logging.getLogger("tap-dtm.country")
 class Job:
     """What to read of one country.
 
-    ``bookmarks`` holds, for each selected level, those of the operations; None for a level never read.
-    ``scrub`` asks for all levels whole; the levels in ``full`` are read whole and emitted whole (FULL_TABLE).
-    ``is_gone`` says that the country has left the list and that the operator has accepted it.
+    ``bookmarks`` holds, for each selected level, those of the operations. The levels in ``whole`` are read whole
+    whatever the index says; those in ``full`` are emitted whole, too (FULL_TABLE). ``is_gone`` says that the country
+    has left the list and that the operator has accepted it.
     """
 
     code: str
     name: str
-    bookmarks: Mapping[int, Mapping[str, Bookmark] | None]
-    scrub: bool = False
+    bookmarks: Mapping[int, Mapping[str, Bookmark]]
+    whole: frozenset[int] = frozenset()
     full: frozenset[int] = frozenset()
     is_gone: bool = False
 
@@ -91,20 +91,10 @@ class CountryReader:
         self._settings = settings
         self._paths: dict[int, str] = {}
         self._builders: dict[int, RecordBuilder] = {}
-        self._starts: dict[int, str] = {}
-        version = settings.api_version
-        fields = {
-            resource.level: resource.fields_for(version)
-            for resource in catalogue.resources.values()
-            if resource.level is not None
-        }
-        names = {level: [field.name for field in fields[level]] for level in fields}
         for resource in catalogue.resources.values():
             if (level := resource.level) is not None:
-                self._paths[level] = resource.endpoints[version]
-                self._builders[level] = RecordBuilder(self._paths[level], fields[level])
-                filters = (settings.start_date, settings.end_date)
-                self._starts[level] = rounds.seed(version, names[INDEX_LEVEL], names[level], filters)
+                path = self._paths[level] = resource.endpoints[settings.api_version]
+                self._builders[level] = RecordBuilder(path, resource.fields_for(settings.api_version))
 
     def read(self, job: Job) -> CountryChanges:
         """Find out what changed in a country since its bookmarks.
@@ -125,9 +115,7 @@ class CountryReader:
         )
 
     def _index(self, job: Job) -> dict[str, list[Row]]:
-        delivered = sum(
-            mark.rows for marks in job.bookmarks.values() for mark in (marks or {}).values() if not mark.unindexed
-        )
+        delivered = sum(mark.rows for marks in job.bookmarks.values() for mark in marks.values() if not mark.unindexed)
         rows = self._fetch_country(job, INDEX_LEVEL, delivered)
         return rounds.by_operation(self._wanted(rows))
 
@@ -135,11 +123,10 @@ class CountryReader:
         bookmarks = job.bookmarks[level]
         if level == INDEX_LEVEL or job.is_gone:
             return self._settle(job, level, index, index)
-        if bookmarks is None or job.scrub or level in job.full:
+        if level in job.whole:
             return self._read_whole(job, level, index)
-        start = self._starts[level]
         operations = sorted(index.keys() | bookmarks.keys())
-        needs = {name: rounds.need(index.get(name, []), bookmarks.get(name), start) for name in operations}
+        needs = {name: rounds.need(index.get(name, []), bookmarks.get(name)) for name in operations}
         asked = {name: need for name, need in needs.items() if need}
         # Wanting everything of everything, one unfiltered answer is cheaper and surer.
         if Need.COUNTRY in asked.values() or (asked and set(needs.values()) == {Need.OPERATION}):
@@ -158,8 +145,7 @@ class CountryReader:
         The API does not document how its filters match: rows of other operations are dropped, and the rest
         must add up to the index, or be what was delivered before where the index knows nothing of it.
         """
-        bookmark = (job.bookmarks[level] or {}).get(operation)
-        start = self._starts[level]
+        bookmark = job.bookmarks[level].get(operation)
         since = self._settings.start_date
         if need is Need.NEW_ROUNDS and bookmark:
             index_new = rounds.newer_than(index, bookmark.round_key)
@@ -174,15 +160,15 @@ class CountryReader:
             rows = rounds.newer_than(rows, bookmark.round_key)
             if rounds.disagreements(index_new, rows):
                 return None
-            return rounds.extend(operation, index, rows, bookmark, start)
+            return rounds.extend(operation, index, rows, bookmark)
         if bookmark and bookmark.unindexed:
-            is_trusted = rounds.chain(start, rows) == bookmark.content
+            is_trusted = rounds.chain(rounds.NOTHING, rows) == bookmark.content
         else:
             is_trusted = not rounds.disagreements(index, rows)
-        return rounds.replace(operation, index, rows, bookmark, start) if is_trusted else None
+        return rounds.replace(operation, index, rows, bookmark) if is_trusted else None
 
     def _read_whole(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
-        delivered = sum(bookmark.rows for bookmark in (job.bookmarks[level] or {}).values())
+        delivered = sum(bookmark.rows for bookmark in job.bookmarks[level].values())
         rows = rounds.by_operation(self._wanted(self._fetch_country(job, level, delivered)))
         changes = self._settle(job, level, index, rows)
         for delivery in changes.deliveries:
@@ -197,7 +183,7 @@ class CountryReader:
         self, job: Job, level: int, index: Mapping[str, list[Row]], rows: Mapping[str, list[Row]]
     ) -> LevelChanges:
         """Compare all that a level has with all that was delivered of it."""
-        bookmarks = job.bookmarks[level] or {}
+        bookmarks = job.bookmarks[level]
         changes = LevelChanges()
         for name in sorted(index.keys() | rows.keys() | bookmarks.keys()):
             changes.add(
@@ -206,7 +192,6 @@ class CountryReader:
                     index.get(name, []),
                     rows.get(name, []),
                     bookmarks.get(name),
-                    self._starts[level],
                     emit_all=level in job.full,
                 )
             )

@@ -40,6 +40,7 @@ _ORDER = (
     "idp_origin_admin1_name",
 )
 
+NOTHING = "0" * 16  # the digest of no rows
 _encode = json.JSONEncoder(sort_keys=True).encode
 
 
@@ -178,8 +179,8 @@ def by_operation(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return {operation: canonical(split[operation]) for operation in sorted(split)}
 
 
-def seed(*parts: object) -> str:
-    """Return the digest of no rows at all, which depends on everything but the rows that shapes the output."""
+def fingerprint(*parts: object) -> str:
+    """Return a digest of what decides on the rows, other than the API: fields and filters."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -199,18 +200,17 @@ def newer_than(rows: Sequence[Row], key: RoundKey | None) -> list[Row]:
     return [row for row in rows if _comparable(round_key(row)) > mark]
 
 
-def need(index: Sequence[Row], bookmark: Bookmark | None, start: str) -> Need:
+def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
     """Decide what to ask a level for one operation.
 
     Args:
         index: The operation's index rows in canonical order; empty when the index lacks it.
         bookmark: What the level's stream delivered, None for an operation that is new to it.
-        start: The digest of no rows.
     """
     if bookmark is None:
         return Need.OPERATION
     new = newer_than(index, bookmark.round_key)
-    is_same = chain(start, index[: len(index) - len(new)]) == bookmark.digest
+    is_same = chain(NOTHING, index[: len(index) - len(new)]) == bookmark.digest
     if is_same and not new:
         return Need.OPERATION if bookmark.unindexed else Need.NOTHING
     # Only an unfiltered answer can tell a gap or a withdrawal from a filter that matches nothing.
@@ -235,33 +235,26 @@ def disagreements(index: Sequence[Row], level: Sequence[Row]) -> list[Disagreeme
     ]
 
 
-def _bookmark(index: Sequence[Row], level: Sequence[Row], content: str, rows: int, start: str) -> Bookmark:
-    newest = max((*index[-1:], *level[-1:]), key=lambda row: _comparable(round_key(row)))
+def _bookmark(index: Sequence[Row], level: Sequence[Row], content: str, rows: int) -> Bookmark:
     index_rounds = {round_key(row) for row in index}
     return Bookmark(
-        *round_key(index[-1] if index else newest),
-        digest=chain(start, index),
+        *round_key((index or level)[-1]),
+        digest=chain(NOTHING, index),
         content=content,
         rows=rows,
         unindexed=any(round_key(row) not in index_rounds for row in level),
     )
 
 
-def extend(operation: str, index: Sequence[Row], new_rows: Sequence[Row], bookmark: Bookmark, start: str) -> Delivery:
+def extend(operation: str, index: Sequence[Row], new_rows: Sequence[Row], bookmark: Bookmark) -> Delivery:
     """Deliver new rounds after those already delivered."""
     content = chain(bookmark.content, new_rows)
-    after = _bookmark(index, new_rows, content, bookmark.rows + len(new_rows), start)
+    after = _bookmark(index, new_rows, content, bookmark.rows + len(new_rows))
     return Delivery(operation, Change.NEW_ROUNDS, after, new_rows, first=bookmark.rows + 1)
 
 
-def replace(  # noqa: PLR0913
-    operation: str,
-    index: Sequence[Row],
-    rows: Sequence[Row],
-    bookmark: Bookmark | None,
-    start: str,
-    *,
-    emit_all: bool = False,
+def replace(
+    operation: str, index: Sequence[Row], rows: Sequence[Row], bookmark: Bookmark | None, *, emit_all: bool = False
 ) -> Delivery:
     """Deliver all that a level has of an operation, as far as it differs from what was delivered.
 
@@ -270,13 +263,12 @@ def replace(  # noqa: PLR0913
         index: Its index rows in canonical order.
         rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
         bookmark: What was delivered before.
-        start: The digest of no rows.
         emit_all: Emit every row even where nothing differs (FULL_TABLE).
     """
     taken = bookmark.rows if bookmark else 0
     surplus = range(len(rows) + 1, taken + 1)
-    content = chain(start, rows)
-    after = _bookmark(index, rows, content, len(rows), start) if index or rows else None
+    content = chain(NOTHING, rows)
+    after = _bookmark(index, rows, content, len(rows)) if index or rows else None
     if after is None:
         return Delivery(operation, Change.WITHDRAWN, None, tombstones=surplus)
     if bookmark is None or not (bookmark.content or taken):
@@ -284,7 +276,7 @@ def replace(  # noqa: PLR0913
         return Delivery(operation, change, after, rows)
     if bookmark.content == content:
         return Delivery(operation, Change.UNCHANGED, after, rows if emit_all else ())
-    is_longer = 0 < taken < len(rows) and chain(start, rows[:taken]) == bookmark.content
+    is_longer = 0 < taken < len(rows) and chain(NOTHING, rows[:taken]) == bookmark.content
     if is_longer and round_key(rows[taken - 1]) != round_key(rows[taken]):
         kept = 0 if emit_all else taken
         return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1)

@@ -177,7 +177,7 @@ class Sync:
             ", ".join(f"{operations[change]} {word}" for change, word in _WORDS.items()),
             ", ".join(sorted(rows)) or "none",
             withdrawn,
-            "; re-read whole" if changes.job.scrub else "",
+            "; read whole" if changes.job.whole else "",
         )
 
     def finish(self) -> None:
