@@ -196,7 +196,7 @@ def _judge(response: requests.Response, where: str) -> Answer:
     """Return the rows of a response, or raise what is wrong with it."""
     status = response.status_code
     body = _json(response)
-    message = str(body.get("message", "")) if isinstance(body, dict) else ""
+    message = _said(response, str(body.get("message", ""))) if isinstance(body, dict) else ""
     if status == requests.codes.unauthorized:
         raise DtmAccessError(f"The DTM API refuses the subscription key (401: {message}). {HOW_TO_GET_A_KEY}")
     if status == requests.codes.forbidden:
@@ -220,7 +220,12 @@ def _judge(response: requests.Response, where: str) -> Answer:
                 "Nothing was taken; the next run asks again."
             )
         )
-    return _unwrap(body, where)
+    return _unwrap(response, body, where)
+
+
+def _said(response: requests.Response, words: str) -> str:
+    """Return words of an answer for a message: without the key, should the other side repeat it."""
+    return words.replace(str(response.request.headers[KEY_HEADER]), "***")
 
 
 def _json(response: requests.Response) -> Any:  # noqa: ANN401
@@ -248,7 +253,7 @@ def _retry_after(header: str) -> float | None:
         return None
 
 
-def _unwrap(body: Any, where: str) -> Answer:  # noqa: ANN401
+def _unwrap(response: requests.Response, body: Any, where: str) -> Answer:  # noqa: ANN401
     """Take the rows out of the envelope.
 
     ``statusCode`` 204 means "no rows": with ``isSuccess`` true for a filter that matches nothing, an empty
@@ -259,7 +264,7 @@ def _unwrap(body: Any, where: str) -> Answer:  # noqa: ANN401
             DtmAnswerError(f"{where}: the answer is JSON, but not the DTM API's. Check the setting api_url.")
         )
     rows: list[dict[str, Any]] = body["result"]
-    message = "; ".join(map(str, body.get("errorMessages") or []))
+    message = _said(response, "; ".join(map(str, body.get("errorMessages") or [])))
     if body.get("totalRecordsCount") != len(rows):
         raise _PassingFault(
             DtmAnswerError(

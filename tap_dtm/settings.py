@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -128,7 +128,7 @@ SETTINGS = th.PropertiesList(
 class Settings:
     """The settings, checked. Dates are ``YYYY-MM-DD``; None means "not set"; codes are upper case."""
 
-    subscription_key: str | None
+    subscription_key: str | None = field(repr=False)
     api_url: str
     api_version: str
     countries: tuple[str, ...] | None
