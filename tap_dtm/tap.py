@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_sdk import Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.rounds import Bookmark
 from tap_dtm.settings import SETTINGS, Settings
 from tap_dtm.streams import STREAMS
 from tap_dtm.sync import Sync
@@ -59,6 +61,35 @@ class TapDTM(Tap):
             settings = _in_sandbox(settings)
         return Sync(DtmClient(settings), load_catalogue(), settings)
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take in the state that the last run left.
+
+        Raises:
+            DtmError: It is not one of this tap's.
+        """
+        try:
+            _check_state(state)
+            super().load_state(state)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DtmError(
+                "The state cannot be read. Restore it from a backup, or empty the tables and start with an empty state."
+            ) from error
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings against their schema.
+
+        The SDK's messages repeat the values, which must not happen to the key.
+
+        Raises:
+            DtmError: A setting is wrong.
+        """
+        if not isinstance(self._config.get("subscription_key") or "", str):
+            raise DtmError("The setting subscription_key is not a text: put it in quotes.")
+        try:
+            return super()._validate_config(raise_errors=raise_errors)
+        except ConfigValidationError as error:
+            raise DtmError(f"The settings are wrong: {'; '.join(error.errors)}.") from None
+
     def sync_all(self) -> None:  # type: ignore[misc]
         """Sync all streams, then tell what failed.
 
@@ -69,9 +100,10 @@ class TapDTM(Tap):
             DtmPartialSyncError: Some countries failed.
             DtmOutputError: The messages cannot be written.
         """
+        run = self.sync_run  # settings that are wrong stop the run before it begins
         try:
             super().sync_all()
-            self.sync_run.finish()
+            run.finish()
             for stream in self.streams.values():
                 stream.activate_version()  # type: ignore[attr-defined]
         except OSError as error:
@@ -84,6 +116,17 @@ class TapDTM(Tap):
         """End at once. The STATE messages that were written are all there is to save."""
         self.logger.warning("Stopped by signal %d. The next run goes on from the last state.", signum)
         sys.exit(128 + signum)
+
+
+def _check_state(state: dict[str, Any]) -> None:
+    """Raise some error or other unless a state is of the form that this tap writes."""
+    for stream in state.get("bookmarks", {}).values():
+        for key in stream.get("keys", ()):
+            "".join(key)
+        for partition in stream.get("partitions", ()):
+            dict(partition["context"])
+            for bookmark in partition.get("operations", {}).values():
+                Bookmark.from_state(bookmark)
 
 
 def _in_sandbox(settings: Settings) -> Settings:
