@@ -211,8 +211,9 @@ class _HttpServer(ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        # A client that hangs up is no news; anything else is a bug and shows its traceback.
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        # Neither a client that hangs up nor a program that ends meanwhile is news; anything else is a bug.
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError) and "interpreter shutdown" not in str(error):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
