@@ -1,0 +1,172 @@
+"""The settings: what they default to, what they mean, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tap_dtm.errors import DtmAccessError, DtmError
+from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings
+
+KEY = "k3y-00112233445566778899aabbccddeeff"
+
+
+@pytest.fixture(autouse=True)
+def _no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+
+
+def settings(**config: Any) -> Settings:
+    return Settings.from_config({"subscription_key": KEY, **config})
+
+
+class TestTheKey:
+    def test_comes_from_the_setting(self) -> None:
+        assert settings().subscription_key == KEY
+
+    def test_comes_from_the_official_client_s_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(KEY_VARIABLE, "from-the-environment")
+        assert Settings.from_config({}).subscription_key == "from-the-environment"
+        assert Settings.from_config({"subscription_key": None}).subscription_key == "from-the-environment"
+        assert Settings.from_config({"subscription_key": ""}).subscription_key == "from-the-environment"
+
+    def test_of_the_setting_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(KEY_VARIABLE, "from-the-environment")
+        assert settings().subscription_key == KEY
+
+    @pytest.mark.parametrize("config", [{}, {"subscription_key": None}, {"subscription_key": ""}])
+    def test_is_needed(self, config: dict[str, Any]) -> None:
+        with pytest.raises(DtmAccessError) as caught:
+            Settings.from_config(config)
+        assert str(caught.value).startswith("No subscription key for the DTM API. Register at https://")
+        assert KEY_VARIABLE in str(caught.value)
+        assert str(caught.value).endswith("To try the tap without a key, on invented data, set api_url to sandbox://")
+
+    def test_is_not_needed_for_invented_data(self) -> None:
+        assert Settings.from_config({"api_url": "sandbox://"}).is_sandbox
+
+    @pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}", f"{KEY[:9]} {KEY[9:]}", f"{KEY}\x00", f"{KEY}é", "\u200b"])
+    def test_that_was_copied_badly_is_refused_without_being_shown(self, key: str) -> None:
+        with pytest.raises(
+            DtmAccessError, match="subscription_key holds blanks or characters that no key has"
+        ) as caught:
+            settings(subscription_key=key)
+        assert KEY[:9] not in str(caught.value)
+
+
+class TestDefaults:
+    def test_are_those_of_the_schema(self) -> None:
+        """What --about tells is what happens."""
+        schema = SETTINGS.to_dict()["properties"]
+        in_effect = settings()
+        for name, declared in schema.items():
+            if "default" in declared:
+                assert getattr(in_effect, name) == declared["default"], name
+
+    def test_of_all_others_are_not_set(self) -> None:
+        in_effect = settings()
+        unset = {"countries", "operations", "start_date", "end_date"}
+        assert all(getattr(in_effect, name) is None for name in unset)
+        assert in_effect.accept_withdrawn_countries == frozenset()
+        assert in_effect.user_agent.startswith("tap-dtm/")
+
+    def test_stand_for_empty_values_too(self) -> None:
+        """Environments hand on empty strings and lists for what was not set."""
+        empty = settings(api_url="", countries=[], operations=[], start_date="", end_date="", user_agent="")
+        assert empty == settings()
+
+    def test_each_setting_has_a_place(self) -> None:
+        assert set(SETTINGS.to_dict()["properties"]) == set(Settings.__dataclass_fields__)
+
+    def test_each_setting_is_described(self) -> None:
+        for name, declared in SETTINGS.to_dict()["properties"].items():
+            assert declared["title"], name
+            assert declared["description"].rstrip().endswith("."), name
+
+    def test_the_key_alone_is_secret(self) -> None:
+        properties = SETTINGS.to_dict()["properties"]
+        assert [name for name, declared in properties.items() if declared.get("secret")] == ["subscription_key"]
+
+
+class TestCountries:
+    def test_are_codes_in_upper_case_each_once_in_order(self) -> None:
+        assert settings(countries=["sdn", "HTI ", "Sdn"]).countries == ("SDN", "HTI")
+
+    def test_that_are_accepted_as_withdrawn_are_so_too(self) -> None:
+        assert settings(accept_withdrawn_countries=["sdn", " hti"]).accept_withdrawn_countries == {"SDN", "HTI"}
+
+    def test_operations_keep_their_case(self) -> None:
+        assert settings(operations=["Countrywide monitoring"]).operations == frozenset({"Countrywide monitoring"})
+
+
+class TestDates:
+    @pytest.mark.parametrize("value", ["2024-02-29", "2024-02-29T00:00:00", "2024-02-29T00:00:00Z"])
+    def test_may_carry_a_time_which_orchestrators_add(self, value: str) -> None:
+        assert settings(start_date=value, end_date=value).start_date == "2024-02-29"
+
+    @pytest.mark.parametrize("name", ["start_date", "end_date"])
+    @pytest.mark.parametrize("value", ["2023-02-29", "2023-13-01", "29/02/2024", "2024", "yesterday"])
+    def test_that_are_none_are_named(self, name: str, value: str) -> None:
+        with pytest.raises(DtmError) as caught:
+            settings(**{name: value})
+        assert str(caught.value) == f"The setting {name} is {value!r}: write a date as YYYY-MM-DD."
+
+    def test_in_the_wrong_order_are_refused(self) -> None:
+        with pytest.raises(DtmError, match=r"start_date \(2024-01-02\) is after end_date \(2024-01-01\): swap them"):
+            settings(start_date="2024-01-02", end_date="2024-01-01")
+
+    def test_may_be_the_same_day(self) -> None:
+        assert settings(start_date="2024-01-01", end_date="2024-01-01").end_date == "2024-01-01"
+
+
+class TestApiUrl:
+    @pytest.mark.parametrize(
+        ("url", "meant"),
+        [
+            ("https://dtmapi.iom.int/", "https://dtmapi.iom.int"),
+            ("https://proxy.example.org/dtm/", "https://proxy.example.org/dtm"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://localhost:8080/", "http://localhost:8080"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("sandbox://?publication=2", "sandbox://?publication=2"),
+        ],
+    )
+    def test_is_kept_without_a_slash_at_its_end(self, url: str, meant: str) -> None:
+        assert settings(api_url=url).api_url == meant
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "dtmapi.iom.int",
+            "ftp://dtmapi.iom.int",
+            "https://",
+            "https://dtmapi.iom.int?subscription-key=1",
+            "https://dtmapi.iom.int#top",
+            "https://user:password@dtmapi.iom.int",
+            "https://dtmapi.iom.int:port",
+            "https://dtmapi.iom.int:99999",
+            "http://[::1",
+        ],
+    )
+    def test_of_another_form_is_refused(self, url: str) -> None:
+        with pytest.raises(DtmError) as caught:
+            settings(api_url=url)
+        assert str(caught.value) == (
+            "The setting api_url must look like https://dtmapi.iom.int or sandbox://, without parameters."
+        )
+
+    @pytest.mark.parametrize("host", ["dtmapi.iom.int", "10.0.0.1", "127.0.0.1.example.org", "localhost.example.org"])
+    def test_never_sends_the_key_in_the_clear(self, host: str) -> None:
+        with pytest.raises(DtmError, match=f"would send the key unencrypted to {host}: use https://"):
+            settings(api_url=f"http://{host}")
+
+
+class TestUserAgent:
+    def test_is_taken_as_it_is(self) -> None:
+        assert settings(user_agent="Invented Ministry (data@example.org)").user_agent.startswith("Invented Ministry")
+
+    @pytest.mark.parametrize("agent", ["Ministère", "one\r\nInvented-Header: two", "tab\t"])
+    def test_holds_only_what_http_carries(self, agent: str) -> None:
+        with pytest.raises(DtmError, match="user_agent holds characters that HTTP does not carry"):
+            settings(user_agent=agent)
