@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
@@ -170,29 +171,26 @@ class IdpStream(DtmStream):
         self._counter.report()
 
     def bookmarks(self, code: str) -> dict[str, Bookmark]:
-        """Return the bookmarks of a country's operations.
+        """Return the bookmarks of a country's operations."""
+        operations = self._partition(code).get("operations", {})
+        return {name: Bookmark.from_state(mark) for name, mark in operations.items()}
 
-        Raises:
-            DtmError: The state is not one of this tap's.
+    def needs_everything(self, code: str) -> bool:
+        """Whether a country must be read and emitted whole, whatever its bookmarks say.
+
+        So it is the first time, after a change of what shapes the records other than the API, and for FULL_TABLE.
         """
-        try:
-            operations = self._partition(code).get("operations", {})
-            return {name: Bookmark.from_state(mark) for name, mark in operations.items()}
-        except (AttributeError, TypeError, ValueError) as error:
-            raise DtmError(
-                f"The state of {self.name} for {code} cannot be read. Restore it from a backup, or "
-                "empty the tables and start with an empty state."
-            ) from error
+        return self.is_full_table or self._partition(code).get("shape") != self._shape
 
-    def needs_whole(self, code: str) -> bool:
-        """Whether a country must be read whole: never read so far, read under other filters, or FULL_TABLE."""
-        return self.is_full_table or self._partition(code).get("filters") != self._filters
-
-    @property
-    def _filters(self) -> str:
+    @cached_property
+    def _shape(self) -> str:
         settings = self.sync_run.settings
         fields = [field.name for field in self.resource.fields_for(settings.api_version)]
-        return fingerprint(fields, settings.start_date, settings.end_date, sorted(settings.operations or ()))
+        return fingerprint(
+            [name for name in fields if self.mask["properties", name]],
+            [settings.start_date, settings.end_date, sorted(settings.operations or ())],
+            (self.config.get("stream_maps") or {}).get(self.name),
+        )
 
     def _partition(self, code: str) -> dict[str, Any]:
         for partition in self.stream_state.get("partitions", ()):
@@ -240,7 +238,7 @@ class IdpStream(DtmStream):
         for delivery in deliveries:
             yield from self._records(code, delivery)
         state["operations"] = {name: mark.to_state() for name, mark in sorted(level.bookmarks.items())}
-        state["filters"] = self._filters
+        state["shape"] = self._shape
         newest = [mark.reporting_date for mark in level.bookmarks.values() if mark.reporting_date]
         if newest:
             state |= {"replication_key": self.replication_key, "replication_key_value": max(newest)}

@@ -97,14 +97,9 @@ class CountryListStream(ListStream):
 
     @staticmethod
     def _job(code: str, name: str, streams: list[IdpStream], *, scrub: bool = False, is_gone: bool = False) -> Job:
-        return Job(
-            code,
-            name,
-            {stream.level: stream.bookmarks(code) for stream in streams},
-            whole=frozenset(stream.level for stream in streams if scrub or stream.needs_whole(code)),
-            full=frozenset(stream.level for stream in streams if stream.is_full_table),
-            is_gone=is_gone,
-        )
+        full = frozenset(stream.level for stream in streams if stream.needs_everything(code))
+        bookmarks = {stream.level: stream.bookmarks(code) for stream in streams}
+        return Job(code, name, bookmarks, whole=frozenset(bookmarks) if scrub else full, full=full, is_gone=is_gone)
 
 
 def _left_the_list(code: str) -> DtmWithdrawnError:

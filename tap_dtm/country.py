@@ -30,8 +30,8 @@ class Job:
     """What to read of one country.
 
     ``bookmarks`` holds, for each selected level, those of the operations. The levels in ``whole`` are read whole
-    whatever the index says; those in ``full`` are emitted whole, too (FULL_TABLE). ``is_gone`` says that the country
-    has left the list and that the operator has accepted it.
+    whatever the index says; those in ``full``, which are among them, are emitted whole, too. ``is_gone`` says that
+    the country has left the list and that the operator has accepted it.
     """
 
     code: str

@@ -180,7 +180,7 @@ def by_operation(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def fingerprint(*parts: object) -> str:
-    """Return a digest of what decides on the rows, other than the API: fields and filters."""
+    """Return a digest of what shapes the records other than the API: fields, filters, maps."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -263,7 +263,7 @@ def replace(
         index: Its index rows in canonical order.
         rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
         bookmark: What was delivered before.
-        emit_all: Emit every row even where nothing differs (FULL_TABLE).
+        emit_all: Emit every row even where nothing differs.
     """
     taken = bookmark.rows if bookmark else 0
     surplus = range(len(rows) + 1, taken + 1)

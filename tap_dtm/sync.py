@@ -146,6 +146,7 @@ class Sync:
         try:
             changes = self._ahead.pop(code).result()
         except DtmAccessError:
+            self._jobs.clear()  # no other country would fare better
             raise
         except DtmError as error:
             self.fail(code, error)
