@@ -28,16 +28,18 @@ class Command(TapDTM):
             DtmError: One of them cannot be read.
         """
         for path in value:
-            if path != "ENV":
-                # Settings in the place of a file's name may hold the key: they are not repeated.
-                name = "The settings file" if "{" in path else f"The settings file {path}"
-                try:
-                    text = Path(path).read_text(encoding="utf-8")
-                except (OSError, ValueError) as error:
-                    reason = getattr(error, "strerror", None) or "it is not text"
-                    raise DtmError(f"{name} cannot be read: {reason}.") from None
-                _check_json(text, name)
+            if path == "ENV":
+                cls._check_environment()
+            else:
+                _check_settings_file(path)
         return super().cb_config(ctx, param, value)
+
+    @classmethod
+    def _check_environment(cls) -> None:
+        try:
+            _ = cls._env_var_config
+        except ValueError as error:
+            raise DtmError(f"The settings in the environment cannot be read: {error}.") from None
 
     @classmethod
     def invoke(
@@ -53,6 +55,16 @@ class Command(TapDTM):
             DtmError: One of them cannot be read.
         """
         super().invoke(state=_checked(state, "state"), catalog=_checked(catalog, "catalog"), **options)
+
+
+def _check_settings_file(path: str) -> None:
+    # Settings in the place of a file's name may hold the key: they are not repeated.
+    name = "The settings file" if "{" in path else f"The settings file {path}"
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DtmError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
+    _check_json(text, name)
 
 
 def _checked(file: IO[str] | None, kind: str) -> IO[str] | None:

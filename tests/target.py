@@ -63,7 +63,8 @@ def run_tap(
         killed_at: The share of the messages, 0 to 1, that the target takes in before the pipe breaks.
         config: The tap's settings.
     """
-    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    written = io.BytesIO()
+    output = io.TextIOWrapper(written, encoding="utf-8")
     failure: Exception | None = None
     with redirect_stdout(output):
         tap = TapDTM(config=config, state=json.loads(json.dumps(target.state)), catalog=catalog)
@@ -75,8 +76,7 @@ def run_tap(
             failure = raised
     assert (failure is None) == (error is None), f"expected {error}"
     output.flush()
-    lines = output.buffer.getvalue().decode().splitlines()  # type: ignore[attr-defined]
-    messages = [json.loads(line) for line in lines]
+    messages = [json.loads(line) for line in written.getvalue().splitlines()]
     for message in messages[: round(len(messages) * killed_at)]:
         target.handle(message)
     return messages

@@ -179,7 +179,10 @@ def select(query: Query, edition: Edition, level: Level, version: Version, optio
         lines = edition.lines(country, level, version)
         if len(wanted) < len(country.operations):
             lines = [line for line in lines if line.operation.name in wanted]
-        if options.date_filter == "nothing" and query.dated:
+        # A filter that lets nothing through says so with an empty answer, not with a failure.
+        if (options.date_filter == "nothing" and query.dated) or (
+            options.operation_filter == "nothing" and query.operation
+        ):
             lines = []
         found += query.narrow(lines, dated=options.date_filter == "exact")
     if countries > 1:

@@ -99,11 +99,11 @@ class Query:
 
     def wants_operation(self, operation: Operation, how: str) -> bool:
         """Whether the operation passes."""
-        if not self.operation or how == "ignored":
+        if not self.operation or how in {"ignored", "nothing"}:
             return True
         if how == "prefix":
             return operation.name.casefold().startswith(self.operation.casefold())
-        return how == "exact" and self.same(self.operation, operation.name)
+        return self.same(self.operation, operation.name)
 
     def narrow(self, lines: list[Line], *, dated: bool) -> list[Line]:
         """Keep the lines whose date, round and area pass."""
