@@ -1,0 +1,132 @@
+"""Answers that are none: each is judged by its body, and what cannot be trusted is an error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tap_dtm.errors import DtmAnswerError, DtmError, DtmRequestError
+from tap_dtm.sandbox import Fault, SandboxServer
+from tests.client.support import ADMIN0, NO_ROWS, client_of
+from tests.scripted import ScriptedServer, always
+
+
+@pytest.mark.usefixtures("waits")
+class TestAnswersThatAreNone:
+    @pytest.mark.parametrize(
+        ("kind", "error", "words"),
+        [
+            ("dropped", DtmRequestError, r"the connection to 127\.0\.0\.1:\d+ failed or broke off"),
+            ("dropped_midway", DtmRequestError, r"the connection to .* failed or broke off.*Check the network"),
+            ("truncated", DtmRequestError, "failed or broke off"),
+            ("cut_json", DtmAnswerError, "application/json.* is not valid JSON: cut off.*the next run asks again"),
+            ("html", DtmAnswerError, "text/html.* is not valid JSON: .*a page of somebody else's"),
+            ("wrong_total", DtmAnswerError, r"announces 34 rows and holds 33\. Nothing was taken"),
+        ],
+    )
+    def test_is_asked_for_again_and_then_an_error(
+        self, sandbox: SandboxServer, kind: Any, error: type[DtmError], words: str
+    ) -> None:
+        sandbox.faults.add(Fault(kind))
+        with pytest.raises(error, match=f"{ADMIN0} Admin0Pcode=XAA: .*{words}"):
+            client_of(sandbox.url, max_retries=2).get(ADMIN0, {"Admin0Pcode": "XAA"})
+        assert len(sandbox.requests) == 3
+
+    def test_a_failure_with_http_200(self, sandbox: SandboxServer) -> None:
+        sandbox.faults.add(Fault("refused", message="The invented database is closed."))
+        with pytest.raises(DtmRequestError, match="reports a failure: The invented database is closed"):
+            client_of(sandbox.url).get(ADMIN0, {"Admin0Pcode": "XAA"})
+        assert len(sandbox.requests) == 1
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            (
+                {"isSuccess": False, "statusCode": 500, "errorMessages": ["Out of order", "Sorry"]},
+                "Out of order; Sorry",
+            ),
+            ({"isSuccess": False, "errorMessages": None}, "statusCode 204"),
+            ({"isSuccess": None}, "No matching data found"),
+            ({"isSuccess": "true"}, "No matching data found"),
+            ({"statusCode": 500, "errorMessages": []}, "statusCode 500"),
+            ({"result": [{}], "totalRecordsCount": 1}, "No matching data found"),
+            # An empty answer says 204. "No rows, and all is well" is not a thing the API says.
+            ({"statusCode": 200}, "No matching data found"),
+        ],
+    )
+    def test_an_envelope_that_contradicts_itself_is_a_failure(self, changes: dict[str, object], words: str) -> None:
+        with (
+            ScriptedServer(always(NO_ROWS | changes)) as server,
+            pytest.raises(DtmRequestError, match=f"{ADMIN0} Admin0Pcode=XAA: the API reports a failure: {words}"),
+        ):
+            client_of(server.url).get(ADMIN0, {"Admin0Pcode": "XAA"})
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "[]",
+            "3",
+            "{}",
+            '"text"',
+            json.dumps(NO_ROWS | {"result": None}),
+            json.dumps(NO_ROWS | {"result": {"data": []}}),
+        ],
+    )
+    def test_json_of_somebody_else_is_an_error(self, body: str) -> None:
+        with (
+            ScriptedServer(always(body)) as server,
+            pytest.raises(DtmAnswerError, match=f"{ADMIN0}: the answer is JSON, but not the DTM API's.*api_url"),
+        ):
+            client_of(server.url, max_retries=1).get(ADMIN0)
+        assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("body", ["", "\udcff\udcfe", "[" * 100_000, '{"result": [', "<html>"])
+    def test_what_is_no_json_is_an_error(self, body: str) -> None:
+        with (
+            ScriptedServer(always(body)) as server,
+            pytest.raises(DtmAnswerError, match=r"HTTP 200, unknown type\) is not valid JSON"),
+        ):
+            client_of(server.url, max_retries=1).get(ADMIN0)
+        assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("total", [None, "0", 1, -1])
+    def test_a_count_that_is_missing_or_none_is_an_error(self, total: object) -> None:
+        with (
+            ScriptedServer(always(NO_ROWS | {"totalRecordsCount": total})) as server,
+            pytest.raises(DtmAnswerError, match=f"announces {total} rows and holds 0"),
+        ):
+            client_of(server.url, max_retries=0).get(ADMIN0)
+
+    def test_a_body_that_does_not_unpack_is_asked_for_again(self) -> None:
+        with (
+            ScriptedServer(always("This is not gzip.", Content_Encoding="gzip")) as server,
+            pytest.raises(DtmError, match=f"{ADMIN0}: "),
+        ):
+            client_of(server.url, max_retries=1).get(ADMIN0)
+        assert len(server.requests) == 2
+
+    def test_an_answer_that_stalls_midway(self) -> None:
+        """The timeout holds for each piece of an answer, not only for its beginning."""
+        with (
+            ScriptedServer(always('{"result": [', Content_Length="1000")) as server,
+            pytest.raises(DtmRequestError, match=f"{ADMIN0}: .* failed or broke off"),
+        ):
+            client_of(server.url, request_timeout=0.2, max_retries=0).get(ADMIN0)
+
+    def test_an_html_page_with_an_error_status(self) -> None:
+        """A gateway's own page: its words are not for the log, its status is."""
+        with (
+            ScriptedServer(always("<html>Bad gateway</html>", 502)) as server,
+            pytest.raises(DtmRequestError, match=rf"{ADMIN0}: HTTP 502\. *$"),
+        ):
+            client_of(server.url, max_retries=0).get(ADMIN0)
+
+    def test_a_status_that_nobody_foresaw(self) -> None:
+        with (
+            ScriptedServer(always("I'm a teapot", 418)) as server,
+            pytest.raises(DtmRequestError, match=rf"{ADMIN0}: HTTP 418\. Check the setting api_url"),
+        ):
+            client_of(server.url).get(ADMIN0)
+        assert len(server.requests) == 1
