@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Command(TapDTM):
-    """The tap on a command line: what is wrong with its files is told without a traceback."""
+    # What is wrong with the files of a command line is told without a traceback.
+    __doc__ = TapDTM.__doc__
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
