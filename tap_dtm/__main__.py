@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class Command(TapDTM):
-    # What is wrong with the files of a command line is told without a traceback.
-    __doc__ = TapDTM.__doc__
+    """Singer tap for the API of IOM's Displacement Tracking Matrix, on the command line."""
+
+    # The SDK prints that docstring. What this adds: a mistake in a file is told without a traceback.
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
