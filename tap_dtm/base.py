@@ -18,14 +18,14 @@ from tap_dtm.metadata.singer import singer_schema
 from tap_dtm.rounds import Bookmark, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
 
     from tap_dtm.rounds import Delivery, Row
     from tap_dtm.sync import Sync
-    from tap_dtm.tap import TapDTM
 
 DELETED_AT = "_sdc_deleted_at"
 
@@ -51,13 +51,15 @@ class DtmStream(Stream):
 
     # Records are built from the catalogue's types, and checked while they are.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
-    _tap: TapDTM
 
-    def __init__(self, tap: TapDTM) -> None:  # noqa: D107
+    def __init__(self, tap: Tap, api_version: str, sync_run: Callable[[], Sync]) -> None:
+        """Declare the stream of a tap; the run begins only when something asks for it."""
         self.resource = load_catalogue().resources[self.name]
-        super().__init__(tap, schema=singer_schema(self.resource, tap.api_version))
+        self.api_version = api_version
+        super().__init__(tap, schema=singer_schema(self.resource, api_version))
         self.primary_keys = self.resource.key
         self.replication_key = self.resource.replication_key
+        self._sync_run = sync_run
         self._pending_version: int | None = None
 
     def apply_catalog(self, catalog: Catalog) -> None:
@@ -70,7 +72,7 @@ class DtmStream(Stream):
             unknown = set(entry.schema.properties or ()) - set(self.schema["properties"])
             if unknown:
                 raise DtmError(
-                    f"The catalog has fields in {self.name} that API {self._tap.api_version} does not serve "
+                    f"The catalog has fields in {self.name} that API {self.api_version} does not serve "
                     f"({', '.join(sorted(unknown))}): make a catalog for this api_version with --discover."
                 )
         super().apply_catalog(catalog)
@@ -78,7 +80,7 @@ class DtmStream(Stream):
     @property
     def sync_run(self) -> Sync:
         """The run that all streams are part of."""
-        return self._tap.sync_run
+        return self._sync_run()
 
     def tombstone(self, **key: Any) -> Record:  # noqa: ANN401
         """Return a record that says that the row of this key is gone: every measure null, so sums stay right."""
@@ -149,8 +151,8 @@ class IdpStream(DtmStream):
 
     level: ClassVar[int]
 
-    def __init__(self, tap: TapDTM) -> None:  # noqa: D107
-        super().__init__(tap)
+    def __init__(self, tap: Tap, api_version: str, sync_run: Callable[[], Sync]) -> None:  # noqa: D107
+        super().__init__(tap, api_version, sync_run)
         self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
         self._codes_delivered: set[str] = set()
 

@@ -33,7 +33,7 @@ class CountryListStream(ListStream):
         self.sync_run.start(jobs)
         whole = {job.code for job in jobs if job.whole.issuperset(job.bookmarks)}
         read_whole = {code: number for code, number in self._read_whole.items() if (code,) in self.known_keys}
-        self.stream_state.update(api_version=self._tap.api_version, runs=run, read_whole=read_whole)
+        self.stream_state.update(api_version=self.api_version, runs=run, read_whole=read_whole)
         for record in super().get_records(context):
             yield record
             code = record["admin0_pcode"]
@@ -66,7 +66,7 @@ class CountryListStream(ListStream):
 
     def _check_version(self) -> None:
         """Refuse to go back from v3 to v2: targets would keep reason, sex and origin beside other rows' figures."""
-        if self.stream_state.get("api_version") == "v3" and self._tap.api_version == "v2":
+        if self.stream_state.get("api_version") == "v3" and self.api_version == "v2":
             raise DtmError(
                 "The state is that of tables loaded with api_version v3, and v2 has other rows and fewer columns. "
                 "Load v2 into tables of its own with a state of its own, or empty the tables and start without state."

@@ -47,7 +47,7 @@ class TapDTM(Tap):
 
     def discover_streams(self) -> list[DtmStream]:
         """Return the five streams."""
-        return [stream(self) for stream in STREAMS]
+        return [stream(self, self.api_version, lambda: self.sync_run) for stream in STREAMS]
 
     @cached_property
     def sync_run(self) -> Sync:
