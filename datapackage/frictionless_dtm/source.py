@@ -1,0 +1,120 @@
+"""The rows behind ``dtm://`` addresses: each table asked for once per reading, with the tap's client and checks."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tap_dtm.client import DtmClient
+from tap_dtm.errors import DtmAccessError, DtmError, DtmUnknownError
+from tap_dtm.records import RecordBuilder
+from tap_dtm.settings import KEY_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from frictionless_dtm.address import Address
+    from frictionless_dtm.contents import Row
+    from tap_dtm.sandbox import SandboxServer
+
+# As Meltano hands them to the tap.
+_VARIABLE_PREFIX = "TAP_DTM_"
+_VARIABLES: Mapping[str, type] = {"api_url": str, "request_timeout": float, "max_retries": int, "user_agent": str}
+
+
+class Reading:
+    """Tables of DTM as they were when first asked for, so that keys are checked against what was read.
+
+    A new reading asks again; nothing is kept on disk.
+    """
+
+    def __init__(self) -> None:
+        """Ask for nothing yet."""
+        self._rows: dict[str, list[Row]] = {}
+        self._clients: dict[tuple[str, bool, str], DtmClient] = {}
+
+    def rows(self, address: Address) -> list[Row]:
+        """Return the rows of a table, in the order in which the API publishes them.
+
+        Raises:
+            DtmError: There is no key, or no answer that can be trusted.
+        """
+        name = str(address)
+        if name not in self._rows:
+            self._rows[name] = self._read(address)
+        return self._rows[name]
+
+    def _read(self, address: Address) -> list[Row]:
+        resource = address.resource
+        path = resource.endpoints[address.api_version]
+        builder = RecordBuilder(path, resource.fields_for(address.api_version))
+        if resource.level is None:
+            # The lists take no parameters: all filters of one list share one answer.
+            whole = replace(address, filters=address.filters.only(()))
+            if whole != address or address.filters.values:
+                return address.filters.keep(self.rows(whole))
+            answer = self._client(address).get(path)
+            if not answer.rows:
+                raise DtmError(f"{path} answers with an empty list ({answer.message or 'no reason given'}).")
+            return builder.build(answer.rows)
+        try:
+            answer = self._client(address).get(path, address.filters.params)
+        except DtmUnknownError:
+            if resource.level and self._is_listed(address):
+                return []
+            raise
+        return address.filters.keep(builder.build(answer.rows, address.filters.country))
+
+    def _is_listed(self, address: Address) -> bool:
+        """Whether DTM knows the operation after all: one without areas of this level may be unknown there."""
+        if any(name.startswith("admin") for name in address.filters.values):
+            return False
+        places = address.filters.only(("country", "countryName", "operation"))
+        return bool(self.rows(replace(address, table="operations", filters=places)))
+
+    def _client(self, address: Address) -> DtmClient:
+        sandbox = urlencode(address.sandbox or {})
+        key = (address.api_version, address.sandbox is not None, sandbox)
+        if key not in self._clients:
+            self._clients[key] = DtmClient(_settings(address, sandbox))
+        return self._clients[key]
+
+
+def _settings(address: Address, sandbox: str) -> Settings:
+    config: dict[str, Any] = {"api_version": address.api_version}
+    for name, kind in _VARIABLES.items():
+        if value := os.environ.get(_VARIABLE_PREFIX + name.upper()):
+            try:
+                config[name] = kind(value)
+            except ValueError:
+                raise DtmError(f"The environment variable {_VARIABLE_PREFIX}{name.upper()} is no number.") from None
+    if address.sandbox is not None:
+        config["api_url"] = f"sandbox://?{sandbox}" if sandbox else "sandbox://"
+    is_sandbox = str(config.get("api_url")).startswith("sandbox:")
+    if not is_sandbox and not os.environ.get(KEY_VARIABLE):
+        raise DtmAccessError(
+            f"There is no key for the DTM API: put yours into the environment variable {KEY_VARIABLE} (register at "
+            "https://dtm-apim-portal.iom.int for one), or write dtm://sandbox/... for invented data."
+        )
+    settings = Settings.from_config(config)
+    if settings.is_sandbox:
+        server = _sandbox(settings.api_url)
+        return replace(settings, api_url=server.url, subscription_key=server.key)
+    return settings
+
+
+@cache
+def _sandbox(url: str) -> SandboxServer:
+    """Start the offline API that a URL describes, once per process."""
+    from tap_dtm.sandbox import open_sandbox  # noqa: PLC0415  only those who ask for invented data load it
+
+    try:
+        server = open_sandbox(url)
+    except ValueError as error:
+        raise DtmError(f"dtm://sandbox: {error}") from error
+    atexit.register(server.close)
+    return server
