@@ -8,6 +8,7 @@ from frictionless import Adapter, Package
 
 from frictionless_dtm.address import parse
 from frictionless_dtm.parser import FORMAT, failure, schema_of
+from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 
@@ -60,8 +61,8 @@ def descriptor(address: Address) -> dict[str, Any]:
         "contributors": [
             {"title": who.title, "path": who.url, "roles": list(who.roles)} for who in package.contributors
         ],
-        "dtm:terms": list(terms.terms),
-        "dtm:creditLine": package.credit_line,
+        f"{PREFIX}terms": list(terms.terms),
+        f"{PREFIX}creditLine": package.credit_line,
     }
 
 
@@ -74,7 +75,12 @@ def _table(address: Address) -> dict[str, Any]:
         "scheme": "dtm",
         "format": FORMAT,
         "title": resource.title,
-        "description": f"{resource.description} {resource.grain}",
+        "description": resource.description,
+        f"{PREFIX}grain": resource.grain,
         "schema": schema_of(address, foreign_keys=True),
-        "dtm:warnings": {warning.code: warning.text for warning in resource.warnings},
+        f"{PREFIX}usageWarnings": [
+            {"code": warning.code, "text": warning.text}
+            for warning in resource.warnings
+            if warning.code != "deleted_rows_stay"  # what DTM withdrew is not there
+        ],
     }

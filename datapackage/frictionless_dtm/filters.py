@@ -118,7 +118,7 @@ class Filters:
         wanted = [(_COLUMNS[name], value.casefold()) for name, value in self.values.items() if name in _COLUMNS]
         first, last = self.values.get("from", ""), self.values.get("to", "9999")
         one = self.values.get("round")
-        low = int(one or self.values.get("fromRound", 0))
+        low = int(one or self.values.get("fromRound") or "0")
         high = one or self.values.get("toRound")
         has_dates = any(name in self.values for name in _DATES)
         has_rounds = any(name in self.values for name in _ROUNDS)

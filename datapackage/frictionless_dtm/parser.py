@@ -15,9 +15,10 @@ from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import ClassVar
+    from typing import ClassVar, NoReturn
 
     from frictionless import Resource
+    from frictionless.resources import TableResource
 
 FORMAT = "dtm"
 _readings: dict[int, Reading] = {}
@@ -40,6 +41,10 @@ class DtmParser(Parser):
         for row in rows:
             yield [row[name] for name in names]
 
+    def write_row_stream(self, source: TableResource) -> NoReturn:  # noqa: ARG002
+        """Refuse: DTM is read only."""
+        raise failure(DtmError("DTM takes no data: dtm:// can be read only."))
+
 
 def complete(resource: Resource) -> None:
     """Give a table its format and, unless it brings its own, name and schema.
@@ -56,6 +61,7 @@ def complete(resource: Resource) -> None:
         resource.name = address.resource.name
     if schema is None or (isinstance(schema, Schema) and not schema.fields):
         resource.schema = Schema.from_descriptor(schema_of(address))
+        resource.add_defined("schema")
 
 
 def schema_of(address: Address, *, foreign_keys: bool = False) -> dict[str, Any]:
