@@ -59,7 +59,7 @@ def _write(folder: Folder, stream: IO[bytes]) -> None:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, SUMS, len(sums), iter([sums]))
         for file in folder.files:
-            _add(archive, file.path, file.bytes, file.chunks())
+            _add(archive, file.path, file.size, file.chunks())
 
 
 def _add(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterator[bytes]) -> None:

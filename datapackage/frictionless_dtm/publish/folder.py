@@ -24,7 +24,7 @@ class File:
 
     path: str
     source: Path
-    bytes: int
+    size: int
     sha256: str
     resource: Mapping[str, Any] | None = None
 
@@ -143,5 +143,5 @@ def _verify(file: File, resource: Mapping[str, Any]) -> None:
     if resource.get("hash") != f"sha256:{file.sha256}":
         wrong = "has another content than the descriptor says" if resource.get("hash") else "has no hash to verify"
         raise DtmError(f"{file.path} {wrong}: nothing was published. Write the package anew with target-datapackage.")
-    if resource.get("bytes", file.bytes) != file.bytes:
-        raise DtmError(f"{file.path} has {file.bytes} bytes, and {resource['bytes']} by its descriptor: write it anew.")
+    if resource.get("bytes", file.size) != file.size:
+        raise DtmError(f"{file.path} has {file.size} bytes, and {resource['bytes']} by its descriptor: write it anew.")

@@ -25,7 +25,7 @@ class Upload:
     @classmethod
     def of_file(cls, file: File, media_type: str) -> Upload:
         """Return a file of the package."""
-        return cls(file.path.rsplit("/", 1)[-1], media_type, file.bytes, file.sha256, file.chunks)
+        return cls(file.path.rsplit("/", 1)[-1], media_type, file.size, file.sha256, file.chunks)
 
     @classmethod
     def of_bytes(cls, name: str, media_type: str, content: bytes) -> Upload:

@@ -143,7 +143,7 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
 
 
 def _for_any_ckan(fields: dict[str, Any], descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    extras = {name: fields.pop(name) for name in _HDX_ONLY if name in fields}
+    extras: dict[str, str] = {name: fields.pop(name) for name in _HDX_ONLY if name in fields}
     # Everything under our prefix and the lists that CKAN has no field for: as JSON, which can be read back.
     for name in ("sources", "contributors", "licenses", *sorted(key for key in descriptor if key.startswith(PREFIX))):
         if value := descriptor.get(name):
@@ -159,7 +159,7 @@ def resource_fields(file: File, folder: Folder) -> dict[str, str]:
         "format": kind,
         "mimetype": media_type,
         "hash": f"sha256:{file.sha256}",
-        "size": str(file.bytes),
+        "size": str(file.size),
         "url_type": "upload",
         "resource_type": "file.upload",
         "description": _DOCUMENTS.get(file.path, file.path),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from frictionless_dtm.publish.ckan.metadata import resource_fields
 from frictionless_dtm.publish.folder import DESCRIPTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from frictionless_dtm.publish.folder import File, Folder
 
@@ -24,6 +25,7 @@ class Step:
     id: str | None
     is_new_content: bool
     is_new_metadata: bool
+    url: str | None = None  # where it can be downloaded, once it is there
 
     @property
     def name(self) -> str:
@@ -65,28 +67,65 @@ def make_plan(folder: Folder, fields: Mapping[str, Any], existing: Mapping[str, 
         private: Whether only members of the organisation shall see it.
     """
     there = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
-    descriptor = next(file for file in folder.files if file.path == DESCRIPTOR)
-    steps = tuple(_step(file, folder, there) for file in (*folder.data, *folder.documents, descriptor))
+    steps = [_step(file, resource_fields(file, folder), there) for file in (*folder.data, *folder.documents)]
+    steps.append(_descriptor_step(folder, steps, there))
     ours = {step.name for step in steps}
+    merged = _merged(fields, existing or {})
     return Plan(
         dataset_id=str(existing["id"]) if existing else None,
-        fields=fields,
-        is_new_metadata=existing is None or _differs({**fields, "private": private}, existing),
+        fields=merged,
+        is_new_metadata=existing is None or _differs({**merged, "private": private}, existing),
         private=private,
-        steps=steps,
+        steps=tuple(steps),
         surplus={name: str(resource["id"]) for name, resource in there.items() if name not in ours},
     )
 
 
-def _step(file: File, folder: Folder, there: Mapping[str, Mapping[str, Any]]) -> Step:
-    fields = resource_fields(file, folder)
+def site_descriptor(folder: Folder, steps: Iterable[Step]) -> bytes:
+    """Return the descriptor with the files' addresses on the site, so that programs can read the package from there."""
+    addresses = {step.file.path: step.url for step in steps if step.url}
+    resources = [
+        {**resource, "path": addresses.get(resource["path"], resource["path"])}
+        for resource in folder.descriptor["resources"]
+    ]
+    return (json.dumps({**folder.descriptor, "resources": resources}, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def descriptor_fields(folder: Folder, content: bytes) -> dict[str, str]:
+    """Return the fields of the descriptor as it is on the site."""
+    file = next(file for file in folder.files if file.path == DESCRIPTOR)
+    digest = hashlib.sha256(content).hexdigest()
+    return {**resource_fields(file, folder), "hash": f"sha256:{digest}", "size": str(len(content))}
+
+
+def _descriptor_step(folder: Folder, steps: Sequence[Step], there: Mapping[str, Mapping[str, Any]]) -> Step:
+    """Return the last step: what it sends is settled when all files have an address."""
+    file = next(file for file in folder.files if file.path == DESCRIPTOR)
+    return _step(file, descriptor_fields(folder, site_descriptor(folder, steps)), there)
+
+
+def _merged(fields: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with what others have added to the dataset: a patch replaces lists as a whole."""
+    merged = dict(fields)
+    for name, key in (("tags", "name"), ("extras", "key")):
+        if name in merged:
+            ours = {entry[key] for entry in merged[name]}
+            others = [dict(entry) for entry in existing.get(name) or () if entry[key] not in ours]
+            merged[name] = [*merged[name], *others]
+    return merged
+
+
+def _step(file: File, fields: Mapping[str, str], there: Mapping[str, Mapping[str, Any]]) -> Step:
     known = there.get(fields["name"])
+    if known is None:
+        return Step(file, fields, None, is_new_content=True, is_new_metadata=True)
     return Step(
         file,
         fields,
-        str(known["id"]) if known else None,
-        is_new_content=known is None or known.get("hash") != fields["hash"],
-        is_new_metadata=known is None or _differs(fields, known),
+        str(known["id"]),
+        is_new_content=known.get("hash") != fields["hash"],
+        is_new_metadata=_differs(fields, known),
+        url=known.get("url"),
     )
 
 
@@ -103,16 +142,3 @@ def _comparable(name: str, value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, bool) or value is None:
         return bool(value)
     return str(value).replace("\r\n", "\n").strip()
-
-
-def site_descriptor(descriptor: Mapping[str, Any], addresses: Mapping[str, str]) -> bytes:
-    """Return the descriptor with the files' addresses on the site, so that programs can read the package from there.
-
-    Args:
-        descriptor: The package's.
-        addresses: The download address of each path.
-    """
-    resources = [
-        {**resource, "path": addresses.get(resource["path"], resource["path"])} for resource in descriptor["resources"]
-    ]
-    return (json.dumps({**descriptor, "resources": resources}, ensure_ascii=False, indent=2) + "\n").encode()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from frictionless_dtm.publish.ckan.metadata import dataset_fields, file_kind
-from frictionless_dtm.publish.ckan.plan import Plan, Step, make_plan, site_descriptor
+from frictionless_dtm.publish.ckan.plan import Plan, Step, descriptor_fields, make_plan, site_descriptor
 from frictionless_dtm.publish.folder import DESCRIPTOR
 from frictionless_dtm.publish.site import Site, SiteError
 from frictionless_dtm.publish.upload import Upload
@@ -61,11 +61,8 @@ class CkanPublisher:
         try:
             self._publish(plan, say)
         except DtmError as error:
-            raise (
-                type(error)(f"{error} {self._progress(plan)}")
-                if not isinstance(error, SiteError)
-                else DtmError(f"{error} {self._progress(plan)}")
-            ) from None
+            kind = DtmAccessError if isinstance(error, DtmAccessError) else DtmError
+            raise kind(f"{error} {self._progress(plan)}") from None
         return f"{self._site.url}/dataset/{self._target.dataset}"
 
     def _publish(self, plan: Plan, say: Callable[[str], None]) -> None:
@@ -74,12 +71,12 @@ class CkanPublisher:
             # Nobody but the organisation sees it before it is whole.
             dataset_id = str(self._act("package_create", {**plan.fields, "private": True})["id"])
             say(f"created the dataset {self._target.dataset}, private until it is whole")
-        addresses: dict[str, str] = {}
+        there: list[Step] = []
         for step in plan.steps:
-            if step.file.path == DESCRIPTOR:
-                self._send_descriptor(step, dataset_id, addresses, say)
-            else:
-                addresses[step.file.path] = self._send_file(step, dataset_id, say)
+            settled, upload = self._settle(step, there)
+            there.append(self._send(settled, upload, dataset_id))
+            self._done.append(step.name)
+            say(f"{step.name}: {settled.word}")
         for name, resource_id in plan.surplus.items() if self._prune else ():
             self._act("resource_delete", {"id": resource_id})
             say(f"removed {name}")
@@ -87,22 +84,18 @@ class CkanPublisher:
             self._act("package_patch", {"id": dataset_id, **plan.fields, "private": plan.private})
             say(f"version {self._folder.version}, {'private' if plan.private else 'public'}")
 
-    def _send_file(self, step: Step, dataset_id: str, say: Callable[[str], None]) -> str:
-        """Bring one file up to date, and return its download address."""
-        upload = Upload.of_file(step.file, file_kind(step.file.path)[1])
-        return str(self._send(step, upload, dataset_id, say)["url"])
+    def _settle(self, step: Step, there: list[Step]) -> tuple[Step, Upload]:
+        """Return what to send: for the descriptor, now that all files have addresses on the site."""
+        media_type = file_kind(step.file.path)[1]
+        if step.file.path != DESCRIPTOR:
+            return step, Upload.of_file(step.file, media_type)
+        content = site_descriptor(self._folder, there)
+        fields = descriptor_fields(self._folder, content)
+        settled = replace(step, fields=fields, is_new_content=step.is_new_content or fields != step.fields)
+        return settled, Upload.of_bytes(DESCRIPTOR, media_type, content)
 
-    def _send_descriptor(
-        self, step: Step, dataset_id: str, addresses: Mapping[str, str], say: Callable[[str], None]
-    ) -> None:
-        content = site_descriptor(self._folder.descriptor, addresses)
-        upload = Upload.of_bytes(DESCRIPTOR, "application/json", content)
-        fields = {**step.fields, "hash": f"sha256:{upload.sha256}", "size": str(upload.size)}
-        known = self._act("resource_show", {"id": step.id}) if step.id else {}
-        is_new = known.get("hash") != fields["hash"]
-        self._send(replace(step, fields=fields, is_new_content=is_new, is_new_metadata=is_new), upload, dataset_id, say)
-
-    def _send(self, step: Step, upload: Upload, dataset_id: str, say: Callable[[str], None]) -> dict[str, Any]:
+    def _send(self, step: Step, upload: Upload, dataset_id: str) -> Step:
+        """Bring one file up to date; return the step with the file's address."""
         if step.id is None:
             result = self._upload("resource_create", {**step.fields, "package_id": dataset_id}, upload)
         elif step.is_new_content:
@@ -110,10 +103,8 @@ class CkanPublisher:
         elif step.is_new_metadata:
             result = self._act("resource_patch", {**step.fields, "id": step.id})
         else:
-            result = self._act("resource_show", {"id": step.id})
-        self._done.append(step.name)
-        say(f"{step.name}: {step.word}")
-        return result
+            return step
+        return replace(step, url=result.get("url"))
 
     def _existing(self) -> dict[str, Any] | None:
         try:
@@ -144,12 +135,9 @@ class CkanPublisher:
         return result
 
     def _progress(self, plan: Plan) -> str:
-        names = ", ".join(self._done) or "no file"
-        if not self._done and plan.dataset_id is not None:
-            return "Nothing was changed on the site."
         return (
-            f"Up to date on the site: {names} ({len(self._done)} of {len(plan.steps)} files); the rest is not. "
-            "Run the same command again to go on from there."
+            f"Up to date on the site: {', '.join(self._done) or 'no file'} ({len(self._done)} of {len(plan.steps)} "
+            "files); the rest is not. Run the same command again to go on from there."
         )
 
 
