@@ -7,6 +7,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import msgspec
+
 from frictionless_dtm.contents import RoundChange
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 Round: TypeAlias = "tuple[str, str, str, int | None, str | None]"
 ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
 _POSITION: Final = "row_number"
+_lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
 class RoundDigests:
@@ -36,7 +39,7 @@ class RoundDigests:
             digest = self._digests.get(key)
             if digest is None:
                 digest = self._digests[key] = hashlib.sha256()
-            digest.update("".join(map(repr, map(self._rest, group))).encode())
+            digest.update(_lines(list(map(self._rest, group))))
 
     @property
     def digests(self) -> dict[Round, str]:
