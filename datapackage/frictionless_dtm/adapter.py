@@ -27,8 +27,8 @@ class DtmAdapter(Adapter):
         return Package.from_descriptor(descriptor(self._address))
 
 
-def create_adapter(source: str) -> DtmAdapter | None:
-    """Return the reader of a package; None for the address of a single table.
+def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
+    """Return the reader of a package; None for the address of a single table, unless a package of it is wanted.
 
     Raises:
         FrictionlessException: The address is wrong.
@@ -37,7 +37,7 @@ def create_adapter(source: str) -> DtmAdapter | None:
         address = parse(source)
     except DtmError as error:
         raise failure(error) from error
-    return DtmAdapter(address) if address.table is None else None
+    return DtmAdapter(address) if address.table is None or packagify else None
 
 
 def descriptor(address: Address) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def descriptor(address: Address) -> dict[str, Any]:
         "name": f"{package.name}-sandbox" if is_invented else package.name,
         "title": f"Invented data: {package.title}" if is_invented else package.title,
         "description": "Invented by the sandbox of tap-dtm; nobody lives here." if is_invented else package.description,
-        "resources": [_table(table) for table in address.tables],
+        "resources": [_table(table, foreign_keys=address.table is None) for table in address.tables],
     }
     if is_invented:
         return described
@@ -66,7 +66,7 @@ def descriptor(address: Address) -> dict[str, Any]:
     }
 
 
-def _table(address: Address) -> dict[str, Any]:
+def _table(address: Address, *, foreign_keys: bool) -> dict[str, Any]:
     resource = address.resource
     return {
         "name": resource.name,
@@ -77,7 +77,7 @@ def _table(address: Address) -> dict[str, Any]:
         "title": resource.title,
         "description": resource.description,
         f"{PREFIX}grain": resource.grain,
-        "schema": schema_of(address, foreign_keys=True),
+        "schema": schema_of(address, foreign_keys=foreign_keys),
         f"{PREFIX}usageWarnings": [
             {"code": warning.code, "text": warning.text}
             for warning in resource.warnings

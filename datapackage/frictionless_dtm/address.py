@@ -60,7 +60,9 @@ class Address:
 
     @property
     def tables(self) -> tuple[Address, ...]:
-        """The tables of a package: the lists, and the figures if something says whose."""
+        """The tables of a package: the lists, and the figures if something says whose; a table's is itself."""
+        if self.table is not None:
+            return (self,)
         names = [name for name in _TABLES if self.filters.has_place or name in {"countries", "operations"}]
         return tuple(
             Address(self.api_version, name, self.filters.only(_filters_of(name)), self.sandbox) for name in names

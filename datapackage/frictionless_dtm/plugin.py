@@ -23,11 +23,11 @@ class DtmPlugin:
         *,
         control: Control | None = None,  # noqa: ARG002
         basepath: str | None = None,  # noqa: ARG002
-        packagify: bool = False,  # noqa: ARG002
+        packagify: bool = False,
     ) -> Adapter | None:
         """Return the reader of a package such as ``dtm://v3?country=XAA``; None for a single table."""
         if isinstance(source, str) and source.lower().startswith(f"{SCHEME}://"):
-            adapter: Adapter | None = _ours("adapter").create_adapter(source)
+            adapter: Adapter | None = _ours("adapter").create_adapter(source, packagify=packagify)
             return adapter
         return None
 

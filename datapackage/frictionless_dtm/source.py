@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # As Meltano hands them to the tap.
 _VARIABLE_PREFIX = "TAP_DTM_"
 _VARIABLES: Mapping[str, type] = {"api_url": str, "request_timeout": float, "max_retries": int, "user_agent": str}
+_LEAST: Mapping[str, float] = {"request_timeout": 0.1, "max_retries": 0}
 
 
 class Reading:
@@ -87,15 +88,20 @@ class Reading:
 def _settings(address: Address, sandbox: str) -> Settings:
     config: dict[str, Any] = {"api_version": address.api_version}
     for name, kind in _VARIABLES.items():
-        if value := os.environ.get(_VARIABLE_PREFIX + name.upper()):
+        variable = _VARIABLE_PREFIX + name.upper()
+        if value := os.environ.get(variable):
             try:
                 config[name] = kind(value)
             except ValueError:
-                raise DtmError(f"The environment variable {_VARIABLE_PREFIX}{name.upper()} is no number.") from None
+                raise DtmError(f"The environment variable {variable} is not a number.") from None
+            if name in _LEAST and not config[name] >= _LEAST[name]:
+                raise DtmError(f"The environment variable {variable} is below {_LEAST[name]:g}.")
     if address.sandbox is not None:
         config["api_url"] = f"sandbox://?{sandbox}" if sandbox else "sandbox://"
-    is_sandbox = str(config.get("api_url")).startswith("sandbox:")
-    if not is_sandbox and not os.environ.get(KEY_VARIABLE):
+    elif str(config.get("api_url")).startswith("sandbox:"):
+        # Its descriptor would pass invented data off as IOM's.
+        raise DtmError(f"{_VARIABLE_PREFIX}API_URL asks for invented data: write dtm://sandbox/..., so that it shows.")
+    elif not os.environ.get(KEY_VARIABLE):
         raise DtmAccessError(
             f"There is no key for the DTM API: put yours into the environment variable {KEY_VARIABLE} (register at "
             "https://dtm-apim-portal.iom.int for one), or write dtm://sandbox/... for invented data."

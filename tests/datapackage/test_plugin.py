@@ -138,6 +138,12 @@ class TestReading:
         resource = package.get_resource("mine")
         assert len(rows_of(resource)) == len(published(api, 1, "XAA"))
 
+    def test_a_package_of_one_table(self, api: SandboxServer) -> None:
+        package = Package("dtm://v3/admin1?country=XAA")
+        assert [resource.name for resource in package.resources] == ["idp_admin1"]
+        assert package.validate().valid
+        assert asked(api) == ["admin1"]
+
     def test_nothing_can_be_written(self) -> None:
         table = TableResource(data=[["a"], [1]])
         with pytest.raises(FrictionlessException, match="can be read only"):
@@ -285,6 +291,16 @@ class TestFailures:
         api.faults.add(Fault("cut_json"))
         report = Resource("dtm://v3/countries").validate()
         assert "is not valid JSON" in report.flatten(["message"])[0][0]
+
+    def test_invented_data_never_under_the_name_of_dtm(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TAP_DTM_API_URL", "sandbox://")
+        assert "asks for invented data: write dtm://sandbox/" in self.failure("dtm://v3/countries")
+
+    @pytest.mark.usefixtures("api")
+    @pytest.mark.parametrize(("value", "says"), [("soon", "is not a number"), ("0", "is below 0.1")])
+    def test_a_setting_that_is_none(self, monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+        monkeypatch.setenv("TAP_DTM_REQUEST_TIMEOUT", value)
+        assert f"TAP_DTM_REQUEST_TIMEOUT {says}" in self.failure("dtm://v3/countries")
 
     def test_a_sandbox_that_cannot_be(self) -> None:
         assert "'seed'" in self.failure("dtm://sandbox/v3/countries?seed=many")
