@@ -14,7 +14,7 @@ from frictionless_dtm.publish import github
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan import publisher as ckan
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target
-from frictionless_dtm.publish.folder import open_folder
+from frictionless_dtm.publish.folder import DESCRIPTOR, open_folder
 from frictionless_dtm.publish.site import Site
 from tap_dtm.errors import DtmError
 
@@ -116,6 +116,8 @@ def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> No
     click.echo(json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2))
     for step in plan.steps:
         click.echo(f"  {step.name}: {step.word}, {step.fields['size']} bytes{f', id {step.id}' if step.id else ''}")
+        if step.file.path == DESCRIPTOR and step.is_new_content:
+            click.echo("    with the files' addresses on the site as paths, and its hash and size accordingly")
         if step.is_new_metadata:
             click.echo("    " + json.dumps(dict(step.fields), ensure_ascii=False))
     for name in plan.surplus:
