@@ -47,6 +47,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     shared = {
         "front": front,
         "tables": _tables(front),
+        "dictionary": _dictionary(front),
         "covered": covered,
         "quality": report,
         "reference": reference,
@@ -65,7 +66,6 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         .render(
             **shared,
             shown=_SHOWN,
-            dictionary=_dictionary(front),
             files_for_people=("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
             changes=contents.changes,
             figures_json=figures_json,

