@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TOKEN = "ckan-token-0123456789abcdef"  # noqa: S105  of nothing but this
 ORGANISATION = "invented-organisation"
 GROUPS = ("xaa", "xba")
+_HDX_FORMATS = {"CSV", "GZ", "HTML", "JSON", "TXT", "ZIP", "XLSX"}
 _TOPICS = {"displacement", "internally displaced persons-idp", "hxl"}
 _HDX_REQUIRED = (
     "name",
@@ -85,6 +86,8 @@ class Fault:
     nth: int
     status: int
     body: str = "<html><h1>Bad Gateway</h1></html>"
+    is_done: bool = False
+    """Whether the site does it all the same, and only the answer is lost."""
 
 
 @dataclass
@@ -135,6 +138,8 @@ class FakeCkan:
             count = self.actions.count(call.action)
             for fault in self.faults:
                 if fault.action == call.action and fault.nth == count:
+                    if fault.is_done:
+                        self._act(call, content)
                     return fault.status, fault.body
             try:
                 return 200, {"help": "about:blank", "success": True, "result": self._act(call, content)}
@@ -242,6 +247,8 @@ class FakeCkan:
     def _check_resource(self, fields: dict[str, Any]) -> None:
         required = _HDX_RESOURCE_REQUIRED if self.hdx else ("package_id",)
         errors = {name: ["Missing value"] for name in required if not fields.get(name)}
+        if self.hdx and fields.get("format") not in _HDX_FORMATS:
+            errors["format"] = [f"The format {fields.get('format')} is not known"]
         if errors:
             raise CkanError(409, "Validation Error", **errors)
 

@@ -256,6 +256,19 @@ class TestFailures:
         assert "package_create" not in site.actions
         assert sorted(site.resources(DATASET)) == sorted(FILES)
 
+    @pytest.mark.parametrize("action", ["package_create", "resource_create"])
+    def test_what_arrived_although_the_answer_was_lost_is_not_sent_again(
+        self, site: FakeCkan, folder: Path, action: str
+    ) -> None:
+        site.faults = [Fault(action, 1, 504, is_done=True)]
+        assert run(site, folder)[0] == 1
+        site.faults.clear()
+        publish_once(site, folder)
+        assert site.actions.count("package_create") == 1
+        assert site.actions.count("resource_create") == len(FILES)
+        assert len(site.datasets) == 1
+        assert sorted(site.resources(DATASET)) == sorted(FILES)
+
     def test_a_validation_error_is_told_in_one_sentence(self, site: FakeCkan, folder: Path) -> None:
         code, output = run(site, folder, "--tag", "invented tag", "--group", "zzz")
         assert code == 1

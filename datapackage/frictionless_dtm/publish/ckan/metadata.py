@@ -63,14 +63,15 @@ _HDX_REQUIRES: Final = (
 # HDX takes tags of its own vocabulary only.
 _HDX_TOPICS: Final = "b891512e-9516-4bf5-962a-7a289772a2a1"
 _HDX_TAGS: Final = ("displacement", "internally displaced persons-idp")
+# Formats by the names that HDX knows, which has none for Markdown.
 _KINDS: Final = {
     ".csv": ("CSV", "text/csv"),
-    ".gz": ("CSV", "application/gzip"),
+    ".gz": ("GZ", "application/gzip"),
     ".parquet": ("Parquet", "application/vnd.apache.parquet"),
     ".json": ("JSON", "application/json"),
-    ".md": ("MD", "text/markdown"),
+    ".md": ("TXT", "text/markdown"),
     ".html": ("HTML", "text/html"),
-    ".cff": ("CFF", "text/yaml"),
+    ".cff": ("TXT", "text/yaml"),
     ".zip": ("ZIP", "application/zip"),
 }
 _OPTIONS: Final = {"maintainer": "--maintainer", "owner_org": "--owner-org", "groups": "--group", "tags": "--tag"}
