@@ -156,7 +156,7 @@ def _terms(package: Package, settings: Settings) -> str:
         return f"Redistribution permitted: {settings.permission}\n\n{stated}\n\n{package.credit_line}"
     if package.license.redistribution:
         return f"{stated}\n\n{package.credit_line}"
-    return f"Not for redistribution. {stated}\n\n{package.credit_line}"
+    return f"Not for redistribution: {stated}\n\n{package.credit_line}"
 
 
 def _terms_of_unknown(settings: Settings) -> str:

@@ -93,6 +93,7 @@ class Intake:
         self._inlets: dict[str, _Inlet] = {}
         self._pending = 0
         self._since_state = 0
+        self._held: list[_Message] | None = []  # schemas before anything else came
         self.state: Any = None
         self.has_state = False
 
@@ -113,6 +114,8 @@ class Intake:
                     continue
                 raise DtmError(f"A line of the input is not a Singer message ({error}): nothing was taken.") from error
             if message.type == "RECORD":
+                if self._held is not None:
+                    self._begin(None)
                 inlet = inlets.get(message.stream)
                 if inlet is None:
                     raise DtmError(f"A record of {message.stream!r} came before its schema: nothing was taken.")
@@ -129,6 +132,8 @@ class Intake:
                 self._other(message)
         self._since_state += records
         counter["RECORD"] += records
+        if self._held is not None:
+            self._begin(None)
         self._flush()
         return counter
 
@@ -146,7 +151,19 @@ class Intake:
             return left_out
         return 0
 
+    def _begin(self, first_state: Any) -> None:  # noqa: ANN401
+        """Let the store find out what this run goes on from, then take in the schemas that came before."""
+        held, self._held = self._held or [], None
+        self._store.resume(first_state)
+        for message in held:
+            self._declare(message)
+
     def _other(self, message: _Message) -> None:
+        if self._held is not None:
+            if message.type == "SCHEMA":
+                self._held.append(message)
+                return
+            self._begin(msgspec.json.decode(message.value) if message.type == "STATE" else None)
         match message.type:
             case "SCHEMA":
                 self._declare(message)

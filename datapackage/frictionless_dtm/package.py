@@ -88,7 +88,7 @@ class Packager:
             return False
         fingerprint = self._fingerprint(state)
         if self._stands(before, fingerprint):
-            self._store.commit()
+            self._store.commit(state)
             return False
         building = self._folder.start()
         contents, rounds = self._write_data(building, before, fingerprint)
@@ -110,7 +110,7 @@ class Packager:
         self._store.note("rounds", {name: [[*key, of] for key, of in each.items()] for name, each in rounds.items()})
         self._store.note("changes", None if changes is None else [vars(each) for each in changes])
         # From here on the new package is the one: a kill before it is in place is put right by the next start.
-        self._store.commit()
+        self._store.commit(state)
         self._folder.install(previous)
         return True
 

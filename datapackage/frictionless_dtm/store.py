@@ -15,6 +15,7 @@ import msgspec
 
 from frictionless_dtm.records import RowReader
 from frictionless_dtm.shape import Shape
+from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ class Stream:
         """The names of the key's columns in the table."""
         return [f"k{number}" for number in range(len(self.shape.key))]
 
+    @property
+    def layout(self) -> Layout:
+        """The columns of its table."""
+        if self.shape.key:
+            return Layout(self.number, self.table, self.parts, "row")
+        return Layout(self.number, self.table, ["row", "version"], "copies")
+
 
 class Store:
     """Opens the file, or makes it; one process at a time.
@@ -80,6 +88,10 @@ class Store:
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, number INTEGER, shape TEXT, active INTEGER)"
         )
+        self._undo = UndoLog(self._db)
+        self._first: Any = None
+        self._begun: set[str] = set()
+        self._begun_at_mark: set[str] = set()
         self._marked: dict[str, Stream] | None = None
         self.streams: dict[str, Stream] = {}
         self._load()
@@ -91,6 +103,29 @@ class Store:
 
     # What a run brings.
 
+    def resume(self, first: Any) -> None:  # noqa: ANN401
+        """Begin to take in what a run brings.
+
+        Args:
+            first: The value of its first STATE message; None where other messages come first, or none.
+        """
+        self._first = first
+
+    def _begin(self, stream: Stream) -> None:
+        """Bring a stream's rows in step with the state that the run goes on from, and note what changes from here."""
+        name = stream.shape.stream
+        if self._first is not None and (marks := (self.get("marks") or {}).get(name)):
+            start = start_of(bookmarks(name, self._first), *marks)
+            if start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
+                stream.shape = msgspec.json.decode(shape, type=Shape)
+                stream.has_changed = True
+            elif start is Start.UNKNOWN_TO_IT:
+                # The run starts from nothing: it brings every row, and knows of none to take back.
+                stream.removed += max(self._db.execute(f"DELETE FROM {stream.table}").rowcount, 0)
+                stream.has_changed = True
+        self._undo.begin(stream.layout, msgspec.json.encode(stream.shape).decode())
+        self._begun.add(name)
+
     def declare(self, shape: Shape) -> Stream:
         """Take in what a stream looks like. Rows of an earlier shape keep the columns that are still there.
 
@@ -99,7 +134,8 @@ class Store:
         """
         stream = self.streams.get(shape.stream)
         if stream is None:
-            stream = Stream(len(self.streams), shape, has_changed=True)
+            taken = {each.number for each in self.streams.values()}
+            stream = Stream(max(taken, default=-1) + 1, shape, has_changed=True)
             columns = ", ".join(f"{part} NOT NULL" for part in stream.parts)
             self._db.execute(
                 f"CREATE TABLE {stream.table} ({columns}, row BLOB NOT NULL, PRIMARY KEY ({', '.join(stream.parts)}))"
@@ -108,14 +144,14 @@ class Store:
                 else f"CREATE TABLE {stream.table} (row BLOB, version INTEGER, copies INTEGER,"
                 " PRIMARY KEY (row, version)) WITHOUT ROWID"
             )
-        elif stream.shape == shape:
-            return stream
-        else:
+            self.streams[shape.stream] = stream
+        if shape.stream not in self._begun:
+            self._begin(stream)
+        if stream.shape != shape:
             self._check_key(stream.shape, shape)
             if stream.shape.names != shape.names or stream.shape.others != shape.others:
                 self._reshape(stream, shape)
             stream.shape = shape
-        self.streams[shape.stream] = stream
         self._db.execute(
             "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?)",
             (shape.stream, stream.number, msgspec.json.encode(shape).decode(), stream.active),
@@ -249,15 +285,27 @@ class Store:
             self._db.execute("RELEASE mark")
         self._db.execute("SAVEPOINT mark")
         self._marked = {name: replace(stream) for name, stream in self.streams.items()}
+        self._begun_at_mark = set(self._begun)
 
     def back_to_mark(self) -> None:
         """Forget what came in since the last mark; nothing where there is none."""
         if self._marked is not None:
             self._db.execute("ROLLBACK TO mark")
             self.streams = self._marked
+            self._begun = self._begun_at_mark
 
-    def commit(self) -> None:
-        """Make all that happened since the last commit permanent, and go on."""
+    def commit(self, state: Any = None) -> None:  # noqa: ANN401
+        """Make all that happened since the last commit permanent, and go on.
+
+        Args:
+            state: The Singer state that the rows are up to now; None where none came.
+        """
+        if state is not None:
+            marks = self.get("marks") or {}
+            for name in self._begun:
+                _, before = marks.get(name) or (None, {})
+                marks[name] = [before, bookmarks(name, state)]
+            self.note("marks", marks)
         self._db.execute("COMMIT")
         self._marked = None
         self._db.execute("BEGIN EXCLUSIVE")
