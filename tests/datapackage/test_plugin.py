@@ -208,6 +208,19 @@ class TestMetadata:
         assert descriptor["title"].startswith("Invented data")
         assert not {"licenses", "contributors", "sources"} & descriptor.keys()
 
+    def test_a_descriptor_with_stats_notices_what_dtm_has_changed_since(self, api: SandboxServer) -> None:
+        package = Package("dtm://v3?country=XAA")
+        package.infer(stats=True)
+        saved = package.to_descriptor()
+        assert [resource["rows"] for resource in saved["resources"]][2:] == [
+            len(published(api, level, "XAA")) for level in (0, 1, 2)
+        ]
+        assert Package.from_descriptor(saved).validate().valid
+        api.world = world_at(publication=3)
+        report = Package.from_descriptor(saved).validate()
+        assert {error for (error,) in report.flatten(["type"])} <= {"hash-count", "row-count"}
+        assert not report.valid
+
     def test_the_key_is_in_no_descriptor_and_in_no_address(self, api: SandboxServer) -> None:
         package = Package("dtm://v3?country=XAA")
         package.infer(stats=True)
