@@ -87,5 +87,5 @@ def _position(place: Place, places: dict[Place, int]) -> int:
 
 def _is_unknown(place: Place) -> bool:
     code, name = place
-    unknown = placeholders("admin1_pcode")
+    unknown = placeholders()
     return code in unknown and name in unknown

@@ -71,7 +71,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
             figures_json=figures_json,
             linked_data=as_script(linked_data(front, contents.descriptor, covered)),
             style=_asset("page.css"),
-            scripts=[_asset(name) for name in ("charts.js", "page.js")],
+            scripts=[_asset(name) for name in ("page.js", *(("charts.js", "explore.js") if operations else ()))],
             vega=_asset("vega.js") if operations else "",
         )
     )

@@ -89,7 +89,7 @@ class QualityObserver:
 
     def _count_codes(self, run: Run, column: str, title: str, level: int) -> None:
         country, operation, *_ = run.key
-        absent = placeholders(column)
+        absent = placeholders()
         known = self.codes.setdefault((country, level), {})
         seen = Counter(map(itemgetter(column, title), run.rows))
         for (code, name), rows in seen.items():

@@ -37,10 +37,15 @@ def levels_in(names: Collection[str]) -> tuple[int, ...]:
 
 
 @cache
-def placeholders(field: str) -> frozenset[str | None]:
-    """Return what stands in a field in place of a value: the published texts, and null."""
-    known = load_catalogue().fields.get(field)
-    return frozenset({None, "", *(known.missing_values if known else ())})
+def placeholders() -> frozenset[str | None]:
+    """Return what stands for an unknown area in place of its code or name: the published texts, and null."""
+    fields = load_catalogue().fields
+    texts = (
+        text
+        for name in ("admin1_pcode", "admin2_pcode", "idp_origin_admin1_pcode")
+        for text in fields[name].missing_values
+    )
+    return frozenset({None, "", *texts})
 
 
 def is_invented(countries: Collection[str]) -> bool:
