@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.contents import Row
     from tap_dtm.sandbox import SandboxServer
 
+_PATIENCE = 60.0  # seconds until a table that failed is asked for again
 # As Meltano hands them to the tap.
 _VARIABLE_PREFIX = "TAP_DTM_"
 _VARIABLES: Mapping[str, type] = {"api_url": str, "request_timeout": float, "max_retries": int, "user_agent": str}
@@ -36,6 +38,7 @@ class Reading:
     def __init__(self) -> None:
         """Ask for nothing yet."""
         self._rows: dict[str, list[Row]] = {}
+        self._failed: dict[str, tuple[float, DtmError]] = {}
         self._clients: dict[tuple[str, bool, str], DtmClient] = {}
 
     def rows(self, address: Address) -> list[Row]:
@@ -46,7 +49,15 @@ class Reading:
         """
         name = str(address)
         if name not in self._rows:
-            self._rows[name] = self._read(address)
+            since, failure = self._failed.get(name, (0.0, None))
+            # Each key that refers to a table asks for it: what has just failed after all retries is not asked again.
+            if failure and time.monotonic() - since < _PATIENCE:
+                raise failure
+            try:
+                self._rows[name] = self._read(address)
+            except DtmError as error:
+                self._failed[name] = (time.monotonic(), error)
+                raise
         return self._rows[name]
 
     def _read(self, address: Address) -> list[Row]:
@@ -55,8 +66,8 @@ class Reading:
         builder = RecordBuilder(path, resource.fields_for(address.api_version))
         if resource.level is None:
             # The lists take no parameters: all filters of one list share one answer.
-            whole = replace(address, filters=address.filters.only(()))
-            if whole != address or address.filters.values:
+            if address.filters.values:
+                whole = replace(address, filters=address.filters.only(()))
                 return address.filters.keep(self.rows(whole))
             answer = self._client(address).get(path)
             if not answer.rows:

@@ -167,6 +167,13 @@ class TestOneRequestPerTable:
         after = rows_of(Package("dtm://v3?country=XAA").get_resource("idp_admin0"))
         assert [plain(row) for row in before] != [plain(row) for row in after]
 
+    def test_when_a_table_that_keys_refer_to_fails(self, api: SandboxServer) -> None:
+        api.faults.add(Fault("cut_json", path="country-list"))
+        report = Package("dtm://v3?country=XAA").validate()
+        assert not report.valid
+        assert asked(api) == ["country-list"]
+        assert {"is not valid JSON" in message for (message,) in report.flatten(["message"])} == {True}
+
     def test_and_none_for_a_description_of_what_there_is(self, api: SandboxServer) -> None:
         assert len(Package("dtm://v3?country=XAA").to_descriptor()["resources"]) == 5
         assert api.requests == []
