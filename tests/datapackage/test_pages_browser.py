@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +60,17 @@ def test_every_operation_and_assessment_can_be_shown(page: Page, tmp_path: Path,
             assert page.evaluate("document.querySelector('.count').textContent") == f"{persons:,}"
             rows = page.evaluate("document.querySelectorAll('#fig-areas tbody tr').length")
             assert rows == len(snapshot["areas"])
+            # The bands on either side add up to the round, though small areas are drawn as one.
+            for side, place in (("from", 0), ("to", 1)):
+                sums: Counter[int] = Counter()
+                for flow in snapshot["flows"]:
+                    sums[flow[place]] += flow[2]
+                assert sum(sums.values()) == persons, side
+                for number_of_people in sums.values():
+                    if len(sums) <= 12:
+                        assert f"{number_of_people:,}" in page.evaluate(
+                            "document.querySelector('#fig-flows [data-chart]').textContent"
+                        )
             assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.complaints == []
     assert page.requests == [path.as_uri()]

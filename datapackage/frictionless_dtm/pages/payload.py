@@ -7,19 +7,16 @@ operation, in ``places``, and referred to by position.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.quality.streams import placeholders
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Mapping, Sequence
 
     from frictionless_dtm.pages.figures import Operation, Place, Round
     from frictionless_dtm.quality.runs import OperationKey
-
-FLOWS: Final = 40
-"""At most so many pairs of origin and host are on the page, the largest; the others are counted."""
 
 
 def payload(operations: Sequence[Operation], statuses: Mapping[OperationKey, str | None]) -> dict[str, Any]:
@@ -60,20 +57,18 @@ def _operation(operation: Operation, status: str | None) -> dict[str, Any]:
 
 def _snapshot(operation: Operation, each: Round, places: dict[Place, int]) -> dict[str, Any]:
     here: Place = (operation.country, operation.country_name)
-    flows: Counter[tuple[Place, Place]] = each.flows
-    pairs = list(flows.items()) if flows else [((origin, here), persons) for origin, persons in each.origins.items()]
-    pairs.sort(key=lambda pair: (-pair[1], str(pair[0])))
-    shown = [pair for pair in pairs[:FLOWS] if pair[1]]
+    # All pairs, so that what the page draws adds up to the round whatever it puts together.
+    flows = each.flows or Counter({(origin, here): persons for origin, persons in each.origins.items()})
     return {
         "round": [each.date, each.number, each.assessment],
         "areas": [[_position(area, places), persons] for area, persons in _largest_first(each.areas)],
-        "reasons": [[reason, persons] for reason, persons in _largest_first(each.reasons)]
-        if operation.has_reasons
-        else None,
-        "flows": [[_position(origin, places), _position(host, places), persons] for (origin, host), persons in shown]
+        "reasons": _largest_first(each.reasons) if operation.has_reasons else None,
+        "flows": [
+            [_position(origin, places), _position(host, places), persons]
+            for (origin, host), persons in _largest_first(flows)
+        ]
         if operation.has_origins
         else None,
-        "otherFlows": [len(pairs) - len(shown), sum(persons for _, persons in pairs) - sum(p for _, p in shown)],
     }
 
 

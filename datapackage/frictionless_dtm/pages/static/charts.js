@@ -7,7 +7,7 @@ const charts = (() => {
   const OTHER = ["#3f4b57", "diamond"];
   const SEXES = [["Female", "#8e4585"], ["Male", "#2f7f79"], ["Not known", "#c3cad2"]];
   const WAYS = [["Within the same area", "#2f7f79"], ["From another area", "#0b5fa5"], ["Origin not known", "#aab4bf"]];
-  const BARS = 25, SEX_ROUNDS = 36, NODES = 14;
+  const BARS = 25, SEX_ROUNDS = 36, NODES = 12;
 
   // The same as in the style sheet, spelled out: Vega measures texts with it.
   const FONT = '"Source Sans 3", "Segoe UI", system-ui, -apple-system, "Noto Sans", "Helvetica Neue", Arial, sans-serif';
@@ -104,8 +104,12 @@ const charts = (() => {
     const sides = [stack(pairs, "from"), stack(pairs, "to")];
     const total = Math.max(1, pairs.reduce((sum, pair) => sum + pair.people, 0));
     const slots = Math.max(sides[0].order.length, sides[1].order.length);
-    // A gap leaves room for two lines of text beside the thinnest node.
-    const gaps = 30 * (slots - 1), height = gaps + Math.min(320, 140 + slots * 16);
+    // Room for the names on both sides, as much as the longest needs and the page has; then in two lines.
+    const longest = Math.max(...sides.flatMap((each) => each.order.map((key) => names.get(key).length)));
+    const side = Math.round(Math.min(width * 0.31, 24 + longest * 7)), share = side / (width - 2 * side), limit = side - 10;
+    const fits = Math.floor(limit / 6.5);
+    // A gap leaves room for the lines of text beside the thinnest node.
+    const gaps = (longest > fits ? 43 : 30) * (slots - 1), height = gaps + Math.min(320, 140 + slots * 16);
     const whole = (total * height) / (height - gaps), gap = slots > 1 ? (whole - total) / (slots - 1) : 0;
     const tops = sides.map((side) => place(side, gap, (whole - total - gap * (side.order.length - 1)) / 2));
     const used = [new Map(tops[0]), new Map(tops[1])];
@@ -122,15 +126,12 @@ const charts = (() => {
     });
     const nodes = sides.flatMap((side, right) => side.order.map((key) => ({ x: right ? 0.98 : 0, x2: right ? 1 : 0.02,
       top: tops[right].get(key), bottom: tops[right].get(key) + side.sums.get(key),
-      middle: tops[right].get(key) + side.sums.get(key) / 2, at: right, name: names.get(key), shown: count(side.sums.get(key)) })));
-    // Room for the names on both sides, as much as the longest needs and the page has.
-    const longest = Math.max(...nodes.map((node) => node.name.length));
-    const side = Math.round(Math.min(width * 0.31, 24 + longest * 7)), share = side / (width - 2 * side), limit = side - 10;
+      middle: tops[right].get(key) + side.sums.get(key) / 2, at: right, ...lines(names.get(key), fits), shown: count(side.sums.get(key)) })));
     const y = { field: "top", type: "quantitative", axis: null, scale: { domain: [whole, 0], nice: false, zero: false } };
     const x = { field: "x", type: "quantitative", axis: null, scale: { domain: [-share, 1 + share], nice: false, zero: false } };
-    const label = (at, align, dx) => ["name", "shown"].map((field, line) => ({
+    const label = (at, align, dx) => ["above", "name", "shown"].map((field, line) => ({
       transform: [{ filter: `datum.at === ${at}` }], data: { values: nodes },
-      mark: { type: "text", align, dx, dy: line ? 8 : -6, limit, color: line ? SOFT : INK, fontSize: line ? 11 : 12 },
+      mark: { type: "text", align, dx, dy: [-19, -6, 8][line], limit, color: line === 2 ? SOFT : INK, fontSize: line === 2 ? 11 : 12 },
       encoding: { x: { ...x, field: at ? "x2" : "x" }, y: { ...y, field: "middle" }, text: { field } } }));
     return base(width, height, {
       layer: [
@@ -146,10 +147,18 @@ const charts = (() => {
     });
   }
 
+  // A name in one line, or in two where one is too short for it.
+  function lines(name, fits) {
+    if (name.length <= fits) return { above: "", name };
+    const spaces = [...name.matchAll(/ /g)].map((match) => match.index).filter((index) => index <= fits);
+    return spaces.length ? { above: name.slice(0, spaces.at(-1)), name: name.slice(spaces.at(-1) + 1) } : { above: "", name };
+  }
+
   function stack(pairs, end) {
     const sums = new Map();
     for (const pair of pairs) sums.set(pair[end], (sums.get(pair[end]) ?? 0) + pair.people);
-    return { sums, order: [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a)) };
+    const isRest = (key) => (key.endsWith(":rest") ? 1 : 0);
+    return { sums, order: [...sums.keys()].sort((a, b) => isRest(a) - isRest(b) || sums.get(b) - sums.get(a)) };
   }
 
   function place(side, gap, start) {

@@ -114,7 +114,6 @@ function explore(data) {
   }
 
   function knownOrigins(operation, snapshot, people) {
-    if (snapshot.otherFlows[0]) return null;
     const known = snapshot.flows.reduce((sum, [from, , n]) => sum + (operation.places[from][2] ? n : 0), 0);
     return `${Math.round((100 * known) / people)} % of the people`;
   }
@@ -175,22 +174,25 @@ function explore(data) {
       const order = [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
       return new Set(order.slice(0, charts.NODES));
     });
-    const names = new Map([["from:rest", "Other areas"], ["to:rest", "Other areas"]]);
-    const pairs = all.map(([from, to, people]) => {
+    const names = new Map();
+    const merged = new Map();
+    for (const [from, to, people] of all) {
       const ends = [["from", from], ["to", to]].map(([end, place], side) => {
         const key = keep[side].has(place) ? `${end}:${place}` : `${end}:rest`;
-        if (keep[side].has(place)) names.set(key, name(operation, place));
+        names.set(key, keep[side].has(place) ? name(operation, place) : "Other areas");
         return key;
       });
-      return { from: ends[0], to: ends[1], people, way: way(from, to) };
-    });
-    const [others, rest] = snapshot.otherFlows;
+      const pair = { from: ends[0], to: ends[1], people: 0, way: way(from, to) };
+      const key = JSON.stringify(pair);
+      merged.set(key, merged.get(key) ?? pair).get(key).people += people;
+    }
+    const pairs = [...merged.values()].filter((pair) => pair.people);
     figure("flows", {
-      note: `${round}: from the area of origin (left) to the area of stay (right). A band is as wide as the number of people who stayed there on that date; it is not a movement during a period.${others ? ` The ${all.length} largest of ${all.length + others} pairs; the others are ${charts.count(rest)} people of the same round.` : ""}`,
+      note: `${round}: from the area of origin (left) to the area of stay (right). A band is as wide as the number of people who stayed there on that date; it is not a movement during a period.${names.has("from:rest") || names.has("to:rest") ? ` The ${charts.NODES} largest areas of each side; the table has all.` : ""}`,
       caption: `${round}: people by area of origin and area of stay`, heads: ["Origin", "Stay", "People", "Way"],
       rows: all.map(([from, to, n]) => [where(operation, from), where(operation, to), n, way(from, to)]),
       spec: (width) => charts.flows(pairs, names, width),
-      instead: all.length ? null : snapshot.flows ? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
+      instead: pairs.length ? null : snapshot.flows ? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
     });
   }
 
