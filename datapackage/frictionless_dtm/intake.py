@@ -13,6 +13,7 @@ import msgspec
 
 from frictionless_dtm.records import RecordReader
 from frictionless_dtm.shape import shape_of
+from frictionless_dtm.undo import listed_keys
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 
@@ -145,11 +146,15 @@ class Intake:
         must not stand side by side: what came after the last STATE is left out, and the next run, which goes on from
         it, brings everything again. Other streams promise nothing of the kind, and all that they sent is kept.
         """
-        left_out = self._since_state
+        left_out = 0
         if self.has_state and any(inlet.is_open for inlet in self._inlets.values()):
             self._store.back_to_mark()
-            return left_out
-        return 0
+            left_out = self._since_state
+        for name in self._inlets:
+            # The state holds the keys of the lists: what else is there came in a run whose state never arrived.
+            if (keys := listed_keys(name, self.state)) is not None and name in self._store.streams:
+                self._store.keep_only(self._store.streams[name], keys)
+        return left_out
 
     def _begin(self, first_state: Any) -> None:  # noqa: ANN401
         """Let the store find out what this run goes on from, then take in the schemas that came before."""

@@ -204,6 +204,11 @@ class Store:
         stream.removed += max(removed, 0)
         stream.has_changed |= written > 0 or removed > 0
 
+    def keep_only(self, stream: Stream, keys: Iterable[Key]) -> None:
+        """Remove the rows of all other keys."""
+        found = self._db.execute(f"SELECT {', '.join(stream.parts)} FROM {stream.table}").fetchall()
+        self.put(stream, dict.fromkeys(set(found).difference(keys)))
+
     def append(self, stream: Stream, rows: Iterable[tuple[bytes, int]]) -> None:
         """Write rows of a stream without key, each with its table version (0 for none)."""
         written = self._db.executemany(

@@ -29,18 +29,28 @@ class Start(enum.Enum):
 
 
 def bookmarks(stream: str, state: Any) -> Any:  # noqa: ANN401  whatever JSON holds
-    """Return the part of a state that says how far a stream of tap-dtm is; nothing for other streams.
+    """Return the part of a state that says how far an IDP stream of tap-dtm is; nothing for other streams.
 
-    The lists have no such part of their own, so those of all IDP streams stand for them. The first STATE of a run is
-    written before any IDP stream has moved its bookmarks, and shows from where the run goes on.
+    The first STATE of a run is written before any IDP stream has moved its bookmarks.
     """
-    resources = load_catalogue().resources
-    marks = state.get("bookmarks") if isinstance(state, dict) else None
-    if not isinstance(marks, dict) or stream not in resources:
+    resource = load_catalogue().resources.get(stream)
+    if resource is None or resource.level is None:
         return {}
-    if resources[stream].level is not None:
-        return marks.get(stream) or {}
-    return {name: marks[name] for name, each in resources.items() if each.level is not None and marks.get(name)}
+    return _bookmarks(state).get(stream) or {}
+
+
+def listed_keys(stream: str, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
+    """Return the keys that a list of tap-dtm may have in the target, as a state says; None for other streams."""
+    resource = load_catalogue().resources.get(stream)
+    keys = (_bookmarks(state).get(stream) or {}).get("keys")
+    if resource is None or resource.level is not None or keys is None:
+        return None
+    return [tuple(key) for key in keys]
+
+
+def _bookmarks(state: Any) -> dict[str, Any]:  # noqa: ANN401
+    found = state.get("bookmarks") if isinstance(state, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from frictionless import validate
-
 from frictionless_dtm import target as target_module
 from frictionless_dtm.target import TargetDataPackage
+
 from tests.target import MemoryTarget
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from frictionless_dtm.folder import Folder
+from frictionless_dtm.store import Store
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from frictionless_dtm.folder import Folder
-from frictionless_dtm.store import Store
 from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems, without_pages
 from tests.target import run_tap
 from tests.test_histories import _LONG, History, ScrubbedHistory, _quiet
