@@ -66,16 +66,24 @@ def snippets(file: File, resource: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _csv(file: File, *, has_hxl_row: bool) -> tuple[str, str, str]:
-    names = {column.name for column in file.columns}
+    """Return how to read a CSV file, by language.
+
+    The row of HXL tags is skipped by its number: as a comment, it would make every # in the data one.
+    """
+    names = [column.name for column in file.columns]
     options = ['keep_default_na=False, na_values=[""]']
     if "reporting_date" in names:
         options.append('parse_dates=["reporting_date"]')
+    source, read_r = f"read_csv('{file.path}')", f'readr::read_csv("{file.path}", na = "")'
     if has_hxl_row:
         options.append("skiprows=[1]")
-    pandas = f'pandas.read_csv("{file.path}", {", ".join(options)})'
-    source = f"read_csv('{file.path}'" + (", comment='#')" if has_hxl_row else ")")
-    read_r = f'readr::read_csv("{file.path}", na = ""' + (', comment = "#")' if has_hxl_row else ")")
-    return pandas, source, read_r
+        listed = ", ".join(f"'{name}'" for name in names)
+        source = f"read_csv('{file.path}', skip = 2, header = false, names = [{listed}])"
+        read_r = (
+            f'readr::read_csv("{file.path}", na = "", skip = 2,\n'
+            f'  col_names = names(readr::read_csv("{file.path}", n_max = 0)))'
+        )
+    return f'pandas.read_csv("{file.path}", {", ".join(options)})', source, read_r
 
 
 def _has_hxl_row(resource: Mapping[str, Any]) -> bool:

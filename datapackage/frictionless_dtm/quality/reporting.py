@@ -23,7 +23,7 @@ CHECKS: Final = {
     "pcodes": "P-codes that break their country's pattern",
     "sex": "Rows with more males and females than people",
     "missing_levels": "Operations that lack a level, or rounds of it",
-    "staleness": "Active operations that are stale",
+    "staleness": "Operations that are stale",
 }
 _MAJORITY: Final = 0.5
 
