@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from frictionless_dtm.pages import render
 
+from tap_dtm.sandbox import invent
 from tests.datapackage.pages_browser import Page, browser
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
 
@@ -127,6 +128,22 @@ def test_the_dictionary_and_the_coverage_can_be_searched(page: Page, tmp_path: P
     found = page.evaluate(search.format("'coverage-table'", "'cote secheresse'"))
     assert (everything, found) == (12, 1)
     assert page.evaluate(search.format("'dictionary-table'", "'number_males'")) == 1
+
+
+def test_a_long_table_is_shown_in_part_until_all_is_asked_for(page: Page, tmp_path: Path) -> None:
+    page.open(write(world_contents(invent(1, 40)), tmp_path))
+    rows = "[...document.getElementById('coverage-table').tBodies[0].rows]"
+    shown = f"{rows}.filter((row) => !row.hidden).length"
+    everything = page.evaluate(f"{rows}.length")
+    assert everything > 50
+    assert page.evaluate(shown) == 40
+    assert f"40 of {everything} lines" in page.evaluate("document.body.textContent")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(shown) == everything
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.evaluate("document.querySelector('#coverage button').click()")
+    assert page.evaluate(shown) == everything
+    assert page.evaluate("document.querySelector('#coverage button').hidden")
 
 
 def test_everything_can_be_reached_with_the_keyboard(page: Page, tmp_path: Path) -> None:
