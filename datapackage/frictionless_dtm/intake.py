@@ -51,6 +51,9 @@ class _Inlet:
             resource is not None and resource.level is not None and resource.key == stream.shape.key
         )
         self.has_taken = False
+        # Of a stream that comes anew: the last position of each operation, up to the last STATE and since.
+        self.last: dict[Key, int] = {}
+        self._last_since: dict[Key, int] = {}
         self.rows: dict[Key, bytes | None] = {}
         self.appended: list[tuple[bytes, int]] = []
         self.versioned: dict[int, list[Key]] = {}
@@ -65,11 +68,20 @@ class _Inlet:
         self.has_taken = True
         if self.has_key:
             self.rows[key] = row
+            if self.stream.is_anew and row is not None:
+                self._last_since[key[:-1]] = max(int(key[-1]), self._last_since.get(key[:-1], 0))
             # Rows of the active version are told apart by nothing; those of the next one are noted by key.
             if version is not None and version != self.stream.active:
                 self.versioned.setdefault(version, []).append(key)
         elif row is not None:
             self.appended.append((row, version or 0))
+
+    def settle(self) -> None:
+        """A STATE message, or the end: what was taken belongs to what it stands for."""
+        self.has_taken = False
+        for group, last in self._last_since.items():
+            self.last[group] = max(last, self.last.get(group, 0))
+        self._last_since.clear()
 
     def flush(self, store: Store) -> None:
         if self.rows:
@@ -150,7 +162,12 @@ class Intake:
         if self.has_state and any(inlet.is_open for inlet in self._inlets.values()):
             self._store.back_to_mark()
             left_out = self._since_state
-        for name in self._inlets:
+        else:
+            for inlet in self._inlets.values():
+                inlet.settle()
+        for name, inlet in self._inlets.items():
+            if inlet.stream.is_anew and name in self._store.streams:
+                self._store.keep_up_to(self._store.streams[name], inlet.last)
             # The state holds the keys of the lists: what else is there came in a run whose state never arrived.
             if (keys := listed_keys(name, self.state)) is not None and name in self._store.streams:
                 self._store.keep_only(self._store.streams[name], keys)
@@ -178,7 +195,7 @@ class Intake:
                 self.has_state = True
                 self._since_state = 0
                 for inlet in self._inlets.values():
-                    inlet.has_taken = False
+                    inlet.settle()
                 self._store.mark()
             case "ACTIVATE_VERSION":
                 self._activate(message)

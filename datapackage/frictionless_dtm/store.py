@@ -40,6 +40,7 @@ class Stream:
     active: int | None = None
     has_changed: bool = False
     removed: int = 0
+    is_anew: bool = False  # the run brings all rows, and what it does not bring is gone
     seen: int | None = field(default=None)  # the table version whose keys are being collected
 
     @property
@@ -116,12 +117,12 @@ class Store:
         name = stream.shape.stream
         if self._first is not None and (marks := (self.get("marks") or {}).get(name)):
             start = start_of(bookmarks(name, self._first), *marks)
-            if start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
-                stream.shape = msgspec.json.decode(shape, type=Shape)
-                stream.has_changed = True
-            elif start is Start.UNKNOWN_TO_IT:
+            was_empty = start is Start.ONE_RUN_AHEAD and self._undo.was_empty(stream.layout)
+            if start is Start.UNKNOWN_TO_IT or was_empty:
                 # The run starts from nothing: it brings every row, and knows of none to take back.
-                stream.removed += max(self._db.execute(f"DELETE FROM {stream.table}").rowcount, 0)
+                stream.is_anew = True
+            elif start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
+                stream.shape = msgspec.json.decode(shape, type=Shape)
                 stream.has_changed = True
         self._undo.begin(stream.layout, msgspec.json.encode(stream.shape).decode())
         self._begun.add(name)
@@ -208,6 +209,18 @@ class Store:
         """Remove the rows of all other keys."""
         found = self._db.execute(f"SELECT {', '.join(stream.parts)} FROM {stream.table}").fetchall()
         self.put(stream, dict.fromkeys(set(found).difference(keys)))
+
+    def keep_up_to(self, stream: Stream, last: Mapping[Key, int]) -> None:
+        """Remove the rows whose last part of the key is beyond that given for its other parts, or without one."""
+        *group, position = stream.parts
+        columns = ", ".join(group)
+        found = self._db.execute(f"SELECT {columns}, max({position}) FROM {stream.table} GROUP BY {columns}").fetchall()
+        where = " AND ".join(f"{part} = ?" for part in group)
+        for *key, end in found:
+            if end > (kept := last.get(tuple(key), -1)):
+                gone = f"DELETE FROM {stream.table} WHERE {where} AND {position} > ?"
+                stream.removed += self._db.execute(gone, (*key, kept)).rowcount
+                stream.has_changed = True
 
     def append(self, stream: Stream, rows: Iterable[tuple[bytes, int]]) -> None:
         """Write rows of a stream without key, each with its table version (0 for none)."""
@@ -314,7 +327,9 @@ class Store:
         self._db.execute("COMMIT")
         self._marked = None
         self._db.execute("BEGIN EXCLUSIVE")
-        self.streams = {name: replace(stream, has_changed=False, removed=0) for name, stream in self.streams.items()}
+        self.streams = {
+            name: replace(stream, has_changed=False, removed=0, is_anew=False) for name, stream in self.streams.items()
+        }
 
     def close(self) -> None:
         """Close the file. What was not committed never happened."""

@@ -116,18 +116,22 @@ class UndoLog:
                 f" INSERT INTO {log} VALUES ({parts}, {value}) ON CONFLICT DO NOTHING; END"
             )
 
+    def was_empty(self, layout: Layout) -> bool:
+        """Whether a stream had no rows when the noting began."""
+        noted = self._db.execute("SELECT was_empty FROM undo WHERE number = ?", (layout.number,)).fetchone()
+        return bool(noted and noted[0])
+
     def step_back(self, layout: Layout) -> str | None:
-        """Give a stream's rows the values that they had when the noting began, and return its shape then, as JSON."""
-        noted = self._db.execute("SELECT was_empty, shape FROM undo WHERE number = ?", (layout.number,)).fetchone()
+        """Give a stream's rows the values that they had when the noting began, and return its shape then, as JSON.
+
+        Not for a stream that had none: then nothing was noted.
+        """
+        noted = self._db.execute("SELECT shape FROM undo WHERE number = ?", (layout.number,)).fetchone()
         if noted is None:
             return None
-        was_empty, shape = noted
-        if was_empty:
-            self._db.execute(f"DELETE FROM {layout.table}")
-        else:
-            key = ", ".join(layout.key)
-            self._db.execute(f"CREATE TEMP TABLE back AS SELECT * FROM {layout.log}")
-            self._db.execute(f"DELETE FROM {layout.table} WHERE ({key}) IN (SELECT {key} FROM back)")
-            self._db.execute(f"INSERT INTO {layout.table} SELECT * FROM back WHERE value IS NOT NULL")
-            self._db.execute("DROP TABLE back")
-        return str(shape)
+        key = ", ".join(layout.key)
+        self._db.execute(f"CREATE TEMP TABLE back AS SELECT * FROM {layout.log}")
+        self._db.execute(f"DELETE FROM {layout.table} WHERE ({key}) IN (SELECT {key} FROM back)")
+        self._db.execute(f"INSERT INTO {layout.table} SELECT * FROM back WHERE value IS NOT NULL")
+        self._db.execute("DROP TABLE back")
+        return str(noted[0])

@@ -81,6 +81,12 @@ class PackageHistory(History):
                 self.target.finish()
         self.is_synced = False
 
+    @rule()
+    def lose_state(self) -> None:
+        """The next run starts from nothing, and the package keeps nothing that it does not bring."""
+        self.target.state = {}
+        self.is_synced = False
+
     @precondition(lambda self: self.is_synced)
     @rule()
     def sync_again(self) -> None:
