@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import yaml
 
@@ -31,7 +31,7 @@ def catalogue_at(path: Path | None) -> Catalogue:
         return load_catalogue()
     if path.is_dir():
         return load_catalogue_from(path)
-    return load_catalogue_from(_OneFile(path))  # type: ignore[arg-type]  all that is asked for is joinpath
+    return load_catalogue_from(cast("Path", _OneFile(path)))  # all that is asked for is joinpath
 
 
 def resource_of(shape: Shape, catalogue: Catalogue) -> Resource | None:

@@ -37,7 +37,7 @@ class Manifest:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 files[path.relative_to(folder).as_posix()] = _stamp(path)
-        return cls(digest(folder), files)
+        return cls(digest(folder) or "", files)
 
     @classmethod
     def from_json(cls, value: Any) -> Manifest | None:  # noqa: ANN401

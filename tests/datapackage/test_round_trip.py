@@ -44,7 +44,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Wo
 def expected(world: World, table: str) -> tuple[int, ...]:
     """Return the number of rows that the API serves, and their sums."""
     rows = world.rows(int(table[-1]))  # type: ignore[arg-type]
-    return (len(rows), *(sum(row[name] or 0 for row in rows) for name in ("numPresentIdpInd", *_SEXES)))
+    return (len(rows), *(sum(int(row[name] or 0) for row in rows) for name in ("numPresentIdpInd", *_SEXES)))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -67,7 +67,8 @@ def test_duckdb(package: tuple[Path, World], table: str, file_format: str) -> No
 
     folder, world = package
     sums = ", ".join(f"coalesce(sum({name}), 0)::BIGINT" for name in SUMS)
-    (found,) = duckdb.sql(f"SELECT count(*), {sums} FROM '{folder}/data/{table}.{file_format}'").fetchall()  # noqa: S608
+    query = f"SELECT count(*), {sums} FROM '{folder}/data/{table}.{file_format}'"  # noqa: S608
+    (found,) = duckdb.connect().execute(query).fetchall()
     assert found == expected(world, table)
 
 

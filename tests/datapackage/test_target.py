@@ -41,7 +41,7 @@ def ids(folder: Path, name: str = "orders") -> list[str]:
 
 def test_values_are_written_as_they_came(folder: Path) -> None:
     values: dict[str, Any] = {"item": 'a "b", c\nd', "price": 1.5, "paid": True, "tags": ["x", 1]}
-    times = {"at": "2025-01-01T10:00:00Z", "day": "2025-01-01"}
+    times: dict[str, Any] = {"at": "2025-01-01T10:00:00Z", "day": "2025-01-01"}
     run_target([schema(), record(id=2), record(id=1, **values, **times)], folder)
     text = (folder / "data/orders.csv").read_bytes().decode()
     assert text == (
