@@ -44,7 +44,8 @@ class Contents:
     """A data package about to be written.
 
     ``descriptor`` is the finished Data Package v2 descriptor (resources with bytes, hash and rows included),
-    ``tables`` its data by resource name, ``changes`` what is new against the version before (None at first).
+    ``tables`` its data by resource name (a resource that is another's data in another format, ``dtm:sameDataAs``, has
+    no table of its own), ``changes`` what is new against the version before (None at first).
     """
 
     descriptor: Mapping[str, Any]
