@@ -1,0 +1,131 @@
+"""How fast target-datapackage is, against what others would use: ratios of one run, on one machine.
+
+python -m benchmarks.datapackage [--rows 300000] [--rounds 1] [--without-pages]
+
+Invented rows of the sandbox are read into a file once. Then each program gets them on stdin, by turns:
+* target-datapackage: a complete package with csv, README, page and all (or without the pages);
+* target-datapackage again, on what the tap sends when nothing has changed, and on all the rows once more;
+* meltanolabs-target-csv;
+* frictionless, which only has to write the same rows of one table to csv, and describe them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_FRICTIONLESS = """
+import sys
+from frictionless import Resource
+Resource(path=sys.argv[1]).write(sys.argv[2])
+"""
+_WITHOUT_PAGES = """
+from frictionless_dtm import target
+target._render = lambda contents: {}
+target.main()
+"""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a program took: seconds on the clock and of the processor, and its largest memory in MB."""
+
+    seconds: float
+    processor: float
+    memory: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=300_000, help="of the sandbox")
+    parser.add_argument("--rounds", type=int, default=1, help="the best of each is taken")
+    parser.add_argument("--without-pages", action="store_true", help="data and descriptor only")
+    parser.add_argument("--only-ours", action="store_true", help="for large inputs: memory and time of this target")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        _measure(Path(folder), arguments)
+
+
+def _measure(folder: Path, arguments: argparse.Namespace) -> None:
+    first, nothing = folder / "first.jsonl", folder / "nothing.jsonl"
+    _tap(folder, first, arguments.rows)
+    state = folder / "state.json"
+    state.write_text(_last_state(first))
+    _tap(folder, nothing, arguments.rows, state)
+    with first.open("rb") as file:
+        rows = sum(b'"type":"RECORD"' in line for line in file)
+    print(f"{rows} rows; {os.cpu_count()} processors")
+    ours: dict[str, list[Taken]] = {}
+    for number in range(arguments.rounds):
+        config = _config(folder, f"ours{number}", path=str(folder / f"package{number}"))
+        command = (
+            [sys.executable, "-c", _WITHOUT_PAGES] if arguments.without_pages else [_program("target-datapackage")]
+        )
+        ours.setdefault("target-datapackage", []).append(_run([*command, "--config", config], first))
+        ours.setdefault("  nothing new", []).append(_run([*command, "--config", config], nothing))
+        ours.setdefault("  all rows once more", []).append(_run([*command, "--config", config], first))
+        if not arguments.only_ours:
+            (folder / f"csv{number}").mkdir()
+            config = _config(folder, f"csv{number}", output_path=str(folder / f"csv{number}"))
+            ours.setdefault("target-csv", []).append(_run([_program("target-csv"), "--config", config], first))
+            table = folder / f"package{number}" / "data/idp_admin2.csv"
+            with table.open("rb") as file:
+                share = sum(1 for _ in file) / rows
+            taken = _run([sys.executable, "-c", _FRICTIONLESS, str(table), str(folder / f"f{number}.csv")], None)
+            whole = Taken(taken.seconds / share, taken.processor / share, taken.memory)
+            ours.setdefault("frictionless, per table", []).append(whole)
+    base = min(taken.processor for taken in ours["target-datapackage"])
+    for name, runs in ours.items():
+        best = min(runs, key=lambda taken: taken.processor)
+        print(
+            f"{name:26}{best.seconds:8.1f} s {best.processor:8.1f} s of processor{rows / best.processor:10.0f} rows/s"
+            f"{best.memory:8.0f} MB{best.processor / base:8.2f} x"
+        )
+
+
+def _tap(folder: Path, output: Path, rows: int, state: Path | None = None) -> None:
+    url = f"sandbox://?rows={rows}&countries={min(60, max(1, rows // 100))}"
+    config = _config(folder, "tap", api_url=url, scrub_fraction=0)
+    command = [_program("tap-dtm"), "--config", config, *(["--state", str(state)] if state else [])]
+    with output.open("wb") as file:
+        subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, check=True)
+
+
+def _last_state(messages: Path) -> str:
+    with messages.open(encoding="utf-8") as file:
+        last = [line for line in file if line.startswith('{"type":"STATE"')][-1]
+    return json.dumps(json.loads(last)["value"])
+
+
+def _config(folder: Path, name: str, **config: object) -> str:
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(config))
+    return str(path)
+
+
+def _program(name: str) -> str:
+    return str(Path(sysconfig.get_path("scripts")) / name)
+
+
+def _run(command: list[str], messages: Path | None) -> Taken:
+    started = time.monotonic()
+    with (messages or Path(os.devnull)).open("rb") as file, Path(os.devnull).open("wb") as nowhere:
+        process = subprocess.Popen(command, stdin=file, stdout=nowhere, stderr=nowhere)
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command[0]} failed")
+    scale = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes here
+    return Taken(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""What ``datapackage.json`` says: Data Package v2, from the catalogue and from what was written. No I/O.
+
+Only what both frictionless and the standard's own JSON Schema accept; everything else stands under `PREFIX`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.tableschema import NULL, PREFIX, field_descriptor
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from frictionless_dtm.settings import Settings
+    from frictionless_dtm.shape import Column, Shape
+    from tap_dtm.metadata import Package, Resource
+
+PROFILE: Final = "https://datapackage.org/profiles/2.0/datapackage.json"
+_MEDIA_TYPES: Final = {
+    "csv": "text/csv",
+    "csv.gz": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
+_NUMBERS: Final = {"integer", "number"}
+_NOT_IN_PACKAGES: Final = {"deleted_rows_stay"}
+"""Warnings that do not hold here: rows that the API withdrew leave the package."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of the package: its path in it, format (csv, csv.gz, parquet), bytes and sha256."""
+
+    path: str
+    format: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """What was written of one stream.
+
+    ``resource`` describes it where the catalogue knows it; ``broken`` holds the fields of foreign keys that some
+    rows do not keep, with the number of values that lack their counterpart.
+    """
+
+    name: str
+    shape: Shape
+    rows: int
+    files: tuple[DataFile, ...]
+    resource: Resource | None = None
+    broken: Mapping[tuple[str, ...], int] | None = None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which dates and which countries (ISO 3166-1 alpha-3) the figures are about."""
+
+    start: str
+    end: str
+    countries: tuple[str, ...]
+
+
+def resource_name(stream: str) -> str:
+    """Return the name of a stream's resource: small letters, digits, ``-``, ``_`` and ``.`` only."""
+    return re.sub(r"[^a-z0-9._]+", "-", stream.lower()).strip("-") or "table"
+
+
+def hxl_tags(shape: Shape, resource: Resource | None) -> list[str] | None:
+    """Return the HXL tag of each column, nothing where there is none; None for a stream without any."""
+    if resource is None:
+        return None
+    known = {field.name: field.hxl for field in resource.fields}
+    return [known.get(name, "") for name in shape.names]
+
+
+def describe_package(  # noqa: PLR0913
+    package: Package | None,
+    contents: Sequence[Content],
+    settings: Settings,
+    *,
+    api_version: str | None,
+    coverage: Coverage | None,
+    created: dt.datetime,
+    version: str,
+) -> dict[str, Any]:
+    """Return the descriptor of a package.
+
+    Args:
+        package: What the catalogue says of the whole; None for streams that no catalogue knows.
+        contents: What was written, in the order of the resources.
+        settings: The checked settings.
+        api_version: The version of the API that the data come from, if known.
+        coverage: What the figures are about, if known.
+        created: When the data were read, in UTC.
+        version: The package's version.
+    """
+    included = {content.name for content in contents}
+    resources = [
+        _resource(content, file, number, settings, included)
+        for content in contents
+        for number, file in enumerate(content.files)
+    ]
+    head: dict[str, Any] = {"$schema": PROFILE}
+    if package is None:
+        head |= {"name": resource_name(settings.path.name), "title": settings.path.name}
+        head["description"] = _terms_of_unknown(settings)
+    else:
+        head |= {"name": package.name, "title": package.title}
+        head["description"] = f"{package.description}\n\n{_terms(package, settings)}"
+    head |= {"version": version, "created": f"{created:%Y-%m-%dT%H:%M:%SZ}"}
+    if package is not None:
+        head |= _provenance(package, api_version, created)
+    head |= {f"{PREFIX}redistribution": settings.redistribution, f"{PREFIX}permission": settings.permission}
+    if coverage:
+        head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
+        head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)
+    return _without_nothing(head) | {"resources": resources}
+
+
+def _provenance(package: Package, api_version: str | None, created: dt.datetime) -> dict[str, Any]:
+    source = package.source
+    return {
+        "homepage": package.homepage,
+        "keywords": list(package.keywords),
+        "sources": [
+            _without_nothing(
+                {
+                    "title": source.title,
+                    "path": source.url,
+                    "version": api_version,
+                    f"{PREFIX}documentation": source.documentation,
+                    f"{PREFIX}accessed": created.date().isoformat(),
+                }
+            )
+        ],
+        "contributors": [
+            *({"title": each.title, "path": each.url, "roles": list(each.roles)} for each in package.contributors),
+            {"title": package.contact.title, "email": package.contact.email, "roles": ["contact"]},
+        ],
+        "licenses": [{"name": package.license.name, "title": package.license.title, "path": package.license.url}],
+        f"{PREFIX}terms": list(package.license.terms),
+        f"{PREFIX}termsStatedBy": package.license.stated_by,
+        f"{PREFIX}creditLine": package.credit_line,
+        f"{PREFIX}citation": package.cite(created.date()),
+    }
+
+
+def _terms(package: Package, settings: Settings) -> str:
+    stated = f"{package.license.title} ({package.license.url}): {' '.join(package.license.terms)}"
+    if settings.permission:
+        return f"Redistribution permitted: {settings.permission}\n\n{stated}\n\n{package.credit_line}"
+    if package.license.redistribution:
+        return f"{stated}\n\n{package.credit_line}"
+    return f"Not for redistribution: {stated}\n\n{package.credit_line}"
+
+
+def _terms_of_unknown(settings: Settings) -> str:
+    if settings.permission:
+        return f"Redistribution permitted: {settings.permission}"
+    return "Not for redistribution: nobody has stated the terms of these data."
+
+
+def _resource(
+    content: Content, file: DataFile, number: int, settings: Settings, included: Iterable[str]
+) -> dict[str, Any]:
+    """Return one resource. The first file of a stream has the stream's name, the others name it."""
+    is_text = file.format != "parquet"
+    schema = _schema(content, included)
+    known = content.resource
+    hxl = hxl_tags(content.shape, known) if settings.include_hxl_row and is_text else None
+    described: dict[str, Any] = {
+        "name": content.name if number == 0 else f"{content.name}-{file.format.replace('.', '-')}",
+        "type": "table",
+        "path": file.path,
+        "title": known.title if known else content.shape.stream,
+        "description": known.description if known else None,
+        "format": "csv" if is_text else file.format,
+        "mediatype": _MEDIA_TYPES[file.format],
+        "encoding": "utf-8" if is_text else None,
+        # frictionless never counts the bytes of Parquet, and then finds that they differ.
+        "bytes" if is_text else f"{PREFIX}bytes": file.bytes,
+        "hash": f"sha256:{file.sha256}",
+        "rows": content.rows,
+        "dialect": _dialect(has_hxl_row=hxl is not None) if is_text else _parquet_dialect(schema),
+        f"{PREFIX}sameDataAs": content.name if number else None,
+        f"{PREFIX}compression": "gzip" if file.format == "csv.gz" else None,
+    }
+    if known:
+        described |= {
+            f"{PREFIX}grain": known.grain,
+            f"{PREFIX}level": known.level,
+            f"{PREFIX}usageWarnings": [
+                {"code": warning.code, "text": warning.text}
+                for warning in known.warnings
+                if warning.code not in _NOT_IN_PACKAGES
+            ],
+        }
+    if content.broken:
+        described[f"{PREFIX}brokenForeignKeys"] = [
+            {"fields": list(fields), "values": count} for fields, count in sorted(content.broken.items())
+        ]
+    return _without_nothing(described) | {"schema": schema}
+
+
+def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:
+    dialect = {"delimiter": ",", "lineTerminator": "\n", "quoteChar": '"', "doubleQuote": True, "header": True}
+    return dialect | ({"headerRows": [1], "commentRows": [2]} if has_hxl_row else {})
+
+
+def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how frictionless must read Parquet: of numbers that may be null, it sees NaN unless told otherwise."""
+    nullable = [
+        field["name"]
+        for field in schema["fields"]
+        if field["type"] in _NUMBERS and not field.get("constraints", {}).get("required")
+    ]
+    return {"parquet": {"categories": nullable}} if nullable else {}
+
+
+def _schema(content: Content, included: Iterable[str]) -> dict[str, Any]:
+    """Return the Table Schema; a foreign key is declared when all rows keep it, so that the package is valid."""
+    shape, known = content.shape, content.resource
+    fields = {field.name: field for field in known.fields} if known else {}
+    schema: dict[str, Any] = {
+        "fields": [
+            field_descriptor(fields[column.name]) if column.name in fields else _field(column, shape.key)
+            for column in shape.columns
+        ],
+        "missingValues": [NULL],
+    }
+    if shape.key:
+        schema["primaryKey"] = list(shape.key)
+    references = [
+        {
+            "fields": list(key.fields),
+            "reference": {"resource": key.resource, "fields": list(key.reference_fields)},
+        }
+        for key in (known.foreign_keys if known else ())
+        if key.resource in included and key.fields not in (content.broken or {})
+    ]
+    return schema | ({"foreignKeys": references} if references else {})
+
+
+def _field(column: Column, key: Sequence[str]) -> dict[str, Any]:
+    constraints = ({"required": True} if column.name in key else {}) | dict(column.constraints)
+    return _without_nothing(
+        {
+            "name": column.name,
+            "type": column.kind,
+            "title": column.title,
+            "description": column.description,
+            "constraints": constraints,
+        }
+    )
+
+
+def _without_nothing(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value not in (None, "", [], {})}

@@ -1,0 +1,158 @@
+"""The filters of the API's figures: how an address names them, what is sent for them, and which rows they keep.
+
+The API does not document how its filters match, so every answer is filtered again here: a filter that the API takes
+for a prefix, or ignores, changes nothing. Names are compared without regard to case, as countries and operations
+are; nothing else is guessed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A filter: other spellings of its name, the parameters it is sent as, and the lowest level that has it."""
+
+    spellings: tuple[str, ...]
+    sent_as: tuple[str, ...]
+    level: int = 0
+
+
+BY_NAME: Final[Mapping[str, Kind]] = {
+    "country": Kind(("admin0Pcode",), ("Admin0Pcode",)),
+    "countryName": Kind(("admin0Name",), ("CountryName",)),
+    "operation": Kind((), ("Operation",)),
+    "from": Kind(("fromReportingDate", "fromDate"), ("FromReportingDate",)),
+    "to": Kind(("toReportingDate", "toDate"), ("ToReportingDate",)),
+    "round": Kind(("roundNumber",), ("FromRoundNumber", "ToRoundNumber")),
+    "fromRound": Kind(("fromRoundNumber",), ("FromRoundNumber",)),
+    "toRound": Kind(("toRoundNumber",), ("ToRoundNumber",)),
+    # The API answers some questions for area names with 500, every time: these are filtered here only.
+    "admin1Name": Kind((), (), level=1),
+    "admin1Pcode": Kind((), ("Admin1Pcode",), level=1),
+    "admin2Name": Kind((), (), level=2),
+    "admin2Pcode": Kind((), ("Admin2Pcode",), level=2),
+}
+_COLUMNS: Final = {
+    "country": "admin0_pcode",
+    "countryName": "admin0_name",
+    "operation": "operation",
+    "admin1Name": "admin1_name",
+    "admin1Pcode": "admin1_pcode",
+    "admin2Name": "admin2_name",
+    "admin2Pcode": "admin2_pcode",
+}
+_PLACES: Final = ("country", "countryName", "operation")
+_DATES: Final = ("from", "to")
+_ROUNDS: Final = ("round", "fromRound", "toRound")
+
+
+def plain(name: str) -> str:
+    """Return a name as all its spellings have it: ``admin1_pcode`` and ``Admin1Pcode`` are one."""
+    return re.sub(r"[-_\s]", "", name).lower()
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Values by the name of their filter, checked."""
+
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def check(cls, values: Mapping[str, str]) -> Filters:
+        """Check values, and bring them into one spelling.
+
+        Raises:
+            DtmError: A value is no date, round or code, or a range is upside down.
+        """
+        checked = dict(values)
+        if "country" in checked:
+            checked["country"] = _code(checked["country"])
+        checked |= {name: _date(name, checked[name]) for name in _DATES if name in checked}
+        checked |= {name: _round(name, checked[name]) for name in _ROUNDS if name in checked}
+        if "round" in checked and {"fromRound", "toRound"} & checked.keys():
+            raise DtmError(
+                "The parameter round stands for one round: leave it out where fromRound or toRound is given."
+            )
+        if "from" in checked and "to" in checked and checked["from"] > checked["to"]:
+            raise DtmError(f"The parameter from ({checked['from']}) is after to ({checked['to']}): swap them.")
+        if "fromRound" in checked and "toRound" in checked and int(checked["fromRound"]) > int(checked["toRound"]):
+            raise DtmError("The parameter fromRound is above toRound: swap them.")
+        return cls(checked)
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it is said whose figures: the API refuses to answer otherwise."""
+        return any(name in self.values for name in _PLACES)
+
+    @property
+    def country(self) -> str | None:
+        """The country's code, if it was asked for by code."""
+        return self.values.get("country")
+
+    def only(self, names: Collection[str]) -> Filters:
+        """Return the filters of these names."""
+        return Filters({name: value for name, value in self.values.items() if name in names})
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters to send. Round 0 cannot be asked for, since the API takes 0 for "no limit"."""
+        return {
+            parameter: value
+            for name, value in self.values.items()
+            for parameter in BY_NAME[name].sent_as
+            if not (name in _ROUNDS and value == "0")
+        }
+
+    def keep(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rows that pass, in their order."""
+        wanted = [(_COLUMNS[name], value.casefold()) for name, value in self.values.items() if name in _COLUMNS]
+        first, last = self.values.get("from", ""), self.values.get("to", "9999")
+        one = self.values.get("round")
+        low = int(one or self.values.get("fromRound") or "0")
+        high = one or self.values.get("toRound")
+        has_dates = any(name in self.values for name in _DATES)
+        has_rounds = any(name in self.values for name in _ROUNDS)
+        return [
+            row
+            for row in rows
+            if all(str(row[column]).casefold() == value for column, value in wanted)
+            and (not has_dates or first <= row["reporting_date"] <= last)
+            and (not has_rounds or _is_between(row["round_number"], low, high))
+        ]
+
+
+def _is_between(number: int | None, low: int, high: str | None) -> bool:
+    return number is not None and low <= number and (high is None or number <= int(high))
+
+
+def _code(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{3}", value):
+        raise DtmError(
+            f"The parameter country is '{value}': write an ISO 3166-1 alpha-3 code such as XAA, or use countryName=."
+        )
+    return value.upper()
+
+
+def _date(name: str, value: str) -> str:
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        try:
+            return dt.date.fromisoformat(value).isoformat()
+        except ValueError:
+            pass
+    raise DtmError(f"The parameter {name} is '{value}': write a date as YYYY-MM-DD.")
+
+
+def _round(name: str, value: str) -> str:
+    if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
+        raise DtmError(f"The parameter {name} is '{value}': write a whole number, from 0.")
+    return str(int(value))

@@ -1,0 +1,367 @@
+"""From the store to a package in its folder: writes what has changed, and lets the rest stand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from frictionless_dtm.catalogues import catalogue_at, resource_of
+from frictionless_dtm.changes import ROUND, RoundDigests, compare
+from frictionless_dtm.contents import Contents, RoundChange, Table
+from frictionless_dtm.descriptor import Content, Coverage, DataFile, describe_package, hxl_tags, resource_name
+from frictionless_dtm.folder import DESCRIPTOR, Folder, Manifest
+from frictionless_dtm.version import FIRST, Change, change, increased
+from frictionless_dtm.writer import CsvOutput, batches
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata.model import API_VERSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from frictionless_dtm.changes import Round
+    from frictionless_dtm.contents import Row
+    from frictionless_dtm.settings import Settings
+    from frictionless_dtm.shape import Shape
+    from frictionless_dtm.store import Store, Stream
+    from frictionless_dtm.writer import Output
+
+    Render = Callable[[Contents], Mapping[str, bytes]]
+
+_CHANGELOG = "CHANGELOG.md"
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The package as it is: its descriptor, its files, the digests of its rounds, and what it said was new."""
+
+    descriptor: Mapping[str, Any]
+    manifest: Manifest
+    fingerprint: str
+    rounds: Mapping[str, Mapping[Round, str]]
+    changes: tuple[RoundChange, ...] | None
+
+
+class Packager:
+    """Writes the package of a store.
+
+    Args:
+        store: The rows.
+        settings: The checked settings.
+        folder: The package's folder.
+        render: Makes the pages; file name in the package → content.
+
+    Raises:
+        DtmError: The catalogue that the settings name is wrong.
+    """
+
+    def __init__(self, store: Store, settings: Settings, folder: Folder, render: Render) -> None:  # noqa: D107
+        self._store = store
+        self._settings = settings
+        self._folder = folder
+        self._render = render
+        self._catalogue = catalogue_at(settings.metadata)
+
+    def recover(self) -> None:
+        """Finish what a killed run has begun.
+
+        Raises:
+            DtmError: The folder holds something else than this target's package.
+        """
+        current = Manifest.from_json(self._store.get("manifest"))
+        self._folder.recover(current, Manifest.from_json(self._store.get("previous")))
+
+    def write(self, state: Mapping[str, Any] | None) -> bool:
+        """Bring the package up to the store and commit the store; False when the package stood as it should.
+
+        Args:
+            state: The Singer state that the rows belong to, if one came.
+        """
+        before = self._before()
+        if not self._store.streams:
+            return False
+        fingerprint = self._fingerprint(state)
+        if self._stands(before, fingerprint):
+            self._store.commit(state)
+            return False
+        building = self._folder.start()
+        contents, rounds = self._write_data(building, before, fingerprint)
+        describe = self._describer(contents, rounds, state)
+        descriptor, changes = self._settle(before, describe, rounds)
+        (building / DESCRIPTOR).write_bytes(_json(descriptor))
+        pages = self._render(Contents(descriptor, self._tables(contents), changes, self._history(descriptor)))
+        for name, page in pages.items():
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
+            (building / name).write_bytes(page)
+        for name in (DESCRIPTOR, *pages):
+            _make_permanent(building / name)
+        manifest = self._folder.ready()
+        previous = before.manifest if before else None
+        self._store.note("previous", previous.to_json() if previous else None)
+        self._store.note("manifest", manifest.to_json())
+        self._store.note("fingerprint", fingerprint)
+        self._store.note("descriptor", descriptor)
+        self._store.note("rounds", {name: [[*key, of] for key, of in each.items()] for name, each in rounds.items()})
+        self._store.note("changes", None if changes is None else [vars(each) for each in changes])
+        # From here on the new package is the one: a kill before it is in place is put right by the next start.
+        self._store.commit(state)
+        self._folder.install(previous)
+        return True
+
+    def _before(self) -> _Before | None:
+        manifest = Manifest.from_json(self._store.get("manifest"))
+        if manifest is None:
+            return None
+        changes = self._store.get("changes")
+        return _Before(
+            self._store.get("descriptor"),
+            manifest,
+            self._store.get("fingerprint"),
+            {
+                name: {tuple(entry[:-1]): entry[-1] for entry in entries}
+                for name, entries in self._store.get("rounds").items()
+            },
+            None if changes is None else tuple(RoundChange(**each) for each in changes),
+        )
+
+    def _stands(self, before: _Before | None, fingerprint: str) -> bool:
+        return (
+            before is not None
+            and before.fingerprint == fingerprint
+            and not any(stream.has_changed for stream in self._store.streams.values())
+            and before.manifest.is_whole(self._folder.path)
+        )
+
+    def _fingerprint(self, state: Mapping[str, Any] | None) -> str:
+        """Return a digest of everything but rows that shapes the package."""
+        shapes = [self._store.streams[name].shape for name in sorted(self._store.streams)]
+        parts = (metadata.version("tap-dtm"), self._settings, self._catalogue, shapes, self._api_version(state))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def _api_version(self, state: Mapping[str, Any] | None) -> str | None:
+        """Return the API's version: the tap's state says it, or else the columns do."""
+        bookmark = ((state or {}).get("bookmarks") or {}).get("countries") or {}
+        if stated := bookmark.get("api_version"):
+            return str(stated)
+        fitting = set(API_VERSIONS)
+        for stream in self._store.streams.values():
+            if resource := resource_of(stream.shape, self._catalogue):
+                for version in resource.endpoints:
+                    if not {field.name for field in resource.fields_for(version)}.issuperset(stream.shape.names):
+                        fitting.discard(version)
+        return fitting.pop() if len(fitting) == 1 else None
+
+    # Data files.
+
+    def _ordered(self) -> list[Stream]:
+        order = list(self._catalogue.resources)
+        return sorted(
+            self._store.streams.values(),
+            key=lambda stream: (
+                order.index(stream.shape.stream) if stream.shape.stream in order else len(order),
+                stream.shape.stream,
+            ),
+        )
+
+    def _write_data(
+        self, building: Path, before: _Before | None, fingerprint: str
+    ) -> tuple[list[tuple[Stream, Content]], dict[str, Mapping[Round, str]]]:
+        written: list[tuple[Stream, Content]] = []
+        rounds: dict[str, Mapping[Round, str]] = {}
+        names = _unique_names([stream.shape.stream for stream in self._ordered()])
+        for stream in self._ordered():
+            name, shape = names[stream.shape.stream], stream.shape
+            resource = resource_of(shape, self._catalogue)
+            may_stand = before and before.fingerprint == fingerprint and not stream.has_changed
+            files = self._standing(name, before) if before and may_stand else None
+            if files and before:
+                count = self._store.count(stream)
+                digests: Mapping[Round, str] | None = before.rounds.get(shape.stream)
+                for file in files:
+                    self._folder.reuse(file.path)
+            else:
+                count, files, digests = self._write_stream(building, name, stream)
+            if digests is not None:
+                rounds[shape.stream] = digests
+            written.append((stream, Content(name, shape, count, files, resource)))
+        return [(stream, self._with_broken_keys(stream, content)) for stream, content in written], rounds
+
+    def _standing(self, name: str, before: _Before) -> tuple[DataFile, ...] | None:
+        """Return the files of a stream as the package has them, if they are there as they were written."""
+        resources = {resource["path"]: resource for resource in before.descriptor["resources"]}
+        files = []
+        for each in self._settings.formats:
+            path = f"data/{name}.{each}"
+            if path not in resources or not before.manifest.has(self._folder.path, path):
+                return None
+            size = before.manifest.files[path][0]
+            files.append(DataFile(path, each, size, resources[path]["hash"].removeprefix("sha256:")))
+        return tuple(files)
+
+    def _write_stream(
+        self, building: Path, name: str, stream: Stream
+    ) -> tuple[int, tuple[DataFile, ...], Mapping[Round, str] | None]:
+        shape = stream.shape
+        formats = self._settings.formats
+        outputs = {each: self._output(building / "data" / f"{name}.{each}", each, shape) for each in formats}
+        digests = RoundDigests(shape.names) if set(ROUND) <= set(shape.names) else None
+        count = 0
+        for batch in batches(self._store.values(stream)):
+            count += len(batch)
+            for output in outputs.values():
+                output.write(batch)
+            if digests:
+                digests.add(batch)
+        files = []
+        for each, output in outputs.items():
+            written = output.close()
+            files.append(DataFile(f"data/{name}.{each}", each, written.bytes, written.sha256))
+        return count, tuple(files), digests.digests if digests else None
+
+    def _output(self, path: Path, file_format: str, shape: Shape) -> Output:
+        resource = resource_of(shape, self._catalogue)
+        if file_format == "parquet":
+            from frictionless_dtm.parquet import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
+
+            return ParquetOutput(path, shape, resource, self._settings)
+        return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
+
+    def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
+        broken = {}
+        for key in content.resource.foreign_keys if content.resource else ():
+            other = self._store.streams.get(key.resource)
+            if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
+                broken[key.fields] = count
+        return Content(content.name, content.shape, content.rows, content.files, content.resource, broken)
+
+    # The descriptor.
+
+    def _describer(
+        self,
+        contents: list[tuple[Stream, Content]],
+        rounds: Mapping[str, Mapping[Round, str]],
+        state: Mapping[str, Any] | None,
+    ) -> Callable[[str, dt.datetime], dict[str, Any]]:
+        keys = [key for each in rounds.values() for key in each]
+        is_known = any(content.resource for _, content in contents)
+        coverage = None
+        if keys:
+            dates = [key[2] for key in keys]
+            coverage = Coverage(min(dates), max(dates), tuple(sorted({key[0] for key in keys})))
+
+        def describe(version: str, created: dt.datetime) -> dict[str, Any]:
+            return describe_package(
+                self._catalogue.package if is_known else None,
+                [content for _, content in contents],
+                self._settings,
+                api_version=self._api_version(state) if is_known else None,
+                coverage=coverage,
+                created=created,
+                version=version,
+            )
+
+        return describe
+
+    def _settle(
+        self,
+        before: _Before | None,
+        describe: Callable[[str, dt.datetime], dict[str, Any]],
+        rounds: Mapping[str, Mapping[Round, str]],
+    ) -> tuple[dict[str, Any], tuple[RoundChange, ...] | None]:
+        """Decide on version and time: both stay when the data do."""
+        override = self._settings.version
+        now = _now()
+        if before is None:
+            return describe(override or FIRST, now), None
+        changes = compare(before.rounds, rounds)
+        draft = describe(before.descriptor["version"], now)
+        found = change(before.descriptor, draft, rows_added=self._has_new_rows(before, rounds, changes))
+        version = override or increased(before.descriptor["version"], found)
+        if version == before.descriptor["version"] and found is Change.NONE:
+            return dict(before.descriptor), before.changes
+        created = dt.datetime.strptime(before.descriptor["created"], "%Y-%m-%dT%H:%M:%S%z")
+        is_same_data = _hashes(before.descriptor) == _hashes(draft)
+        return describe(version, created if is_same_data else now), changes
+
+    def _has_new_rows(
+        self, before: _Before, rounds: Mapping[str, Mapping[Round, str]], changes: tuple[RoundChange, ...]
+    ) -> bool:
+        """Whether rows are new, and not only others in their place: of rounds, where a stream has them."""
+        if any(each.kind == "added" for each in changes):
+            return True
+        rows = {resource["name"]: resource["rows"] for resource in before.descriptor["resources"]}
+        names = _unique_names([stream.shape.stream for stream in self._ordered()])
+        return any(
+            self._store.count(stream) + stream.removed > rows.get(names[stream.shape.stream], 0)
+            for stream in self._ordered()
+            if stream.has_changed and stream.shape.stream not in rounds
+        )
+
+    # What the pages are made of.
+
+    def _tables(self, contents: list[tuple[Stream, Content]]) -> dict[str, Table]:
+        return {content.name: Table(content.name, self._rows(stream), content.rows) for stream, content in contents}
+
+    def _rows(self, stream: Stream) -> Callable[[], Iterator[Row]]:
+        names = stream.shape.names
+        numbers = [column.name for column in stream.shape.columns if column.kind == "number"]
+
+        def rows() -> Iterator[Row]:
+            for values in self._store.values(stream):
+                row = dict(zip(names, values, strict=True))
+                for name in numbers:
+                    row[name] = None if row[name] is None else float(row[name])
+                yield row
+
+        return rows
+
+    def _history(self, descriptor: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the entries of the present CHANGELOG, without one of the version that is written now."""
+        try:
+            text = (self._folder.path / _CHANGELOG).read_text(encoding="utf-8")
+        except OSError:
+            return ()
+        entries = re.split(r"(?m)^(?=## )", text)[1:]
+        version = re.compile(rf"## \W*{re.escape(descriptor['version'])}(?![\w.])")
+        return tuple(entry.rstrip("\n") + "\n" for entry in entries if not version.match(entry))
+
+
+def _unique_names(streams: list[str]) -> dict[str, str]:
+    """Return a resource name for each stream.
+
+    Raises:
+        DtmError: Two streams would have the same.
+    """
+    names: dict[str, str] = {}
+    for stream in streams:
+        name = resource_name(stream)
+        if name in names.values():
+            raise DtmError(f"Two streams would be the resource {name!r} of the package: rename {stream} in the tap.")
+        names[stream] = name
+    return names
+
+
+def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(resource["name"], resource["hash"]) for resource in descriptor["resources"]]
+
+
+def _json(value: Any) -> bytes:  # noqa: ANN401
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _now() -> dt.datetime:
+    """Return the time in UTC; SOURCE_DATE_EPOCH sets it for builds that are to be repeated."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc) if epoch else dt.datetime.now(dt.timezone.utc)
+
+
+def _make_permanent(path: Path) -> None:
+    path.chmod(0o644)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,200 @@
+"""What the descriptor says about the package, in the form that all pages need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from frictionless_dtm.tableschema import PREFIX
+from tap_dtm.metadata import load_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from frictionless_dtm.contents import Contents
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field, as the dictionary shows it."""
+
+    name: str
+    type: str
+    title: str
+    description: str
+    unit: str
+    measure: str
+    hxl: str
+    api_name: str
+    missing: tuple[str, ...]
+    example: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A resource: its file and its columns."""
+
+    name: str
+    title: str
+    description: str
+    grain: str
+    path: str
+    format: str
+    bytes: int | None
+    rows: int | None
+    hash: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    same_as: str
+
+    @property
+    def size(self) -> str:
+        """The size for people."""
+        if self.bytes is None:
+            return ""
+        size = float(self.bytes)
+        for unit in ("bytes", "kB", "MB"):
+            if size < 1000:  # noqa: PLR2004 - decimal units
+                return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"  # noqa: PLR2004
+            size /= 1000
+        return f"{size:.1f} GB"
+
+
+@dataclass(frozen=True)
+class Front:
+    """The package's title page."""
+
+    name: str
+    title: str
+    description: str
+    version: str
+    created: str
+    accessed: str
+    homepage: str
+    keywords: tuple[str, ...]
+    sources: tuple[tuple[str, str], ...]
+    contributors: tuple[Mapping[str, Any], ...]
+    license_title: str
+    license_url: str
+    terms: tuple[str, ...]
+    redistribution: bool
+    permission: str
+    credit_line: str
+    citation: str
+    contact: str
+    api_version: str
+    is_dtm: bool
+    invented: bool
+    files: tuple[File, ...]
+    warnings: tuple[tuple[str, str], ...]
+
+
+def custom(mapping: Mapping[str, Any], name: str, default: Any = None) -> Any:  # noqa: ANN401
+    """Return a property that the standard does not know, with or without the prefix."""
+    value = mapping.get(f"{PREFIX}{name}", mapping.get(name))
+    return default if value is None else value
+
+
+def front_of(contents: Contents, *, invented: bool) -> Front:
+    """Read the descriptor; what it leaves unsaid about DTM's data comes from the catalogue."""
+    said = contents.descriptor
+    catalogue = load_catalogue()
+    package = catalogue.package
+    is_dtm = any(name in catalogue.resources for name in contents.tables)
+    license_: Mapping[str, Any] = (said.get("licenses") or ({},))[0]
+    sources = said.get("sources") or ()
+    places = tuple((str(each.get("title", "")), str(each.get("path", ""))) for each in sources)
+    permission = str(custom(said, "permission", ""))
+    accessed = str(_first(sources, "accessed") or said.get("created", ""))[:10]
+    contributors = tuple(said.get("contributors") or ())
+    description, stated = _description(said)
+    return Front(
+        name=str(said.get("name", "")),
+        title=str(said.get("title") or said.get("name") or "Data package"),
+        description=description,
+        version=str(said.get("version", "")),
+        created=str(said.get("created", ""))[:10],
+        accessed=accessed,
+        homepage=str(said.get("homepage", "")),
+        keywords=tuple(str(each) for each in said.get("keywords") or ()),
+        sources=places,
+        contributors=tuple(each for each in contributors if "contact" not in _roles(each)),
+        license_title=str(license_.get("title") or license_.get("name") or (package.license.title if is_dtm else "")),
+        license_url=str(license_.get("path") or (package.license.url if is_dtm else "")),
+        terms=tuple(custom(said, "terms", package.license.terms if is_dtm else stated)),
+        redistribution=bool(permission) and custom(said, "redistribution") == "permitted",
+        permission=permission,
+        credit_line=str(custom(said, "creditLine", package.credit_line if is_dtm else "")),
+        citation=str(custom(said, "citation", package.citation.replace("{access_date}", accessed) if is_dtm else "")),
+        contact=str(_first([each for each in contributors if "contact" in _roles(each)], "email") or ""),
+        api_version=str(_first(sources, "version") or ""),
+        is_dtm=is_dtm,
+        invented=invented or any("sandbox" in f"{title} {path}".casefold() for title, path in places),
+        files=tuple(_file(resource, contents) for resource in said.get("resources") or ()),
+        warnings=_warnings(said.get("resources") or ()),
+    )
+
+
+def _description(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the description without the terms that follow it, and the terms where they are all it says."""
+    text = str(said.get("description", ""))
+    for prefix in ("Not for redistribution: ", "Redistribution permitted: "):
+        if text.startswith(prefix):
+            terms = text.removeprefix(prefix)
+            return "", (f"{terms[:1].upper()}{terms[1:]}",) if prefix.startswith("Not") else ()
+    return text.split("\n\n", maxsplit=1)[0], ()
+
+
+def _first(mappings: Iterable[Mapping[str, Any]], name: str) -> Any:  # noqa: ANN401
+    return next((value for mapping in mappings if (value := custom(mapping, name))), None)
+
+
+def _roles(contributor: Mapping[str, Any]) -> Collection[str]:
+    return contributor.get("roles") or [contributor.get("role", "")]
+
+
+def _warnings(resources: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Return the usage warnings of all tables, each once."""
+    return tuple(
+        {
+            str(warning["code"]): str(warning["text"])
+            for resource in resources
+            for warning in custom(resource, "usageWarnings", ())
+        }.items()
+    )
+
+
+def _file(resource: Mapping[str, Any], contents: Contents) -> File:
+    name = str(resource["name"])
+    schema = resource.get("schema") or {}
+    table = contents.tables.get(name)
+    path = str(resource.get("path", ""))
+    return File(
+        name=name,
+        title=str(resource.get("title") or name),
+        description=str(resource.get("description") or ""),
+        grain=str(custom(resource, "grain", "")),
+        path=path,
+        format=str(resource.get("format") or path.rsplit(".", 1)[-1]),
+        bytes=custom(resource, "bytes"),
+        rows=custom(resource, "rows", table.count if table else None),
+        hash=str(resource.get("hash", "")),
+        key=tuple(schema.get("primaryKey") or ()),
+        columns=tuple(_column(field) for field in schema.get("fields") or ()),
+        same_as=str(custom(resource, "sameDataAs", "")),
+    )
+
+
+def _column(field: Mapping[str, Any]) -> Column:
+    return Column(
+        name=str(field["name"]),
+        type=str(field.get("type", "any")),
+        title=str(field.get("title", "")),
+        description=str(field.get("description", "")),
+        unit=str(custom(field, "unit", "")),
+        measure=str(custom(field, "measure", "")),
+        hxl=str(custom(field, "hxl", "")),
+        api_name=str(custom(field, "apiName", "")),
+        missing=tuple(str(each) for each in field.get("missingValues") or () if each),
+        example=str(field.get("example", "")),
+    )

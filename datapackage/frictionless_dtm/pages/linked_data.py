@@ -1,0 +1,70 @@
+"""The package as schema.org's Dataset, for search engines and catalogues."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from frictionless_dtm.pages.coverage import Covered
+    from frictionless_dtm.pages.front import Front
+
+_MEDIA_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "gz": "application/gzip"}
+
+
+def linked_data(front: Front, descriptor: Mapping[str, Any], covered: Sequence[Covered]) -> dict[str, Any]:
+    """Return the JSON-LD."""
+    countries = dict(sorted((line.country, line.country_name) for line in covered))
+    said: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "name": front.title,
+        "alternateName": front.name,
+        "description": front.description,
+        "version": front.version,
+        "dateModified": front.created,
+        "url": front.homepage,
+        "identifier": str(descriptor.get("id", "")),
+        "keywords": list(front.keywords),
+        "license": front.license_url,
+        "conditionsOfAccess": front.permission or " ".join(front.terms),
+        "creditText": front.credit_line,
+        "citation": front.citation,
+        "creator": [
+            {"@type": "Organization", "name": str(each.get("title", "")), "url": str(each.get("path", ""))}
+            for each in front.contributors
+        ],
+        "isBasedOn": [path for _title, path in front.sources if path],
+        "temporalCoverage": (
+            f"{min(line.first for line in covered)}/{max(line.fresh.newest for line in covered)}" if covered else ""
+        ),
+        "spatialCoverage": [{"@type": "Country", "name": name, "identifier": code} for code, name in countries.items()],
+        "variableMeasured": [
+            {"@type": "PropertyValue", "name": column.name, "description": column.title, "unitText": column.unit}
+            for column in {column.name: column for file in front.files for column in file.columns}.values()
+            if column.unit
+        ],
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": file.title,
+                "contentUrl": file.path,
+                "encodingFormat": _MEDIA_TYPES.get(file.path.rsplit(".", 1)[-1], "application/octet-stream"),
+                "contentSize": str(file.bytes or ""),
+                "sha256": file.hash.removeprefix("sha256:") if file.hash.startswith("sha256:") else "",
+            }
+            for file in front.files
+        ],
+    }
+    return _without_blanks(said)
+
+
+def _without_blanks(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: [_without_blanks(each) if isinstance(each, dict) else each for each in value]
+        if isinstance(value, list)
+        else value
+        for name, value in mapping.items()
+        if value not in ("", None, [])
+    }

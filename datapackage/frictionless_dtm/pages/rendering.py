@@ -1,0 +1,142 @@
+"""From the contents of a package to the files for its readers."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from frictionless_dtm.pages import words
+from frictionless_dtm.pages.coverage import coverage, days_in_words
+from frictionless_dtm.pages.figures import FiguresObserver
+from frictionless_dtm.pages.front import front_of
+from frictionless_dtm.pages.linked_data import linked_data
+from frictionless_dtm.pages.payload import as_script, payload
+from frictionless_dtm.pages.snippets import sample_file, snippets
+from frictionless_dtm.quality import QualityObserver, compose, read
+from frictionless_dtm.quality.freshness import RULE, reference_date
+from frictionless_dtm.quality.streams import is_invented, level_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from frictionless_dtm.contents import Contents
+    from frictionless_dtm.pages.front import Column, File, Front
+
+_SHOWN = 50
+"""The page shows at most so many findings of each check; quality.json counts them all."""
+
+
+def render(contents: Contents) -> Mapping[str, bytes]:
+    """Return the files for readers, by name: README, citation, change log, quality report and page.
+
+    The same contents give the same bytes. The rows are read once, and only sums of them are held.
+    """
+    figures, quality = FiguresObserver(), QualityObserver()
+    statuses = read(contents, figures, quality)
+    operations = figures.in_order()
+    front = front_of(contents, invented=is_invented({each.country for each in operations}))
+    report = compose(quality, statuses, contents)
+    reference = reference_date(contents.descriptor, [max(each.dates) for each in operations])
+    covered = coverage(operations, statuses, reference)
+    resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
+    sample = sample_file(front.files)
+    shared = {
+        "front": front,
+        "tables": _tables(front),
+        "dictionary": _dictionary(front),
+        "covered": covered,
+        "quality": report,
+        "reference": reference,
+        "staleness_rule": RULE,
+        "warnings": front.warnings,
+        "sample": sample,
+        "sample_is_dtm": sample is not None
+        and level_of(sample.name, [each.name for each in sample.columns]) is not None,
+        "snippets": snippets(sample, resources[sample.name]) if sample else {},
+        "summary": _summary(front, reference, len({each.country for each in operations}), len(operations)),
+    }
+    figures_json = as_script(payload(operations, statuses)) if operations else ""
+    page = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            **shared,
+            shown=_SHOWN,
+            files_for_people=("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
+            changes=contents.changes,
+            figures_json=figures_json,
+            linked_data=as_script(linked_data(front, contents.descriptor, covered)),
+            style=_asset("page.css"),
+            scripts=[_asset(name) for name in ("page.js", *(("charts.js", "explore.js") if operations else ()))],
+            vega=_asset("vega.js") if operations else "",
+        )
+    )
+    readme = _environment().get_template("README.md.j2").render(**shared)
+    texts = {
+        "README.md": readme,
+        "CITATION.cff": words.citation_cff(front),
+        "CHANGELOG.md": words.changelog(contents, front),
+        "quality.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
+        "index.html": page,
+    }
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def _tables(front: Front) -> list[File]:
+    """Return one file per table, where the same table comes in several formats."""
+    return [file for file in front.files if not file.same_as]
+
+
+def _dictionary(front: Front) -> list[tuple[Column, list[str]]]:
+    """Return every column once, with the names of the tables that have it."""
+    known: dict[tuple[str, str], tuple[Column, list[str]]] = {}
+    for file in _tables(front):
+        for column in file.columns:
+            known.setdefault((column.name, column.description), (column, []))[1].append(file.name)
+    return list(known.values())
+
+
+def _summary(front: Front, reference: str, countries: int, operations: int) -> list[tuple[str, str]]:
+    lines = [
+        ("Version", " of ".join(part for part in (front.version, front.created) if part)),
+        ("Source", "; ".join(f"{title} ({path})" if path else title for title, path in front.sources)),
+        ("API version", front.api_version),
+        ("Data accessed", front.accessed),
+        ("Ages counted on", reference if countries and reference != front.accessed else ""),
+        ("Countries", str(countries) if countries else ""),
+        ("Operations", str(operations) if operations else ""),
+    ]
+    return [(label, value) for label, value in lines if value]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("frictionless_dtm.pages"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",)),  # Markdown is escaped by its own filters
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        number=words.number,
+        text=words.markdown,
+        cell=words.markdown,
+        link=words.link,
+        days=days_in_words,
+        sentence_list=_sentence_list,
+    )
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("frictionless_dtm.pages") / "static" / name).read_text(encoding="utf-8")
+
+
+def _sentence_list(values: Iterable[Any]) -> str:
+    return ", ".join(str(value) for value in values)

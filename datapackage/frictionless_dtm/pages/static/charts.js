@@ -1,0 +1,172 @@
+"use strict";
+// Vega-Lite specifications from one operation's figures; nothing here touches the page.
+
+const charts = (() => {
+  const INK = "#17212b", SOFT = "#4a5866", LINE = "#d5dce3";
+  const TYPES = { BA: ["#0b5fa5", "circle"], SA: ["#b4530a", "square"], ETT: ["#6b2fa0", "triangle-up"] };
+  const OTHER = ["#3f4b57", "diamond"];
+  const SEXES = [["Female", "#8e4585"], ["Male", "#2f7f79"], ["Not known", "#c3cad2"]];
+  const WAYS = [["Within the same area", "#2f7f79"], ["From another area", "#0b5fa5"], ["Origin not known", "#aab4bf"]];
+  const BARS = 25, SEX_ROUNDS = 36, NODES = 12;
+
+  // The same as in the style sheet, spelled out: Vega measures texts with it.
+  const FONT = '"Source Sans 3", "Segoe UI", system-ui, -apple-system, "Noto Sans", "Helvetica Neue", Arial, sans-serif';
+
+  const config = {
+    font: FONT, background: null, view: { stroke: null },
+    axis: { labelColor: SOFT, titleColor: SOFT, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
+      gridColor: "#e7ecf0", domainColor: "#9aa7b3", tickColor: "#9aa7b3" },
+    legend: { labelColor: INK, titleColor: SOFT, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
+      orient: "top", symbolSize: 90, symbolOpacity: 1, columnPadding: 14, offset: 6 },
+    text: { color: INK, fontSize: 12 },
+  };
+  const count = (n) => n.toLocaleString("en");
+  const base = (width, height, rest) => ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height,
+    autosize: { type: "fit", contains: "padding" }, padding: 2, config, ...rest });
+  // A list of texts within an expression; Vega's parser stumbles over some characters as they are.
+  const literal = (texts) => JSON.stringify(texts).replace(/[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const typeName = (type) => type ?? "?";
+  const roundName = (number) => (number === null ? "?" : String(number));
+
+  const persons = (title) => ({ type: "quantitative", title, scale: { zero: true, nice: true },
+    axis: { format: "~s", tickCount: 5, domain: false, ticks: false } });
+
+  function stock(operation, chosen, width) {
+    const values = operation.rounds.map(([date, number, type, people]) => ({ date, round: roundName(number),
+      type: typeName(type), people, shown: count(people),
+      chosen: chosen && date === chosen[0] && number === chosen[1] && type === chosen[2] ? 1 : 0 }));
+    const types = [...new Set(values.map((v) => v.type))].sort();
+    const looks = types.map((t) => TYPES[t] ?? OTHER);
+    const color = { field: "type", type: "nominal", title: "Assessment type",
+      scale: { domain: types, range: looks.map((l) => l[0]) } };
+    const x = { field: "date", type: "temporal", title: null, scale: { type: "utc", padding: 14 },
+      axis: { grid: false, tickCount: Math.max(3, Math.floor(width / 110)), labelOverlap: "greedy", labelBound: false, format: "%b %Y", labelSeparation: 8 } };
+    const y = { field: "people", ...persons("People displaced on the date") };
+    return base(width, Math.min(340, Math.max(240, width * 0.45)), {
+      data: { values },
+      encoding: { x, y },
+      layer: [
+        { mark: { type: "line", strokeWidth: 1.5, opacity: 0.5, strokeDash: [4, 3] }, encoding: { color, detail: { field: "type" } } },
+        { transform: [{ filter: "datum.chosen === 1" }], mark: { type: "point", size: 260, stroke: INK, strokeWidth: 1.5, filled: false } },
+        { mark: { type: "point", filled: true, size: 75, opacity: 1, stroke: "#fff", strokeWidth: 1 },
+          encoding: { color, shape: { field: "type", type: "nominal", title: "Assessment type", scale: { domain: types, range: looks.map((l) => l[1]) } },
+            tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
+              { field: "type", title: "Type" }, { field: "shown", title: "People" }] } },
+      ],
+    });
+  }
+
+  // Horizontal bars with their numbers; rows are [label, people].
+  function bars(rows, colour, width) {
+    const values = rows.slice(0, BARS).map(([label, people], index) => ({ label, people, index, shown: count(people) }));
+    const most = Math.max(1, ...values.map((v) => v.people));
+    const labels = Math.min(240, Math.round(width * 0.42));
+    const y = { field: "index", type: "ordinal", title: null, axis: { labelExpr: `${literal(values.map((v) => v.label))}[datum.value]`,
+      labelLimit: labels, ticks: false, domain: false, labelPadding: 6, labelColor: INK, labelAngle: 0 } };
+    return base(width, Math.max(60, values.length * 27 + 8), {
+      data: { values },
+      encoding: { y, x: { field: "people", type: "quantitative", axis: null, scale: { domain: [0, most * (width < 420 ? 1.45 : 1.28)], nice: false } },
+        tooltip: [{ field: "label", title: "What", type: "nominal" }, { field: "shown", title: "People" }] },
+      layer: [
+        { mark: { type: "bar", color: colour, cornerRadiusEnd: 2, height: { band: 0.72 } } },
+        { mark: { type: "text", align: "left", dx: 5 }, encoding: { text: { field: "shown" } } },
+      ],
+    });
+  }
+
+  function sex(rounds, width) {
+    const room = Math.max(8, Math.min(SEX_ROUNDS, Math.floor(width / 22)));
+    const shown = rounds.slice(-room);
+    const values = shown.flatMap(([date, number, , people, males, females], index) => {
+      const parts = [females, males, Math.max(0, people - males - females)];
+      return SEXES.map(([what], order) => ({ index, date, round: roundName(number), what, order, people: parts[order], shown: count(parts[order]) }));
+    });
+    const step = Math.ceil(shown.length / Math.max(2, Math.floor(width / 90)));
+    return base(width, 260, {
+      data: { values },
+      mark: { type: "bar", width: { band: 0.78 } },
+      encoding: {
+        x: { field: "index", type: "ordinal", title: null, axis: { labelAngle: 0, ticks: false, labelOverlap: false,
+          labelExpr: `datum.value % ${step} === 0 ? ${literal(shown.map((r) => r[0]))}[datum.value] : ''` } },
+        y: { field: "people", aggregate: "sum", ...persons("People in the round") },
+        color: { field: "what", type: "nominal", title: null, scale: { domain: SEXES.map((s) => s[0]), range: SEXES.map((s) => s[1]) } },
+        order: { field: "order" },
+        tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
+          { field: "what", title: "Sex" }, { field: "shown", title: "People" }],
+      },
+    });
+  }
+
+  // Ribbons from origin (left) to host (right), as wide as the people who took that way.
+  // Flows are {from, to, people, way}, places by key with their names.
+  function flows(pairs, names, width) {
+    const sides = [stack(pairs, "from"), stack(pairs, "to")];
+    const total = Math.max(1, pairs.reduce((sum, pair) => sum + pair.people, 0));
+    const slots = Math.max(sides[0].order.length, sides[1].order.length);
+    // Room for the names on both sides, as much as the longest needs and the page has; then in two lines.
+    const longest = Math.max(...sides.flatMap((each) => each.order.map((key) => names.get(key).length)));
+    const side = Math.round(Math.min(width * 0.31, 24 + longest * 7)), share = side / (width - 2 * side), limit = side - 10;
+    const fits = Math.floor(limit / 6.5);
+    // A gap leaves room for the lines of text beside the thinnest node.
+    const gaps = (longest > fits ? 43 : 30) * (slots - 1), height = gaps + Math.min(320, 140 + slots * 16);
+    const whole = (total * height) / (height - gaps), gap = slots > 1 ? (whole - total) / (slots - 1) : 0;
+    const tops = sides.map((side) => place(side, gap, (whole - total - gap * (side.order.length - 1)) / 2));
+    const used = [new Map(tops[0]), new Map(tops[1])];
+    const ordered = [...pairs].sort((a, b) => tops[0].get(a.from) - tops[0].get(b.from) || tops[1].get(a.to) - tops[1].get(b.to));
+    const ribbons = ordered.flatMap((pair, id) => {
+      const left = used[0].get(pair.from), right = used[1].get(pair.to);
+      used[0].set(pair.from, left + pair.people);
+      used[1].set(pair.to, right + pair.people);
+      return Array.from({ length: 25 }, (_, i) => {
+        const x = i / 24, ease = x * x * (3 - 2 * x), top = left + (right - left) * ease;
+        return { id, x: 0.02 + x * 0.96, top, bottom: top + pair.people, way: pair.way,
+          what: `${names.get(pair.from)} → ${names.get(pair.to)}`, shown: count(pair.people) };
+      });
+    });
+    const nodes = sides.flatMap((side, right) => side.order.map((key) => ({ x: right ? 0.98 : 0, x2: right ? 1 : 0.02,
+      top: tops[right].get(key), bottom: tops[right].get(key) + side.sums.get(key),
+      middle: tops[right].get(key) + side.sums.get(key) / 2, at: right, ...lines(names.get(key), fits), shown: count(side.sums.get(key)) })));
+    const y = { field: "top", type: "quantitative", axis: null, scale: { domain: [whole, 0], nice: false, zero: false } };
+    const x = { field: "x", type: "quantitative", axis: null, scale: { domain: [-share, 1 + share], nice: false, zero: false } };
+    const label = (at, align, dx) => ["above", "name", "shown"].map((field, line) => ({
+      transform: [{ filter: `datum.at === ${at}` }], data: { values: nodes },
+      mark: { type: "text", align, dx, dy: [-19, -6, 8][line], limit, color: line === 2 ? SOFT : INK, fontSize: line === 2 ? 11 : 12 },
+      encoding: { x: { ...x, field: at ? "x2" : "x" }, y: { ...y, field: "middle" }, text: { field } } }));
+    return base(width, height, {
+      layer: [
+        { data: { values: ribbons },
+          mark: { type: "area", opacity: 0.62, clip: false },
+          encoding: { x, y, y2: { field: "bottom" }, detail: { field: "id" },
+            color: { field: "way", type: "nominal", title: null, scale: { domain: WAYS.map((w) => w[0]), range: WAYS.map((w) => w[1]) },
+              legend: width < 520 ? { direction: "vertical" } : {} },
+            tooltip: [{ field: "what", title: "From → to" }, { field: "shown", title: "People" }] } },
+        { data: { values: nodes }, mark: { type: "rect", color: INK }, encoding: { x, x2: { field: "x2" }, y, y2: { field: "bottom" } } },
+        ...label(0, "right", -6), ...label(1, "left", 6),
+      ],
+    });
+  }
+
+  // A name in one line, or in two where one is too short for it.
+  function lines(name, fits) {
+    if (name.length <= fits) return { above: "", name };
+    const spaces = [...name.matchAll(/ /g)].map((match) => match.index).filter((index) => index <= fits);
+    return spaces.length ? { above: name.slice(0, spaces.at(-1)), name: name.slice(spaces.at(-1) + 1) } : { above: "", name };
+  }
+
+  function stack(pairs, end) {
+    const sums = new Map();
+    for (const pair of pairs) sums.set(pair[end], (sums.get(pair[end]) ?? 0) + pair.people);
+    const isRest = (key) => (key.endsWith(":rest") ? 1 : 0);
+    return { sums, order: [...sums.keys()].sort((a, b) => isRest(a) - isRest(b) || sums.get(b) - sums.get(a)) };
+  }
+
+  function place(side, gap, start) {
+    const tops = new Map();
+    let top = start;
+    for (const key of side.order) { tops.set(key, top); top += side.sums.get(key) + gap; }
+    return tops;
+  }
+
+  return { stock, bars, sex, flows, count, typeName, roundName, WAYS, BARS, SEX_ROUNDS, NODES, LINE };
+})();

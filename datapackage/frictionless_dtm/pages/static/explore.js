@@ -1,0 +1,221 @@
+"use strict";
+// Wires the controls to the charts and their tables. Text goes into the page as text, never as markup.
+
+const TYPE_WORDS = { BA: "baseline assessment (BA)", SA: "site assessment (SA)", ETT: "emergency tracking tool (ETT)" };
+const byId = (id) => document.getElementById(id);
+
+function element(name, text, attributes = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+function table(caption, heads, rows) {
+  const made = element("table");
+  made.append(element("caption", caption));
+  const head = made.createTHead().insertRow();
+  heads.forEach((title, i) => head.append(element("th", title, { scope: "col", ...(typeof rows[0]?.[i] === "number" ? { class: "n" } : {}) })));
+  const body = made.createTBody();
+  for (const row of rows) {
+    const line = body.insertRow();
+    row.forEach((cell, i) => {
+      const isNumber = typeof cell === "number";
+      line.append(element(i ? "td" : "th", isNumber ? charts.count(cell) : cell, { ...(i ? {} : { scope: "row" }), ...(isNumber ? { class: "n" } : {}) }));
+    });
+  }
+  return made;
+}
+
+function explore(data) {
+  const [countries, operations, snapshots] = ["country", "operation", "snapshot"].map(byId);
+  const drawn = new Map();
+  let shown = null;
+
+  const name = (operation, place) => {
+    const [code, title, known] = operation.places[place];
+    return known ? title || code : "Not known";
+  };
+  const where = (operation, place) => {
+    const [code, title, known] = operation.places[place];
+    return known && title && code ? `${title} (${code})` : name(operation, place);
+  };
+
+  function fill(select, entries) {
+    select.replaceChildren(...entries.map(([value, text]) => element("option", text, { value })));
+  }
+
+  function chooseCountry(code) {
+    countries.value = code;
+    fill(operations, data.operations.map((each, i) => [i, each.name, each.country]).filter((each) => each[2] === code));
+    chooseOperation(operations.value);
+  }
+
+  function chooseOperation(index) {
+    operations.value = index;
+    const operation = data.operations[index];
+    fill(snapshots, operation.snapshots.map(({ round: [date, number, type] }, i) =>
+      [i, `${charts.typeName(type)} · round ${charts.roundName(number)} · ${date}`]));
+    show();
+  }
+
+  function show() {
+    const operation = data.operations[operations.value];
+    const snapshot = operation.snapshots[snapshots.value];
+    shown = { operation, snapshot };
+    headline(operation, snapshot);
+    draw();
+  }
+
+  function figure(id, { note, caption, heads, rows, spec, instead }) {
+    const frame = byId(`fig-${id}`), chart = frame.querySelector("[data-chart]");
+    if (note !== undefined) frame.querySelector("[data-note]").textContent = note;
+    frame.querySelector("details").hidden = !rows?.length;
+    frame.querySelector("[data-table]").replaceChildren(...(rows?.length ? [table(caption, heads, rows)] : []));
+    drawn.get(id)?.then((result) => result?.finalize());
+    if (instead) {
+      drawn.delete(id);
+      chart.replaceChildren(element("p", instead));
+      return;
+    }
+    const style = getComputedStyle(frame);
+    const width = Math.floor(frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight));
+    // Every drawing gets a place of its own: one that is finished late must not show up in another's.
+    const canvas = element("div");
+    chart.replaceChildren(canvas);
+    // With an interpreter instead of generated code, the page needs no right to evaluate text.
+    drawn.set(id, vegaEmbed(canvas, spec(Math.max(240, width)), { actions: false, renderer: "svg", ast: true }));
+  }
+
+  function total(operation, snapshot) {
+    const [date, number, type] = snapshot.round;
+    return operation.rounds.find((each) => each[0] === date && each[1] === number && each[2] === type);
+  }
+
+  function headline(operation, snapshot) {
+    const [date, number, type, people, males, females] = total(operation, snapshot);
+    const known = operation.sex && people ? Math.round((100 * (males + females)) / people) : null;
+    const origins = snapshot.flows === null || !people ? null : knownOrigins(operation, snapshot, people);
+    const facts = element("ul");
+    const fact = (label, value) => {
+      const item = element("li", `${label} `);
+      item.append(element("b", value));
+      facts.append(item);
+    };
+    fact("Rounds known", charts.count(operation.rounds.length));
+    fact("Sex known", known === null ? "not published" : `${known} % of the people`);
+    if (origins !== null) fact("Origin known", origins);
+    if (operation.status) fact("IOM's status", operation.status);
+    byId("headline").replaceChildren(
+      element("p", charts.count(people), { class: "count" }),
+      element("p", `people displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS[type] ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
+      facts,
+    );
+  }
+
+  function knownOrigins(operation, snapshot, people) {
+    const known = snapshot.flows.reduce((sum, [from, , n]) => sum + (operation.places[from][2] ? n : 0), 0);
+    return `${Math.round((100 * known) / people)} % of the people`;
+  }
+
+  function draw() {
+    const { operation, snapshot } = shown;
+    const [date, number, type] = snapshot.round;
+    const round = `Round ${charts.roundName(number)} of ${date}, ${charts.typeName(type)}`;
+    const people = total(operation, snapshot)[3];
+    figure("stock", {
+      caption: "People displaced, by round; not to be added up", heads: ["Date", "Round", "Type", "People"],
+      rows: operation.rounds.map((each) => [each[0], charts.roundName(each[1]), charts.typeName(each[2]), each[3]]).reverse(),
+      spec: (width) => charts.stock(operation, snapshot.round, width),
+    });
+    const areas = snapshot.areas;
+    document.querySelector(".figures").classList.toggle("tall", areas.length > 7);
+    figure("areas", {
+      note: `${round}, by first-level area of stay. An area that is not listed was not reported, which is unknown, not zero.${areas.length > charts.BARS ? ` The ${charts.BARS} largest; the table has all ${areas.length}.` : ""}`,
+      caption: `${round}: people by area`, heads: ["Area", "People", "Share"],
+      rows: areas.map(([place, n]) => [where(operation, place), n, share(n, people)]),
+      spec: (width) => charts.bars(areas.map(([place, n]) => [name(operation, place), n]), "#0b5fa5", width),
+      instead: areas.length ? null : "This package has no figures below the country for this round.",
+    });
+    const reasons = snapshot.reasons ?? [];
+    figure("reasons", {
+      note: `${round}, by reason. People who named several reasons stand under the combination, so that nobody counts twice.`,
+      caption: `${round}: people by reason`, heads: ["Reason", "People", "Share"],
+      rows: reasons.map(([reason, n]) => [reason, n, share(n, people)]),
+      spec: (width) => charts.bars(reasons, "#8a5a00", width),
+      instead: snapshot.reasons ? null : "The version of the API that these data come from publishes no reasons.",
+    });
+    drawSex(operation, type);
+    drawFlows(operation, snapshot, round);
+  }
+
+  function drawSex(operation, type) {
+    const rounds = operation.rounds.filter((each) => each[2] === type);
+    const anyone = operation.sex && rounds.some((each) => each[4] + each[5]);
+    figure("sex", {
+      note: `Each bar is one round of assessment type ${charts.typeName(type)}; bars are not to be added up. Grey is everyone whose sex is not known, and says nothing about which it is.${rounds.length > charts.SEX_ROUNDS ? " The newest rounds; the table has all." : ""}`,
+      caption: "People by sex and round; not to be added up", heads: ["Date", "Round", "Female", "Male", "Not known", "Known"],
+      rows: operation.sex ? rounds.map(([date, number, , people, males, females]) =>
+        [date, charts.roundName(number), females, males, Math.max(0, people - males - females), share(males + females, people)]).reverse() : [],
+      spec: (width) => charts.sex(rounds, width),
+      instead: anyone ? null : operation.sex ? "The sex of nobody in this operation is known." : "The version of the API that these data come from publishes no sexes.",
+    });
+  }
+
+  function drawFlows(operation, snapshot, round) {
+    const all = snapshot.flows ?? [];
+    const places = operation.places;
+    const same = (from, to) => (places[from][0] && places[to][0] ? places[from][0] === places[to][0] : places[from][1] === places[to][1]);
+    const way = (from, to) => charts.WAYS[!places[from][2] ? 2 : same(from, to) ? 0 : 1][0];
+    // The drawing shows the largest areas of each side; the rest goes into one band per side.
+    const keep = ["from", "to"].map((end, side) => {
+      const sums = new Map();
+      for (const flow of all) sums.set(flow[side], (sums.get(flow[side]) ?? 0) + flow[2]);
+      const order = [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
+      return new Set(order.slice(0, charts.NODES));
+    });
+    const names = new Map();
+    const merged = new Map();
+    for (const [from, to, people] of all) {
+      const ends = [["from", from], ["to", to]].map(([end, place], side) => {
+        const key = keep[side].has(place) ? `${end}:${place}` : `${end}:rest`;
+        names.set(key, keep[side].has(place) ? name(operation, place) : "Other areas");
+        return key;
+      });
+      const pair = { from: ends[0], to: ends[1], people: 0, way: way(from, to) };
+      const key = JSON.stringify(pair);
+      merged.set(key, merged.get(key) ?? pair).get(key).people += people;
+    }
+    const pairs = [...merged.values()].filter((pair) => pair.people);
+    figure("flows", {
+      note: `${round}: from the area of origin (left) to the area of stay (right). A band is as wide as the number of people who stayed there on that date; it is not a movement during a period.${names.has("from:rest") || names.has("to:rest") ? ` The ${charts.NODES} largest areas of each side; the table has all.` : ""}`,
+      caption: `${round}: people by area of origin and area of stay`, heads: ["Origin", "Stay", "People", "Way"],
+      rows: all.map(([from, to, n]) => [where(operation, from), where(operation, to), n, way(from, to)]),
+      spec: (width) => charts.flows(pairs, names, width),
+      instead: pairs.length ? null : snapshot.flows ? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
+    });
+  }
+
+  const share = (n, whole) => (whole ? `${((100 * n) / whole).toFixed(1)} %` : "–");
+
+  fill(countries, Object.entries(data.countries).sort((a, b) => a[1].localeCompare(b[1], "en")).map(([code, title]) => [code, `${title} (${code})`]));
+  countries.addEventListener("change", () => chooseCountry(countries.value));
+  operations.addEventListener("change", () => chooseOperation(operations.value));
+  snapshots.addEventListener("change", show);
+  document.querySelectorAll("[data-operation]").forEach((link) => link.addEventListener("click", () => {
+    const index = link.dataset.operation;
+    chooseCountry(data.operations[index].country);
+    chooseOperation(index);
+  }));
+  let width = window.innerWidth, timer;
+  window.addEventListener("resize", () => {
+    if (window.innerWidth === width) return;
+    width = window.innerWidth;
+    clearTimeout(timer);
+    timer = setTimeout(draw, 150);
+  });
+  chooseCountry(countries.value);
+  return () => Promise.all(drawn.values());
+}
+
+explore(JSON.parse(byId("figures").textContent))().then(() => document.documentElement.setAttribute("data-ready", "true"));

@@ -1,0 +1,1 @@
+"""Publishing a finished data package: as an archive, to CKAN, to GitHub. Only with permission, and only when told."""

@@ -1,0 +1,1 @@
+"""Publishing to a CKAN site such as HDX, through its action API."""

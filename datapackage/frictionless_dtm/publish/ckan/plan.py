@@ -1,0 +1,144 @@
+"""What has to be sent to a CKAN site, given what is there already. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from frictionless_dtm.publish.ckan.metadata import resource_fields
+from frictionless_dtm.publish.folder import DESCRIPTOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from frictionless_dtm.publish.folder import File, Folder
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file: created without an ``id``, updated in place with one; ``is_new_content`` when it must be uploaded."""
+
+    file: File
+    fields: Mapping[str, str]
+    id: str | None
+    is_new_content: bool
+    is_new_metadata: bool
+    url: str | None = None  # where it can be downloaded, once it is there
+
+    @property
+    def name(self) -> str:
+        """The name of the file on the site."""
+        return self.fields["name"]
+
+    @property
+    def word(self) -> str:
+        """What happens to the file."""
+        if self.id is None:
+            return "new"
+        if self.is_new_content:
+            return "new content"
+        return "new metadata" if self.is_new_metadata else "unchanged"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that has to be sent: the dataset's fields, then the files in this order, the descriptor last.
+
+    ``surplus`` are resources of the dataset that are no part of the package, by name.
+    """
+
+    dataset_id: str | None
+    fields: Mapping[str, Any]
+    is_new_metadata: bool
+    private: bool
+    steps: tuple[Step, ...]
+    surplus: Mapping[str, str]
+
+
+def make_plan(folder: Folder, fields: Mapping[str, Any], existing: Mapping[str, Any] | None, *, private: bool) -> Plan:
+    """Compare a package with the dataset that is on the site.
+
+    Args:
+        folder: The package.
+        fields: The dataset's fields, as they shall be.
+        existing: The answer of ``package_show``; None when there is no such dataset.
+        private: Whether only members of the organisation shall see it.
+    """
+    there = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
+    steps = [_step(file, resource_fields(file, folder), there) for file in (*folder.data, *folder.documents)]
+    steps.append(_descriptor_step(folder, steps, there))
+    ours = {step.name for step in steps}
+    merged = _merged(fields, existing or {})
+    return Plan(
+        dataset_id=str(existing["id"]) if existing else None,
+        fields=merged,
+        is_new_metadata=existing is None or _differs({**merged, "private": private}, existing),
+        private=private,
+        steps=tuple(steps),
+        surplus={name: str(resource["id"]) for name, resource in there.items() if name not in ours},
+    )
+
+
+def site_descriptor(folder: Folder, steps: Iterable[Step]) -> bytes:
+    """Return the descriptor with the files' addresses on the site, so that programs can read the package from there."""
+    addresses = {step.file.path: step.url for step in steps if step.url}
+    resources = [
+        {**resource, "path": addresses.get(resource["path"], resource["path"])}
+        for resource in folder.descriptor["resources"]
+    ]
+    return (json.dumps({**folder.descriptor, "resources": resources}, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def descriptor_fields(folder: Folder, content: bytes) -> dict[str, str]:
+    """Return the fields of the descriptor as it is on the site."""
+    file = next(file for file in folder.files if file.path == DESCRIPTOR)
+    digest = hashlib.sha256(content).hexdigest()
+    return {**resource_fields(file, folder), "hash": f"sha256:{digest}", "size": str(len(content))}
+
+
+def _descriptor_step(folder: Folder, steps: Sequence[Step], there: Mapping[str, Mapping[str, Any]]) -> Step:
+    """Return the last step: what it sends is settled when all files have an address."""
+    file = next(file for file in folder.files if file.path == DESCRIPTOR)
+    return _step(file, descriptor_fields(folder, site_descriptor(folder, steps)), there)
+
+
+def _merged(fields: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with what others have added to the dataset: a patch replaces lists as a whole."""
+    merged = dict(fields)
+    for name, key in (("tags", "name"), ("extras", "key")):
+        if name in merged:
+            ours = {entry[key] for entry in merged[name]}
+            others = [dict(entry) for entry in existing.get(name) or () if entry[key] not in ours]
+            merged[name] = [*merged[name], *others]
+    return merged
+
+
+def _step(file: File, fields: Mapping[str, str], there: Mapping[str, Mapping[str, Any]]) -> Step:
+    known = there.get(fields["name"])
+    if known is None:
+        return Step(file, fields, None, is_new_content=True, is_new_metadata=True)
+    return Step(
+        file,
+        fields,
+        str(known["id"]),
+        is_new_content=known.get("hash") != fields["hash"],
+        is_new_metadata=_differs(fields, known),
+        url=known.get("url"),
+    )
+
+
+def _differs(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+    return any(_comparable(name, value) != _comparable(name, there.get(name)) for name, value in wanted.items())
+
+
+def _comparable(name: str, value: Any) -> Any:  # noqa: ANN401
+    """Bring a value and what CKAN made of it into one form: it adds to tags and groups, and sorts them."""
+    if name in {"tags", "groups"}:
+        return sorted(str(entry["name"]) for entry in value or ())
+    if name == "extras":
+        return sorted((str(entry["key"]), str(entry["value"])) for entry in value or ())
+    if isinstance(value, bool) or value is None:
+        return bool(value)
+    return str(value).replace("\r\n", "\n").strip()

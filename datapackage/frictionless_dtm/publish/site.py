@@ -1,0 +1,151 @@
+"""A web site that takes packages, addressed with a token that goes nowhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import requests
+
+from tap_dtm.errors import DtmAccessError, DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from frictionless_dtm.publish.upload import Upload
+
+_TIMEOUT: Final = (10.0, 600.0)
+_LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
+
+
+class SiteError(DtmError):
+    """The site refuses a request. ``status`` is that of HTTP; ``body`` the JSON of the answer, None without any."""
+
+    def __init__(self, message: str, status: int, body: Any) -> None:  # noqa: ANN401, D107
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+
+class Site:
+    """A client of one site.
+
+    Args:
+        url: Where its API is, such as ``https://data.example.org``.
+        token: What identifies the user; None to ask for what everybody may see.
+        scheme: What stands before the token in the header Authorization, if anything.
+        token_variable: Where the token comes from, for messages.
+    """
+
+    def __init__(self, url: str, token: str | None, *, scheme: str = "", token_variable: str) -> None:  # noqa: D107
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+            raise DtmError(f"The address of the site must look like https://data.example.org, unlike {parts.hostname}.")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise DtmError(f"{url} would send the token unencrypted: use https://.")
+        if token and (not token.isascii() or re.search(r"\s", token)):
+            raise DtmAccessError(f"{token_variable} holds blanks or characters that no token has: copy it again.")
+        self.url = url.rstrip("/")
+        self.host = parts.netloc
+        self.has_token = bool(token)
+        self._token_variable = token_variable
+        self._session = requests.Session()
+        self._session.trust_env = True
+        self._session.headers["User-Agent"] = "tap-dtm"
+        # Given per request, a token from a .netrc file cannot take its place.
+        self._auth = _Token(f"{scheme} {token}".strip() if token else None)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
+        """Ask for something, and return the JSON of the answer.
+
+        Raises:
+            SiteError: The site refuses.
+            DtmError: The site does not answer, or with something else.
+        """
+        return self._send("GET", path, params=params)
+
+    def send(self, method: str, path: str, content: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Send JSON, and return that of the answer; raises as `get` does."""
+        body = json.dumps(content, ensure_ascii=False).encode()
+        return self._send(method, path, data=body, headers={"Content-Type": "application/json"})
+
+    def upload(self, path: str, fields: Mapping[str, str], upload: Upload) -> Any:  # noqa: ANN401
+        """Send a form with a file, and return the JSON of the answer; raises as `get` does."""
+        form = _Form(fields, upload)
+        return self._send("POST", path, data=form, headers={"Content-Type": form.content_type})
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401
+        try:
+            # Never followed: the token would go along, and a POST would become a GET.
+            response = self._session.request(
+                method, self.url + path, timeout=_TIMEOUT, allow_redirects=False, auth=self._auth, **options
+            )
+        except requests.RequestException as error:
+            raise DtmError(
+                f"{self.host} cannot be reached, or broke off ({type(error).__name__}): check the address and the "
+                "network, and run again."
+            ) from None
+        return self._judge(response, path)
+
+    def _judge(self, response: requests.Response, path: str) -> Any:  # noqa: ANN401
+        status = response.status_code
+        if response.is_redirect:
+            target = urlsplit(response.headers["location"])
+            raise DtmError(f"{self.host} redirects to {target.netloc or 'another page'}: give its final address.")
+        try:
+            body = json.loads(response.content)
+        except ValueError:
+            body = None
+        if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not self.has_token):
+            what = "refuses the token in" if self.has_token else "wants a token: put one into"
+            raise DtmAccessError(f"{self.host} {what} {self._token_variable} ({status}).")
+        if not response.ok:
+            raise SiteError(f"{self.host} answers {path} with {status}.", status, body)
+        if body is None:
+            raise DtmError(f"{self.host} answers {path} with something that is not JSON: check the address.")
+        return body
+
+
+class _Token(requests.auth.AuthBase):
+    def __init__(self, value: str | None) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._value:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+class _Form:
+    """A form with one file, read while it is sent."""
+
+    def __init__(self, fields: Mapping[str, str], upload: Upload) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        file_name = upload.name.replace('"', "%22").replace("\r", "").replace("\n", "")
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="upload"; filename="{file_name}"\r\n'
+            f"Content-Type: {upload.media_type}\r\n\r\n"
+        )
+        self._head = "".join(parts).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._upload = upload
+
+    def __len__(self) -> int:
+        return len(self._head) + self._upload.size + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from self._upload.chunks()
+        yield self._tail

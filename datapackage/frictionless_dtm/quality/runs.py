@@ -1,0 +1,84 @@
+"""Reading the displacement tables once, for everybody who counts something in them.
+
+The canonical order of the rows keeps together what belongs to one round. Such a run of rows is all that is held
+at a time, and it can be counted column by column, which is several times faster than row by row.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from frictionless_dtm.quality.streams import level_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from frictionless_dtm.contents import Contents, Row
+
+OperationKey = tuple[str, str]
+"""Country and operation."""
+RoundKey = tuple[str, str, str, "int | None", "str | None"]
+"""Country, operation, reporting date, round and assessment type."""
+
+_KEY = itemgetter("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Rows of one table that belong to one round."""
+
+    table: str
+    level: int
+    key: RoundKey
+    rows: list[Row]
+
+    def has(self, *columns: str) -> bool:
+        """Say whether the table has all of these columns."""
+        return self.rows[0].keys() >= set(columns)
+
+    def column(self, name: str) -> list[Any]:
+        """Return one column."""
+        return list(map(itemgetter(name), self.rows))
+
+    @cached_property
+    def persons(self) -> list[int]:
+        """The numbers of people, 0 where there is none."""
+        return [number or 0 for number in self.column("num_present_idp_ind")]
+
+
+class Observer(Protocol):
+    """Counts something in runs of rows."""
+
+    def take(self, run: Run) -> None:
+        """Count one run."""
+
+
+def read(contents: Contents, *observers: Observer) -> dict[OperationKey, str | None]:
+    """Let the observers see every run, from the country level down, and return the operations' status."""
+    statuses: dict[OperationKey, str | None] = {}
+    for name, table in sorted(contents.tables.items()):
+        if name == "operations":
+            statuses = {
+                (row["admin0_pcode"], row["operation"]): row.get("operation_status")
+                for row in table.rows()
+                if row.keys() >= {"admin0_pcode", "operation"}
+            }
+        for run in _runs(name, table.rows()):
+            for observer in observers:
+                observer.take(run)
+    return statuses
+
+
+def _runs(name: str, rows: Iterator[Row]) -> Iterable[Run]:
+    first = next(rows, None)
+    level = None if first is None else level_of(name, first)
+    if first is None or level is None:
+        deque(rows, maxlen=0)
+        return
+    for key, run in groupby(chain([first], rows), _KEY):
+        yield Run(name, level, key, list(run))

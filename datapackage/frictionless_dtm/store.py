@@ -1,0 +1,336 @@
+# ruff: noqa: S608 - the names of tables and columns in the queries are numbers of this module's own
+"""The rows between the runs, in one SQLite file: what came in, by key, and what the package on disk was made of.
+
+Everything of a run is one transaction: it is there as a whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from frictionless_dtm.records import RowReader
+from frictionless_dtm.shape import Shape
+from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from frictionless_dtm.records import Key, Values
+
+_CACHE_KB: Final = 48 * 1024
+_FORMAT: Final = 1
+
+
+@dataclass
+class Stream:
+    """One stream: its table, and what has happened to it in this run.
+
+    ``active`` is the table version (ACTIVATE_VERSION) that its rows belong to.
+    """
+
+    number: int
+    shape: Shape
+    active: int | None = None
+    has_changed: bool = False
+    removed: int = 0
+    is_anew: bool = False  # the run brings all rows, and what it does not bring is gone
+    seen: int | None = field(default=None)  # the table version whose keys are being collected
+
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return f"rows_{self.number}"
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the key's columns in the table."""
+        return [f"k{number}" for number in range(len(self.shape.key))]
+
+    @property
+    def layout(self) -> Layout:
+        """The columns of its table."""
+        if self.shape.key:
+            return Layout(self.number, self.table, self.parts, "row")
+        return Layout(self.number, self.table, ["row", "version"], "copies")
+
+
+class Store:
+    """Opens the file, or makes it; one process at a time.
+
+    Raises:
+        DtmError: Another run has it open, or it was written by another version of this program.
+    """
+
+    def __init__(self, path: Path) -> None:  # noqa: D107
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        try:
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            for pragma in ("journal_mode = TRUNCATE", "synchronous = FULL", f"cache_size = -{_CACHE_KB}"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise DtmError(
+                f"Another run is writing this data package ({path} is locked): wait for it to end."
+            ) from error
+        found = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if found not in {0, _FORMAT}:
+            self.close()
+            raise DtmError(f"{path} was written by another version of tap-dtm: use that version, or start anew.")
+        self._db.execute(f"PRAGMA user_version = {_FORMAT}")
+        self._db.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, number INTEGER, shape TEXT, active INTEGER)"
+        )
+        self._undo = UndoLog(self._db)
+        self._first: Any = None
+        self._begun: set[str] = set()
+        self._begun_at_mark: set[str] = set()
+        self._marked: dict[str, Stream] | None = None
+        self.streams: dict[str, Stream] = {}
+        self._load()
+
+    def _load(self) -> None:
+        self.streams = {}
+        for name, number, shape, active in self._db.execute("SELECT * FROM streams ORDER BY name"):
+            self.streams[name] = Stream(number, msgspec.json.decode(shape, type=Shape), active)
+
+    # What a run brings.
+
+    def resume(self, first: Any) -> None:  # noqa: ANN401
+        """Begin to take in what a run brings.
+
+        Args:
+            first: The value of its first STATE message; None where other messages come first, or none.
+        """
+        self._first = first
+
+    def _begin(self, stream: Stream) -> None:
+        """Bring a stream's rows in step with the state that the run goes on from, and note what changes from here."""
+        name = stream.shape.stream
+        if self._first is not None and (marks := (self.get("marks") or {}).get(name)):
+            start = start_of(bookmarks(name, self._first), *marks)
+            was_empty = start is Start.ONE_RUN_AHEAD and self._undo.was_empty(stream.layout)
+            if start is Start.UNKNOWN_TO_IT or was_empty:
+                # The run starts from nothing: it brings every row, and knows of none to take back.
+                stream.is_anew = True
+            elif start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
+                stream.shape = msgspec.json.decode(shape, type=Shape)
+                stream.has_changed = True
+        self._undo.begin(stream.layout, msgspec.json.encode(stream.shape).decode())
+        self._begun.add(name)
+
+    def declare(self, shape: Shape) -> Stream:
+        """Take in what a stream looks like. Rows of an earlier shape keep the columns that are still there.
+
+        Raises:
+            DtmError: The stream had another key before.
+        """
+        stream = self.streams.get(shape.stream)
+        if stream is None:
+            taken = {each.number for each in self.streams.values()}
+            stream = Stream(max(taken, default=-1) + 1, shape, has_changed=True)
+            columns = ", ".join(f"{part} NOT NULL" for part in stream.parts)
+            self._db.execute(
+                f"CREATE TABLE {stream.table} ({columns}, row BLOB NOT NULL, PRIMARY KEY ({', '.join(stream.parts)}))"
+                " WITHOUT ROWID"
+                if shape.key
+                else f"CREATE TABLE {stream.table} (row BLOB, version INTEGER, copies INTEGER,"
+                " PRIMARY KEY (row, version)) WITHOUT ROWID"
+            )
+            self.streams[shape.stream] = stream
+        if shape.stream not in self._begun:
+            self._begin(stream)
+        if stream.shape != shape:
+            self._check_key(stream.shape, shape)
+            if stream.shape.names != shape.names or stream.shape.others != shape.others:
+                self._reshape(stream, shape)
+            stream.shape = shape
+        self._db.execute(
+            "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?)",
+            (shape.stream, stream.number, msgspec.json.encode(shape).decode(), stream.active),
+        )
+        return stream
+
+    @staticmethod
+    def _check_key(before: Shape, after: Shape) -> None:
+        if before.key != after.key or before.plain_key != after.plain_key:
+            raise DtmError(
+                f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
+                f"{', '.join(after.key) or 'none'}: write it into another folder, or start anew without state."
+            )
+
+    def _reshape(self, stream: Stream, shape: Shape) -> None:
+        old = [column.name for column in stream.shape.others]
+        positions = [old.index(column.name) if column.name in old else -1 for column in shape.others]
+
+        def moved(row: bytes) -> bytes:
+            values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
+            return msgspec.json.encode([values[position] for position in positions])
+
+        self._db.create_function("moved", 1, moved, deterministic=True)
+        if shape.key:
+            self._db.execute(f"UPDATE {stream.table} SET row = moved(row)")
+        else:
+            self._db.execute(
+                f"CREATE TEMP TABLE reshaped AS SELECT moved(row) AS row, version, sum(copies) FROM {stream.table}"
+                " GROUP BY 1, 2"
+            )
+            self._db.execute(f"DELETE FROM {stream.table}")
+            self._db.execute(f"INSERT INTO {stream.table} SELECT * FROM reshaped")
+            self._db.execute("DROP TABLE reshaped")
+        stream.has_changed = True
+
+    def put(self, stream: Stream, rows: Mapping[Key, bytes | None]) -> None:
+        """Write rows by key; None removes the row."""
+        parts = ", ".join(stream.parts)
+        places = ", ".join("?" * (len(stream.parts) + 1))
+        written = self._db.executemany(
+            f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
+            " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
+            ((*key, row) for key, row in rows.items() if row is not None),
+        ).rowcount
+        where = " AND ".join(f"{part} = ?" for part in stream.parts)
+        removed = self._db.executemany(
+            f"DELETE FROM {stream.table} WHERE {where}",
+            (key for key, row in rows.items() if row is None),
+        ).rowcount
+        stream.removed += max(removed, 0)
+        stream.has_changed |= written > 0 or removed > 0
+
+    def keep_only(self, stream: Stream, keys: Iterable[Key]) -> None:
+        """Remove the rows of all other keys."""
+        found = self._db.execute(f"SELECT {', '.join(stream.parts)} FROM {stream.table}").fetchall()
+        self.put(stream, dict.fromkeys(set(found).difference(keys)))
+
+    def keep_up_to(self, stream: Stream, last: Mapping[Key, int]) -> None:
+        """Remove the rows whose last part of the key is beyond that given for its other parts, or without one."""
+        *group, position = stream.parts
+        columns = ", ".join(group)
+        found = self._db.execute(f"SELECT {columns}, max({position}) FROM {stream.table} GROUP BY {columns}").fetchall()
+        where = " AND ".join(f"{part} = ?" for part in group)
+        for *key, end in found:
+            if end > (kept := last.get(tuple(key), -1)):
+                gone = f"DELETE FROM {stream.table} WHERE {where} AND {position} > ?"
+                stream.removed += self._db.execute(gone, (*key, kept)).rowcount
+                stream.has_changed = True
+
+    def append(self, stream: Stream, rows: Iterable[tuple[bytes, int]]) -> None:
+        """Write rows of a stream without key, each with its table version (0 for none)."""
+        written = self._db.executemany(
+            f"INSERT INTO {stream.table} VALUES (?, ?, 1) ON CONFLICT (row, version) DO UPDATE SET copies = copies + 1",
+            rows,
+        ).rowcount
+        stream.has_changed |= written > 0
+
+    def saw(self, stream: Stream, version: int, keys: Iterable[Key]) -> None:
+        """Remember which keys a table version has, until it is activated."""
+        parts = ", ".join(stream.parts)
+        if stream.seen != version:
+            self._db.execute(f"DROP TABLE IF EXISTS temp.seen_{stream.number}")
+            self._db.execute(f"CREATE TEMP TABLE seen_{stream.number} ({parts}, PRIMARY KEY ({parts})) WITHOUT ROWID")
+            stream.seen = version
+        places = ", ".join("?" * len(stream.parts))
+        self._db.executemany(f"INSERT OR IGNORE INTO seen_{stream.number} VALUES ({places})", keys)
+
+    def activate(self, stream: Stream, version: int) -> None:
+        """Remove what does not belong to a table version."""
+        if version == stream.active:
+            return
+        if not stream.shape.key:
+            gone = f"DELETE FROM {stream.table} WHERE version <> {version:d}"
+        elif stream.seen == version:
+            parts = ", ".join(stream.parts)
+            gone = f"DELETE FROM {stream.table} WHERE ({parts}) NOT IN (SELECT {parts} FROM seen_{stream.number})"
+        else:
+            gone = f"DELETE FROM {stream.table}"
+        removed = self._db.execute(gone).rowcount
+        stream.removed += removed
+        stream.has_changed |= removed > 0
+        stream.active = version
+        self._db.execute("UPDATE streams SET active = ? WHERE name = ?", (version, stream.shape.stream))
+
+    # What a package is made of.
+
+    def values(self, stream: Stream) -> Iterator[Values]:
+        """Yield a stream's rows in the order of the key, or of their values where there is none."""
+        return RowReader(stream.shape).rows(self._stored(stream))
+
+    def _stored(self, stream: Stream) -> Iterator[tuple[Any, ...]]:
+        cursor = self._db.cursor()
+        cursor.arraysize = 1000
+        if stream.shape.key:
+            return cursor.execute(f"SELECT * FROM {stream.table} ORDER BY {', '.join(stream.parts)}")
+        cursor.execute(f"SELECT row, copies FROM {stream.table} ORDER BY row, version")
+        return ((row,) for row, copies in cursor for _ in range(copies))
+
+    def count(self, stream: Stream) -> int:
+        """Return the number of a stream's rows."""
+        what = "count(*)" if stream.shape.key else "coalesce(sum(copies), 0)"
+        return int(self._db.execute(f"SELECT {what} FROM {stream.table}").fetchone()[0])
+
+    def orphans(self, stream: Stream, fields: Iterable[str], other: Stream, other_fields: Iterable[str]) -> int:
+        """Return how many different values of these key fields have no row in another stream."""
+        mine = [stream.parts[stream.shape.key.index(name)] for name in fields]
+        theirs = [other.parts[other.shape.key.index(name)] for name in other_fields]
+        query = (
+            f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(mine)} FROM {stream.table}"
+            f" EXCEPT SELECT {', '.join(theirs)} FROM {other.table})"
+        )
+        return int(self._db.execute(query).fetchone()[0])
+
+    def get(self, name: str) -> Any:  # noqa: ANN401
+        """Return what is noted under a name; None when nothing is."""
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def note(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Note something that JSON can hold."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
+
+    # Transactions.
+
+    def mark(self) -> None:
+        """Mark a place in the run to which `back_to_mark` can return."""
+        if self._marked is not None:
+            self._db.execute("RELEASE mark")
+        self._db.execute("SAVEPOINT mark")
+        self._marked = {name: replace(stream) for name, stream in self.streams.items()}
+        self._begun_at_mark = set(self._begun)
+
+    def back_to_mark(self) -> None:
+        """Forget what came in since the last mark; nothing where there is none."""
+        if self._marked is not None:
+            self._db.execute("ROLLBACK TO mark")
+            self.streams = self._marked
+            self._begun = self._begun_at_mark
+
+    def commit(self, state: Any = None) -> None:  # noqa: ANN401
+        """Make all that happened since the last commit permanent, and go on.
+
+        Args:
+            state: The Singer state that the rows are up to now; None where none came.
+        """
+        if state is not None:
+            marks = self.get("marks") or {}
+            for name in self._begun:
+                _, before = marks.get(name) or (None, {})
+                marks[name] = [before, bookmarks(name, state)]
+            self.note("marks", marks)
+        self._db.execute("COMMIT")
+        self._marked = None
+        self._db.execute("BEGIN EXCLUSIVE")
+        self.streams = {
+            name: replace(stream, has_changed=False, removed=0, is_anew=False) for name, stream in self.streams.items()
+        }
+
+    def close(self) -> None:
+        """Close the file. What was not committed never happened."""
+        self._db.close()

@@ -1,0 +1,135 @@
+"""``target-datapackage``: a Singer target that writes a Frictionless Data Package."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from singer_sdk import Target
+from singer_sdk.contrib.msgspec import MsgSpecReader
+from singer_sdk.helpers.capabilities import PluginCapabilities
+
+from frictionless_dtm.folder import Folder
+from frictionless_dtm.intake import Intake
+from frictionless_dtm.package import Packager
+from frictionless_dtm.settings import SETTINGS, Settings
+from frictionless_dtm.store import Store
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Mapping
+    from types import FrameType
+
+    from frictionless_dtm.contents import Contents
+
+
+class _Reader(MsgSpecReader):
+    """Hands the whole input over, line by line: the SDK's way through each record takes ten times as long."""
+
+    def __init__(self, read: Callable[[Iterable[str | bytes]], Counter[str]]) -> None:
+        super().__init__()
+        self._read = read
+
+    def process_lines(
+        self,
+        file_input: IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
+    ) -> Counter[str]:
+        lines = file_input or sys.stdin
+        return self._read(getattr(lines, "buffer", lines))
+
+
+class TargetDataPackage(Target):
+    """Singer target that writes a Frictionless Data Package v2.
+
+    Raises:
+        DtmError: A setting is wrong, or the folder cannot be used.
+    """
+
+    name = "target-datapackage"
+    package_name = "tap-dtm"
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+    capabilities: ClassVar[list[Any]] = [PluginCapabilities.ABOUT]
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401, D107
+        super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
+        settings = Settings.from_config(self.config)
+        folder = Folder(settings.path)
+        self._store = Store(folder.store)
+        try:
+            self._packager = Packager(self._store, settings, folder, _render)
+            self._packager.recover()
+        except BaseException:
+            self._store.close()
+            raise
+        self._path = settings.path
+        self._intake = Intake(self._store)
+
+    def _read(self, lines: Iterable[str | bytes]) -> Counter[str]:
+        return self._intake.read(lines)
+
+    def process_endofpipe(self) -> None:
+        """Write the package; then, and only then, confirm the state."""
+        if left_out := self._intake.finish():
+            self.logger.warning(
+                "The input broke off: %d records after the last state are left out, and the next run brings them.",
+                left_out,
+            )
+        if self._packager.write(self._intake.state):
+            self.logger.info("Wrote the data package %s", self._path)
+        else:
+            self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)
+        self.close()
+        if self._intake.has_state:
+            sys.stdout.write(json.dumps(self._intake.state) + "\n")
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        """Close the store. What was not written to the package never happened."""
+        self._store.close()
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add no settings: none of the SDK's has a meaning here."""
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
+        """End at once: no state was confirmed, so the next run brings what this one got."""
+        self.logger.warning("Stopped by signal %d. The package stands as it was.", signum)
+        sys.exit(128 + signum)
+
+
+def _render(contents: Contents) -> Mapping[str, bytes]:
+    from frictionless_dtm.pages import render  # noqa: PLC0415  loaded when there is something to show
+
+    return render(contents)
+
+
+def main() -> None:
+    """Run the target. A failure that this project foresees ends it with one sentence and exit code 1."""
+    logger = logging.getLogger("target-datapackage")
+    try:
+        if sys.argv[1:2] == ["publish"]:
+            from frictionless_dtm.publish.__main__ import main as publish  # noqa: PLC0415  a command of its own
+
+            publish(sys.argv[2:])
+            return
+        TargetDataPackage.cli()
+    except DtmError as error:
+        logger.critical("%s", error)
+    except BrokenPipeError:
+        # Nobody takes the state, so it is not confirmed; the package is written all the same.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        logger.critical("Cannot hand over the state: whoever was to take it is gone. The next run goes on from before.")
+    except OSError as error:
+        logger.critical("Cannot write the data package: %s. It stands as it was.", error)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What the last run changed in a stream's rows, in case that its state never arrived.
+
+A run commits the rows first and hands over the state after that. Killed in between, or when whoever takes the state is
+killed, the rows are one run ahead of the state that the next run goes on from; and the tap, which tells changes
+by that state, would never send what has changed back meanwhile. So a stream's rows can step back by one run, and do
+when the next run shows by its first STATE message that it goes on from the state before.
+"""
+
+# ruff: noqa: S608 - the names of tables and columns in the queries are numbers of this package's own
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.metadata import load_catalogue
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+class Start(enum.Enum):
+    """What a stream's rows are when a run begins, as seen from the state that the run goes on from."""
+
+    IN_STEP = enum.auto()
+    ONE_RUN_AHEAD = enum.auto()
+    UNKNOWN_TO_IT = enum.auto()
+
+
+def bookmarks(stream: str, state: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """Return the part of a state that says how far an IDP stream of tap-dtm is; nothing for other streams.
+
+    The first STATE of a run is written before any IDP stream has moved its bookmarks.
+    """
+    resource = load_catalogue().resources.get(stream)
+    if resource is None or resource.level is None:
+        return {}
+    return _bookmarks(state).get(stream) or {}
+
+
+def listed_keys(stream: str, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
+    """Return the keys that a list of tap-dtm may have in the target, as a state says; None for other streams."""
+    resource = load_catalogue().resources.get(stream)
+    keys = (_bookmarks(state).get(stream) or {}).get("keys")
+    if resource is None or resource.level is not None or keys is None:
+        return None
+    return [tuple(key) for key in keys]
+
+
+def _bookmarks(state: Any) -> dict[str, Any]:  # noqa: ANN401
+    found = state.get("bookmarks") if isinstance(state, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
+    """Compare the bookmarks that a run goes on from with those before and after the last run."""
+    if first == after:
+        return Start.IN_STEP
+    if first == before:
+        return Start.ONE_RUN_AHEAD
+    return Start.IN_STEP if first else Start.UNKNOWN_TO_IT
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The table of a stream: its number, its name, the columns of its key, and the one other column."""
+
+    number: int
+    table: str
+    key: list[str]
+    value: str
+
+    @property
+    def log(self) -> str:
+        """The name of the table that notes former values; null for a row that was not there."""
+        return f"undo_{self.number}"
+
+
+class UndoLog:
+    """Notes the former values of the rows that a run changes, by triggers.
+
+    Args:
+        db: The store's database, inside a transaction.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:  # noqa: D107
+        self._db = db
+        # A stream that had no rows when the run began needs no log: it has none but the stream's former self.
+        db.execute("CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, was_empty INTEGER, shape TEXT)")
+
+    def begin(self, layout: Layout, shape: str) -> None:
+        """Forget what was noted of a stream, and note what changes from now on.
+
+        Args:
+            layout: Its table.
+            shape: Its shape, as JSON.
+        """
+        log, key = layout.log, ", ".join(layout.key)
+        for event in ("insert", "update", "delete"):
+            self._db.execute(f"DROP TRIGGER IF EXISTS {log}_{event}")
+        self._db.execute(f"DROP TABLE IF EXISTS {log}")
+        was_empty = self._db.execute(f"SELECT NOT EXISTS (SELECT 1 FROM {layout.table})").fetchone()[0]
+        self._db.execute("INSERT OR REPLACE INTO undo VALUES (?, ?, ?)", (layout.number, was_empty, shape))
+        if was_empty:
+            return
+        self._db.execute(f"CREATE TABLE {log} ({key}, value, PRIMARY KEY ({key})) WITHOUT ROWID")
+        for event, row, value in (
+            ("insert", "NEW", "NULL"),
+            ("update", "OLD", f"OLD.{layout.value}"),
+            ("delete", "OLD", f"OLD.{layout.value}"),
+        ):
+            parts = ", ".join(f"{row}.{part}" for part in layout.key)
+            self._db.execute(
+                f"CREATE TRIGGER {log}_{event} AFTER {event} ON {layout.table} BEGIN"
+                f" INSERT INTO {log} VALUES ({parts}, {value}) ON CONFLICT DO NOTHING; END"
+            )
+
+    def was_empty(self, layout: Layout) -> bool:
+        """Whether a stream had no rows when the noting began."""
+        noted = self._db.execute("SELECT was_empty FROM undo WHERE number = ?", (layout.number,)).fetchone()
+        return bool(noted and noted[0])
+
+    def step_back(self, layout: Layout) -> str | None:
+        """Give a stream's rows the values that they had when the noting began, and return its shape then, as JSON.
+
+        Not for a stream that had none: then nothing was noted.
+        """
+        noted = self._db.execute("SELECT shape FROM undo WHERE number = ?", (layout.number,)).fetchone()
+        if noted is None:
+            return None
+        key = ", ".join(layout.key)
+        self._db.execute(f"CREATE TEMP TABLE back AS SELECT * FROM {layout.log}")
+        self._db.execute(f"DELETE FROM {layout.table} WHERE ({key}) IN (SELECT {key} FROM back)")
+        self._db.execute(f"INSERT INTO {layout.table} SELECT * FROM back WHERE value IS NOT NULL")
+        self._db.execute("DROP TABLE back")
+        return str(noted[0])

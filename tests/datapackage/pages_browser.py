@@ -1,0 +1,147 @@
+"""A headless Chromium, driven over a pipe with the DevTools protocol: no driver and no library in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-pipe",
+)
+_PATIENCE = 40.0
+
+
+def chromium() -> str:
+    """Return the path of a Chromium; without one the test is skipped, or fails where all tests must run."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if path := shutil.which(name):
+            return path
+    sentence = "No Chromium on the PATH (chromium, chromium-browser, google-chrome): the page was not tried."
+    if os.environ.get("CI"):
+        pytest.fail(f"{sentence} On Debian: apt-get install chromium.")
+    pytest.skip(sentence)
+
+
+class Page:
+    """One open page, with everything that it said and asked for."""
+
+    def __init__(self, send: int, receive: int) -> None:
+        self._send, self._receive = send, receive
+        self._buffer = b""
+        self._number = 0
+        self._session: str | None = None
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def open(self, path: Path, width: int = 1280) -> None:
+        """Open a file at a width in pixels, and wait until the charts are drawn."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.call("Page.navigate", url=path.as_uri())
+        self.wait_for("document.readyState === 'complete'")
+        self.wait_for("!document.getElementById('figures') || document.documentElement.dataset.ready")
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until an expression is true."""
+        end = time.monotonic() + _PATIENCE
+        while not self.evaluate(f"Boolean({condition})"):
+            assert time.monotonic() < end, f"{condition} did not come true. {self.complaints}"
+            time.sleep(0.05)
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of an expression, awaited."""
+        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key."""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its result; events that come meanwhile are noted."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._send, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                result: dict[str, Any] = answer["result"]
+                return result
+            self._note(answer)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            assert select.select([self._receive], [], [], _PATIENCE)[0], "Chromium did not answer."
+            piece = os.read(self._receive, 1 << 20)
+            assert piece, "Chromium has ended."
+            self._buffer += piece
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        answer: dict[str, Any] = json.loads(message)
+        return answer
+
+    def _note(self, event: dict[str, Any]) -> None:
+        method, params = event.get("method"), event.get("params", {})
+        if method == "Runtime.exceptionThrown":
+            self.complaints.append(str(params["exceptionDetails"]))
+        elif method == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning", "assert"}:
+            self.complaints.append(str(params["args"]))
+        elif method == "Log.entryAdded" and params["entry"]["level"] in {"error", "warning"}:
+            self.complaints.append(str(params["entry"]))
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(params["request"]["url"])
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Page]:
+    """Start a Chromium with a profile of its own in a folder."""
+    path = chromium()
+    to_read, to_send = os.pipe()
+    to_receive, to_write = os.pipe()
+    # Chromium reads from its descriptor 3 and writes to 4, whatever the numbers are here.
+    command = f'exec "$@" 3<&{to_read} 4>&{to_write}'
+    process = subprocess.Popen(
+        ["/bin/bash", "-c", command, "bash", path, *_FLAGS, f"--user-data-dir={folder}"],
+        pass_fds=(to_read, to_write),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(to_read)
+    os.close(to_write)
+    try:
+        yield Page(to_send, to_receive)
+    finally:
+        os.close(to_send)
+        os.close(to_receive)
+        process.terminate()
+        process.wait(timeout=30)

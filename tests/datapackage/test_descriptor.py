@@ -1,0 +1,199 @@
+"""What the descriptor of a package of DTM's data says, and that it is valid in every variant."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from frictionless_dtm.version import Change, change, increased
+
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
+from tests.datapackage.pipe import descriptor, problems, resource, run_target, without_pages
+from tests.datapackage.singer import dtm, record, schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.target import Message
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "csv": {},
+    "gzip": {"formats": ["csv.gz"]},
+    "parquet": {"formats": ["parquet"]},
+    "hxl": {"include_hxl_row": True},
+    "all": {"formats": ["csv", "csv.gz", "parquet"], "include_hxl_row": True},
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_pages() -> Iterator[None]:
+    with without_pages():
+        yield
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[Message]:
+    return dtm()
+
+
+@pytest.fixture(scope="module")
+def package(messages: list[Message], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dtm") / "package"
+    run_target(messages, folder)
+    return folder
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("version", ["v3", "v2"])
+def test_every_variant_is_valid(tmp_path: Path, variant: str, version: str) -> None:
+    folder = tmp_path / "package"
+    run_target(dtm("sandbox://?rows=200&countries=2", api_version=version), folder, **VARIANTS[variant])
+    assert problems(folder) == []
+    assert descriptor(folder)["sources"][0]["version"] == version
+
+
+def test_package_says_where_it_comes_from_and_on_what_terms(package: Path) -> None:
+    said, known = descriptor(package), load_catalogue().package
+    assert said["$schema"] == "https://datapackage.org/profiles/2.0/datapackage.json"
+    assert (said["name"], said["title"], said["homepage"]) == (known.name, known.title, known.homepage)
+    assert said["keywords"] == list(known.keywords)
+    assert said["sources"][0]["path"] == known.source.url
+    assert said["sources"][0]["dtm:accessed"] == said["created"][:10]
+    assert said["licenses"] == [
+        {"name": known.license.name, "title": known.license.title, "path": known.license.url},
+    ]
+    assert said["dtm:creditLine"] == known.credit_line
+    assert said["created"][:10] in said["dtm:citation"]
+    assert said["dtm:redistribution"] == "not permitted"
+    assert "Not for redistribution" in said["description"]
+    for sentence in known.license.terms:
+        assert sentence in said["description"]
+    assert said["dtm:spatialCoverage"] == ["XAA", "XBA", "XCA"]
+    assert said["dtm:temporalCoverage"]["start"] < said["dtm:temporalCoverage"]["end"]
+    assert {"title", "roles"} <= said["contributors"][0].keys()
+
+
+def test_permission_is_printed(tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    run_target(
+        dtm("sandbox://?rows=100&countries=1"), folder, redistribution="permitted", permission="By IOM, invented."
+    )
+    said = descriptor(folder)
+    assert said["dtm:permission"] == "By IOM, invented."
+    assert "By IOM, invented." in said["description"]
+    assert "Not for redistribution" not in said["description"]
+    assert said["licenses"][0]["name"] == "other", "a permission is no open licence"
+
+
+def test_tables_carry_the_catalogue(package: Path) -> None:
+    known = load_catalogue().resources["idp_admin2"]
+    said = resource(package, "idp_admin2")
+    fields = {field["name"]: field for field in said["schema"]["fields"]}
+    assert list(fields) == [field.name for field in known.fields if field.name != "_sdc_deleted_at"]
+    count = fields["num_present_idp_ind"]
+    assert (count["type"], count["dtm:unit"], count["dtm:measure"]) == ("integer", "persons", "stock")
+    assert (count["dtm:hxl"], count["dtm:apiName"]) == ("#affected+idps", "numPresentIdpInd")
+    assert count["constraints"] == {"required": True, "minimum": 0}
+    assert "Not available" in fields["idp_origin_admin1_pcode"]["missingValues"]
+    assert said["schema"]["primaryKey"] == ["admin0_pcode", "operation", "row_number"]
+    assert [key["reference"]["resource"] for key in said["schema"]["foreignKeys"]] == ["countries", "operations"]
+    codes = {warning["code"] for warning in said["dtm:usageWarnings"]}
+    assert codes == {warning.code for warning in known.warnings} - {"deleted_rows_stay"}
+    assert said["bytes"] == (package / said["path"]).stat().st_size
+    assert said["encoding"] == "utf-8"
+
+
+def test_a_foreign_key_that_does_not_hold_is_told_and_not_declared(tmp_path: Path, messages: list[Message]) -> None:
+    folder = tmp_path / "package"
+    run_target([each for each in messages if not (each["type"] == "RECORD" and each["stream"] == "operations")], folder)
+    said = resource(folder, "idp_admin0")
+    assert [key["reference"]["resource"] for key in said["schema"]["foreignKeys"]] == ["countries"]
+    assert said["dtm:brokenForeignKeys"][0]["fields"] == ["admin0_pcode", "operation"]
+    assert problems(folder) == []
+
+
+def test_hxl_row_stands_below_the_header(tmp_path: Path, messages: list[Message]) -> None:
+    folder = tmp_path / "package"
+    run_target(messages, folder, include_hxl_row=True)
+    lines = (folder / "data/countries.csv").read_text("utf-8").splitlines()
+    assert lines[:2] == ["admin0_pcode,admin0_name", "#country+code,#country+name"]
+    assert resource(folder, "countries")["dialect"]["commentRows"] == [2]
+
+
+@pytest.mark.parametrize("damage", ["byte", "row", "figure"])
+@pytest.mark.parametrize("variant", ["csv", "csv.gz"])
+def test_damage_is_found(tmp_path: Path, messages: list[Message], damage: str, variant: str) -> None:
+    folder = tmp_path / "package"
+    run_target(messages, folder, formats=[variant])
+    path = folder / f"data/idp_admin1.{variant}"
+    pack, unpack = (gzip.compress, gzip.decompress) if variant == "csv.gz" else (bytes, bytes)
+    lines = unpack(path.read_bytes()).splitlines(keepends=True)
+    if damage == "row":
+        lines.pop()
+    elif damage == "figure":
+        lines[5] = lines[5].replace(b",BA,", b",SA,").replace(b"1", b"2")
+    else:
+        lines[0] = lines[0].replace(b"admin0_name", b"admin0_nama")
+    path.write_bytes(pack(b"".join(lines)))
+    assert problems(folder) != []
+
+
+def test_removed_row_is_found_in_parquet(tmp_path: Path, messages: list[Message]) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    folder = tmp_path / "package"
+    run_target(messages, folder, formats=["parquet"])
+    path = folder / "data/idp_admin1.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    assert problems(folder) != []
+
+
+def test_streams_of_other_taps_are_described_by_the_metadata_that_is_named(tmp_path: Path) -> None:
+    catalogue = Path(str(load_catalogue.__wrapped__.__globals__["__file__"])).parent
+    parts = {name: (catalogue / f"{name}.yaml").read_text("utf-8") for name in ("fields", "resources", "package")}
+    for name, text in parts.items():
+        (tmp_path / f"{name}.yaml").write_text(text.replace("countries", "lands"), "utf-8")
+    indented = {name: "".join(f"  {line}" for line in parts[name].splitlines(keepends=True)) for name in parts}
+    one = tmp_path / "one.yaml"
+    one.write_text(
+        f"fields:\n{indented['fields']}\npackage:\n{indented['package']}\n{parts['resources']}".replace(
+            "countries", "lands"
+        ),
+        "utf-8",
+    )
+    properties = {name: {"type": "string"} for name in ("admin0_pcode", "admin0_name")}
+    messages = [schema("lands", {"properties": properties}, ["admin0_pcode"]), record("lands", admin0_pcode="XAA")]
+    for number, metadata in enumerate([tmp_path, one]):
+        folder = tmp_path / str(number) / "package"
+        run_target(messages, folder, metadata=str(metadata))
+        assert resource(folder, "lands")["title"] == "Countries"
+
+
+def test_wrong_metadata_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "fields.yaml").write_text("- nothing", "utf-8")
+    with pytest.raises(DtmError, match=r"fields\.yaml, line 1"):
+        run_target([], tmp_path / "package", metadata=str(tmp_path))
+
+
+def test_data_of_unknown_terms_get_none_invented(tmp_path: Path) -> None:
+    run_target([schema(), record(id=1)], tmp_path / "package")
+    said = descriptor(tmp_path / "package")
+    assert "licenses" not in said
+    assert "Not for redistribution" in said["description"]
+
+
+def test_recipe() -> None:
+    def of(**fields: str) -> dict[str, Any]:
+        described = [{"name": name, "type": kind} for name, kind in fields.items()]
+        return {"resources": [{"name": "a", "hash": json.dumps(fields), "schema": {"fields": described}}]}
+
+    assert change(of(a="string"), of(a="string"), rows_added=False) is Change.NONE
+    assert change(of(a="string"), of(a="integer"), rows_added=True) is Change.MAJOR
+    assert change(of(a="string"), of(b="string"), rows_added=True) is Change.MAJOR
+    assert change(of(a="string"), of(a="string", b="string"), rows_added=True) is Change.MAJOR
+    assert [increased("1.2.3", each) for each in Change] == ["1.2.3", "1.2.4", "1.3.0", "2.0.0"]

@@ -1,0 +1,123 @@
+"""Exactness on random histories: the package equals the API, whatever it publishes and whenever a run is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from frictionless_dtm.folder import Folder
+from frictionless_dtm.store import Store
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, precondition, rule
+
+from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems, without_pages
+from tests.target import run_tap
+from tests.test_histories import _LONG, History, ScrubbedHistory, _quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["_quiet"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_pages() -> Iterator[None]:
+    with without_pages():
+        yield
+
+
+# Where a kill changes what is on disk: before and after each of these.
+STEPS: list[tuple[Any, str]] = [(Folder, "ready"), (Store, "commit"), (Folder, "install"), (Store, "close")]
+
+
+class PackageHistory(History):
+    """The same histories as those of the tap, with a data package at the end of the pipe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.temporary = tempfile.TemporaryDirectory()
+        self.target: PackageTarget = PackageTarget(Path(self.temporary.name) / "package")
+
+    @precondition(lambda self: self.world.countries)
+    @rule()
+    def sync(self) -> None:
+        self.forget_unknown_operations()
+        run_tap(self.target, **self.sync_config())
+        self.target.finish()
+        self.is_synced = True
+
+    @precondition(lambda self: self.world.countries)
+    @rule(share=st.floats(0, 1))
+    def interrupted_sync(self, share: float) -> None:
+        """The tap is killed on its way; the target reads to the end of what there is."""
+        self.forget_unknown_operations()
+        run_tap(self.target, **self.sync_config(), killed_at=share)
+        self.target.finish()
+        self.is_synced = False
+
+    @precondition(lambda self: self.world.countries)
+    @rule(step=st.sampled_from(STEPS), is_after=st.booleans())
+    def killed_target(self, step: tuple[Any, str], is_after: bool) -> None:  # noqa: FBT001
+        """The target is killed while it writes: no state is confirmed."""
+        self.forget_unknown_operations()
+        run_tap(self.target, **self.sync_config())
+        owner, name = step
+        original = getattr(owner, name)
+
+        def killed(self: Any, *arguments: Any) -> Any:
+            if is_after:
+                original(self, *arguments)
+            if isinstance(self, Store):
+                self._db.close()
+            raise Killed
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(owner, name, killed)
+            with contextlib.suppress(Killed):  # where nothing has changed, nothing is written
+                self.target.finish()
+        self.is_synced = False
+
+    @rule()
+    def lose_state(self) -> None:
+        """The next run starts from nothing, and the package keeps nothing that it does not bring."""
+        self.target.state = {}
+        self.is_synced = False
+
+    @precondition(lambda self: self.is_synced)
+    @rule()
+    def sync_again(self) -> None:
+        """Nothing has changed: not a byte does."""
+        before = content(self.target.folder)
+        run_tap(self.target, **self.sync_config())
+        self.target.finish()
+        assert content(self.target.folder) == before
+
+    @invariant()
+    def package_is_whole(self) -> None:
+        folder = self.target.folder
+        if folder.exists():
+            listed = {resource["path"] for resource in descriptor(folder)["resources"]} | {"datapackage.json"}
+            assert set(content(folder)) == listed
+
+    def teardown(self) -> None:
+        if hasattr(self, "sandbox") and self.is_synced and self.target.folder.exists():
+            assert problems(self.target.folder) == []
+        super().teardown()
+        self.temporary.cleanup()
+
+
+class ScrubbedPackageHistory(PackageHistory):
+    """Every change is found at once when every run re-reads everything."""
+
+    mutations = ScrubbedHistory.mutations
+    scrub_fraction = 1
+
+
+TestPackageHistory = PackageHistory.TestCase
+TestPackageHistory.settings = settings(_LONG, max_examples=40)
+TestScrubbedPackageHistory = ScrubbedPackageHistory.TestCase
+TestScrubbedPackageHistory.settings = settings(_LONG, max_examples=15)

@@ -1,0 +1,206 @@
+"""The page in a real browser: nothing complains, nothing is asked of the network, and what is chosen is shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from frictionless_dtm.pages import render
+
+from tap_dtm.sandbox import invent
+from tests.datapackage.pages_browser import Page, browser
+from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from frictionless_dtm.contents import Contents
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives Chromium over a POSIX pipe")
+
+HOSTILE = '</script><img src="https://example.invalid/x.png" onerror="document.title=1"> & "Ñ" \u2028'
+
+DRAWN = "[...document.querySelectorAll('[data-chart]')].every((each) => each.querySelector('svg, p'))"
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with browser(tmp_path / "profile") as opened:
+        yield opened
+
+
+def write(contents: Contents, folder: Path) -> Path:
+    path = folder / "index.html"
+    path.write_bytes(render(contents)["index.html"])
+    return path
+
+
+def choose(page: Page, select: str, value: str) -> None:
+    page.evaluate(
+        f"(() => {{ const s = document.getElementById({select!r}); s.value = {value!r};"
+        " s.dispatchEvent(new Event('change')); })()"
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_operation_and_assessment_can_be_shown(page: Page, tmp_path: Path, width: int) -> None:
+    path = write(world_contents(), tmp_path)
+    page.open(path, width)
+    figures = json.loads(page.evaluate("document.getElementById('figures').textContent"))
+    for index, operation in enumerate(figures["operations"]):
+        choose(page, "country", operation["country"])
+        choose(page, "operation", str(index))
+        for number, snapshot in enumerate(operation["snapshots"]):
+            choose(page, "snapshot", str(number))
+            page.wait_for(DRAWN)
+            (persons,) = [each[3] for each in operation["rounds"] if each[:3] == snapshot["round"]]
+            assert page.evaluate("document.querySelector('.count').textContent") == f"{persons:,}"
+            rows = page.evaluate("document.querySelectorAll('#fig-areas tbody tr').length")
+            assert rows == len(snapshot["areas"])
+            # The bands on either side add up to the round, though small areas are drawn as one.
+            for side, place in (("from", 0), ("to", 1)):
+                sums: Counter[int] = Counter()
+                for flow in snapshot["flows"]:
+                    sums[flow[place]] += flow[2]
+                assert sum(sums.values()) == persons, side
+                for number_of_people in sums.values():
+                    if len(sums) <= 12:
+                        assert f"{number_of_people:,}" in page.evaluate(
+                            "document.querySelector('#fig-flows [data-chart]').textContent"
+                        )
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.complaints == []
+    assert page.requests == [path.as_uri()]
+
+
+def test_a_drawing_that_is_late_does_not_show_another_operations_figures(page: Page, tmp_path: Path) -> None:
+    tables = tables_of(small_world())
+    name = tables["idp_admin0"][0]["operation"]
+    for table in tables.values():
+        for row in table:
+            if row.get("operation") == name and "number_males" in row:
+                row["number_males"] = row["number_females"] = None
+    page.open(write(contents_of(tables), tmp_path))
+    figures = json.loads(page.evaluate("document.getElementById('figures').textContent"))
+    operations = figures["operations"]
+    without = next(i for i, each in enumerate(operations) if not any(r[4] or r[5] for r in each["rounds"]))
+    with_sex = next(i for i, each in enumerate(operations) if any(r[4] for r in each["rounds"]))
+    page.evaluate(
+        "(async () => { for (const i of " + json.dumps([with_sex, without]) + ")"
+        " document.querySelectorAll('[data-operation]')[i].click();"
+        " await new Promise((done) => setTimeout(done, 1500)); })()"
+    )
+    assert page.evaluate("document.querySelectorAll('#fig-sex [data-chart] svg').length") == 0
+    assert "known" in page.evaluate("document.querySelector('#fig-sex [data-chart] p').textContent")
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_names_are_text_and_never_markup(page: Page, tmp_path: Path, version: str) -> None:
+    tables = tables_of(small_world(), "v2" if version == "v2" else "v3")
+    for table in tables.values():
+        for row in table:
+            for name in ("operation", "admin0_name", "admin1_name", "displacement_reason", "idp_origin_admin1_name"):
+                if name in row:
+                    row[name] = f"{HOSTILE} {row[name]}"
+    path = write(contents_of(tables, version="v2" if version == "v2" else "v3"), tmp_path)
+    page.open(path)
+    page.wait_for(DRAWN)
+    assert HOSTILE.split(">", maxsplit=1)[0] in page.evaluate(
+        "document.getElementById('operation').selectedOptions[0].text"
+    )
+    assert page.evaluate("document.querySelectorAll('img').length") == 0
+    assert page.complaints == []
+    assert page.requests == [path.as_uri()]
+
+
+def test_the_dictionary_and_the_coverage_can_be_searched(page: Page, tmp_path: Path) -> None:
+    page.open(write(world_contents(), tmp_path))
+    search = (
+        "((table, words) => {{ const input = document.querySelector(`[data-filters=${{table}}]`); input.value = words;"
+        " input.dispatchEvent(new Event('input'));"
+        " return [...document.getElementById(table).tBodies[0].rows].filter((row) => !row.hidden).length; }})({}, {})"
+    )
+    everything = page.evaluate(search.format("'coverage-table'", "''"))
+    found = page.evaluate(search.format("'coverage-table'", "'cote secheresse'"))
+    assert (everything, found) == (12, 1)
+    assert page.evaluate(search.format("'dictionary-table'", "'number_males'")) == 1
+
+
+def test_a_long_table_is_shown_in_part_until_all_is_asked_for(page: Page, tmp_path: Path) -> None:
+    page.open(write(world_contents(invent(1, 40)), tmp_path))
+    rows = "[...document.getElementById('coverage-table').tBodies[0].rows]"
+    shown = f"{rows}.filter((row) => !row.hidden).length"
+    everything = page.evaluate(f"{rows}.length")
+    assert everything > 50
+    assert page.evaluate(shown) == 40
+    assert f"40 of {everything} lines" in page.evaluate("document.body.textContent")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(shown) == everything
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.evaluate("document.querySelector('#coverage button').click()")
+    assert page.evaluate(shown) == everything
+    assert page.evaluate("document.querySelector('#coverage button').hidden")
+
+
+def test_everything_can_be_reached_with_the_keyboard(page: Page, tmp_path: Path) -> None:
+    page.open(write(world_contents(), tmp_path))
+    reached = set()
+    for _ in range(200):
+        page.press("Tab", 9)
+        where = page.evaluate(
+            "(() => { const e = document.activeElement; const s = getComputedStyle(e);"
+            " return [e.id || e.dataset.filters || e.className || e.tagName, s.outlineStyle]; })()"
+        )
+        if where[0] == "BODY":
+            break
+        assert where[1] != "none", f"{where[0]} does not show that it has the focus"
+        reached.add(where[0])
+    assert {"skip", "country", "operation", "snapshot", "coverage-table", "dictionary-table", "SUMMARY"} <= reached
+
+
+def test_headings_labels_and_captions_are_there_for_those_who_listen(page: Page, tmp_path: Path) -> None:
+    page.open(write(world_contents(), tmp_path))
+    page.wait_for(DRAWN)
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate("['header', 'nav', 'main', 'footer'].every((e) => document.querySelector(e))")
+    assert page.evaluate("[...document.querySelectorAll('table')].every((t) => t.caption.textContent)")
+    assert page.evaluate("[...document.querySelectorAll('select, input')].every((e) => e.labels.length)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('figure')].every((f) => f.querySelector('table, [data-chart] p'))"
+    )
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_paper_shows_what_is_folded_on_the_screen(page: Page, tmp_path: Path) -> None:
+    page.open(write(world_contents(), tmp_path))
+    closed = "document.querySelectorAll('details:not([open])').length"
+    before = page.evaluate(closed)
+    assert before
+    page.evaluate("window.addEventListener('afterprint', () => {}), window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(closed) == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(closed) == before
+
+
+def test_a_package_of_another_tap_opens_without_a_complaint(page: Page, tmp_path: Path) -> None:
+    path = write(contents_of({"pets": [{"id": 1, "name": "Ñandú & <b>Co</b>"}]}), tmp_path)
+    page.open(path, 390)
+    assert page.complaints == []
+    assert page.requests == [path.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_browser_notices_what_the_page_must_not_do(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "index.html"
+    path.write_text(
+        "<script>console.error('no'); new Image().src = 'http://127.0.0.1:9/x.png'; undefined_name;</script>"
+    )
+    page.open(path)
+    page.wait_for("true")
+    assert len(page.complaints) >= 2
+    assert "http://127.0.0.1:9/x.png" in page.requests

@@ -1,0 +1,74 @@
+"""From the API to the site: what the tap reads and the target writes is what is published."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from frictionless import Package
+
+from tap_dtm.sandbox import SandboxServer, world_at
+from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TARGET = [sys.executable, "-m", "frictionless_dtm.target"]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with one package that may be published, and one that may not."""
+    folder = tmp_path_factory.mktemp("packages")
+    with SandboxServer(world_at()) as api:
+        config = {"api_url": api.url, "subscription_key": api.key, "countries": ["XAA"]}
+        (folder / "tap.json").write_text(json.dumps(config), encoding="utf-8")
+        tap = [sys.executable, "-m", "tap_dtm", "--config", str(folder / "tap.json")]
+        messages = subprocess.run(tap, capture_output=True, check=True).stdout
+    terms = {"closed": {}, "open": {"redistribution": "permitted", "permission": "Invented, by nobody, for a test"}}
+    for name, more in terms.items():
+        settings = folder / f"{name}.json"
+        settings.write_text(json.dumps({"path": str(folder / name), **more}), encoding="utf-8")
+        subprocess.run([*TARGET, "--config", str(settings)], input=messages, capture_output=True, check=True)
+    return folder
+
+
+def published(package: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TARGET, "publish", str(package), *args],
+        env={**os.environ, "CKAN_API_TOKEN": TOKEN},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_package_on_ioms_terms_is_refused(packages: Path) -> None:
+    done = published(packages / "closed", "--to", "zip", "--yes")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: This package may not be passed on")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_permitted_package_is_packed(packages: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "package.zip"
+    done = published(packages / "open", "--to", "zip", "--yes", "--output", str(archive))
+    assert (done.returncode, archive.exists()) == (0, True)
+
+
+def test_a_permitted_package_reaches_ckan_and_is_valid_there(packages: Path) -> None:
+    with FakeCkan() as site:
+        where = ["--to", "ckan", "--url", site.url, "--owner-org", ORGANISATION, "--maintainer", "somebody"]
+        assert published(packages / "open", *where).stdout.endswith("Add --yes to do it.\n")
+        done = published(packages / "open", *where, "--yes")
+        assert done.returncode == 0, done.stderr
+        dataset = site.dataset("iom-dtm-displacement")
+        assert dataset["groups"] == [{"name": "xaa"}]
+        assert "Invented, by nobody, for a test" in dataset["license_other"]
+        report = Package(site.resources("iom-dtm-displacement")["datapackage.json"]["url"]).validate()
+        assert report.valid
+        assert len(report.tasks) == 5

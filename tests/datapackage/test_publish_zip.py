@@ -1,0 +1,161 @@
+"""Publishing at all, and as an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+from frictionless import Package, system
+from frictionless_dtm.publish.command import publish
+
+from tests.datapackage.finished import finished_package
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+TARGETS: dict[str, Sequence[str]] = {
+    "zip": (),
+    "ckan": ("--url", "http://127.0.0.1:9", "--owner-org", "invented-organisation"),
+    "github": ("--repository", "nobody/nothing", "--url", "http://127.0.0.1:9"),
+}
+
+
+def run(folder: Path, *args: str) -> tuple[int, str]:
+    result = CliRunner().invoke(publish, [str(folder), *args])
+    assert not isinstance(result.exception, Exception), result.exception
+    return result.exit_code, result.output
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("to", TARGETS)
+    def test_a_package_without_permission_goes_nowhere(self, tmp_path: Path, to: str) -> None:
+        code, output = run(finished_package(tmp_path / "p", permission=None), "--to", to, *TARGETS[to], "--yes")
+        assert code == 1
+        assert "may not be passed on" in output
+        assert "redistribution: permitted" in output
+        assert not list(tmp_path.glob("*.zip"))
+
+    @pytest.mark.parametrize("permission", ["", "  "])
+    def test_permitted_without_saying_by_whom_is_not_permitted(self, tmp_path: Path, permission: str) -> None:
+        more = {"dtm:redistribution": "permitted", "dtm:permission": permission}
+        code, output = run(finished_package(tmp_path / "p", permission=None, **more), "--to", "zip")
+        assert code == 1
+        assert "but not by whom" in output
+
+    def test_a_file_that_is_not_what_the_descriptor_says(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        data = folder / "data" / "idp_admin1.csv"
+        data.write_bytes(data.read_bytes().replace(b"120", b"121"))
+        code, output = run(folder, "--to", "zip", "--yes")
+        assert code == 1
+        assert "data/idp_admin1.csv has another content than the descriptor says: nothing was published" in output
+
+    def test_a_file_that_is_missing(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        (folder / "data" / "countries.csv").unlink()
+        code, output = run(folder, "--to", "zip", "--yes")
+        assert code == 1
+        assert "lacks data/countries.csv" in output
+
+    @pytest.mark.parametrize("path", ["../secret.csv", "/etc/hosts", "https://example.org/x.csv", ".state", None])
+    def test_a_resource_outside_the_folder(self, tmp_path: Path, path: str | None) -> None:
+        folder = finished_package(tmp_path / "p")
+        text = (folder / "datapackage.json").read_text(encoding="utf-8")
+        spelled = "null" if path is None else f'"{path}"'
+        (folder / "datapackage.json").write_text(text.replace('"data/countries.csv"', spelled), encoding="utf-8")
+        code, output = run(folder, "--to", "zip", "--yes")
+        assert code == 1
+        assert "is not one file in the package's folder" in output
+
+    @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+    def test_a_link_out_of_the_folder(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        (tmp_path / "secret").write_text("secret", encoding="utf-8")
+        (folder / "link.md").symlink_to(tmp_path / "secret")
+        assert "is a link" in run(folder, "--to", "zip", "--yes")[1]
+
+    def test_a_folder_that_is_no_package(self, tmp_path: Path) -> None:
+        code, output = run(tmp_path, "--to", "zip")
+        assert (code, "is no data package" in output) == (1, True)
+        (tmp_path / "datapackage.json").write_text("{", encoding="utf-8")
+        assert "cannot be read" in run(tmp_path, "--to", "zip")[1]
+
+
+class TestZip:
+    def archive(self, folder: Path) -> Path:
+        assert run(folder, "--to", "zip", "--yes")[0] == 0
+        return folder.parent / "invented-displacement-1.0.0.zip"
+
+    def test_a_dry_run_shows_every_file_and_writes_none(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        code, output = run(folder, "--to", "zip")
+        assert code == 0
+        digest = hashlib.sha256((folder / "README.md").read_bytes()).hexdigest()
+        assert f"README.md  {(folder / 'README.md').stat().st_size} bytes  sha256:{digest}" in output
+        assert output.endswith("Add --yes to do it.\n")
+        assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+    def test_it_holds_the_package_and_its_checksums_first(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        with zipfile.ZipFile(self.archive(folder)) as archive:
+            names = archive.namelist()
+            assert names[0] == "SHA256SUMS"
+            assert names[1:] == sorted(
+                path.relative_to(folder).as_posix()
+                for path in folder.rglob("*")
+                if path.is_file() and path.name != ".state"
+            )
+            for line in archive.read("SHA256SUMS").decode().splitlines():
+                digest, name = line.split("  ")
+                assert hashlib.sha256(archive.read(name)).hexdigest() == digest
+
+    @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="not on this system")
+    def test_sha256sum_agrees(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(self.archive(finished_package(tmp_path / "p"))) as archive:
+            archive.extractall(tmp_path / "unpacked")
+        done = subprocess.run(
+            ["sha256sum", "--strict", "-c", "SHA256SUMS"],  # noqa: S607
+            cwd=tmp_path / "unpacked",
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0
+
+    def test_frictionless_reads_it_as_it_is(self, tmp_path: Path) -> None:
+        archive = self.archive(finished_package(tmp_path / "p"))
+        with system.use_context(trusted=True):
+            assert Package(str(archive)).validate().valid
+
+    def test_the_same_package_is_the_same_bytes_whatever_the_clock_and_the_modes(self, tmp_path: Path) -> None:
+        first = self.archive(finished_package(tmp_path / "a" / "p")).read_bytes()
+        folder = finished_package(tmp_path / "b" / "p")
+        for path in folder.rglob("*"):
+            os.utime(path, (1, 1))
+        (folder / "README.md").chmod(0o600)
+        assert self.archive(folder).read_bytes() == first
+
+    def test_a_second_run_changes_nothing_and_says_so(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        before = self.archive(folder).stat().st_mtime_ns
+        code, output = run(folder, "--to", "zip", "--yes")
+        assert (code, "is that already, byte for byte" in output) == (0, True)
+        assert self.archive(folder).stat().st_mtime_ns == before
+
+    def test_it_never_becomes_a_part_of_the_package(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        code, output = run(folder, "--to", "zip", "--yes", "--output", str(folder / "x.zip"))
+        assert (code, "would be part of the package" in output) == (1, True)
+
+    def test_a_failure_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        folder = finished_package(tmp_path / "p")
+        code, output = run(folder, "--to", "zip", "--yes", "--output", str(tmp_path / "nowhere" / "x.zip"))
+        assert code == 1
+        assert "nowhere" in output
+        assert [path.name for path in tmp_path.iterdir()] == ["p"]

@@ -1,0 +1,212 @@
+"""The quality report counts what is odd in the rows, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from frictionless_dtm.contents import Contents, Table
+from frictionless_dtm.quality import report
+from frictionless_dtm.quality.freshness import PUBLICATION_LAG_DAYS, freshness, reference_date
+from frictionless_dtm.quality.reporting import shape
+
+from tap_dtm.sandbox import invent
+from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from frictionless_dtm.contents import Row
+
+LEVELS = (0, 1, 2)
+
+
+@pytest.fixture
+def tables() -> dict[str, list[Row]]:
+    return tables_of(small_world())
+
+
+def found(said: dict[str, Any]) -> dict[str, int]:
+    return {check["check"]: check["found"] for check in said["summary"]}
+
+
+def changed(tables: dict[str, list[Row]], name: str, **values: Any) -> tuple[Row, dict[str, int]]:
+    """Change one row of a table; return it and what the report finds more than before."""
+    before = found(report(contents_of(tables)))
+    row = next(row for row in tables[name] if row["number_males"] is not None)
+    row.update(values)
+    after = found(report(contents_of(tables)))
+    return row, {check: after[check] - before[check] for check in after if after[check] != before[check]}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_sums_of_every_round_and_level_are_those_of_the_rows(seed: int) -> None:
+    tables = tables_of(invent(seed, 8))
+    sums: dict[tuple[Any, ...], Counter[int]] = defaultdict(Counter)
+    for level in LEVELS:
+        for row in tables[f"idp_admin{level}"]:
+            names = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+            sums[tuple(row[name] for name in names)][level] += row["num_present_idp_ind"]
+    said = report(contents_of(tables))["reconciliation"]
+    assert said["checked"] == len(sums)
+    for each in said["rounds"]:
+        key = (each["country"], each["operation"], each["reporting_date"], each["round_number"])
+        expected = sums.pop((*key, each["assessment_type"]))
+        assert {level: each[f"admin{level}"] for level in LEVELS if each[f"admin{level}"] is not None} == expected
+        verdict = "equal" if len(set(expected.values())) == 1 and len(expected) == len(LEVELS) else each["verdict"]
+        assert each["verdict"] == verdict
+    assert not sums
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_row_that_repeats_another_is_counted(seed: int) -> None:
+    tables = tables_of(invent(seed, 8))
+    repeated: Counter[tuple[str, str, str]] = Counter()
+    for name in ("idp_admin0", "idp_admin1", "idp_admin2"):
+        seen = Counter(json.dumps({k: v for k, v in row.items() if k != "row_number"}) for row in tables[name])
+        for row, times in seen.items():
+            if times > 1:
+                values = json.loads(row)
+                repeated[values["admin0_pcode"], values["operation"], name] += times - 1
+    said = report(contents_of(tables))["exact_duplicates"]
+    assert said["found"] == repeated.total() > 0
+    assert {(e["country"], e["operation"], e["resource"]): e["rows"] for e in said["by_operation"]} == repeated
+
+
+def test_a_changed_figure_makes_the_levels_differ(tables: dict[str, list[Row]]) -> None:
+    figure = tables["idp_admin0"][0]["num_present_idp_ind"]
+    row, more = changed(tables, "idp_admin0", num_present_idp_ind=figure + 10_000)
+    assert more == {"reconciliation": 1}
+    (wrong,) = [e for e in report(contents_of(tables))["reconciliation"]["rounds"] if e["verdict"] == "different"]
+    assert (wrong["country"], wrong["reporting_date"]) == (row["admin0_pcode"], row["reporting_date"])
+
+
+def test_more_males_and_females_than_people_are_a_contradiction(tables: dict[str, list[Row]]) -> None:
+    row, more = changed(tables, "idp_admin1", number_males=10**7)
+    assert more == {"sex": 1}
+    said = report(contents_of(tables))["sex"]
+    assert said["examples"] == [{"resource": "idp_admin1", "row": row}]
+
+
+def test_every_row_falls_into_one_class_of_sexes(tables: dict[str, list[Row]]) -> None:
+    for each in report(contents_of(tables))["sex"]["by_country"]:
+        rows = [row for row in tables[each["resource"]] if row["admin0_pcode"] == each["country"]]
+        unknown = sum(row["number_males"] is None for row in rows)
+        less = sum(
+            row["number_males"] + row["number_females"] < row["num_present_idp_ind"]
+            for row in rows
+            if row["number_males"] is not None
+        )
+        assert (each["rows"], each["both_unknown"], each["less_than_total"]) == (len(rows), unknown, less)
+        classes = ("add_up_to_total", "less_than_total", "more_than_total", "one_unknown", "both_unknown")
+        assert sum(each[name] for name in classes) == each["rows"]
+
+
+def test_a_code_of_another_shape_breaks_the_pattern(tables: dict[str, list[Row]]) -> None:
+    for row in tables["idp_admin2"]:
+        if row["admin2_pcode"] == "XA0101":
+            row["admin2_pcode"] = "XA-101"
+    said = report(contents_of(tables))["pcodes"]
+    (example,) = [each for each in said["examples"] if each["code"] == "XA-101"]
+    assert (example["country"], example["level"], example["expected"]) == ("XAA", 2, "AA9999")
+    assert example["rows"] == sum(row["admin2_pcode"] == "XA-101" for row in tables["idp_admin2"])
+
+
+def test_placeholders_are_no_codes(tables: dict[str, list[Row]]) -> None:
+    said = report(contents_of(tables))["pcodes"]
+    placeholders = {each["value"] for each in said["placeholders"]}
+    assert placeholders == {"Not available", "Unknown"}
+    assert not placeholders & {each["code"] for each in said["examples"]}
+    rows = sum(each["rows"] for each in said["placeholders"] if each["field"] == "idp_origin_admin1_pcode")
+    names = ("idp_admin0", "idp_admin1", "idp_admin2")
+    assert rows == sum(row["idp_origin_admin1_pcode"] in placeholders for name in names for row in tables[name])
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("XA01", "AA99"), ("XCA-G01Q02", "AAA-A99A99"), ("ÑÜ9", "AA9"), ("X A_1", "A A_9"), ("", "")],
+)
+def test_the_shape_of_a_code(code: str, expected: str) -> None:
+    assert shape(code) == expected
+
+
+def test_an_operation_without_a_level_is_named(tables: dict[str, list[Row]]) -> None:
+    said = report(contents_of(tables))["missing_levels"]
+    for each in said["operations"]:
+        key = (each["country"], each["operation"])
+        for level in LEVELS:
+            rounds = {
+                (row["reporting_date"], row["round_number"], row["assessment_type"])
+                for row in tables[f"idp_admin{level}"]
+                if (row["admin0_pcode"], row["operation"]) == key
+            }
+            assert each[f"rounds_at_admin{level}"] == len(rounds)
+            assert (level in each["missing_levels"]) is not bool(rounds)
+    assert "Invented Estimate" in {each["operation"] for each in said["operations"]}
+
+
+def test_a_package_of_one_level_lacks_none(tables: dict[str, list[Row]]) -> None:
+    said = report(contents_of({"idp_admin1": tables["idp_admin1"]}))
+    assert (said["levels"], said["reconciliation"]["checked"], said["missing_levels"]["found"]) == ([1], 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("dates", "reference", "status", "expected"),
+    [
+        (["2024-01-01", "2024-01-31"], "2024-03-01", None, ("current", 30, 30)),
+        (["2024-01-01", "2024-01-31"], "2024-06-01", "Active", ("current", 30, 122)),
+        (["2024-01-01", "2024-01-31"], "2024-06-02", "Active", ("stale", 30, 123)),
+        (["2024-01-01", "2024-01-31"], "2030-01-01", "Inactive", ("closed", 30, 2162)),
+        (["2020-01-01", "2021-01-01", "2022-01-01"], "2023-02-01", None, ("current", 366, 396)),
+        (["2024-01-31"], "2030-01-01", "Active", ("single", None, 2162)),
+        (["2024-01-31", "2024-01-31"], "2024-01-31", None, ("single", None, 0)),
+        (["2024-01-31"], "2024-01-01", None, ("single", None, 0)),
+    ],
+)
+def test_age_is_judged_by_the_operations_own_interval(
+    dates: list[str], reference: str, status: str | None, expected: tuple[str, int | None, int]
+) -> None:
+    assert PUBLICATION_LAG_DAYS == 92
+    judged = freshness(dates, reference, status)
+    assert (judged.verdict, judged.interval_days, judged.age_days) == expected
+
+
+def test_ages_are_counted_on_the_date_of_access() -> None:
+    assert reference_date({"created": "2025-02-01T00:00:00Z"}) == "2025-02-01"
+    assert reference_date({"created": "2025-02-01", "sources": [{"dtm:accessed": "2025-01-30"}]}) == "2025-01-30"
+    assert reference_date({}, ["2024-01-01", "2024-03-01"]) == "2024-03-01"
+
+
+def test_another_taps_package_has_nothing_to_judge() -> None:
+    assert report(contents_of({"pets": [{"id": 1}]}))["summary"] == []
+
+
+def test_the_report_of_version_2_says_nothing_about_sexes() -> None:
+    said = report(world_contents(version="v2"))
+    assert said["sex"]["checked"] == 0
+    assert said["reconciliation"]["checked"] > 0
+
+
+def test_only_one_round_is_held_at_a_time(tables: dict[str, list[Row]]) -> None:
+    rounds, rows = 300, 200
+
+    def many() -> Iterator[Row]:
+        template = dict(tables["idp_admin2"][0])
+        for number in range(rounds):
+            for row in range(rows):
+                yield {
+                    **template,
+                    "round_number": number,
+                    "row_number": number * rows + row,
+                    "admin2_pcode": f"XA{row:04}",
+                }
+
+    contents = Contents(contents_of(tables).descriptor, {"idp_admin2": Table("idp_admin2", many, rounds * rows)})
+    tracemalloc.start()
+    assert report(contents)["exact_duplicates"]["checked"] == rounds * rows
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000  # all rows at once take some 60 MB
