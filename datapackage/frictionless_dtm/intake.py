@@ -13,7 +13,7 @@ import msgspec
 
 from frictionless_dtm.records import RecordReader
 from frictionless_dtm.shape import shape_of
-from frictionless_dtm.undo import listed_keys
+from frictionless_dtm.undo import delivered, listed_keys
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 
@@ -107,6 +107,7 @@ class Intake:
         self._pending = 0
         self._since_state = 0
         self._held: list[_Message] | None = []  # schemas before anything else came
+        self._first_state: Any = None
         self.state: Any = None
         self.has_state = False
 
@@ -176,6 +177,7 @@ class Intake:
     def _begin(self, first_state: Any) -> None:  # noqa: ANN401
         """Let the store find out what this run goes on from, then take in the schemas that came before."""
         held, self._held = self._held or [], None
+        self._first_state = first_state
         self._store.resume(first_state)
         for message in held:
             self._declare(message)
@@ -210,7 +212,14 @@ class Intake:
             raise DtmError(f"The schema of {message.stream} is wrong ({error}): nothing was taken.") from error
         inlet = self._inlets.get(message.stream)
         if inlet is None or inlet.stream.shape != shape:
-            self._inlets[message.stream] = _Inlet(self._store.declare(shape))
+            stream = self._store.declare(shape)
+            if inlet is None and delivered(message.stream, self._first_state) and not self._store.count(stream):
+                raise DtmError(
+                    f"The tap's state says that rows of {message.stream} were delivered before, but this package has "
+                    "none: its folder, or the hidden one beside it, is gone. Start the tap without state (with "
+                    "Meltano, --full-refresh)."
+                )
+            self._inlets[message.stream] = _Inlet(stream)
 
     def _activate(self, message: _Message) -> None:
         self._flush()

@@ -18,6 +18,7 @@ from frictionless_dtm.target import TargetDataPackage
 from tap_dtm.errors import DtmError
 from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target, without_pages
 from tests.datapackage.singer import activate, record, schema, state
+from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,6 +254,18 @@ def test_a_folder_of_somebody_else_is_not_replaced(folder: Path) -> None:
     with pytest.raises(DtmError, match="is not empty"):
         run_target([schema(), record(id=1)], folder)
     assert (folder / "thesis.odt").exists()
+
+
+def test_a_state_without_the_rows_it_speaks_of_is_refused(tmp_path: Path) -> None:
+    """Otherwise a package without figures would stand where a lost one stood."""
+    target = MemoryTarget()
+    state_of_a_lost_package = run_target(run_tap(target, api_url="sandbox://"), tmp_path / "lost")
+    target.state = state_of_a_lost_package
+
+    with pytest.raises(DtmError, match="Start the tap without state"):
+        run_target(run_tap(target, api_url="sandbox://"), tmp_path / "package")
+
+    assert not (tmp_path / "package").exists()
 
 
 def test_two_runs_at_a_time_are_refused(folder: Path) -> None:
