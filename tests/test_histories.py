@@ -92,12 +92,19 @@ class History(RuleBasedStateMachine):
         self.is_synced = False
         if not self.world.countries:
             return  # an empty list is no answer; see the guards
-        # A name that DTM no longer lists leaves the settings, as the tap tells the operator.
+        self.drop_unlisted_operations()
+        self.deliver(share)
+        self.is_synced = share == 1
+
+    def drop_unlisted_operations(self) -> None:
+        """Take out of the settings what DTM no longer lists, as the tap tells the operator."""
         listed = {row["operation"] for row in self.world.operation_list()}
         wanted = [name for name in self.filters.pop("operations", []) if name in listed]
         self.filters |= {"operations": wanted} if wanted else {}
+
+    def deliver(self, share: float) -> None:
+        """Run the tap into the target."""
         run_tap(self.target, **self.sync_config(), killed_at=share)
-        self.is_synced = share == 1
 
     @invariant()
     def target_equals_api(self) -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems, without_pages
-from tests.target import run_tap
 from tests.test_histories import _LONG, History, ScrubbedHistory, _quiet
 
 if TYPE_CHECKING:
@@ -42,29 +41,17 @@ class PackageHistory(History):
         self.temporary = tempfile.TemporaryDirectory()
         self.target: PackageTarget = PackageTarget(Path(self.temporary.name) / "package")
 
-    @precondition(lambda self: self.world.countries)
-    @rule()
-    def sync(self) -> None:
-        self.forget_unknown_operations()
-        run_tap(self.target, **self.sync_config())
+    def deliver(self, share: float) -> None:
+        """The tap may be killed on its way; the target reads to the end of what there is."""
+        super().deliver(share)
         self.target.finish()
-        self.is_synced = True
-
-    @precondition(lambda self: self.world.countries)
-    @rule(share=st.floats(0, 1))
-    def interrupted_sync(self, share: float) -> None:
-        """The tap is killed on its way; the target reads to the end of what there is."""
-        self.forget_unknown_operations()
-        run_tap(self.target, **self.sync_config(), killed_at=share)
-        self.target.finish()
-        self.is_synced = False
 
     @precondition(lambda self: self.world.countries)
     @rule(step=st.sampled_from(STEPS), is_after=st.booleans())
     def killed_target(self, step: tuple[Any, str], is_after: bool) -> None:  # noqa: FBT001
         """The target is killed while it writes: no state is confirmed."""
-        self.forget_unknown_operations()
-        run_tap(self.target, **self.sync_config())
+        self.drop_unlisted_operations()
+        super().deliver(share=1)
         owner, name = step
         original = getattr(owner, name)
 
@@ -92,8 +79,7 @@ class PackageHistory(History):
     def sync_again(self) -> None:
         """Nothing has changed: not a byte does."""
         before = content(self.target.folder)
-        run_tap(self.target, **self.sync_config())
-        self.target.finish()
+        self.deliver(share=1)
         assert content(self.target.folder) == before
 
     @invariant()
