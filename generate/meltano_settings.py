@@ -1,24 +1,36 @@
-"""Writes the tap's settings into meltano.yml, in Meltano's words."""
+"""Writes the settings of this project's plugins into meltano.yml, in Meltano's words."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from frictionless_dtm.target import TargetDataPackage
 
 from tap_dtm.tap import TapDTM
 
+if TYPE_CHECKING:
+    from singer_sdk.plugin_base import PluginBase
+
 MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
-BEGIN = "    # The settings, from tap_dtm/settings.py by `python3 make.py generate`\n"
+PLUGINS: dict[str, type[PluginBase]] = {
+    "tap_dtm/settings.py": TapDTM,
+    "datapackage/frictionless_dtm/settings.py": TargetDataPackage,
+}
 END = "    # End of the generated settings\n"
 
 
-def settings() -> list[dict[str, Any]]:
-    """Translate the tap's settings into Meltano's words."""
-    properties = dict(TapDTM.config_jsonschema["properties"])
-    TapDTM.append_builtin_config({"properties": properties})
-    return [_setting(name, declared) for name, declared in properties.items()]
+def declared(plugin: type[PluginBase]) -> dict[str, dict[str, Any]]:
+    """Return the JSON Schemas of a plugin's settings, the SDK's own included."""
+    properties = dict(plugin.config_jsonschema["properties"])
+    plugin.append_builtin_config({"properties": properties})
+    return properties
+
+
+def settings(plugin: type[PluginBase]) -> list[dict[str, Any]]:
+    """Translate a plugin's settings into Meltano's words."""
+    return [_setting(name, setting) for name, setting in declared(plugin).items()]
 
 
 def _setting(name: str, declared: dict[str, Any]) -> dict[str, Any]:
@@ -47,12 +59,15 @@ def _as_list(value: str | list[str]) -> list[str]:
 
 
 def write() -> None:
-    """Put the settings between their two comments."""
-    before, rest = MELTANO_YML.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    block = yaml.safe_dump({"settings": settings()}, sort_keys=False, allow_unicode=True, width=100)
-    indented = "".join(f"    {line}\n" for line in block.splitlines())
-    MELTANO_YML.write_text(before + BEGIN + indented + END + after, "utf-8")
+    """Put each plugin's settings between their two comments."""
+    text = MELTANO_YML.read_text("utf-8")
+    for source, plugin in PLUGINS.items():
+        begin = f"    # The settings, from {source} by `python3 make.py generate`\n"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(END)
+        block = yaml.safe_dump({"settings": settings(plugin)}, sort_keys=False, allow_unicode=True, width=100)
+        text = before + begin + "".join(f"    {line}\n" for line in block.splitlines()) + END + after
+    MELTANO_YML.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from singer_sdk import Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
 
 from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmError, DtmOutputError
@@ -60,6 +61,12 @@ class TapDTM(Tap):
         if settings.is_sandbox:
             settings = _in_sandbox(settings)
         return Sync(DtmClient(settings), load_catalogue(), settings)
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the SDK's settings, and the one that its streams read but its taps do not declare."""
+        super().append_builtin_config(config_jsonschema)
+        config_jsonschema["properties"].update(EMIT_ACTIVATE_VERSION_CONFIG["properties"])
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the state that the last run left.

@@ -9,22 +9,19 @@ import pytest
 import yaml
 from meltano.core.setting_definition import SettingKind
 
+from generate.meltano_settings import PLUGINS as OURS
+from generate.meltano_settings import declared
 from tap_dtm.tap import TapDTM
 
 MELTANO_YML = yaml.safe_load((Path(__file__).parents[1] / "meltano.yml").read_text("utf-8"))
 PLUGINS = {p["name"]: p for kind in ("extractors", "loaders") for p in MELTANO_YML["plugins"][kind]}
 TAP = PLUGINS["tap-dtm"]
-WRITTEN = {setting["name"]: setting for setting in TAP["settings"]}
+WRITTEN = {
+    plugin.name: {setting["name"]: setting for setting in PLUGINS[plugin.name]["settings"]} for plugin in OURS.values()
+}
+DECLARED = {plugin.name: declared(plugin) for plugin in OURS.values()}
+EACH = [(plugin, name) for plugin, settings in DECLARED.items() for name in settings]
 HINT = "Run `python3 make.py generate`."
-
-
-def declared() -> dict[str, dict[str, Any]]:
-    settings = dict(TapDTM.config_jsonschema["properties"])
-    TapDTM.append_builtin_config({"properties": settings})
-    return settings
-
-
-DECLARED = declared()
 
 
 def json_types(setting: dict[str, Any]) -> set[str]:
@@ -32,14 +29,15 @@ def json_types(setting: dict[str, Any]) -> set[str]:
     return set(types if isinstance(types, list) else [types]) - {"null"}
 
 
-def test_the_same_settings_in_the_same_order() -> None:
-    assert list(WRITTEN) == list(DECLARED), HINT
-    assert len(WRITTEN) == len(TAP["settings"]), "a setting is there twice"
+@pytest.mark.parametrize("plugin", DECLARED)
+def test_the_same_settings_in_the_same_order(plugin: str) -> None:
+    assert list(WRITTEN[plugin]) == list(DECLARED[plugin]), HINT
+    assert len(WRITTEN[plugin]) == len(PLUGINS[plugin]["settings"]), "a setting is there twice"
 
 
-@pytest.mark.parametrize("name", DECLARED)
-def test_each_setting_means_the_same(name: str) -> None:
-    written, tap = WRITTEN[name], DECLARED[name]
+@pytest.mark.parametrize(("plugin", "name"), EACH)
+def test_each_setting_means_the_same(plugin: str, name: str) -> None:
+    written, tap = WRITTEN[plugin][name], DECLARED[plugin][name]
 
     assert written["description"] == tap["description"], HINT
     assert written["label"], HINT
@@ -60,8 +58,8 @@ def test_meltano_hands_on_every_kind_from_the_environment() -> None:
 
 
 def test_the_key_is_a_secret_and_has_no_value() -> None:
-    assert WRITTEN["subscription_key"]["sensitive"] is True
-    assert "value" not in WRITTEN["subscription_key"]
+    assert WRITTEN["tap-dtm"]["subscription_key"]["sensitive"] is True
+    assert "value" not in WRITTEN["tap-dtm"]["subscription_key"]
 
 
 def test_the_capabilities_are_the_taps() -> None:
