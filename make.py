@@ -2,6 +2,7 @@
 
 python3 make.py demo             load invented data into a real Postgres, and look at them
 python3 make.py sql "SELECT 1"   ask the demo's database
+python3 make.py package          make a data package of the same data, with a page to look at
 python3 make.py test [...]       run the tests; what follows goes to pytest
 python3 make.py lint             style and types
 python3 make.py generate         rewrite the files that are made from the code
@@ -31,7 +32,7 @@ ENV.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: some networks have certif
 
 def main(task: str = "help", *arguments: str) -> None:
     """Run one task; leave with its exit code."""
-    tasks = {f.__name__: f for f in (demo, sql, test, lint, generate, build)}
+    tasks = {f.__name__: f for f in (demo, sql, package, test, lint, generate, build)}
     if task not in tasks:
         sys.exit(__doc__)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command at work, which may tidy up
@@ -46,6 +47,11 @@ def demo() -> None:
 def sql(*query: str) -> None:
     """Ask the demo's database."""
     python("-m", "demo", "sql", *query)
+
+
+def package() -> None:
+    """Run the tap with Meltano into a data package."""
+    python("-m", "demo", "package")
 
 
 def test(*arguments: str) -> None:
