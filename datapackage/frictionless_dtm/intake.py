@@ -96,10 +96,7 @@ class _Inlet:
 
 
 class Intake:
-    """Reads the messages of one run into a store.
-
-    ``state`` is the value of the last STATE message that the store is up to, None before one came.
-    """
+    """Reads the messages of one run into a store."""
 
     def __init__(self, store: Store) -> None:  # noqa: D107
         self._store = store
@@ -108,8 +105,13 @@ class Intake:
         self._since_state = 0
         self._held: list[_Message] | None = []  # schemas before anything else came
         self._first_state: Any = None
-        self.state: Any = None
+        self._state: msgspec.Raw | None = None  # states are large, and only the last one counts
         self.has_state = False
+
+    @property
+    def state(self) -> Any:  # noqa: ANN401  whatever JSON holds
+        """The value of the last STATE message, None before one came."""
+        return None if self._state is None else msgspec.json.decode(self._state)
 
     def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
         """Take in messages, one a line, and return how many there were of each type.
@@ -166,11 +168,12 @@ class Intake:
         else:
             for inlet in self._inlets.values():
                 inlet.settle()
+        state = self.state
         for name, inlet in self._inlets.items():
             if inlet.stream.is_anew and name in self._store.streams:
                 self._store.keep_up_to(self._store.streams[name], inlet.last)
             # The state holds the keys of the lists: what else is there came in a run whose state never arrived.
-            if (keys := listed_keys(name, self.state)) is not None and name in self._store.streams:
+            if (keys := listed_keys(name, state)) is not None and name in self._store.streams:
                 self._store.keep_only(self._store.streams[name], keys)
         return left_out
 
@@ -193,7 +196,7 @@ class Intake:
                 self._declare(message)
             case "STATE":
                 self._flush()
-                self.state = msgspec.json.decode(message.value)
+                self._state = message.value
                 self.has_state = True
                 self._since_state = 0
                 for inlet in self._inlets.values():

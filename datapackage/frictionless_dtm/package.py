@@ -313,8 +313,11 @@ class Packager:
         numbers = [column.name for column in stream.shape.columns if column.kind == "number"]
 
         def rows() -> Iterator[Row]:
-            for values in self._store.values(stream):
-                row = dict(zip(names, values, strict=True))
+            plain = (dict(zip(names, values, strict=False)) for values in self._store.values(stream))
+            return with_floats(plain) if numbers else plain
+
+        def with_floats(plain: Iterator[Row]) -> Iterator[Row]:
+            for row in plain:
                 for name in numbers:
                     row[name] = None if row[name] is None else float(row[name])
                 yield row
