@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import pytest
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.tap import TapDTM
-from tests.target import MemoryTarget
+from tests.target import COMMAND, MemoryTarget
 from tests.world import LEVELS, count, served
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Command:
 
     def start(self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tap_dtm", *arguments],
+            [*COMMAND, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=stdout,

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 import traceback
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, get_args
@@ -22,7 +21,7 @@ from tap_dtm.sandbox.faults import Kind
 from tap_dtm.settings import KEY_VARIABLE, Settings
 from tap_dtm.tap import TapDTM
 from tests.scripted import ScriptedServer, always
-from tests.target import MemoryTarget, run_tap
+from tests.target import COMMAND, MemoryTarget, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,7 +169,7 @@ class TestTheCommand:
         hidden = (KEY_VARIABLE, "TAP_DTM_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         done = subprocess.run(
-            [sys.executable, "-m", "tap_dtm", *arguments],
+            [*COMMAND, *arguments],
             cwd=tmp_path,
             env={**environment, "TAP_DTM_LOGLEVEL": "DEBUG", "LOGLEVEL": "DEBUG", **variables},
             capture_output=True,
