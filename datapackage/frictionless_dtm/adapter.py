@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from frictionless import Adapter, Package
 
 from frictionless_dtm.address import parse
+from frictionless_dtm.invented import as_invented
 from frictionless_dtm.parser import FORMAT, failure, schema_of
 from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
@@ -42,16 +43,16 @@ def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
 
 def descriptor(address: Address) -> dict[str, Any]:
     """Return the descriptor of a package: where it comes from, its terms, and its tables."""
-    package = load_catalogue().package
-    is_invented = address.sandbox is not None
+    is_sandbox = address.sandbox is not None
+    package = as_invented(load_catalogue().package) if is_sandbox else load_catalogue().package
     terms = package.license
     described: dict[str, Any] = {
-        "name": f"{package.name}-sandbox" if is_invented else package.name,
-        "title": f"Invented data: {package.title}" if is_invented else package.title,
-        "description": "Invented by the sandbox of tap-dtm; nobody lives here." if is_invented else package.description,
+        "name": package.name,
+        "title": package.title,
+        "description": package.description,
         "resources": [_table(table, foreign_keys=address.table is None) for table in address.tables],
     }
-    if is_invented:
+    if is_sandbox:
         return described
     return described | {
         "homepage": package.homepage,

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.invented import as_invented, is_invented
 from frictionless_dtm.tableschema import NULL, PREFIX, field_descriptor
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def describe_package(  # noqa: PLR0913
         created: When the data were read, in UTC.
         version: The package's version.
     """
+    if package and coverage and is_invented(coverage.countries):
+        package = as_invented(package)
     included = {content.name for content in contents}
     resources = [
         _resource(content, file, number, settings, included)
@@ -140,7 +143,7 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
         ],
         "contributors": [
             *({"title": each.title, "path": each.url, "roles": list(each.roles)} for each in package.contributors),
-            {"title": package.contact.title, "email": package.contact.email, "roles": ["contact"]},
+            *({"title": each.title, "email": each.email, "roles": ["contact"]} for each in [package.contact] if each),
         ],
         "licenses": [{"name": package.license.name, "title": package.license.title, "path": package.license.url}],
         f"{PREFIX}terms": list(package.license.terms),

@@ -206,7 +206,7 @@ class Contributor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Package:
-    """What holds for all resources together: provenance, terms, credit, contact."""
+    """What holds for all resources together: provenance, terms, credit, contact (None: nobody to ask)."""
 
     name: str
     title: str
@@ -216,7 +216,7 @@ class Package:
     license: License
     credit_line: str
     citation: str
-    contact: Contact
+    contact: Contact | None
     keywords: tuple[str, ...]
     contributors: tuple[Contributor, ...]
 

@@ -66,9 +66,9 @@ def test_a_permitted_package_reaches_ckan_and_is_valid_there(packages: Path) -> 
         assert published(packages / "open", *where).stdout.endswith("Add --yes to do it.\n")
         done = published(packages / "open", *where, "--yes")
         assert done.returncode == 0, done.stderr
-        dataset = site.dataset("iom-dtm-displacement")
+        dataset = site.dataset("iom-dtm-displacement-sandbox")
         assert dataset["groups"] == [{"name": "xaa"}]
         assert "Invented, by nobody, for a test" in dataset["license_other"]
-        report = Package(site.resources("iom-dtm-displacement")["datapackage.json"]["url"]).validate()
+        report = Package(site.resources("iom-dtm-displacement-sandbox")["datapackage.json"]["url"]).validate()
         assert report.valid
         assert len(report.tasks) == 5

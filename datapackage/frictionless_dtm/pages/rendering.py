@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from frictionless_dtm.invented import is_invented
 from frictionless_dtm.pages import words
 from frictionless_dtm.pages.coverage import coverage, days_in_words
 from frictionless_dtm.pages.figures import FiguresObserver
@@ -18,7 +19,7 @@ from frictionless_dtm.pages.payload import as_script, payload
 from frictionless_dtm.pages.snippets import sample_file, snippets
 from frictionless_dtm.quality import QualityObserver, compose, read
 from frictionless_dtm.quality.freshness import RULE, reference_date
-from frictionless_dtm.quality.streams import is_invented, level_of
+from frictionless_dtm.quality.streams import level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

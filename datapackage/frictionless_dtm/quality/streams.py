@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -21,8 +20,6 @@ _NEEDED: Final = {
     "num_present_idp_ind",
 }
 _BY_NAME: Final = {f"idp_admin{level}": level for level in LEVELS}
-# ISO 3166-1 leaves XAA to XZZ to its users; the sandbox uses them. XKX is in use for Kosovo.
-_INVENTED: Final = re.compile(r"X(?!KX)[A-Z]{2}\Z")
 
 
 def level_of(name: str, columns: Iterable[str]) -> int | None:
@@ -46,8 +43,3 @@ def placeholders() -> frozenset[str | None]:
         for text in fields[name].missing_values
     )
     return frozenset({None, "", *texts})
-
-
-def is_invented(countries: Collection[str]) -> bool:
-    """Say whether these country codes are invented ones, as in the sandbox."""
-    return any(_INVENTED.match(code) for code in countries)

@@ -1,0 +1,39 @@
+"""Data of the sandbox: how to tell them, and what a package of them says instead of naming IOM."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tap_dtm.metadata import Package
+
+# ISO 3166-1 leaves XAA to XZZ to its users; the sandbox uses them. XKX is in use for Kosovo.
+_INVENTED: Final = re.compile(r"X(?!KX)[A-Z]{2}\Z")
+_CREDIT: Final = "Invented data, made by the sandbox of tap-dtm; not data of IOM"
+
+
+def is_invented(countries: Collection[str]) -> bool:
+    """Say whether these country codes are invented ones, as in the sandbox."""
+    return any(_INVENTED.match(code) for code in countries)
+
+
+def as_invented(package: Package) -> Package:
+    """Return what a package of invented data says: the same form, but nobody's figures, and nobody to ask."""
+    makers = tuple(each for each in package.contributors if "rightsHolder" not in each.roles)
+    home = makers[-1].url if makers else package.homepage
+    return dataclasses.replace(
+        package,
+        name=f"{package.name}-sandbox",
+        title=f"Invented data: {package.title}",
+        description=f"Invented by the sandbox of tap-dtm; nobody lives here. {package.description}",
+        homepage=home,
+        source=dataclasses.replace(package.source, title="Sandbox of tap-dtm (invented data)", url=home),
+        credit_line=_CREDIT,
+        citation=f"{_CREDIT}. Made on {{access_date}}.",
+        contact=None,
+        contributors=makers,
+    )
