@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +171,18 @@ def test_removed_row_is_found_in_parquet(tmp_path: Path, messages: list[Message]
     path = folder / "data/idp_admin1.parquet"
     table = pq.read_table(path)
     pq.write_table(table.slice(1), path)
+    assert problems(folder) != []
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_changed_byte_is_found_in_parquet(tmp_path: Path, messages: list[Message], place: float) -> None:
+    folder = tmp_path / "package"
+    run_target(messages, folder, formats=["parquet"])
+    path = folder / "data/idp_admin1.parquet"
+    content = bytearray(path.read_bytes())
+    (length,) = struct.unpack("<I", content[-8:-4])  # of the footer, behind the data
+    content[round((len(content) - length) * place)] ^= 0b100
+    path.write_bytes(content)
     assert problems(folder) != []
 
 
