@@ -97,7 +97,7 @@ class TestCountries:
         assert settings(accept_withdrawn_countries=["sdn", " hti"]).accept_withdrawn_countries == {"SDN", "HTI"}
 
     def test_operations_keep_their_case(self) -> None:
-        assert settings(operations=["Countrywide monitoring"]).operations == frozenset({"Countrywide monitoring"})
+        assert settings(operations=["Invented Monitoring"]).operations == frozenset({"Invented Monitoring"})
 
 
 class TestDates:
