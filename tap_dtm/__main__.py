@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import sys
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
+from tap_dtm.config_files import CheckedConfig, check_json
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.tap import TapDTM
 
-if TYPE_CHECKING:
-    import click
 
-
-class Command(TapDTM):
+class Command(CheckedConfig, TapDTM):
     """Singer tap for the API of IOM's Displacement Tracking Matrix, on the command line."""
-
-    # The SDK prints that docstring. What this adds: a mistake in a file is told without a traceback.
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
-        """Check the files of ``--config`` before the SDK reads them.
-
-        Raises:
-            DtmError: One of them cannot be read.
-        """
-        for path in value:
-            if path == "ENV":
-                cls._check_environment()
-            else:
-                _check_settings_file(path)
-        return super().cb_config(ctx, param, value)
-
-    @classmethod
-    def _check_environment(cls) -> None:
-        try:
-            _ = cls._env_var_config
-        except ValueError as error:
-            raise DtmError(f"The settings in the environment cannot be read: {error}.") from None
 
     @classmethod
     def invoke(
@@ -59,33 +32,12 @@ class Command(TapDTM):
         super().invoke(state=_checked(state, "state"), catalog=_checked(catalog, "catalog"), **options)
 
 
-def _check_settings_file(path: str) -> None:
-    # Settings in the place of a file's name may hold the key: they are not repeated.
-    name = "The settings file" if "{" in path else f"The settings file {path}"
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise DtmError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
-    _check_json(text, name)
-
-
 def _checked(file: IO[str] | None, kind: str) -> IO[str] | None:
     if file is None:
         return None
     text = file.read()
-    _check_json(text, f"The {kind} file {file.name}")
+    check_json(text, f"The {kind} file {file.name}")
     return io.StringIO(text)
-
-
-def _check_json(text: str, name: str) -> None:
-    problem = ""
-    try:
-        if not isinstance(json.loads(text), dict):
-            problem = "holds something else than a JSON object in braces"
-    except ValueError as error:
-        problem = f"is not valid JSON: {error}"
-    if problem:  # raised here, because an error of the parser carries the whole text with it
-        raise DtmError(f"{name} {problem}.")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from frictionless_dtm.intake import Intake
 from frictionless_dtm.package import Packager
 from frictionless_dtm.settings import SETTINGS, Settings
 from frictionless_dtm.store import Store
+from tap_dtm.config_files import CheckedConfig
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -45,19 +46,20 @@ class _Reader(MsgSpecReader):
         return self._read(getattr(lines, "buffer", lines))
 
 
-class TargetDataPackage(Target):
-    """Singer target that writes a Frictionless Data Package v2.
-
-    Raises:
-        DtmError: A setting is wrong, or the folder cannot be used.
-    """
+class TargetDataPackage(CheckedConfig, Target):
+    """Singer target that writes a Frictionless Data Package v2."""
 
     name = "target-datapackage"
     package_name = "tap-dtm"
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
     capabilities: ClassVar[list[Any]] = [PluginCapabilities.ABOUT]
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401, D107
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        """Open the store beside the folder.
+
+        Raises:
+            DtmError: A setting is wrong, or the folder cannot be used.
+        """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
         folder = Folder(settings.path)

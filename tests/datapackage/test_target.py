@@ -275,12 +275,20 @@ def test_two_runs_at_a_time_are_refused(folder: Path) -> None:
     first.close()
 
 
-def test_the_command_ends_with_one_sentence(tmp_path: Path) -> None:
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps({"path": str(tmp_path / "package"), "formats": ["docx"]}))
-    command = [sys.executable, "-m", "frictionless_dtm.target", "--config", str(config)]
-    run = subprocess.run(command, input=b"", capture_output=True, check=False)
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ('{"path": "package", "formats": ["docx"]}', b"The setting formats lists 'docx'"),
+        ('{"path": ', b"config.json is not valid JSON"),
+        (None, b"config.json cannot be read: No such file"),
+    ],
+)
+def test_the_command_ends_with_one_sentence(tmp_path: Path, config: str | None, message: bytes) -> None:
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    command = [sys.executable, "-m", "frictionless_dtm.target", "--config", "config.json"]
+    run = subprocess.run(command, cwd=tmp_path, input=b"", capture_output=True, check=False)
     assert run.returncode == 1
     assert run.stdout == b""
     assert b"Traceback" not in run.stderr
-    assert b"The setting formats lists 'docx'" in run.stderr.splitlines()[-1]
+    assert message in run.stderr.splitlines()[-1]
