@@ -322,6 +322,8 @@ class Store:
             marks = self.get("marks") or {}
             for name in self._begun:
                 _, before = marks.get(name) or (None, {})
+                if self._first is not None:
+                    before = bookmarks(name, self._first)
                 marks[name] = [before, bookmarks(name, state)]
             self.note("marks", marks)
         self._db.execute("COMMIT")

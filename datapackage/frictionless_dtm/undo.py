@@ -67,9 +67,9 @@ def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
     """Compare the bookmarks that a run goes on from with those before and after the last run."""
     if first == after:
         return Start.IN_STEP
-    if first == before:
-        return Start.ONE_RUN_AHEAD
-    return Start.IN_STEP if first else Start.UNKNOWN_TO_IT
+    if not first:
+        return Start.UNKNOWN_TO_IT
+    return Start.ONE_RUN_AHEAD if first == before else Start.IN_STEP
 
 
 @dataclass(frozen=True)

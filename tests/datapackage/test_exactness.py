@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from tap_dtm.sandbox import SandboxServer, tiny
 from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems, without_pages
+from tests.target import run_tap
 from tests.test_histories import _LONG, History, ScrubbedHistory, _quiet
+from tests.world import LEVELS, count, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +35,24 @@ def _no_pages() -> Iterator[None]:
 
 # Where a kill changes what is on disk: before and after each of these.
 STEPS: list[tuple[Any, str]] = [(Folder, "ready"), (Store, "commit"), (Folder, "install"), (Store, "close")]
+
+
+def finish_killed(target: PackageTarget, step: tuple[Any, str], *, is_after: bool) -> None:
+    """Let the target write what it has read, and be killed before or after a step of that."""
+    owner, name = step
+    original = getattr(owner, name)
+
+    def killed(self: Any, *arguments: Any) -> Any:
+        if is_after:
+            original(self, *arguments)
+        if isinstance(self, Store):
+            self._db.close()
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, killed)
+        with contextlib.suppress(Killed):  # where nothing has changed, nothing is written
+            target.finish()
 
 
 class PackageHistory(History):
@@ -52,20 +74,7 @@ class PackageHistory(History):
         """The target is killed while it writes: no state is confirmed."""
         self.drop_unlisted_operations()
         super().deliver(share=1)
-        owner, name = step
-        original = getattr(owner, name)
-
-        def killed(self: Any, *arguments: Any) -> Any:
-            if is_after:
-                original(self, *arguments)
-            if isinstance(self, Store):
-                self._db.close()
-            raise Killed
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(owner, name, killed)
-            with contextlib.suppress(Killed):  # where nothing has changed, nothing is written
-                self.target.finish()
+        finish_killed(self.target, step, is_after=is_after)
         self.is_synced = False
 
     @rule()
@@ -101,6 +110,25 @@ class ScrubbedPackageHistory(PackageHistory):
 
     mutations = ScrubbedHistory.mutations
     scrub_fraction = 1
+
+
+def test_a_package_steps_back_as_often_as_runs_from_one_state_are_killed(tmp_path: Path) -> None:
+    with SandboxServer(tiny(Random(4))) as sandbox:
+        operation = str(sandbox.world.operation_list()[0]["operation"])
+        everything: dict[str, Any] = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
+        target = PackageTarget(tmp_path / "package")
+        run_tap(target, **everything, operations=[operation])
+        target.finish()
+        for _ in range(2):
+            run_tap(target, **everything)
+            finish_killed(target, (Store, "commit"), is_after=True)
+
+        run_tap(target, **everything, operations=[operation])
+        target.finish()
+
+        for level in LEVELS:
+            expected = served(sandbox.world, level, operations=[operation])
+            assert count(target.live(f"idp_admin{level}")) == expected
 
 
 TestPackageHistory = PackageHistory.TestCase
