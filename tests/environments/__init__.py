@@ -1,0 +1,45 @@
+"""Programs that cannot share an environment with this project: each has one of its own, made when a test asks for it.
+
+A file ``<name>.txt`` beside this module lists what goes into the environment of that name, as ``pip install -r`` takes
+it, with the reason of every pin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_FOLDER = ROOT / "build" / "environments"
+
+
+def environment(name: str, *, with_this_project: bool = False) -> Path:
+    """Return the folder of the commands of an environment, which is made at the first call and kept.
+
+    Args:
+        name: The name of the list of requirements.
+        with_this_project: Install this project as well, in place.
+
+    Raises:
+        RuntimeError: When it could not be made; the message ends with the installer's own words.
+    """
+    requirements = Path(__file__).with_name(f"{name}.txt")
+    digest = hashlib.sha256(requirements.read_bytes() + f"{sys.version}{with_this_project}".encode()).hexdigest()[:12]
+    folder = _FOLDER / f"{name}-{digest}"
+    commands = folder / ("Scripts" if os.name == "nt" else "bin")
+    if not (folder / "complete").exists():
+        _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+        extra = ["--editable", str(ROOT)] if with_this_project else []
+        _uv("pip", "install", "--quiet", "--python", str(folder), "--requirements", str(requirements), *extra)
+        (folder / "complete").touch()
+    return commands
+
+
+def _uv(*arguments: str) -> None:
+    uv = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+    done = subprocess.run([uv, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(f"`uv {' '.join(arguments)}` failed:\n{done.stderr}")
