@@ -21,6 +21,9 @@ Constraint = int | str | tuple[str, ...]
 
 API_VERSIONS: Final = ("v2", "v3")
 
+PUBLICATION_LAG_DAYS: Final = 92
+"""Rounds are published up to three months after their date, so no round is missed before that."""
+
 
 class CatalogueError(DtmError):
     """The catalogue's YAML is wrong; the message names the file and the line, and what is expected there."""
@@ -136,6 +139,11 @@ class Resource:
     replication_key: str | None
     endpoints: Mapping[str, str] = dataclasses.field(hash=False)
     warnings: tuple[UsageWarning, ...] = ()
+
+    @property
+    def full_description(self) -> str:
+        """Description, grain and warnings as one paragraph."""
+        return " ".join([self.description, self.grain, *(warning.text for warning in self.warnings)])
 
     def fields_for(self, api_version: str) -> tuple[Field, ...]:
         """Return the fields that one API version publishes, and those this project adds, in column order.

@@ -1,0 +1,83 @@
+"""The command ``tap-dtm-views``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.views.definitions import Warehouse
+from tap_dtm.views.dialects import DIALECTS
+from tap_dtm.views.install import install
+from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.script import script
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_SCHEMA = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+_DATASET = re.compile(r"([A-Za-z][\w-]*\.)?\w+", re.ASCII)
+
+
+@click.command(context_settings={"auto_envvar_prefix": "DTM_VIEWS", "show_default": True})
+@click.option("--dialect", type=click.Choice([*DIALECTS]), default="postgres", help="The database.")
+@click.option(
+    "--schema", default="dtm", help="Where the tables are and the views are to be; project.dataset in BigQuery."
+)
+@click.option("--api-version", type=click.Choice(API_VERSIONS), default=API_VERSIONS[-1], help="The tap's api_version.")
+@click.option(
+    "--level",
+    "levels",
+    type=click.IntRange(0, 2),
+    multiple=True,
+    default=(0, 1, 2),
+    help="An administrative level that is loaded; repeat for each.",
+)
+@click.option(
+    "--package",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="With --dialect duckdb: load the tables from this data package with Parquet first.",
+)
+@click.option(
+    "--install",
+    "is_install",
+    is_flag=True,
+    envvar="DTM_VIEWS_INSTALL",
+    help="With --dialect postgres: run the script instead of printing it. The database is that of target-postgres in "
+    "Meltano: TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE.",
+)
+def command(  # noqa: PLR0913 - one for each option
+    *, dialect: str, schema: str, api_version: str, levels: Collection[int], package: Path | None, is_install: bool
+) -> None:
+    """Print SQL that describes the tables of tap-dtm, and makes views that answer the usual questions.
+
+    Pipe it into psql, bq or duckdb. It may be run again at any time.
+    """
+    if not (_DATASET if dialect == "bigquery" else _SCHEMA).fullmatch(schema):
+        raise click.UsageError(f"{schema!r} is no schema that these views can stand in: use letters, digits and _.")
+    if package is not None and dialect != "duckdb":
+        raise click.UsageError("--package goes with --dialect duckdb: a Singer target loads the other databases.")
+    if is_install and dialect != "postgres":
+        raise click.UsageError("--install goes with --dialect postgres: pipe the script into your database's program.")
+    warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
+    try:
+        text = script(warehouse)
+        if package is not None:
+            text = tables_from_package(warehouse, package) + text
+        if is_install:
+            install(text, os.environ)
+            click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
+        else:
+            sys.stdout.write(text)
+    except DtmError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    command()

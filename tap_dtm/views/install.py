@@ -1,0 +1,68 @@
+"""Runs the script in Postgres, over the connection that target-postgres has in Meltano."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PREFIX = "TARGET_POSTGRES_"
+
+
+def install(script: str, environment: Mapping[str, str]) -> None:
+    """Run the script.
+
+    Args:
+        script: Statements, with a transaction of their own.
+        environment: Has TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DATABASE.
+
+    Raises:
+        DtmError: The driver is missing, the address is wrong, or the database refuses.
+    """
+    try:
+        import psycopg  # noqa: PLC0415 - an extra, which those who pipe the script do without
+    except ImportError as error:
+        raise DtmError("The driver for Postgres is missing: pip install 'tap-dtm[postgres]'.") from error
+    address = address_of(environment)
+    try:
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(script.encode())
+    except psycopg.errors.UndefinedTable as error:
+        raise DtmError(
+            f"The database says: {error.diag.message_primary}. Run the tap into this schema first; if it does not load "
+            "every administrative level, name those that it loads with --level. Nothing was changed."
+        ) from error
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise DtmError(f"Postgres did not take the views; nothing was changed. It says: {reason}") from error
+
+
+def address_of(environment: Mapping[str, str]) -> str:
+    """Return where the database is, as an address that libpq takes. It holds the password.
+
+    Raises:
+        DtmError: The environment names no database, or one that is none.
+    """
+    names = ("USER", "PASSWORD", "HOST", "PORT", "DATABASE")
+    user, password, host, port, database = (environment.get(f"{_PREFIX}{name}") or None for name in names)
+    try:
+        if given := environment.get(f"{_PREFIX}SQLALCHEMY_URL"):
+            url = sa.make_url(given).set(drivername="postgresql")
+        else:
+            url = sa.URL.create("postgresql", user, password, host, int(port) if port else None, database)
+    except (sa.exc.ArgumentError, ValueError):
+        raise DtmError(
+            f"{_PREFIX}SQLALCHEMY_URL or {_PREFIX}PORT is wrong; an address looks like "
+            "postgresql+psycopg://user:password@host:port/database, and a port is a number."
+        ) from None
+    if not url.database:
+        raise DtmError(
+            f"No database is named: set {_PREFIX}HOST, {_PREFIX}USER, {_PREFIX}PASSWORD and {_PREFIX}DATABASE, "
+            f"or {_PREFIX}SQLALCHEMY_URL, as for target-postgres."
+        )
+    return url.render_as_string(hide_password=False)

@@ -1,0 +1,45 @@
+"""From the catalogue to one SQL script that describes the tables and makes the views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_dtm.metadata.views import load_views
+from tap_dtm.views.definitions import DEFINITIONS
+
+if TYPE_CHECKING:
+    from tap_dtm.metadata.views import View
+    from tap_dtm.views.definitions import Warehouse
+
+
+def script(warehouse: Warehouse) -> str:
+    """Return the statements for a warehouse. They may be run again at any time."""
+    dialect = warehouse.dialect
+    views = views_of(warehouse)
+    return "\n".join(
+        [
+            "-- Descriptions and views of tap-dtm, generated from its catalogue. May be run again at any time.",
+            dialect.begin,
+            *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
+            dialect.replace(views),
+            *(dialect.create(view, _query(warehouse, view)) for view in views),
+            dialect.end,
+        ]
+    )
+
+
+def views_of(warehouse: Warehouse) -> list[View]:
+    """Return the views that can be made from the levels that are there, each after those that it reads."""
+    return [
+        view
+        for view in load_views(warehouse.api_version)
+        if (view.level is None or view.level in warehouse.levels)
+        and (view.kind != "origin_to_host" or set(warehouse.levels) & {1, 2})
+        and (view.kind != "reconciliation" or len(warehouse.levels) > 1)
+    ]
+
+
+def _query(warehouse: Warehouse, view: View) -> str:
+    columns = ",\n  ".join(column.name for column in view.columns)
+    body = DEFINITIONS[view.kind](warehouse, view).strip("\n")
+    return f"SELECT\n  {columns}\nFROM (\n{body}\n) AS answer"
