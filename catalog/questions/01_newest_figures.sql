@@ -1,0 +1,16 @@
+-- What is the newest figure of each operation?
+--
+-- Do not add the lines up to a total of a country: operations overlap, and so do assessment types (BA, SA, ETT). Where
+-- is_newest_of_operation is false, the operation has gone on with another assessment type. Read the date first: a figure
+-- may be the newest there is and years old.
+SELECT
+  admin0_pcode,
+  operation,
+  assessment_type,
+  reporting_date,
+  round_number,
+  idps,
+  is_newest_of_operation
+FROM dtm.operation_rounds
+WHERE is_newest
+ORDER BY admin0_pcode, operation, assessment_type;

@@ -1,0 +1,19 @@
+-- How did the newest figure of each operation change since the round before?
+--
+-- The change is the difference of two stocks. It does not count people who were displaced or who returned: between the
+-- rounds some came and others left, and the two rounds may not have covered the same areas (see question 3). Mind the
+-- days between them before comparing one change with another. Empty cells: there is no round before.
+SELECT
+  admin0_pcode,
+  operation,
+  assessment_type,
+  previous_reporting_date,
+  reporting_date,
+  days_since_previous,
+  previous_idps,
+  idps,
+  change,
+  FLOOR(1000 * change_share + 0.5) / 10 AS change_percent
+FROM dtm.operation_rounds
+WHERE is_newest
+ORDER BY admin0_pcode, operation, assessment_type;

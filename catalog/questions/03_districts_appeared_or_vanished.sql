@@ -1,0 +1,19 @@
+-- Which districts appeared in the newest round, or are no longer in it?
+--
+-- A district that vanished was not reported. That is unknown, not zero: the people may still be there. One that
+-- appeared may have had displaced people before. A district whose code was changed shows as one of each.
+SELECT
+  admin0_pcode,
+  operation,
+  assessment_type,
+  reporting_date,
+  admin1_pcode,
+  admin2_pcode,
+  admin2_name,
+  presence,
+  previous_idps,
+  idps
+FROM dtm.stock_over_time_admin2
+WHERE presence IN ('appeared', 'vanished')
+  AND valid_until IS NULL
+ORDER BY admin0_pcode, operation, assessment_type, presence, admin1_pcode, admin2_pcode, admin2_name;

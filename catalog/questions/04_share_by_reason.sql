@@ -1,0 +1,18 @@
+-- Why were people displaced, and which share for each reason?
+--
+-- The shares are of one round of one operation and assessment type; never average or add them over operations. People
+-- with several reasons stand under the combination and under none of its parts, so "conflict" alone is not everyone
+-- who fled a conflict.
+SELECT
+  admin0_pcode,
+  operation,
+  assessment_type,
+  reporting_date,
+  reason,
+  idps,
+  round_idps,
+  FLOOR(1000 * share + 0.5) / 10 AS share_percent
+FROM dtm.stock_by_reason
+WHERE is_newest
+  AND admin0_pcode = 'XAA'  -- your country
+ORDER BY operation, assessment_type, idps DESC, reason;

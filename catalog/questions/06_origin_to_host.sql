@@ -1,0 +1,19 @@
+-- Where do the displaced people come from, and where are they now?
+--
+-- These are people present on the date, by area of origin: not journeys, and not arrivals since the round before. Where
+-- the origin is "Not available" it is unknown, so the other lines are the least that came from there. People are also
+-- displaced within their own area.
+SELECT
+  operation,
+  assessment_type,
+  reporting_date,
+  idp_origin_admin1_pcode,
+  idp_origin_admin1_name,
+  admin1_pcode,
+  admin1_name,
+  idps,
+  FLOOR(1000 * share + 0.5) / 10 AS share_percent
+FROM dtm.origin_to_host
+WHERE is_newest
+  AND admin0_pcode = 'XAA'  -- your country
+ORDER BY operation, assessment_type, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name;

@@ -1,0 +1,215 @@
+"""The same questions answered from the API's rows in plain Python: the other side of the comparison."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tap_dtm.sandbox import World
+
+Row = dict[str, Any]
+Series = tuple[str, str, str]
+"""Country, operation and assessment type."""
+
+COUNTRY: Final = "XAA"
+"""The country that two of the questions are about."""
+DAY: Final = dt.date(2022, 12, 31)
+"""The day that the last question is about."""
+TODAY: Final = dt.date(2026, 1, 1)
+"""A day by which every operation of the sandbox has been silent for long, and which has passed."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round of one assessment type, with its rows at one level."""
+
+    pcode: str
+    operation: str
+    kind: str
+    date: dt.date
+    number: int
+    rows: tuple[Row, ...]
+
+    @property
+    def series(self) -> Series:
+        return (self.pcode, self.operation, self.kind)
+
+    @cached_property
+    def idps(self) -> int:
+        return total(self.rows)
+
+
+def rounds_of(world: World, level: Any = 0) -> dict[Series, list[Round]]:
+    """Return the rounds at a level, oldest first, by country, operation and assessment type."""
+    rows = defaultdict(list)
+    for row in world.rows(level):
+        key = (row["admin0Pcode"], row["operation"], row["assessmentType"], row["reportingDate"], row["roundNumber"])
+        rows[key].append(row)
+    series = defaultdict(list)
+    for key in sorted(rows):
+        day = dt.datetime.fromisoformat(key[3]).date()
+        series[key[:3]].append(Round(*key[:3], day, key[4], tuple(rows[key])))
+    return dict(series)
+
+
+def total(rows: Iterable[Row]) -> int:
+    return sum(row["numPresentIdpInd"] for row in rows)
+
+
+def percent(part: int, whole: int) -> float:
+    return math.floor(1000 * part / whole + 0.5) / 10
+
+
+def groups(rows: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
+    grouped = defaultdict(list)
+    for row in rows:
+        grouped[tuple(row[name] for name in names)].append(row)
+    return dict(grouped)
+
+
+def newest_figures(_: World, world: World) -> list[tuple[Any, ...]]:
+    series = rounds_of(world)
+    newest_dates: dict[tuple[str, str], dt.date] = {}
+    for (pcode, operation, _kind), rounds in series.items():
+        newest_dates[pcode, operation] = max(rounds[-1].date, newest_dates.get((pcode, operation), dt.date.min))
+    return [
+        (*key, rounds[-1].date, rounds[-1].number, rounds[-1].idps, rounds[-1].date == newest_dates[key[:2]])
+        for key, rounds in series.items()
+    ]
+
+
+def changes(_: World, world: World) -> list[tuple[Any, ...]]:
+    lines: list[tuple[Any, ...]] = []
+    for key, rounds in rounds_of(world).items():
+        new = rounds[-1]
+        if len(rounds) == 1:
+            lines.append((*key, None, new.date, None, None, new.idps, None, None))
+        else:
+            old = rounds[-2]
+            change = new.idps - old.idps
+            days = (new.date - old.date).days
+            lines.append((*key, old.date, new.date, days, old.idps, new.idps, change, percent(change, old.idps)))
+    return lines
+
+
+def districts(_: World, world: World) -> list[tuple[Any, ...]]:
+    lines = []
+    names = ("admin1Pcode", "admin2Pcode", "admin2Name")
+    for key, rounds in rounds_of(world, 2).items():
+        if len(rounds) > 1:
+            old, new = (groups(each.rows, *names) for each in rounds[-2:])
+            day = rounds[-1].date
+            lines += [(*key, day, *area, "appeared", None, total(new[area])) for area in sorted(set(new) - set(old))]
+            lines += [(*key, day, *area, "vanished", total(old[area]), None) for area in sorted(set(old) - set(new))]
+    return lines
+
+
+def reasons(_: World, world: World) -> list[tuple[Any, ...]]:
+    lines = []
+    for key, rounds in rounds_of(world).items():
+        new = rounds[-1]
+        if new.pcode == COUNTRY:
+            folded = groups([{**row, "reason": row["displacementReason"].lower()} for row in new.rows], "reason")
+            shares = [(reason, total(rows)) for (reason,), rows in folded.items()]
+            shares.sort(key=lambda share: (-share[1], share[0]))
+            lines += [(*key, new.date, reason, idps, new.idps, percent(idps, new.idps)) for reason, idps in shares]
+    return lines
+
+
+def women(_: World, world: World) -> list[tuple[Any, ...]]:
+    lines = []
+    for key, rounds in rounds_of(world).items():
+        new = rounds[-1]
+        females = [row["numberFemales"] for row in new.rows if row["numberFemales"] is not None]
+        known = sum(females) + sum(row["numberMales"] or 0 for row in new.rows)
+        shown = (sum(females), percent(sum(females), known)) if known else (None, None)
+        lines.append((*key, new.date, shown[0], known, new.idps, shown[1], percent(known, new.idps)))
+    return lines
+
+
+def origins(_: World, world: World) -> list[tuple[Any, ...]]:
+    names = ("idpOriginAdmin1Pcode", "idpOriginAdmin1Name", "admin1Pcode", "admin1Name")
+    return [
+        (*key[1:], rounds[-1].date, *pair, total(rows), percent(total(rows), rounds[-1].idps))
+        for key, rounds in rounds_of(world, 1).items()
+        if key[0] == COUNTRY
+        for pair, rows in sorted(groups(rounds[-1].rows, *names).items())
+    ]
+
+
+def silent(_: World, world: World) -> list[tuple[Any, ...]]:
+    statuses = {(row["admin0Pcode"], row["operation"]): row["operationStatus"] for row in world.operation_list()}
+    dates: dict[tuple[str, str], set[dt.date]] = defaultdict(set)
+    for (pcode, operation, _kind), rounds in rounds_of(world).items():
+        dates[pcode, operation] |= {each.date for each in rounds}
+    lines = []
+    for key, days in sorted(dates.items()):
+        gaps = [(later - earlier).days for earlier, later in pairwise(sorted(days))]
+        if gaps and statuses[key] != "Inactive":
+            interval = math.floor(statistics.median(gaps) + 0.5)
+            if (TODAY - max(days)).days > interval + PUBLICATION_LAG_DAYS:
+                lines.append((*key, statuses[key], max(days), interval))
+    return lines
+
+
+def double_counts(_: World, world: World) -> list[tuple[Any, ...]]:
+    series = rounds_of(world)
+    lines = [
+        (ba.pcode, ba.operation, ba.date, ba.number, ba.idps, sa.idps, min(ba.idps, sa.idps))
+        for (pcode, operation, kind), rounds in series.items()
+        if kind == "BA"
+        for ba in rounds
+        for sa in series.get((pcode, operation, "SA"), [])
+        if (sa.date, sa.number) == (ba.date, ba.number)
+    ]
+    return sorted(lines)
+
+
+def changed(before: World, after: World) -> list[tuple[Any, ...]]:
+    old, new = (
+        {(*each.series, each.date, each.number): each.idps for rounds in rounds_of(world).values() for each in rounds}
+        for world in (before, after)
+    )
+    lines: list[tuple[Any, ...]] = []
+    for key in sorted({**old, **new}):
+        if key not in old:
+            lines.append((*key, "added", None, new[key]))
+        elif key not in new:
+            lines.append((*key, "withdrawn", old[key], None))
+        elif old[key] != new[key]:
+            lines.append((*key, "corrected", old[key], new[key]))
+    return lines
+
+
+def at_the_date(_: World, world: World) -> list[tuple[Any, ...]]:
+    lines = []
+    for key, rounds in rounds_of(world).items():
+        if known := [each for each in rounds if each.date <= DAY]:
+            lines.append((*key, known[-1].date, known[-1].number, known[-1].idps))
+    return lines
+
+
+PLAIN: Final[dict[str, Callable[[World, World], list[tuple[Any, ...]]]]] = {
+    "01_newest_figures": newest_figures,
+    "02_change_since_the_round_before": changes,
+    "03_districts_appeared_or_vanished": districts,
+    "04_share_by_reason": reasons,
+    "05_women_and_girls": women,
+    "06_origin_to_host": origins,
+    "07_silent_operations": silent,
+    "08_double_counts": double_counts,
+    "09_what_changed": changed,
+    "10_figures_at_a_date": at_the_date,
+}
+"""From the publications before and after to the rows of each answer."""

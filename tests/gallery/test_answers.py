@@ -1,0 +1,93 @@
+"""Both databases answer as the README of the questions says, and as the API's rows say without SQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from generate.questions import FOLDER, README, page, questions, section
+from tests.gallery.plain import PLAIN, TODAY
+
+if TYPE_CHECKING:
+    from generate.questions import Question
+    from tap_dtm.sandbox import World
+    from tests.gallery.conftest import Answers
+    from tests.pipeline import Warehouse
+
+QUESTIONS = questions()
+each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+
+
+def test_the_page_is_up_to_date(duckdb_answers: Answers) -> None:
+    assert README.read_text(encoding="utf-8") == page(duckdb_answers), "run: python3 make.py generate"
+
+
+@each_question
+def test_postgres_answers_as_the_page_says(postgres_answers: Answers, question: Question) -> None:
+    number = QUESTIONS.index(question) + 1
+
+    assert section(number, question, postgres_answers[question.name]) in README.read_text(encoding="utf-8")
+
+
+@each_question
+def test_the_answers_are_those_that_the_rows_give_without_sql(
+    before: World, after: World, duckdb_answers: Answers, postgres_answers: Answers, question: Question
+) -> None:
+    expected = PLAIN[question.name](before, after)
+
+    assert expected, "the sandbox has nothing to show for this question"
+    assert list(duckdb_answers[question.name].rows) == expected
+    assert list(postgres_answers[question.name].rows) == expected
+
+
+def test_the_second_publication_has_left_tombstones_in_postgres(loaded: Warehouse, after: World) -> None:
+    (deleted,) = loaded.query("SELECT COUNT(*) AS count FROM idp_admin0 WHERE _sdc_deleted_at IS NOT NULL")
+
+    assert deleted["count"]
+    loaded.assert_equals_api(after)
+
+
+def test_what_changed_has_something_of_every_kind(duckdb_answers: Answers) -> None:
+    answer = duckdb_answers["09_what_changed"]
+    kinds = {row[answer.columns.index("what")] for row in answer.rows}
+
+    assert kinds == {"added", "corrected", "withdrawn"}
+
+
+def test_no_operation_goes_silent_later_than_the_day_of_the_comparison(after: World) -> None:
+    # Otherwise the answer to this question would change as time goes by.
+    assert dt.datetime.now(dt.timezone.utc).date() >= TODAY
+    dates: dict[tuple[str, str], set[str]] = {}
+    for row in after.rows(0):
+        dates.setdefault((row["admin0Pcode"], row["operation"]), set()).add(row["reportingDate"])
+    active = {
+        (row["admin0Pcode"], row["operation"]) for row in after.operation_list() if row["operationStatus"] == "Active"
+    }
+    judged = {key for key, days in dates.items() if key in active and len(days) > 1}
+
+    assert judged == {row[:2] for row in PLAIN["07_silent_operations"](after, after)}
+
+
+@each_question
+def test_every_question_says_how_not_to_read_its_answer(question: Question) -> None:
+    assert question.title.endswith("?")
+    assert question.caution.endswith(".")
+    assert re.search(r"\b(not|never|no)\b", question.caution, re.IGNORECASE)
+
+
+@each_question
+def test_the_sql_keeps_to_what_all_three_databases_read_alike(question: Question) -> None:
+    sql = question.sql.upper()
+    local = ('"', "`", "::", "DISTINCT ON", "FILTER (", "ILIKE", "CURRENT_DATE", "NOW(", "SELECT *")
+
+    assert [word for word in local if word in sql] == []
+    assert re.search(r"\bORDER BY\b[^)]*;\s*$", sql), "the order of the rows would be left to chance"
+
+
+def test_there_are_ten_and_nothing_else_lies_there() -> None:
+    assert [question.name[:2] for question in QUESTIONS] == [f"{number:02}" for number in range(1, 11)]
+    names = {path.name for path in FOLDER.iterdir()}
+    assert names == {f"{question.name}.sql" for question in QUESTIONS} | {"README.md", "keep_rounds.sql"}
