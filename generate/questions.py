@@ -39,11 +39,11 @@ publication has been loaded over the one before, the tables no longer tell. A da
 its `CHANGELOG.md` says round by round what each run added, corrected and withdrew.
 
 With the views in place, `psql -f catalog/questions/01_newest_figures.sql` asks Postgres. DuckDB takes everything from a
-data package with Parquet:
+data package with Parquet (the file must not be called `dtm`, like the schema):
 
 ```sh
-tap-dtm-views --dialect duckdb --package package | duckdb dtm.duckdb
-duckdb dtm.duckdb < catalog/questions/01_newest_figures.sql
+tap-dtm-views --dialect duckdb --package package | duckdb displacement.duckdb
+duckdb displacement.duckdb < catalog/questions/01_newest_figures.sql
 ```
 """
 

@@ -1,0 +1,140 @@
+"""Writes the dbt source files in ``catalog/dbt/``: the tables of the tap with tests, and the views on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.views import load_views
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_dtm.metadata import Field, Resource
+    from tap_dtm.metadata.model import ForeignKey
+
+FOLDER: Final = Path(__file__).parents[1] / "catalog" / "dbt"
+SCHEMA: Final = "{{ var('dtm_schema', 'dtm') }}"
+_VERSION: Final = API_VERSIONS[-1]
+_LIVE: Final = "_sdc_deleted_at is null"
+
+_SOURCES_HEADER: Final = f"""\
+# The tables that tap-dtm loads, for dbt 1.11 or newer. Generated from the tap's catalogue: python3 make.py generate
+#
+# Copy it into the models folder of your dbt project, and take out the tables that you do not load. The schema is `dtm`,
+# or what the variable dtm_schema says; the columns are those of the API's {_VERSION}. A test of what the tap guarantees
+# fails; one of what only IOM can keep, that its lists have every country and operation, warns. Freshness is that of the
+# lists, because every run sends them; figures are sent when they change.
+"""
+_VIEWS_HEADER: Final = """\
+# The views that tap-dtm-views makes, for dbt 1.11 or newer. Generated from their catalogue: python3 make.py generate
+#
+# Copy it into the models folder of your dbt project, beside sources.yml. The schema is the same.
+"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents the items of lists, as dbt's own files do."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        return super().increase_indent(flow, indentless=False)
+
+
+def files() -> dict[Path, str]:
+    """Return the path and the text of each file."""
+    return {
+        FOLDER / "sources.yml": _SOURCES_HEADER + _text("dtm", _package_description(), _tables()),
+        FOLDER / "views.yml": _VIEWS_HEADER + _text("dtm_views", "Views on the tables of tap-dtm.", _views()),
+    }
+
+
+def _text(source: str, description: str, tables: list[dict[str, Any]]) -> str:
+    declared = {"name": source, "description": description, "schema": SCHEMA, "tables": tables}
+    content = {"version": 2, "sources": [declared]}
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _package_description() -> str:
+    package = load_catalogue().package
+    return " ".join([package.description, *package.license.terms, package.credit_line])
+
+
+def _tables() -> list[dict[str, Any]]:
+    return [_table(table) for table in load_catalogue().resources.values()]
+
+
+def _table(table: Resource) -> dict[str, Any]:
+    declared: dict[str, Any] = {"name": table.name, "description": table.full_description}
+    if table.replication_method == "FULL_TABLE":  # every run sends these again; the others only when they change
+        declared["config"] = {
+            "loaded_at_field": "_sdc_batched_at",
+            "freshness": {"warn_after": {"count": 36, "period": "hour"}},
+        }
+    tests = [_unique(table)] if len(table.key) > 1 else []
+    declared["data_tests"] = [*tests, *(_relationship(table, key) for key in table.foreign_keys)]
+    declared["columns"] = [_column(table, field) for field in table.fields_for(_VERSION)]
+    return {name: value for name, value in declared.items() if value != []}
+
+
+def _column(table: Resource, field: Field) -> dict[str, Any]:
+    declared = _described(field.name, field.full_description)
+    if field.name in table.key:
+        declared["data_tests"] = ["not_null", "unique"] if len(table.key) == 1 else ["not_null"]
+    elif field.name == table.replication_key:
+        declared["data_tests"] = [{"not_null": {"config": {"where": _LIVE}}}]
+    return declared
+
+
+def _unique(table: Resource) -> dict[str, Any]:
+    arguments = {"column_name": _joined(table.key)}
+    return {"unique": {"name": f"dtm_{table.name}_key_is_unique", "arguments": arguments}}
+
+
+def _relationship(table: Resource, key: ForeignKey) -> dict[str, Any]:
+    """Return a test that every row, deleted ones included, refers to one that is there or once was."""
+    arguments = {
+        "column_name": _joined(key.fields),
+        "to": f"source('dtm', '{key.resource}')",
+        "field": _joined(key.reference_fields),
+    }
+    name = f"dtm_{table.name}_is_in_{key.resource}"
+    return {"relationships": {"name": name, "arguments": arguments, "config": {"severity": "warn"}}}
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Return one expression for several columns, since dbt's own tests take a single one.
+
+    CONCAT makes text of numbers in Postgres, BigQuery and DuckDB alike.
+    """
+    together = ", '/', ".join(names)
+    return names[0] if len(names) == 1 else f"concat({together})"
+
+
+def _views() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": view.name,
+            "description": view.full_description,
+            "columns": [_described(column.name, column.description) for column in view.columns],
+        }
+        for view in load_views(_VERSION)
+    ]
+
+
+def _described(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "description": description}
+
+
+def main() -> None:
+    """Write them."""
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

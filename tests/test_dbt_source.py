@@ -1,0 +1,200 @@
+"""The dbt source files fit the tables that arrive, and dbt's own tests on them hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import yaml
+from psycopg import sql
+
+from generate.dbt import FOLDER, files
+from tests.environments import environment
+from tests.pipeline import Warehouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from demo.postgres import EmbeddedPostgres
+
+GENERATED = files()
+PROJECT = {
+    "name": "reader",
+    "version": "1.0.0",
+    "profile": "reader",
+    "flags": {"send_anonymous_usage_stats": False, "use_colors": False},
+}
+PROFILE = {
+    "reader": {
+        "target": "test",
+        "outputs": {
+            "test": {
+                "type": "postgres",
+                "host": "127.0.0.1",
+                "port": "{{ env_var('READER_PORT') | int }}",
+                "user": "{{ env_var('READER_USER') }}",
+                "password": "{{ env_var('READER_PASSWORD') }}",
+                "dbname": "{{ env_var('READER_DATABASE') }}",
+                "schema": "reader",
+            }
+        },
+    }
+}
+MODEL = "SELECT SUM(num_present_idp_ind) AS idps FROM {{ source('dtm', 'idp_admin0') }}"
+MODEL_ON_A_VIEW = "SELECT COUNT(*) AS rounds FROM {{ source('dtm_views', 'operation_rounds') }}"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A dbt project of someone who copied the files into it."""
+
+    folder: Path
+    warehouse: Warehouse
+
+    def dbt(self, *arguments: str, schema: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run dbt."""
+        server = self.warehouse.server
+        settings = {
+            "READER_PORT": str(server.port),
+            "READER_USER": server.user,
+            "READER_PASSWORD": server.password,
+            "READER_DATABASE": server.database,
+            "DBT_PROFILES_DIR": str(self.folder),
+        }
+        variables = json.dumps({"dtm_schema": schema or self.warehouse.schema})
+        return subprocess.run(
+            [environment("dbt") / "dbt", *arguments, "--vars", variables],
+            cwd=self.folder,
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def results(self) -> dict[str, Any]:
+        """Return the status of each test of the last run, by its name."""
+        run = json.loads((self.folder / "target" / "run_results.json").read_text("utf-8"))
+        return {result["unique_id"].split(".")[2]: result["status"] for result in run["results"]}
+
+
+@pytest.fixture(scope="module")
+def project(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Two publications of the sandbox and the views in Postgres, and a dbt project beside it."""
+    warehouse = Warehouse(postgres, "dtm_of_dbt", tmp_path_factory.mktemp("pipeline"))
+    for publication in (1, 2):
+        warehouse.sync({"api_url": f"sandbox://?publication={publication}", "scrub_fraction": 0})
+    subprocess.run(
+        [sys.executable, "-m", "tap_dtm.views", "--schema", warehouse.schema, "--install"],
+        env=os.environ | {"TARGET_POSTGRES_SQLALCHEMY_URL": postgres.url},
+        check=True,
+    )
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "models").mkdir()
+    for path, text in GENERATED.items():
+        (folder / "models" / path.name).write_text(text, encoding="utf-8")
+    (folder / "models" / "total.sql").write_text(MODEL)
+    (folder / "models" / "rounds.sql").write_text(MODEL_ON_A_VIEW)
+    (folder / "dbt_project.yml").write_text(yaml.safe_dump(PROJECT))
+    (folder / "profiles.yml").write_text(yaml.safe_dump(PROFILE))
+    return Project(folder, warehouse)
+
+
+def test_the_folder_holds_nothing_else() -> None:
+    assert set(FOLDER.iterdir()) == set(GENERATED)
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
+def test_a_file_is_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == GENERATED[path], "run: python3 make.py generate"
+
+
+@pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
+def test_what_a_file_describes_is_what_the_database_has(project: Project, path: Path) -> None:
+    declared = {
+        table["name"]: {column["name"] for column in table["columns"]}
+        for source in yaml.safe_load(GENERATED[path])["sources"]
+        for table in source["tables"]
+    }
+
+    found: dict[str, set[str]] = {}
+    for row in project.warehouse.query(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema"
+    ):
+        if not row["column_name"].startswith("_sdc_") or row["column_name"] == "_sdc_deleted_at":
+            found.setdefault(row["table_name"], set()).add(row["column_name"])
+    assert declared == {name: found[name] for name in declared}
+    everything = {
+        table["name"] for text in GENERATED.values() for table in yaml.safe_load(text)["sources"][0]["tables"]
+    }
+    assert everything == set(found)
+
+
+def test_dbt_reads_the_files_without_a_warning(project: Project) -> None:
+    parse = project.dbt("--warn-error", "parse", "--no-partial-parse")
+
+    assert parse.returncode == 0, parse.stdout
+
+
+def test_dbts_tests_hold_also_where_a_publication_left_tombstones(project: Project) -> None:
+    (deleted,) = project.warehouse.query("SELECT COUNT(*) AS count FROM idp_admin0 WHERE _sdc_deleted_at IS NOT NULL")
+    assert deleted["count"]
+
+    test = project.dbt("test", "--select", "source:dtm")
+
+    assert test.returncode == 0, test.stdout
+    results = project.results()
+    assert set(results.values()) == {"pass"}
+    assert {f"dtm_{table}_key_is_unique" for table in ("operations", "idp_admin0", "idp_admin2")} <= set(results)
+    assert {"dtm_operations_is_in_countries", "dtm_idp_admin1_is_in_operations"} <= set(results)
+
+
+def test_models_read_tables_and_views(project: Project) -> None:
+    run = project.dbt("run")
+
+    assert run.returncode == 0, run.stdout
+    (total,) = project.warehouse.query("SELECT idps, rounds FROM reader.total, reader.rounds")
+    (expected,) = project.warehouse.query("SELECT SUM(idps) AS idps, COUNT(*) AS rounds FROM operation_rounds")
+    assert total == expected
+
+
+def test_a_broken_copy_is_told_from_a_whole_one(project: Project) -> None:
+    # Without the primary keys that target-postgres makes, so that rows can be doubled and lost.
+    schema = "dtm_broken"
+    with psycopg.connect(project.warehouse.server.url) as connection:
+        connection.execute("CREATE SCHEMA dtm_broken")
+        for table in ("countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"):
+            names = [sql.Identifier(schema, table), sql.Identifier(project.warehouse.schema, table)]
+            connection.execute(sql.SQL("CREATE TABLE {} AS TABLE {}").format(*names))
+        connection.execute("INSERT INTO dtm_broken.idp_admin1 SELECT * FROM dtm_broken.idp_admin1 LIMIT 1")
+        connection.execute("UPDATE dtm_broken.idp_admin2 SET reporting_date = NULL WHERE row_number = 1")
+        connection.execute("DELETE FROM dtm_broken.countries WHERE admin0_pcode = 'XAA'")
+
+    test = project.dbt("test", "--select", "source:dtm", schema=schema)
+
+    assert test.returncode == 1, test.stdout
+    assert {name: status for name, status in project.results().items() if status != "pass"} == {
+        "dtm_idp_admin1_key_is_unique": "fail",
+        "source_not_null_dtm_idp_admin2_reporting_date": "fail",
+        "dtm_operations_is_in_countries": "warn",
+        "dtm_idp_admin0_is_in_countries": "warn",
+        "dtm_idp_admin1_is_in_countries": "warn",
+        "dtm_idp_admin2_is_in_countries": "warn",
+    }
+
+
+def test_freshness_tells_when_the_last_run_is_too_long_ago(project: Project) -> None:
+    with psycopg.connect(project.warehouse.server.url) as connection:
+        table = sql.Identifier(project.warehouse.schema, "operations")
+        connection.execute(sql.SQL("UPDATE {} SET _sdc_batched_at = _sdc_batched_at - INTERVAL '2 days'").format(table))
+
+    freshness = project.dbt("source", "freshness", "--select", "source:dtm")
+
+    assert "WARN freshness of dtm.operations" in freshness.stdout
+    assert "PASS freshness of dtm.countries" in freshness.stdout
+    assert "idp_admin0" not in freshness.stdout  # what has not changed is not sent again, and is no older for that
