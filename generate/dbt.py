@@ -23,7 +23,7 @@ _VERSION: Final = API_VERSIONS[-1]
 _LIVE: Final = "_sdc_deleted_at is null"
 
 _SOURCES_HEADER: Final = f"""\
-# The tables that tap-dtm loads, for dbt 1.11 or newer. Generated from the tap's catalogue: python3 make.py generate
+# The tables that tap-dtm loads, for dbt 1.10.8 or newer. Generated from the tap's catalogue: python3 make.py generate
 #
 # Copy it into the models folder of your dbt project, and take out the tables that you do not load. The schema is `dtm`,
 # or what the variable dtm_schema says; the columns are those of the API's {_VERSION}. A test of what the tap guarantees
@@ -31,7 +31,7 @@ _SOURCES_HEADER: Final = f"""\
 # lists, because every run sends them; figures are sent when they change.
 """
 _VIEWS_HEADER: Final = """\
-# The views that tap-dtm-views makes, for dbt 1.11 or newer. Generated from their catalogue: python3 make.py generate
+# The views that tap-dtm-views makes, for dbt 1.10.8 or newer. Generated from their catalogue: python3 make.py generate
 #
 # Copy it into the models folder of your dbt project, beside sources.yml. The schema is the same.
 """

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -77,7 +77,7 @@ class Project:
             check=False,
         )
 
-    def results(self) -> dict[str, Any]:
+    def results(self) -> dict[str, str]:
         """Return the status of each test of the last run, by its name."""
         run = json.loads((self.folder / "target" / "run_results.json").read_text("utf-8"))
         return {result["unique_id"].split(".")[2]: result["status"] for result in run["results"]}
