@@ -385,6 +385,7 @@ def _with_round_total(name: str) -> str:
 
 
 def _is_unknown(code: str) -> str:
-    """Return a condition that a code is null or a text that the API publishes in place of one."""
-    texts = ", ".join(f"'{text}'" for text in load_catalogue().fields[code].missing_values)
-    return f"({code} IS NULL OR {code} IN ({texts}))"
+    """Return a condition that a code is null or one of the texts that the API publishes in place of any value."""
+    placeholders = sorted({text for field in load_catalogue().fields.values() for text in field.missing_values})
+    quoted = ", ".join(f"'{text}'" for text in placeholders)
+    return f"({code} IS NULL OR {code} IN ({quoted}))"

@@ -12,7 +12,7 @@ from tap_dtm.metadata import load_catalogue
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from tap_dtm.sandbox import World
     from tests.world import Version
@@ -34,15 +34,24 @@ class Reference:
         version: The API version that was loaded.
         today: The date on which ages are counted.
         levels: The administrative levels that were loaded.
+        start_date: The tap's setting of that name.
     """
 
-    def __init__(  # noqa: D107
-        self, world: World, version: Version, today: dt.date, levels: Collection[int] = LEVELS
+    def __init__(
+        self,
+        world: World,
+        version: Version,
+        today: dt.date,
+        levels: Collection[int] = LEVELS,
+        start_date: str = "1970-01-01",
     ) -> None:
         self.today = today
         self.has_sex = version == "v3"
         self.levels = sorted(levels)
-        self.rows = {level: _records(world, level, version) for level in LEVELS if level in levels}
+        self.rows = {
+            level: [row for row in _records(world, level, version) if row["reporting_date"].isoformat() >= start_date]
+            for level in self.levels
+        }
         self.statuses = {(r["admin0Pcode"], r["operation"]): r["operationStatus"] for r in world.operation_list()}
         self.names = {row["admin0_pcode"]: row["admin0_name"] for rows in self.rows.values() for row in rows}
         self.sums = {level: _group(rows, _ROUND) for level, rows in self.rows.items()}
@@ -287,5 +296,3 @@ def _area(row: Row, level: int) -> str:
     if code not in _PLACEHOLDERS:
         return str(code)
     return f"{row['admin1_pcode']}/{name}" if level > 1 else str(name)
-
-

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny, world_at
 from tests.target import MemoryTarget, run_tap
 from tests.views.databases import assert_views_are_right, duckdb_with_views, place
 
@@ -40,7 +40,7 @@ def config(sandbox: SandboxServer, **settings: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("version", ["v3", "v2"])
 def test_with_all_oddities_of_the_sandbox(db: duckdb.DuckDBPyConnection, tmp_path: Path, version: Version) -> None:
     target = MemoryTarget()
-    with SandboxServer(invent(11, publication=3)) as sandbox:
+    with SandboxServer(world_at(seed=11, publication=3)) as sandbox:
         run_tap(target, **config(sandbox, api_version=version))
 
         query = duckdb_with_views(db, target, tmp_path, version)
