@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -14,9 +16,7 @@ from tap_dtm.sandbox import world_at
 from tests.target import COMMAND
 from tests.views.databases import assert_views_are_right, place, rows_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+README = Path(__file__).parents[2] / "README.md"
 VIEWS = [sys.executable, "-m", "tap_dtm.views"]
 TARGET = [sys.executable, "-c", "from frictionless_dtm.target import main; main()"]
 
@@ -55,6 +55,19 @@ def test_duckdb_takes_the_package_and_the_views_and_takes_them_again(package: Pa
         )
     assert comment["comment"].startswith("One row per country, operation, reporting date, round and assessment type")
     assert column["comment"].startswith("Figure of this round minus that of the round before.")
+
+
+def test_the_readme_s_line_for_duckdb_makes_a_database(package: Path, tmp_path: Path) -> None:
+    (line,) = re.findall(r"^tap-dtm-views --dialect duckdb .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "package").symlink_to(package)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    shell = ["bash", "-c", f"set -o pipefail; {line}"]
+    subprocess.run(shell, cwd=tmp_path, env={**os.environ, "PATH": path}, check=True)
+
+    with duckdb.connect(tmp_path / "displacement.duckdb", read_only=True) as db:
+        assert_views_are_right(lambda query: rows_of(db, query), world_at(publication=2), place("duckdb"))
 
 
 def test_a_package_without_parquet_is_told(tmp_path: Path) -> None:
