@@ -24,18 +24,10 @@ MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
 FIRST_QUERY = """\
-SELECT admin0_name, operation, reporting_date, round_number, assessment_type,
-       sum(num_present_idp_ind) AS idps
-FROM idp_admin0
-WHERE _sdc_deleted_at IS NULL
-  AND (admin0_pcode, operation, reporting_date) IN (
-    SELECT admin0_pcode, operation, max(reporting_date)
-    FROM idp_admin0
-    WHERE _sdc_deleted_at IS NULL
-    GROUP BY admin0_pcode, operation
-  )
-GROUP BY admin0_name, operation, reporting_date, round_number, assessment_type
-ORDER BY admin0_name, operation, round_number, assessment_type"""
+SELECT admin0_name, operation, reporting_date, round_number, assessment_type, idps, freshness
+FROM latest_stock_admin0
+WHERE is_newest_of_operation
+ORDER BY admin0_name, operation, assessment_type"""
 
 
 def main() -> None:
@@ -53,7 +45,7 @@ def main() -> None:
 
 
 def load_and_show() -> None:
-    """Run the tap with Meltano into the demo's database, and show what came."""
+    """Run the tap with Meltano into the demo's database, make the views, and show what came."""
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C ends Meltano, then the server stops in peace
     with EmbeddedPostgres(FOLDER / "postgres") as server:
         with psycopg.connect(server.url) as db:
@@ -61,17 +53,17 @@ def load_and_show() -> None:
         if is_new:  # what an earlier database had received counts no more
             shutil.rmtree(FOLDER / "state", ignore_errors=True)
         url = server.url.replace("://", "+psycopg://")
-        meltano_run("target-postgres", FOLDER / "state", TARGET_POSTGRES_SQLALCHEMY_URL=url)
+        meltano_run(FOLDER / "state", "target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
         with psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db:
             show(db)
 
 
-def meltano_run(loader: str, state: Path, **settings: str) -> None:
+def meltano_run(state: Path, *blocks: str, **settings: str) -> None:
     """Run the job as an operator would, except that the operator's own settings play no part."""
-    own = ("MELTANO_", "TAP_DTM_", "TARGET_")
+    own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTM_VIEWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | settings
     environment["MELTANO_STATE_BACKEND_URI"] = state.as_uri()
-    arguments = ["--environment=sandbox", "run", "tap-dtm", loader]
+    arguments = ["--environment=sandbox", "run", "tap-dtm", *blocks]
     remove_stale_plugins()
     print("$ meltano", *arguments, flush=True)
     command = [str(MELTANO), f"--env-file={os.devnull}", *arguments]
@@ -85,7 +77,7 @@ def make_package() -> None:
     package, state = FOLDER / "package", FOLDER / "package-state"
     if not package.exists():  # what an earlier package had received counts no more
         shutil.rmtree(state, ignore_errors=True)
-    meltano_run("target-datapackage", state, TARGET_DATAPACKAGE_PATH=str(package))
+    meltano_run(state, "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
     print("\nThe data package is in the folder output/demo/package:\n")
     for path in sorted(path for path in package.rglob("*") if path.is_file()):
         print(f"{path.stat().st_size:>9,}  {path.relative_to(package)}")
@@ -110,17 +102,17 @@ def show(db: psycopg.Connection) -> None:
     count = SQL("SELECT {} AS table, count(*) AS rows FROM {}")
     counts = [count.format(name, Identifier(name)) for (name,) in db.execute(TABLES).fetchall()]
     print_answer(db.execute(SQL(" UNION ALL ").join(counts)))
-    print(f"\nThe newest round of each operation, over all reasons and places of origin:\n\n{FIRST_QUERY};\n")
+    print(f"\nThe newest figures of each operation, from one of the views:\n\n{FIRST_QUERY};\n")
     print_answer(db.execute(FIRST_QUERY))
     print(
         "\nAll of this is invented, countries included. With real data, too, figures are stocks:"
         "\nnever add up rounds, operations, or the assessment types of one round."
-        '\n\nAsk more:         python3 make.py sql "SELECT * FROM idp_admin2 LIMIT 5"'
+        '\n\nAsk more:         python3 make.py sql "SELECT * FROM stock_over_time_admin1 LIMIT 5"'
         "\nRun it again:     python3 make.py demo     (only what is new is read)"
         "\nStart afresh:     delete output/demo"
         "\nReal data:        README.md; in short, copy .env.example to .env, fill it in, and"
     )
-    print(f"                  {MELTANO.relative_to(ROOT)} --environment=prod run tap-dtm target-postgres")
+    print(f"                  {MELTANO.relative_to(ROOT)} --environment=prod run tap-dtm target-postgres dtm-views:install")
 
 
 def ask(query: str) -> None:

@@ -60,6 +60,10 @@ class EmbeddedPostgres:
         """The connection string, password included."""
         return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{self.database}"
 
+    def program(self, name: str) -> Path:
+        """Return the path of one of Postgres' own programs, while the server runs."""
+        return self._programs / name
+
     def __enter__(self) -> Self:
         """Start the server; the first time in a folder, create its data."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +136,7 @@ class EmbeddedPostgres:
         # Into a file, since a server that inherits a pipe would keep it open for ever.
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             done = subprocess.run(
-                [self._programs / program, *arguments],
+                [self.program(program), *arguments],
                 check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.views import load_views
 from tap_dtm.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ README = Path(__file__).parents[1] / "README.md"
 def text() -> str:
     """Return the README with its generated tables brought up to date."""
     readme = README.read_text(encoding="utf-8")
-    for name, block in {"settings": _settings(), "streams": _streams(), "fields": _fields()}.items():
+    blocks = {"settings": _settings(), "streams": _streams(), "fields": _fields(), "views": _views()}
+    for name, block in blocks.items():
         begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
         before, found, rest = readme.partition(begin)
         _, also_found, after = rest.partition(end)
@@ -64,6 +67,14 @@ def _fields() -> str:
         if streams:
             rows.append((f"`{field.name}`", _kind(field), field.full_description, _where(streams)))
     return _table(("Field", "Type", "Meaning", "In"), rows)
+
+
+def _views() -> str:
+    rows = {}
+    for view in load_views(API_VERSIONS[-1]):
+        name = f"`{view.kind.format(level='*')}`"
+        rows[name] = (name, view.description + ("" if "v2" in view.versions else " With v3 only."))
+    return _table(("View", "What it holds"), rows.values())
 
 
 def _kind(field: Field) -> str:

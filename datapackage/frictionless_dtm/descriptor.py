@@ -186,6 +186,7 @@ def _resource(
         "mediatype": _MEDIA_TYPES[file.format],
         "encoding": "utf-8" if is_text else None,
         # frictionless never counts the bytes of Parquet, and then finds that they differ.
+        # Our plugin knows the files that it is to read by this property.
         "bytes" if is_text else f"{PREFIX}bytes": file.bytes,
         "hash": f"sha256:{file.sha256}",
         "rows": content.rows,

@@ -31,7 +31,7 @@ _TYPES: Final = {
 
 
 class ParquetOutput:
-    """One Parquet file, compressed by zstd, each page with a checksum.
+    """One Parquet file, compressed by gzip, each page with a checksum.
 
     Args:
         path: The file to make.
@@ -45,7 +45,7 @@ class ParquetOutput:
         self._schema = _schema(shape, resource, settings)
         self._file = HashingFile(path)
         # gzip, because it ends each page with a checksum that every reader verifies. Those of Parquet and zstd none
-        # does unless asked to, and frictionless does not look at the hash of a Parquet file.
+        # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
         self._writer = pq.ParquetWriter(cast("BinaryIO", self._file), self._schema, compression="gzip")
         self._rows: list[Values] = []
 

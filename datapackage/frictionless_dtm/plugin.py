@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from frictionless import Adapter, Control, Parser, Resource
 
 SCHEME = "dtm"
+PARQUET_MARK = f"{SCHEME}:bytes"
+"""The property that every Parquet file of a package of ours has, and no other: `descriptor` gives it."""
 
 
 class DtmPlugin:
-    """Makes ``dtm://`` a source like any other.
+    """Makes ``dtm://`` a source like any other, and lets a changed Parquet file of a package of ours be found out.
 
     frictionless asks no more of a plugin than these methods, so it need not be imported for a base class.
     """
@@ -32,11 +34,17 @@ class DtmPlugin:
         return None
 
     def create_parser(self, resource: Resource) -> Parser | None:
-        """Return the reader of a table such as ``dtm://v3/admin1?country=XAA``."""
+        """Return the reader of a table such as ``dtm://v3/admin1?country=XAA``, or of a package's Parquet file.
+
+        Parquet files of others are none of ours, though they may have a hash: frictionless itself writes
+        ``sha256:None`` for them.
+        """
+        parser: Parser | None = None
         if resource.scheme == SCHEME:
-            parser: Parser = _ours("parser").DtmParser(resource)
-            return parser
-        return None
+            parser = _ours("parser").DtmParser(resource)
+        elif resource.format == "parquet" and PARQUET_MARK in resource.custom:
+            parser = _ours("parquet_parser").HashedParquetParser(resource)
+        return parser
 
     def detect_resource(self, resource: Resource) -> None:
         """Complete a table of ``dtm://`` from the catalogue."""
@@ -51,6 +59,6 @@ def _ours(module: str) -> Any:  # noqa: ANN401
         from frictionless import FrictionlessException  # noqa: PLC0415  see the module's docstring
 
         raise FrictionlessException(
-            f"dtm:// cannot be read here, because {error.name or 'a module'} is missing or damaged ({error}). "
+            f"tap-dtm cannot read this source, because {error.name or 'a module'} is missing or damaged ({error}). "
             "Install it whole: pip install 'tap-dtm[datapackage]'."
         ) from error

@@ -113,10 +113,20 @@ class Store:
         self._first = first
 
     def _begin(self, stream: Stream) -> None:
-        """Bring a stream's rows in step with the state that the run goes on from, and note what changes from here."""
+        """Bring a stream's rows in step with the state that the run goes on from, and note what changes from here.
+
+        Raises:
+            DtmError: They cannot be.
+        """
         name = stream.shape.stream
         if self._first is not None and (marks := (self.get("marks") or {}).get(name)):
             start = start_of(bookmarks(name, self._first), *marks)
+            if start is Start.OUT_OF_STEP:
+                raise DtmError(
+                    f"The tap's state is not the one that the last run left, so {name} in this package would lack "
+                    "rows, or keep some that are gone. Go on from that state, or start the tap without state (with "
+                    "Meltano, --full-refresh)."
+                )
             was_empty = start is Start.ONE_RUN_AHEAD and self._undo.was_empty(stream.layout)
             if start is Start.UNKNOWN_TO_IT or was_empty:
                 # The run starts from nothing: it brings every row, and knows of none to take back.
@@ -131,7 +141,7 @@ class Store:
         """Take in what a stream looks like. Rows of an earlier shape keep the columns that are still there.
 
         Raises:
-            DtmError: The stream had another key before.
+            DtmError: The stream had another key before, or the run goes on from a state that its rows do not have.
         """
         stream = self.streams.get(shape.stream)
         if stream is None:

@@ -26,6 +26,7 @@ class Start(enum.Enum):
     IN_STEP = enum.auto()
     ONE_RUN_AHEAD = enum.auto()
     UNKNOWN_TO_IT = enum.auto()
+    OUT_OF_STEP = enum.auto()
 
 
 def bookmarks(stream: str, state: Any) -> Any:  # noqa: ANN401  whatever JSON holds
@@ -64,12 +65,16 @@ def _bookmarks(state: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
-    """Compare the bookmarks that a run goes on from with those before and after the last run."""
+    """Compare the bookmarks that a run goes on from with those before and after the last run.
+
+    Any others, such as those of a backup, are out of step: the run will bring what has changed since them, which does
+    not take back what the rows have from later runs, nor add what they lack of earlier ones.
+    """
     if first == after:
         return Start.IN_STEP
     if not first:
         return Start.UNKNOWN_TO_IT
-    return Start.ONE_RUN_AHEAD if first == before else Start.IN_STEP
+    return Start.ONE_RUN_AHEAD if first == before else Start.OUT_OF_STEP
 
 
 @dataclass(frozen=True)

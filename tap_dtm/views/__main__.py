@@ -27,10 +27,20 @@ _DATASET = re.compile(r"([A-Za-z][\w-]*\.)?\w+", re.ASCII)
 
 @click.command(context_settings={"auto_envvar_prefix": "DTM_VIEWS", "show_default": True})
 @click.option("--dialect", type=click.Choice([*DIALECTS]), default="postgres", help="The database.")
+# Meltano has set the variables of the tap and of target-postgres, where .env has them; they go before its own.
 @click.option(
-    "--schema", default="dtm", help="Where the tables are and the views are to be; project.dataset in BigQuery."
+    "--schema",
+    default="dtm",
+    envvar=["TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA", "DTM_VIEWS_SCHEMA"],
+    help="Where the tables are and the views are to be; project.dataset in BigQuery.",
 )
-@click.option("--api-version", type=click.Choice(API_VERSIONS), default=API_VERSIONS[-1], help="The tap's api_version.")
+@click.option(
+    "--api-version",
+    type=click.Choice(API_VERSIONS),
+    default=API_VERSIONS[-1],
+    envvar=["TAP_DTM_API_VERSION", "DTM_VIEWS_API_VERSION"],
+    help="The tap's api_version.",
+)
 @click.option(
     "--level",
     "levels",

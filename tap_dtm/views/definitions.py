@@ -274,8 +274,7 @@ def stock_over_time_by_area(warehouse: Warehouse, view: View) -> str:
     names = "".join(f", MAX({name}) AS {name}" for name in ("admin0_name", *columns.lstrip(", ").split(", ")))
     code, name = f"admin{level}_pcode", f"admin{level}_name"
     parent = "COALESCE(admin1_pcode, '') || '/' || " if level > 1 else ""
-    same_series = " AND ".join(f"later.{column} = earlier.{column}" for column in ("admin0_pcode", "operation"))
-    same_series += " AND COALESCE(later.assessment_type, '') = COALESCE(earlier.assessment_type, '')"
+    by_area = f"OVER (PARTITION BY {SERIES}, area ORDER BY place)"
     return f"""
 WITH placed AS (
   SELECT
@@ -291,37 +290,32 @@ rounds AS (
   SELECT *, LEAD(reporting_date) OVER (PARTITION BY {SERIES} ORDER BY place) AS valid_until
   FROM (SELECT DISTINCT {ROUND}, place FROM stock) AS distinct_rounds
 ),
-present AS (
+neighbours AS (
   SELECT
-    later.*,
-    earlier.idps AS previous_idps,
-    CASE WHEN later.place = 1 THEN 'first' WHEN earlier.area IS NULL THEN 'appeared' ELSE 'stayed' END AS presence
-  FROM stock AS later
-  LEFT JOIN stock AS earlier
-    ON {same_series} AND later.area = earlier.area AND later.place = earlier.place + 1
+    *,
+    LAG(place) {by_area} AS place_before,
+    LAG(idps) {by_area} AS idps_before,
+    LEAD(place) {by_area} AS place_after
+  FROM stock
 ),
-reported_no_more AS (
-  SELECT earlier.*, later.reporting_date AS vanished_on, later.round_number AS vanished_in, later.place AS vanished_at
-  FROM stock AS earlier
-  JOIN rounds AS later ON {same_series} AND later.place = earlier.place + 1
-),
-vanished AS (
-  SELECT earlier.*
-  FROM reported_no_more AS earlier
-  LEFT JOIN stock AS later
-    ON {same_series} AND later.area = earlier.area AND later.place = earlier.vanished_at
-  WHERE later.area IS NULL
-),
-both_kinds AS (
-  SELECT {ROUND}, place{columns}, admin0_name, presence, idps, previous_idps FROM present
-  UNION ALL
+areas AS (
   SELECT
-    {SERIES}, vanished_on, vanished_in, vanished_at{columns}, admin0_name, 'vanished', CAST(NULL AS BIGINT), idps
-  FROM vanished
+    {SERIES}, place{columns}, admin0_name, idps,
+    CASE WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
+    CASE WHEN place = 1 THEN 'first' WHEN place_before = place - 1 THEN 'stayed' ELSE 'appeared' END AS presence
+  FROM neighbours
+  UNION ALL  -- after its last round an area cannot vanish: the join below finds no further one
+  SELECT {SERIES}, place + 1{columns}, admin0_name, CAST(NULL AS BIGINT), idps, 'vanished'
+  FROM neighbours
+  WHERE place_after IS NULL OR place_after > place + 1
 )
-SELECT earlier.*, earlier.idps - earlier.previous_idps AS change, later.valid_until
-FROM both_kinds AS earlier
-JOIN rounds AS later ON {same_series} AND later.place = earlier.place"""
+SELECT areas.*, rounds.reporting_date, rounds.round_number, rounds.valid_until, idps - previous_idps AS change
+FROM areas
+JOIN rounds
+  ON areas.admin0_pcode = rounds.admin0_pcode
+  AND areas.operation = rounds.operation
+  AND COALESCE(areas.assessment_type, '') = COALESCE(rounds.assessment_type, '')
+  AND areas.place = rounds.place"""
 
 
 def reconciliation(warehouse: Warehouse, _: View) -> str:
@@ -385,6 +379,7 @@ def _with_round_total(name: str) -> str:
 
 
 def _is_unknown(code: str) -> str:
-    """Return a condition that a code is null or a text that the API publishes in place of one."""
-    texts = ", ".join(f"'{text}'" for text in load_catalogue().fields[code].missing_values)
-    return f"({code} IS NULL OR {code} IN ({texts}))"
+    """Return a condition that a code is null or one of the texts that the API publishes in place of any value."""
+    placeholders = sorted({text for field in load_catalogue().fields.values() for text in field.missing_values})
+    quoted = ", ".join(f"'{text}'" for text in placeholders)
+    return f"({code} IS NULL OR {code} IN ({quoted}))"

@@ -32,10 +32,10 @@ def install(script: str, environment: Mapping[str, str]) -> None:
     try:
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(script.encode())
-    except psycopg.errors.UndefinedTable as error:
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise DtmError(
-            f"The database says: {error.diag.message_primary}. Run the tap into this schema first; if it does not load "
-            "every administrative level, name those that it loads with --level. Nothing was changed."
+            f"The database says: {error.diag.message_primary}. Run the tap into this schema first, with every column; "
+            "name the levels that it loads with --level, if not all, and its api_version. Nothing was changed."
         ) from error
     except psycopg.Error as error:
         reason = " ".join(str(error).split())

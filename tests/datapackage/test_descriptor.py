@@ -6,10 +6,16 @@ import datetime as dt
 import gzip
 import json
 import struct
+import subprocess
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from frictionless import validate
 from frictionless_dtm.descriptor import Coverage, describe_package
 from frictionless_dtm.settings import Settings
 from frictionless_dtm.version import Change, change, increased
@@ -184,6 +190,57 @@ def test_changed_byte_is_found_in_parquet(tmp_path: Path, messages: list[Message
     content[round((len(content) - length) * place)] ^= 0b100
     path.write_bytes(content)
     assert problems(folder) != []
+
+
+def test_wrong_figure_is_found_in_parquet(tmp_path: Path, messages: list[Message]) -> None:
+    folder = tmp_path / "package"
+    run_target(messages, folder, formats=["csv", "parquet"])
+    command = [str(Path(sys.executable).with_name("frictionless")), "validate", str(folder / "datapackage.json")]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    raise_a_figure(folder / "data/idp_admin1.parquet")
+
+    (problem,) = problems(folder)
+    said = resource(folder, "idp_admin1-parquet")["hash"].removeprefix("sha256:")
+    assert problem[1] == "hash-count"
+    assert f'expected is "{said}" and actual is' in problem[2]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("INVALID"), "hash-count" in done.stdout) == (1, 1, True)
+
+
+def test_wrong_figure_is_found_in_parquet_on_the_web_by_one_request(tmp_path: Path, messages: list[Message]) -> None:
+    folder = tmp_path / "package"
+    run_target(messages, folder, formats=["parquet"])
+    raise_a_figure(folder / "data/idp_admin1.parquet")
+    asked: list[str] = []
+
+    class Web(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Web, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        report = validate(f"http://127.0.0.1:{server.server_port}/datapackage.json", name="idp_admin1")
+        server.shutdown()
+
+    assert report.flatten(["type"]) == [["hash-count"]]
+    assert asked.count("/data/idp_admin1.parquet") == 1
+
+
+def raise_a_figure(path: Path) -> None:
+    """Write a Parquet file anew, with one figure 1,000 higher."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    table = pq.read_table(path)
+    position = table.schema.get_field_index("num_present_idp_ind")
+    figures = table.column(position).to_pylist()
+    figures[7] += 1000
+    table = table.set_column(position, table.schema.field(position), pa.array(figures))
+    pq.write_table(table, path, compression="gzip")
 
 
 def test_streams_of_other_taps_are_described_by_the_metadata_that_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from pathlib import Path
 from random import Random
@@ -15,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer, tiny
 from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems, without_pages
 from tests.target import run_tap
@@ -129,6 +131,38 @@ def test_a_package_steps_back_as_often_as_runs_from_one_state_are_killed(tmp_pat
         for level in LEVELS:
             expected = served(sandbox.world, level, operations=[operation])
             assert count(target.live(f"idp_admin{level}")) == expected
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_state_of_another_run_than_the_last_is_refused(tmp_path: Path, is_older: bool) -> None:  # noqa: FBT001
+    """A backup of the state, or of the package, brought back without the other: the tap would not send what differs."""
+    with SandboxServer(tiny(Random(4))) as sandbox:
+        operations = [str(each["operation"]) for each in sandbox.world.operation_list()]
+        everything: dict[str, Any] = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
+        target = PackageTarget(tmp_path / "now" / "package")
+        run_tap(target, **everything, operations=operations[:1])
+        target.finish()
+        first_state = target.state
+        shutil.copytree(tmp_path / "now", tmp_path / "backup")
+        for wanted in (operations[:2], operations):
+            run_tap(target, **everything, operations=wanted)
+            target.finish()
+        if is_older:
+            target.state, last = first_state, operations[:1]
+        else:
+            target.folder, last = tmp_path / "backup" / "package", operations
+        before = content(target.folder)
+
+        run_tap(target, **everything, operations=last)
+        with pytest.raises(DtmError, match=r"not the one that the last run left.* --full-refresh"):
+            target.finish()
+
+        assert content(target.folder) == before
+        target.state = {}
+        run_tap(target, **everything, operations=last)
+        target.finish()
+        for level in LEVELS:
+            assert count(target.live(f"idp_admin{level}")) == served(sandbox.world, level, operations=last)
 
 
 TestPackageHistory = PackageHistory.TestCase

@@ -355,6 +355,20 @@ class TestOthersAreLeftAlone:
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines() == ["['frictionless_dtm', 'frictionless_dtm.plugin']", "False"]
 
+    def test_parquet_files_of_others_are_read_as_before(self) -> None:
+        """The hash in this descriptor is the one that frictionless itself infers for Parquet."""
+        theirs = {"name": "theirs", "path": "theirs.parquet", "hash": "sha256:None", "other:bytes": 1}
+        (self.nowhere / "datapackage.json").write_text(json.dumps({"resources": [theirs]}), encoding="utf-8")
+        done = self.python(
+            "import sys, pyarrow, pyarrow.parquet; from frictionless import Package; "
+            "pyarrow.parquet.write_table(pyarrow.table({'a': [1, 2]}), 'theirs.parquet'); "
+            "package = Package('datapackage.json'); report = package.validate(); "
+            "print(report.valid, report.tasks[0].stats['rows'], package.resources[0].stats.sha256); "
+            "print(sorted(m for m in sys.modules if m.split('.')[0] in ('tap_dtm', 'frictionless_dtm')))"
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == ["True 2 None", "['frictionless_dtm', 'frictionless_dtm.plugin']"]
+
     def test_a_broken_installation_harms_dtm_sources_only(self, tmp_path: Path) -> None:
         broken = tmp_path / "tap_dtm"
         broken.mkdir()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from frictionless_dtm.contents import Contents, Table
 from frictionless_dtm.quality import report
-from frictionless_dtm.quality.freshness import PUBLICATION_LAG_DAYS, freshness, reference_date
+from frictionless_dtm.quality.freshness import freshness, reference_date
 from frictionless_dtm.quality.reporting import shape
 
+from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
 from tap_dtm.sandbox import invent
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-PUBLICATION_LAG_DAYS: Final = 92
-"""Rounds are published up to three months after their date, so no round is missed before that."""
 
 RULE: Final = (
     "An operation is stale when the next round should have been published by now: when its newest figures are "
@@ -47,7 +47,8 @@ def freshness(dates: Collection[str], reference: str, status: str | None = None)
     """Judge the reporting dates of one operation."""
     days = sorted(dt.date.fromisoformat(date) for date in set(dates))
     age = max(0, (dt.date.fromisoformat(reference) - days[-1]).days)
-    interval = round(median((later - earlier).days for earlier, later in pairwise(days))) if len(days) > 1 else None
+    gaps = [(later - earlier).days for earlier, later in pairwise(days)]
+    interval = math.floor(median(gaps) + 0.5) if gaps else None  # halves upwards, as the warehouse views do
     if (status or "").casefold() == "inactive":
         verdict = "closed"
     elif interval is None:

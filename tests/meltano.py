@@ -1,0 +1,59 @@
+"""A Meltano project with this project's own meltano.yml, whose plugins are those of the tests' environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from demo.postgres import EmbeddedPostgres
+
+_MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
+_PROGRAMS = Path(sys.executable).parent
+_OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_")
+
+
+class MeltanoProject:
+    """A folder with meltano.yml; only where the plugins are found differs, so that nothing is installed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder."""
+        declared: dict[str, Any] = yaml.safe_load(_MELTANO_YML.read_text("utf-8"))
+        for plugins in declared["plugins"].values():
+            for plugin in plugins:
+                del plugin["pip_url"]
+                plugin["executable"] = str(_PROGRAMS / plugin["executable"])
+        folder.mkdir()
+        (folder / "meltano.yml").write_text(yaml.safe_dump(declared), encoding="utf-8")
+        self.folder = folder
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run Meltano with these arguments, and these variables instead of those of the developer."""
+        meltano = shutil.which("meltano", path=str(_PROGRAMS))
+        assert meltano
+        others = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+        return subprocess.run(
+            [meltano, *arguments],
+            cwd=self.folder,
+            env=others | environment,
+            check=False,
+            text=True,
+            capture_output=True,
+        )
+
+
+def database(server: EmbeddedPostgres) -> dict[str, str]:
+    """Return the variables of an operator's .env for a server."""
+    return {
+        "TARGET_POSTGRES_HOST": server.host,
+        "TARGET_POSTGRES_PORT": str(server.port),
+        "TARGET_POSTGRES_USER": server.user,
+        "TARGET_POSTGRES_PASSWORD": server.password,
+        "TARGET_POSTGRES_DATABASE": server.database,
+    }

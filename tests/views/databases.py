@@ -1,0 +1,89 @@
+"""Databases that hold what the tap sent, and how the views' answers are compared with what they should say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.views.definitions import Warehouse as Place
+from tap_dtm.views.dialects import DIALECTS
+from tap_dtm.views.script import script, views_of
+from tests.views.reference import Reference
+from tests.world import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+    from tap_dtm.sandbox import World
+    from tests.target import MemoryTarget
+    from tests.world import Version
+
+    Query = Callable[[str], list[dict[str, Any]]]
+
+
+SCHEMA = "dtm"
+_TYPES = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMPTZ"}
+
+
+def place(dialect: str, schema: str = SCHEMA, version: Version = "v3", levels: Collection[int] = LEVELS) -> Place:
+    return Place(DIALECTS[dialect](schema), version, tuple(levels))
+
+
+def duckdb_with_views(
+    db: duckdb.DuckDBPyConnection,
+    target: MemoryTarget,
+    folder: Path,
+    version: Version = "v3",
+    levels: Collection[int] = LEVELS,
+) -> Query:
+    """Fill DuckDB with the tables of a target, tombstones included, and make the views."""
+    where = place("duckdb", SCHEMA, version, levels)
+    db.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    for table in where.tables:
+        columns = ", ".join(f"{field.name}: '{_TYPES[field.type]}'" for field in table.fields_for(version))
+        path = folder / f"{table.name}.json"
+        path.write_text("\n".join(map(json.dumps, target.tables[table.name].values())), encoding="utf-8")
+        db.execute(
+            f"CREATE OR REPLACE TABLE {SCHEMA}.{table.name} AS "  # noqa: S608
+            f"SELECT * FROM read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
+        )
+    db.execute(script(where))
+    return lambda query: rows_of(db, query)
+
+
+def rows_of(db: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    """Return the answer of DuckDB by column."""
+    answer = db.execute(query)
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def assert_views_are_right(query: Query, world: World, where: Place, **filters: str) -> None:
+    """Check every view against what the sandbox serves."""
+    version: Any = where.api_version
+    (today,) = query("SELECT CURRENT_DATE AS today")
+    reference = Reference(world, version, today["today"], where.levels, **filters)
+    for view in views_of(where):
+        names = [column.name for column in view.columns if column.name != "row_number"]
+        got = query(f"SELECT {', '.join(names)} FROM {where.dialect.relation(view.name)}")  # noqa: S608
+        assert _count(got, names) == _count(reference.answer(view.kind, view.level), names), view.name
+
+
+def _count(rows: Iterable[Mapping[str, Any]], names: list[str]) -> Counter[str]:
+    return Counter(json.dumps({name: _plain(row[name]) for name in names}) for row in rows)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, 9)
+        case dt.date():
+            return value.isoformat()
+        case tuple():
+            return list(value)
+    return value

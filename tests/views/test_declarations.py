@@ -1,0 +1,84 @@
+"""The views are declared once, every column with its meaning; mistakes in the declarations are told by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tap_dtm.metadata
+from tap_dtm.metadata import CatalogueError
+from tap_dtm.metadata.views import load_views
+from tap_dtm.views.definitions import DEFINITIONS
+from tap_dtm.views.dialects import DIALECTS
+from tap_dtm.views.script import script
+from tests.views.databases import place
+from tests.world import LEVELS, Version
+
+VIEWS_YAML = Path(tap_dtm.metadata.__file__).with_name("views.yaml").read_text("utf-8")
+# BigQuery's limits for descriptions of columns and of tables, in characters.
+COLUMN_LIMIT, TABLE_LIMIT = 1024, 16384
+
+
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_every_view_has_a_query_and_every_description_fits(version: Version) -> None:
+    views = load_views(version)
+
+    assert {view.kind for view in views} <= set(DEFINITIONS)
+    assert len({view.name for view in views}) == len(views)
+    for view in views:
+        assert view.warnings
+        assert len(view.full_description) <= TABLE_LIMIT
+        for column in view.columns:
+            assert column.description.endswith(".")
+            assert len(column.description) <= COLUMN_LIMIT
+
+
+def test_every_query_and_every_declared_column_is_used() -> None:
+    views = load_views("v3")
+    declared = VIEWS_YAML.partition("columns:\n")[2].partition("\nviews:")[0]
+    own = {line.strip().rstrip(":") for line in declared.splitlines() if line.startswith("  ") and line[2:3].strip()}
+
+    assert {view.kind for view in views} == set(DEFINITIONS)
+    assert own <= {column.name for view in views for column in view.columns}
+
+
+def test_version_2_has_no_reason_sex_or_origin() -> None:
+    columns = {column.name for view in load_views("v2") for column in view.columns}
+
+    assert not {name for name in columns if "reason" in name or "males" in name or "origin" in name or "sex" in name}
+
+
+def test_levels_have_their_own_area_columns() -> None:
+    columns = {view.name: [column.name for column in view.columns] for view in load_views("v3")}
+
+    for level in LEVELS:
+        areas = [name for name in columns[f"latest_stock_admin{level}"] if name.startswith(("admin1", "admin2"))]
+        assert len(areas) == 2 * level
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("version", ["v2", "v3"])
+def test_the_same_declarations_give_the_same_script(dialect: str, version: Version) -> None:
+    assert script(place(dialect, version=version)) == script(place(dialect, version=version))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("type: number", "type: decimal", "'type' of the column 'sex_coverage' is 'decimal'; expected one of: string"),
+        ("  idps:\n", "  operation:\n", "the column 'operation' is a field of fields.yaml as well"),
+        ("levels: [1, 2]", "levels: [1, 3]", "is [1, 3]; expected some of 0, 1, 2."),
+        ("[levels_repeat, level_not_everywhere]", "[be_bold]", "'warnings' of the view 'reconciliation' is 'be_bold'"),
+        ("      - idps_admin0\n", "      - idps_admin7\n", "'columns' of the view 'reconciliation' is 'idps_admin7'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in VIEWS_YAML
+    (tmp_path / "views.yaml").write_text(VIEWS_YAML.replace(old, new, 1), encoding="utf-8")
+
+    with pytest.raises(CatalogueError) as caught:
+        load_views("v3", tmp_path)
+
+    assert message in str(caught.value)
+    assert "views.yaml, line " in str(caught.value)

@@ -1,0 +1,54 @@
+"""`meltano run tap-dtm target-postgres dtm-views`, two environments in one database, whatever changes between runs."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from tap_dtm.sandbox import SandboxServer, invent, world_at
+from tap_dtm.sandbox.visible import backfill_round, rename_operation, withdraw_operation, withdraw_round
+from tests.meltano import MeltanoProject, database
+from tests.pipeline import Warehouse
+from tests.views.databases import assert_views_are_right, place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from demo.postgres import EmbeddedPostgres
+
+RUN = ("run", "tap-dtm", "target-postgres", "dtm-views")
+
+
+def test_run_after_run_in_two_environments_of_one_database(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    project = MeltanoProject(tmp_path / "project")
+    prod, sandbox = Warehouse(postgres, "dtm", tmp_path), Warehouse(postgres, "dtm_sandbox", tmp_path)
+    changes = (rename_operation, withdraw_operation, withdraw_round, backfill_round)
+    with SandboxServer(invent(8)) as server:
+        environment = {"TAP_DTM_SUBSCRIPTION_KEY": server.key, **database(postgres)}
+        for start_date in ("2022-06-01", "2021-06-01", "2022-06-01"):
+            settings = {"TAP_DTM_API_URL": server.url, "TAP_DTM_START_DATE": start_date}
+
+            run = project.run("--environment=prod", *RUN, **environment, **settings)
+
+            assert run.returncode == 0, run.stderr
+            assert_views_are_right(prod.query, server.world, place("postgres", "dtm"), start_date=start_date)
+            assert len(server.world.publish(*changes, rng=Random(8))) == len(changes)
+
+    run = project.run(*RUN, **database(postgres))
+
+    assert run.returncode == 0, run.stderr
+    assert_views_are_right(sandbox.query, world_at(), place("postgres", "dtm_sandbox"))
+    names = {row["admin0_name"] for row in prod.query("SELECT admin0_name FROM countries")}
+    assert names == {country["admin0Name"] for country in invent(8).country_list()}
+
+
+def test_views_without_tables_fail_the_run_in_one_sentence(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    project = MeltanoProject(tmp_path / "project")
+    settings = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "dtm_of_nobody"}
+
+    run = project.run("--environment=prod", "run", "dtm-views:install", **database(postgres), **settings)
+
+    assert run.returncode == 1
+    assert 'relation "dtm_of_nobody.idp_admin0" does not exist. Run the tap into this schema first' in run.stderr
+    assert "Traceback" not in run.stderr
+    assert postgres.password not in run.stderr + run.stdout

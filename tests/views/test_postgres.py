@@ -1,0 +1,230 @@
+"""The views in a real Postgres: made by the command, made again, and what stands on them stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.views import load_views
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
+from tap_dtm.tap import TapDTM
+from tests.meltano import database
+from tests.pipeline import Warehouse, sandbox_config
+from tests.views.databases import assert_views_are_right, place
+
+if TYPE_CHECKING:
+    from demo.postgres import EmbeddedPostgres
+
+COMMAND = [sys.executable, "-m", "tap_dtm.views"]
+TYPES = {
+    "string": "text",
+    "integer": "bigint",
+    "date": "date",
+    "number": "double precision",
+    "boolean": "boolean",
+    "array": "ARRAY",
+}
+WHOLE = {"integer": "bigint", "smallint": "bigint"}
+
+
+@pytest.fixture(scope="module")
+def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A schema with all oddities of the sandbox, and the views, for tests that change nothing."""
+    warehouse = Warehouse(postgres, "dtm_views", tmp_path_factory.mktemp("views"))
+    with SandboxServer(invent(5)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+    install(warehouse)
+    return warehouse
+
+
+def install(warehouse: Warehouse, *arguments: str, exit_code: int = 0, **variables: str) -> str:
+    """Run `tap-dtm-views --install`, and return what it says."""
+    command = [*COMMAND, "--schema", warehouse.schema, "--install", *arguments]
+    run = subprocess.run(
+        command, env=database(warehouse.server) | variables, text=True, capture_output=True, check=False
+    )
+    assert run.returncode == exit_code, run.stderr
+    assert run.stdout == ""
+    return run.stderr
+
+
+def execute(warehouse: Warehouse, statement: str) -> None:
+    with psycopg.connect(warehouse.server.url, options=f"-c search_path={warehouse.schema}") as connection:
+        connection.execute(statement.encode())
+
+
+def descriptions(warehouse: Warehouse) -> dict[tuple[str, str | None], str | None]:
+    """Return the comments of all tables and views, and of their columns."""
+    rows = warehouse.query(
+        "SELECT relname AS name, attname AS column, col_description(pg_class.oid, attnum) AS text"
+        " FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0"
+        " WHERE relnamespace = current_schema::regnamespace AND relkind IN ('r', 'v')"
+        " UNION ALL SELECT relname, NULL, obj_description(oid) FROM pg_class"
+        " WHERE relnamespace = current_schema::regnamespace AND relkind IN ('r', 'v')"
+    )
+    return {(row["name"], row["column"]): row["text"] for row in rows}
+
+
+def test_after_every_publication_the_views_are_right(warehouse: Warehouse) -> None:
+    rng = Random(4)
+    where = place("postgres", warehouse.schema)
+    with SandboxServer(tiny(rng, countries=3)) as sandbox:
+        for _ in range(3):
+            warehouse.sync(sandbox_config(sandbox, scrub_fraction=1, accept_withdrawn_countries=["XAA", "XBA", "XCA"]))
+            install(warehouse)
+
+            assert_views_are_right(warehouse.query, sandbox.world, where)
+            sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY, *INVISIBLE), 6), rng=rng)
+
+
+def test_piped_into_psql(loaded: Warehouse) -> None:
+    script = subprocess.run([*COMMAND, "--schema", loaded.schema], capture_output=True, check=True).stdout
+    psql = [str(loaded.server.program("psql")), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", loaded.server.url]
+
+    run = subprocess.run(psql, input=script, capture_output=True, check=False)
+
+    assert run.returncode == 0, run.stderr
+    assert_views_are_right(loaded.query, invent(5), place("postgres", loaded.schema))
+
+
+def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
+    found = descriptions(loaded)
+
+    for table in load_catalogue().resources.values():
+        assert found.pop((table.name, None)) == table.full_description
+        for field in table.fields:
+            assert found.pop((table.name, field.name)) == field.full_description
+    for view in load_views("v3"):
+        assert found.pop((view.name, None)) == view.full_description
+        for column in view.columns:
+            assert found.pop((view.name, column.name)) == column.description
+    added_by_the_target = {column for _, column in found}
+    assert all(str(column).startswith("_sdc_") for column in added_by_the_target)
+
+
+def test_columns_have_their_declared_types_and_order(loaded: Warehouse) -> None:
+    for view in load_views("v3"):
+        columns = loaded.query(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema = current_schema AND table_name = %s ORDER BY ordinal_position",
+            view.name,
+        )
+        types = [(row["column_name"], WHOLE.get(row["data_type"], row["data_type"])) for row in columns]
+        assert types == [(column.name, TYPES[column.type]) for column in view.columns], view.name
+
+
+def test_rights_and_views_of_others_survive_another_installation(warehouse: Warehouse) -> None:
+    with SandboxServer(invent(5)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+        install(warehouse)
+        execute(warehouse, "GRANT SELECT ON latest_stock_admin0 TO pg_monitor")
+        execute(warehouse, "CREATE VIEW of_an_analyst AS SELECT admin0_pcode, idps FROM latest_stock_admin0")
+
+        warehouse.sync(sandbox_config(sandbox))
+        install(warehouse)
+
+    (right,) = warehouse.query("SELECT has_table_privilege('pg_monitor', 'latest_stock_admin0', 'SELECT') AS granted")
+    assert right["granted"]
+    assert warehouse.query("SELECT * FROM of_an_analyst")
+
+
+def test_columns_that_appear_in_the_api_appear_in_the_views(warehouse: Warehouse) -> None:
+    with SandboxServer(invent(5)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox, api_version="v2"))
+        install(warehouse, "--api-version", "v2")
+        assert_views_are_right(warehouse.query, sandbox.world, place("postgres", warehouse.schema, "v2"))
+
+        warehouse.sync(sandbox_config(sandbox, api_version="v3"))
+        install(warehouse)
+
+        assert_views_are_right(warehouse.query, sandbox.world, place("postgres", warehouse.schema, "v3"))
+
+
+def test_a_view_of_others_on_changed_columns_stops_the_installation_and_nothing_changes(warehouse: Warehouse) -> None:
+    with SandboxServer(invent(5)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox, api_version="v2"))
+        install(warehouse, "--api-version", "v2")
+        execute(warehouse, "CREATE VIEW of_an_analyst AS SELECT admin0_pcode, idps FROM latest_stock_admin0")
+        before = warehouse.query("SELECT * FROM of_an_analyst ORDER BY 1, 2")
+        warehouse.sync(sandbox_config(sandbox, api_version="v3"))
+
+        said = install(warehouse, exit_code=1)
+
+        assert "view of_an_analyst depends on view latest_stock_admin0" in said.replace(f"{warehouse.schema}.", "")
+        assert "Traceback" not in said
+        assert warehouse.query("SELECT * FROM of_an_analyst ORDER BY 1, 2") == before
+
+
+def catalog_without(*columns: str, streams: tuple[str, ...]) -> dict[str, Any]:
+    catalog: dict[str, Any] = TapDTM(config={}).catalog_dict
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
+            elif entry["breadcrumb"][-1] in columns:
+                entry["metadata"]["selected"] = False
+    return catalog
+
+
+def test_one_level_alone(warehouse: Warehouse) -> None:
+    catalog = catalog_without(streams=("countries", "operations", "idp_admin0"))
+    with SandboxServer(invent(5)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox), catalog=catalog)
+
+        install(warehouse, "--level", "0")
+
+        assert_views_are_right(warehouse.query, sandbox.world, place("postgres", warehouse.schema, levels=[0]))
+
+
+def test_a_column_that_was_not_loaded_is_named(warehouse: Warehouse) -> None:
+    catalog = catalog_without("admin0_name", streams=("countries", "operations", "idp_admin0"))
+    with SandboxServer(invent(5)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox), catalog=catalog)
+
+    said = install(warehouse, "--level", "0", exit_code=1)
+
+    assert 'column "admin0_name" does not exist. Run the tap into this schema first, with every column' in said
+    assert descriptions(warehouse)["idp_admin0", None] is None, "nothing was changed"
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"TARGET_POSTGRES_DATABASE": ""}, "No database is named"),
+        ({"TARGET_POSTGRES_PORT": "five"}, "a port is a number"),
+        ({"TARGET_POSTGRES_SQLALCHEMY_URL": "nonsense"}, "an address looks like"),
+        ({"TARGET_POSTGRES_PASSWORD": "wr0ng-s3cret"}, "password authentication failed"),
+        ({"TARGET_POSTGRES_PORT": "1"}, "Connection refused"),
+        ({}, "Run the tap into this schema first"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence_without_the_password(
+    warehouse: Warehouse, variables: dict[str, str], sentence: str
+) -> None:
+    said = install(warehouse, exit_code=1, **variables)
+
+    assert sentence in said
+    assert "Traceback" not in said
+    assert warehouse.server.password not in said
+    assert "wr0ng-s3cret" not in said
+
+
+def test_passwords_with_any_characters_work(warehouse: Warehouse) -> None:
+    execute(warehouse, "CREATE ROLE \"o'neil&co\" LOGIN SUPERUSER PASSWORD 'p@ss/w:rd#%ä'")
+    try:
+        said = install(
+            warehouse,
+            exit_code=1,
+            TARGET_POSTGRES_USER="o'neil&co",
+            TARGET_POSTGRES_PASSWORD="p@ss/w:rd#%ä",  # noqa: S106
+        )
+    finally:
+        execute(warehouse, 'DROP ROLE "o\'neil&co"')
+
+    assert "Run the tap into this schema first" in said
