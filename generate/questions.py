@@ -26,9 +26,9 @@ AFTER: Final = "sandbox://?seed=112&publication=3"
 _INTRODUCTION = """\
 # Ten questions
 
-What analysts ask of displacement data, as SQL on [the views](../../tap_dtm/metadata/views.yaml) that `tap-dtm-views`
-makes, and how not to read each answer. The queries are written so that Postgres, DuckDB and BigQuery read them alike.
-They name the schema `dtm`; yours may have another name.
+What analysts ask of displacement data, as SQL on [the views](../../README.md#views) that `tap-dtm-views` makes, and how
+not to read each answer. The queries are written so that Postgres, DuckDB and BigQuery read them alike. They name the
+schema `dtm`; yours may have another name.
 
 **Every figure, place and operation below is invented.** The answers are those of the sandbox: of
 `{after}`, loaded over `{before}`. The tests ask Postgres and DuckDB
@@ -39,7 +39,7 @@ publication has been loaded over the one before, the tables no longer tell. A da
 its `CHANGELOG.md` says round by round what each run added, corrected and withdrew.
 
 With the views in place, `psql -f catalog/questions/01_newest_figures.sql` asks Postgres. DuckDB takes everything from a
-data package with Parquet (the file must not be called `dtm`, like the schema):
+data package with Parquet (in a file that is not called `dtm`, like the schema):
 
 ```sh
 tap-dtm-views --dialect duckdb --package package | duckdb displacement.duckdb
