@@ -112,7 +112,8 @@ def show(db: psycopg.Connection) -> None:
         "\nStart afresh:     delete output/demo"
         "\nReal data:        README.md; in short, copy .env.example to .env, fill it in, and"
     )
-    print(f"                  {MELTANO.relative_to(ROOT)} --environment=prod run tap-dtm target-postgres dtm-views:install")
+    run = "--environment=prod run tap-dtm target-postgres dtm-views:install"
+    print(f"                  {MELTANO.relative_to(ROOT)} {run}")
 
 
 def ask(query: str) -> None:

@@ -141,6 +141,11 @@ class Warehouse:
             connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema)))
             return connection.execute(query, values or None).fetchall()
 
+    def drop(self) -> None:
+        """Drop the schema, if it is there."""
+        with psycopg.connect(self.server.url) as connection:
+            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)))
+
     def live(self, stream: str) -> list[dict[str, Any]]:
         """Return the rows of a table that are not deleted, with dates as the tap writes them."""
         rows = self.query(f'SELECT * FROM "{stream}" WHERE _sdc_deleted_at IS NULL')  # noqa: S608

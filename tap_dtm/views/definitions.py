@@ -256,7 +256,8 @@ known AS (
 SELECT
   *,
   {warehouse.share("idps", "round_idps")} AS share,
-  CASE WHEN is_origin_known THEN idp_origin_admin1_pcode = admin1_pcode END AS is_same_area
+  CASE WHEN is_origin_known AND NOT {_is_unknown("admin1_pcode")} THEN idp_origin_admin1_pcode = admin1_pcode END
+    AS is_same_area
 FROM known"""
 
 

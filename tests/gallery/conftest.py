@@ -49,7 +49,7 @@ def duckdb_answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Both publications in Postgres, the rounds put aside in between."""
     warehouse = Warehouse(postgres, SCHEMA, tmp_path_factory.mktemp("postgres-answers"))
-    _drop_schema(warehouse)
+    warehouse.drop()
     warehouse.sync({"api_url": BEFORE, "scrub_fraction": 0})
     subprocess.run(
         [sys.executable, "-m", "tap_dtm.views", "--schema", SCHEMA, "--install"],
@@ -60,7 +60,7 @@ def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
         connection.execute(KEEP.encode())
     warehouse.sync({"api_url": AFTER, "scrub_fraction": 0})
     yield warehouse
-    _drop_schema(warehouse)
+    warehouse.drop()
 
 
 @pytest.fixture(scope="package")
@@ -72,8 +72,3 @@ def postgres_answers(loaded: Warehouse) -> Answers:
 def _ask(connection: psycopg.Connection, query: str) -> Answer:
     cursor = connection.execute(query.encode())
     return Answer(tuple(column.name for column in cursor.description or ()), tuple(cursor.fetchall()))
-
-
-def _drop_schema(warehouse: Warehouse) -> None:
-    with psycopg.connect(warehouse.server.url) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS dtm CASCADE")

@@ -156,7 +156,8 @@ class Reference:
         level = next(level for level in self.levels if level)
         for row, _ in self._parts(self.rows[level], (*_ORIGIN, "admin1_pcode", "admin1_name")):
             is_known = row["idp_origin_admin1_pcode"] not in _PLACEHOLDERS
-            is_same = row["idp_origin_admin1_pcode"] == row["admin1_pcode"] if is_known else None
+            codes = [row["idp_origin_admin1_pcode"], row["admin1_pcode"]]
+            is_same = None if _PLACEHOLDERS & {*codes} else codes[0] == codes[1]
             yield {**row, "is_origin_known": is_known, "is_same_area": is_same}
 
     def stock_over_time(self) -> Iterator[Row]:

@@ -22,6 +22,8 @@ RUN = ("run", "tap-dtm", "target-postgres", "dtm-views")
 def test_run_after_run_in_two_environments_of_one_database(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     project = MeltanoProject(tmp_path / "project")
     prod, sandbox = Warehouse(postgres, "dtm", tmp_path), Warehouse(postgres, "dtm_sandbox", tmp_path)
+    for warehouse in (prod, sandbox):  # these two schemas are no test's own
+        warehouse.drop()
     changes = (rename_operation, withdraw_operation, withdraw_round, backfill_round)
     with SandboxServer(invent(8)) as server:
         environment = {"TAP_DTM_SUBSCRIPTION_KEY": server.key, **database(postgres)}
