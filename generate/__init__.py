@@ -1,1 +1,1 @@
-"""What is made from the code and committed: ready-made catalogs, the settings of meltano.yml, tables of the README."""
+"""What is made from the code and committed: catalogs, dbt sources, answers to questions, settings and tables of pages."""
