@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.postgres import EmbeddedPostgres
-from tests.bigquery.emulator import BigQueryEmulator, running_emulator
 from tests.bigquery.dataset import Dataset
+from tests.bigquery.emulator import BigQueryEmulator, running_emulator
 from tests.pipeline import Warehouse
 
 if TYPE_CHECKING:

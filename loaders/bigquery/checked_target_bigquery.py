@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from google.cloud import bigquery
 from target_bigquery.core import BaseBigQuerySink, bigquery_client_factory
 from target_bigquery.target import TargetBigQuery
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
 
 
 class RowsMissingError(RuntimeError):

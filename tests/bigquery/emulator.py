@@ -101,7 +101,7 @@ def running_emulator(folder: Path) -> Iterator[BigQueryEmulator]:
     variables = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "BQEMU_ENABLE_FORMAT_EXTENSIONS": "false"}
     extension = "from duckdb_extensions import import_extension; import_extension('spatial')"
     subprocess.run([commands / "python", "-c", extension], env=variables, check=True)
-    start = [commands / "bqemulator", "start", "--rest-port=0", "--grpc-port=0", "--project", BigQueryEmulator.project]
+    start = [str(commands / "bqemulator"), "start", "--rest-port=0", "--grpc-port=0"]
     log = folder / "emulator.log"
     with (
         log.open("wb") as output,
