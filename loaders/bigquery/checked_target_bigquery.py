@@ -41,10 +41,18 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
         ((there,),) = client.query(query).result()
         if there != self._total_records_read:
             raise RowsMissingError(
-                f"BigQuery has {there} of the {self._total_records_read} rows that were sent for '{self.stream_name}'. "
-                "They are not merged, and no state is confirmed: see the log above, and run again."
+                f"BigQuery has {there} of the {self._total_records_read} rows that were sent for '{self.stream_name}'."
             )
+        self._add_new_columns(client)
         super().clean_up()
+
+    def _add_new_columns(self, client: bigquery.Client) -> None:
+        """Add what the table does not have yet; the target itself compares the stream's columns with themselves."""
+        known = {field.name for field in client.get_table(self.merge_target.as_ref()).schema}
+        new = [field for field in self.table.as_table().schema if field.name not in known]
+        if new:
+            columns = ", ".join(f"ADD COLUMN IF NOT EXISTS `{field.name}` {field.field_type}" for field in new)
+            client.query(f"ALTER TABLE {self.merge_target.get_escaped_name()} {columns}").result()
 
 
 class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
@@ -72,11 +80,13 @@ class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Run the target; a missing row is one sentence and exit code 1."""
+    """Run the target; a failed load and a missing row end it with exit code 1."""
     try:
         CheckedTargetBigQuery.cli()
-    except RowsMissingError as error:
-        sys.exit(f"checked-target-bigquery: {error}")
+    except RuntimeError as error:  # what the target raises, too, with what BigQuery said
+        sys.exit(
+            f"{error}\nNot every row is in BigQuery, so no state is confirmed: mend what is said above, and run again."
+        )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import time
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,12 +21,14 @@ from tap_dtm.sandbox.visible import (
     withdraw_operation,
     withdraw_round,
 )
-from tests.pipeline import output, sandbox_config
+from tests.pipeline import sandbox_config
 from tests.test_postgres import ALL_CODES, any_filters
 
 if TYPE_CHECKING:
     from tests.bigquery.dataset import Dataset
+    from tests.pipeline import Process
 
+NOT_CONFIRMED = "Not every row is in BigQuery, so no state is confirmed"
 CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
 
 
@@ -103,6 +105,16 @@ def test_what_is_withdrawn_keeps_its_key_and_the_time(dataset: Dataset) -> None:
         assert told == {"admin0_pcode", "operation", "row_number"}
 
 
+def test_new_columns_are_added_to_tables_that_exist(dataset: Dataset) -> None:
+    with SandboxServer(invent(5)) as sandbox:
+        dataset.sync(sandbox_config(sandbox, api_version="v2"))
+        dataset.assert_equals_api(sandbox.world, "v2")
+
+        dataset.sync(sandbox_config(sandbox, api_version="v3"))
+
+        dataset.assert_equals_api(sandbox.world, "v3")
+
+
 def test_columns_and_values(dataset: Dataset) -> None:
     with SandboxServer(invent(9)) as sandbox:
         dataset.sync(sandbox_config(sandbox))
@@ -150,28 +162,49 @@ def test_a_load_that_bigquery_refuses_is_an_error_and_changes_nothing(dataset: D
         dataset.sync(sandbox_config(sandbox), method="batch_job", target_exit_code=1)
 
         assert "Error while reading data" in dataset.log("target")
+        assert NOT_CONFIRMED in dataset.log("target")
         assert dataset.state == state
         assert {name: dataset.everything()[name] for name in before} == before
         dataset.sync(sandbox_config(sandbox))
         dataset.assert_equals_api(sandbox.world)
 
 
-def test_no_state_is_confirmed_before_the_rows_are_in_their_tables(dataset: Dataset) -> None:
-    schema = {"properties": {"key": {"type": "string"}}}
-    messages = [
-        {"type": "SCHEMA", "stream": "invented", "schema": schema, "key_properties": ["key"]},
-        {"type": "RECORD", "stream": "invented", "record": {"key": "a"}},
-        {"type": "STATE", "value": {"told": "a"}},
-        {"type": "SCHEMA", "stream": "next", "schema": schema, "key_properties": ["key"]},
-    ]
+def written(target: Process, *messages: dict[str, Any]) -> None:
+    """Write Singer messages into a target."""
+    assert target.stdin
+    target.stdin.write(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
+    target.stdin.flush()
+
+
+def schema(stream: str) -> dict[str, Any]:
+    properties = {"key": {"type": "string"}, "day": {"type": "string", "format": "date"}}
+    return {"type": "SCHEMA", "stream": stream, "schema": {"properties": properties}, "key_properties": ["key"]}
+
+
+def record(stream: str, key: str, day: str) -> dict[str, Any]:
+    return {"type": "RECORD", "stream": stream, "record": {"key": key, "day": day}}
+
+
+def test_a_row_that_bigquery_rejects_is_an_error(dataset: Dataset) -> None:
     with dataset.running_target() as target:
-        assert target.stdin
-        target.stdin.write(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
-        target.stdin.flush()
+        written(target, schema("days"), record("days", "a", "2024-02-29"), record("days", "b", "2023-02-29"))
+        printed, _ = target.communicate()
+
+        assert target.returncode == 1
+    assert printed == b""
+    assert NOT_CONFIRMED in dataset.log("target")
+    assert dataset.query("SELECT * FROM {dataset}.days") == []
+
+
+def test_no_state_is_confirmed_before_the_rows_are_in_their_tables(dataset: Dataset) -> None:
+    with dataset.running_target() as target:
+        state = {"type": "STATE", "value": {"told": "a"}}
+        written(target, schema("days"), record("days", "a", "2024-02-29"), state, schema("next"))
         while "Setting up next" not in dataset.log("target"):
             assert target.poll() is None, dataset.log("target")
             time.sleep(0.05)
         target.kill()
-        assert output(target).read() == b""
+        printed, _ = target.communicate()
 
-    assert dataset.query("SELECT * FROM {dataset}.invented") == []
+    assert printed == b""
+    assert dataset.query("SELECT * FROM {dataset}.days") == []
