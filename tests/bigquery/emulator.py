@@ -45,7 +45,8 @@ class BigQueryEmulator:
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Run a statement or a script, and return the rows of its last query.
 
-        Tables are `dataset.table`: the emulator knows no default dataset.
+        Tables are `dataset.table`: the emulator knows no default dataset. Only results of one page are understood,
+        which is thousands of rows.
 
         Raises:
             QueryError: The statement is wrong.
