@@ -1,4 +1,4 @@
-"""What several test modules need: one real Postgres server for all of them."""
+"""What several test modules need: one real Postgres server and one emulator of BigQuery for all of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.postgres import EmbeddedPostgres
+from tests.bigquery.dataset import Dataset
+from tests.bigquery.emulator import BigQueryEmulator, running_emulator
 from tests.pipeline import Warehouse
 
 if TYPE_CHECKING:
@@ -27,3 +29,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 def warehouse(postgres: EmbeddedPostgres, tmp_path: Path) -> Warehouse:
     """A schema of the test's own."""
     return Warehouse(postgres, f"dtm_{next(_NUMBERS)}", tmp_path)
+
+
+@pytest.fixture(scope="session")
+def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryEmulator]:
+    with running_emulator(tmp_path_factory.mktemp("bigquery")) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def dataset(bigquery: BigQueryEmulator, tmp_path: Path) -> Dataset:
+    """A dataset of the test's own."""
+    return Dataset(bigquery, f"dtm_{next(_NUMBERS)}", tmp_path)

@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 
 _MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
 _PROGRAMS = Path(sys.executable).parent
-_OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_")
+_OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "GOOGLE_")
 
 
 class MeltanoProject:
     """A folder with meltano.yml; only where the plugins are found differs, so that nothing is installed."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make the folder."""
+    def __init__(self, folder: Path, **programs: Path) -> None:
+        """Make the folder. `programs` are plugins, `-` written as `_`, that are found elsewhere."""
         declared: dict[str, Any] = yaml.safe_load(_MELTANO_YML.read_text("utf-8"))
         for plugins in declared["plugins"].values():
             for plugin in plugins:
                 del plugin["pip_url"]
-                plugin["executable"] = str(_PROGRAMS / plugin["executable"])
+                program = programs.get(plugin["name"].replace("-", "_"), _PROGRAMS / plugin["executable"])
+                plugin["executable"] = str(program)
         folder.mkdir()
         (folder / "meltano.yml").write_text(yaml.safe_dump(declared), encoding="utf-8")
         self.folder = folder

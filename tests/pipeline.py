@@ -1,12 +1,14 @@
-"""The tap and target-postgres as an orchestrator runs them: two programs, a pipe, and the state that comes back."""
+"""The tap and a target as an orchestrator runs them: two programs, a pipe, and the state that comes back."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,14 +79,11 @@ def _written(path: Path, content: dict[str, Any]) -> str:
     return str(path)
 
 
-@dataclass
-class Warehouse:
-    """A schema of a real Postgres that target-postgres fills, and the last state that it confirmed."""
+class Loaded(ABC):
+    """What a target has loaded, and the last state that it confirmed."""
 
-    server: EmbeddedPostgres
-    schema: str
     folder: Path
-    state: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any]
 
     def sync(
         self,
@@ -92,6 +91,7 @@ class Warehouse:
         *,
         catalog: dict[str, Any] | None = None,
         exit_code: int = 0,
+        target_exit_code: int = 0,
         **target_config: Any,
     ) -> None:
         """Run the tap into the target, and keep the state as an orchestrator does."""
@@ -102,21 +102,20 @@ class Warehouse:
             output(tap).close()  # the target alone holds the pipe now
             self.confirm(output(target).read())
             assert tap.wait() == exit_code, self.log("tap")
-            assert target.wait() == 0, self.log("target")
+            assert target.wait() == target_exit_code, self.log("target")
 
     @contextmanager
     def running_target(self, stdin: int | IO[bytes] = subprocess.PIPE, **config: Any) -> Iterator[Process]:
-        """Start target-postgres; on leaving, it has ended, one way or another."""
-        program = shutil.which("target-postgres", path=str(Path(sys.executable).parent))
-        assert program, "target-postgres is missing in the environment of the tests"
-        config = {"sqlalchemy_url": self._sqlalchemy_url, "default_target_schema": self.schema, **config}
+        """Start the target; on leaving, it has ended, one way or another."""
+        config_file = _written(self.folder / "target.json", {**self.target_config(), **config})
         with (
             (self.folder / "target.log").open("wb") as log,
             subprocess.Popen(
-                [program, "--config", _written(self.folder / "target.json", config)],
+                [*self.target_command(), "--config", config_file],
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env={**os.environ, **self.target_environment()},
             ) as target,
         ):
             try:
@@ -124,6 +123,22 @@ class Warehouse:
             finally:
                 if target.poll() is None:
                     target.kill()
+
+    @abstractmethod
+    def target_command(self) -> list[str]:
+        """Return the command that starts the target."""
+
+    @abstractmethod
+    def target_config(self) -> dict[str, Any]:
+        """Return the target's settings."""
+
+    def target_environment(self) -> dict[str, str]:
+        """Return what the target finds in its environment, beside what is there."""
+        return {}
+
+    @abstractmethod
+    def undeleted(self, stream: str) -> list[dict[str, Any]]:
+        """Return the rows of a table that are not deleted, as the database gives them."""
 
     def confirm(self, printed: bytes) -> None:
         """Take over the last state that the target printed, if it printed any."""
@@ -134,6 +149,47 @@ class Warehouse:
     def log(self, program: str) -> str:
         """Return what a program logged in its last run."""
         return (self.folder / f"{program}.log").read_text(encoding="utf-8", errors="replace")
+
+    def live(self, stream: str) -> list[dict[str, Any]]:
+        """Return the rows of a table that are not deleted, with dates as the tap writes them."""
+        return [
+            {
+                name: value.isoformat() if isinstance(value, dt.date) else value
+                for name, value in row.items()
+                if not name.startswith("_sdc_")
+            }
+            for row in self.undeleted(stream)
+        ]
+
+    def assert_equals_api(self, world: World, version: Version = "v3", **config: Any) -> None:
+        """Check that the tables hold what the API serves under these settings: no row more, none less."""
+        filters = {name: value for name, value in config.items() if name in _FILTERS}
+        for level in LEVELS:
+            rows = self.live(f"idp_admin{level}")
+            assert count(rows) == served(world, level, version, **filters)
+            assert_positions_are_whole(rows)
+        assert len(self.live("countries")) == len(world.country_list())
+        assert len(self.live("operations")) == len(world.operation_list())
+
+
+@dataclass
+class Warehouse(Loaded):
+    """A schema of a real Postgres that target-postgres fills, and the last state that it confirmed."""
+
+    server: EmbeddedPostgres
+    schema: str
+    folder: Path
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def target_command(self) -> list[str]:
+        """Return the command that starts the target."""
+        program = shutil.which("target-postgres", path=str(Path(sys.executable).parent))
+        assert program, "target-postgres is missing in the environment of the tests"
+        return [program]
+
+    def target_config(self) -> dict[str, Any]:
+        """Return the target's settings."""
+        return {"sqlalchemy_url": self._sqlalchemy_url, "default_target_schema": self.schema}
 
     def query(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the database, in the warehouse's schema."""
@@ -146,27 +202,9 @@ class Warehouse:
         with psycopg.connect(self.server.url) as connection:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)))
 
-    def live(self, stream: str) -> list[dict[str, Any]]:
-        """Return the rows of a table that are not deleted, with dates as the tap writes them."""
-        rows = self.query(f'SELECT * FROM "{stream}" WHERE _sdc_deleted_at IS NULL')  # noqa: S608
-        return [
-            {
-                name: value.isoformat() if isinstance(value, dt.date) else value
-                for name, value in row.items()
-                if not name.startswith("_sdc_")
-            }
-            for row in rows
-        ]
-
-    def assert_equals_api(self, world: World, version: Version = "v3", **config: Any) -> None:
-        """Check that the tables hold what the API serves under these settings: no row more, none less."""
-        filters = {name: value for name, value in config.items() if name in _FILTERS}
-        for level in LEVELS:
-            rows = self.live(f"idp_admin{level}")
-            assert count(rows) == served(world, level, version, **filters)
-            assert_positions_are_whole(rows)
-        assert len(self.live("countries")) == len(world.country_list())
-        assert len(self.live("operations")) == len(world.operation_list())
+    def undeleted(self, stream: str) -> list[dict[str, Any]]:
+        """Return the rows of a table that are not deleted, as the database gives them."""
+        return self.query(f'SELECT * FROM "{stream}" WHERE _sdc_deleted_at IS NULL')  # noqa: S608
 
     @property
     def _sqlalchemy_url(self) -> str:

@@ -76,12 +76,21 @@ def test_no_plugin_needs_the_hub(name: str) -> None:
         assert SettingKind(setting["kind"])
 
 
+def value(plugin: str, name: str) -> Any:
+    return next(setting.get("value") for setting in PLUGINS[plugin]["settings"] if setting["name"] == name)
+
+
+def test_rows_are_merged_by_key_in_bigquery() -> None:
+    assert value("target-bigquery", "denormalized") is True
+    assert value("target-bigquery", "upsert") is True
+
+
 def test_invented_data_and_real_data_do_not_mix() -> None:
     environments = {e["name"]: e.get("config", {}).get("plugins", {}) for e in MELTANO_YML["environments"]}
     sandbox = {p["name"]: p["config"] for plugins in environments["sandbox"].values() for p in plugins}
-    schema = next(s for s in PLUGINS["target-postgres"]["settings"] if s["name"] == "default_target_schema")
 
     assert MELTANO_YML["default_environment"] == "sandbox"
     assert sandbox["tap-dtm"]["api_url"] == "sandbox://"
-    assert sandbox["target-postgres"]["default_target_schema"] != schema["value"]
+    for loader, place in (("target-postgres", "default_target_schema"), ("target-bigquery", "dataset")):
+        assert sandbox[loader][place] != value(loader, place)
     assert environments["prod"] == {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,22 +17,28 @@ ROOT = Path(__file__).parents[2]
 _FOLDER = ROOT / "build" / "environments"
 
 
-def environment(name: str, *, with_this_project: bool = False) -> Path:
+def environment(name: str, *, python: str | None = None, with_this_project: bool = False) -> Path:
     """Return the folder of the commands of an environment, which is made at the first call and kept.
 
     Args:
         name: The name of the list of requirements.
+        python: The version of Python that they need, such as 3.11, if the tests' own will not do. Where it is not
+            installed, uv downloads it.
         with_this_project: Install this project as well, in place.
 
     Raises:
         RuntimeError: When it could not be made; the message ends with the installer's own words.
     """
     requirements = Path(__file__).with_name(f"{name}.txt")
-    digest = hashlib.sha256(requirements.read_bytes() + f"{sys.version}{with_this_project}".encode()).hexdigest()[:12]
+    # A requirement that is a folder of this project (`-e ./folder`) has requirements of its own.
+    folders = re.findall(r"^-e (\S+)$", requirements.read_text("utf-8"), re.MULTILINE)
+    files = [requirements, *(ROOT / each / "pyproject.toml" for each in folders)]
+    content = b"".join(file.read_bytes() for file in files) + f"{python or sys.version}{with_this_project}".encode()
+    digest = hashlib.sha256(content).hexdigest()[:12]
     folder = _FOLDER / f"{name}-{digest}"
     commands = folder / ("Scripts" if os.name == "nt" else "bin")
     if not (folder / "complete").exists():
-        _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+        _uv("venv", "--quiet", "--clear", "--python", python or sys.executable, str(folder))
         extra = ["--editable", str(ROOT)] if with_this_project else []
         _uv("pip", "install", "--quiet", "--python", str(folder), "--requirements", str(requirements), *extra)
         (folder / "complete").touch()
