@@ -31,8 +31,8 @@ not to read each answer. The queries are written so that Postgres, DuckDB and Bi
 schema `dtm`; yours may have another name.
 
 **Every figure, place and operation below is invented.** The answers are those of the sandbox: of
-`{after}`, loaded over `{before}`. The tests ask Postgres and DuckDB
-again, and compare both with the same figures worked out without SQL.
+`{after}`, loaded over `{before}`. The tests ask Postgres, DuckDB
+and an emulator of BigQuery again, and compare them with the same figures worked out without SQL.
 
 For question 9, put the figures of the rounds aside *before* the tap runs: [`keep_rounds.sql`](keep_rounds.sql). Once a
 publication has been loaded over the one before, the tables no longer tell. A data package needs no such care:

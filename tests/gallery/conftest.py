@@ -1,4 +1,4 @@
-"""The answers of both databases, after two publications came in through the programs that people run."""
+"""The answers of the databases, after two publications came in through the programs that people run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ import pytest
 
 from generate.questions import AFTER, BEFORE, KEEP, Answer, ask_duckdb, questions
 from tap_dtm.sandbox import World, open_sandbox
+from tap_dtm.views.script import script
+from tests.bigquery.dataset import Dataset
 from tests.pipeline import Warehouse
+from tests.views.databases import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from demo.postgres import EmbeddedPostgres
+    from tests.bigquery.emulator import BigQueryEmulator
 
 Answers = dict[str, Answer]
 SCHEMA = "dtm"  # the one that the questions name
@@ -67,6 +71,17 @@ def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 def postgres_answers(loaded: Warehouse) -> Answers:
     with psycopg.connect(loaded.server.url) as connection:
         return {question.name: _ask(connection, question.sql) for question in questions()}
+
+
+@pytest.fixture(scope="package")
+def bigquery_answers(bigquery: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    dataset = Dataset(bigquery, SCHEMA, tmp_path_factory.mktemp("bigquery-answers"))
+    dataset.sync({"api_url": BEFORE, "scrub_fraction": 0})
+    bigquery.execute_script(script(place("bigquery", f"{bigquery.project}.{SCHEMA}")))
+    bigquery.execute_script(KEEP)
+    dataset.sync({"api_url": AFTER, "scrub_fraction": 0})
+    answers = {question.name: bigquery.query(question.sql) for question in questions()}
+    return {name: Answer(tuple(rows[0]), tuple(tuple(row.values()) for row in rows)) for name, rows in answers.items()}
 
 
 def _ask(connection: psycopg.Connection, query: str) -> Answer:

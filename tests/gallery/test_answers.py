@@ -1,4 +1,4 @@
-"""Both databases answer as the README of the questions says, and as the API's rows say without SQL."""
+"""All three databases answer as the README of the questions says, and as the API's rows say without SQL."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ def test_postgres_answers_as_the_page_says(postgres_answers: Answers, question: 
     number = QUESTIONS.index(question) + 1
 
     assert section(number, question, postgres_answers[question.name]) in README.read_text(encoding="utf-8")
+
+
+@each_question
+def test_bigquery_answers_as_the_page_says(bigquery_answers: Answers, question: Question) -> None:
+    number = QUESTIONS.index(question) + 1
+
+    assert section(number, question, bigquery_answers[question.name]) in README.read_text(encoding="utf-8")
 
 
 @each_question

@@ -1,0 +1,54 @@
+"""The views in BigQuery, as far as its emulator goes: it takes the descriptions, but does not keep them."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+from typing import TYPE_CHECKING
+
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.views import load_views
+from tap_dtm.sandbox import SandboxServer, invent
+from tap_dtm.sandbox.visible import backfill_round, rename_operation, withdraw_operation, withdraw_round
+from tap_dtm.views.script import script
+from tests.pipeline import sandbox_config
+from tests.views.databases import assert_views_are_right, place
+
+if TYPE_CHECKING:
+    from tests.bigquery.dataset import Dataset
+
+
+def test_after_a_publication_the_views_are_right(dataset: Dataset) -> None:
+    where = place("bigquery", f"{dataset.emulator.project}.{dataset.name}")
+    changes = (backfill_round, rename_operation, withdraw_operation, withdraw_round)
+    with SandboxServer(invent(5)) as sandbox:
+        dataset.sync(sandbox_config(sandbox))
+        for _ in range(2):
+            dataset.emulator.execute_script(script(where))
+        assert_views_are_right(dataset.emulator.query, sandbox.world, where)
+        assert len(sandbox.world.publish(*changes, rng=Random(5))) == len(changes)
+
+        dataset.sync(sandbox_config(sandbox))
+
+        assert_views_are_right(dataset.emulator.query, sandbox.world, where)
+
+
+def test_every_table_view_and_column_is_described_in_the_script() -> None:
+    text = script(place("bigquery", "project.dataset"))
+
+    statements = re.split(r";\n", text)
+    for table in load_catalogue().resources.values():
+        (whole,) = [s for s in statements if f"`project.dataset.{table.name}` SET OPTIONS" in s]
+        (columns,) = [s for s in statements if f"`project.dataset.{table.name}`\n  ALTER COLUMN" in s]
+        assert quoted(table.full_description) in whole
+        for field in table.fields:
+            assert f"{field.name} SET OPTIONS (description = {quoted(field.full_description)})" in columns
+    for view in load_views("v3"):
+        (whole,) = [s for s in statements if f"VIEW `project.dataset.{view.name}`" in s]
+        assert quoted(view.full_description) in whole
+        for column in view.columns:
+            assert f"{column.name} OPTIONS (description = {quoted(column.description)})" in whole
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace('"', r"\"") + '"'
