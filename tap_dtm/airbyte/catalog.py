@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+
 from tap_dtm.base import DELETED_AT
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
@@ -133,6 +135,7 @@ def _entry(name: str, stream: ConfiguredStream | None, api_version: str) -> dict
         "schema": schema,
         "key_properties": list(resource.key),
         "replication_key": resource.replication_key,
+        "replication_method": None if stream is None or stream.is_incremental else REPLICATION_FULL_TABLE,
         "metadata": [
             {"breadcrumb": [], "metadata": {"selected": stream is not None}},
             *(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from singer_sdk.singerlib import RecordMessage, StateMessage
 
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import CURSOR, DELETED, configured_streams, singer_catalog
-from tap_dtm.airbyte.state import next_stamp, singer_state, stream_state, stream_states
+from tap_dtm.airbyte.state import after_full_refresh, next_stamp, singer_state, stream_state, stream_states
 from tap_dtm.base import DELETED_AT
 from tap_dtm.errors import DtmOutputError
 from tap_dtm.settings import checked_api_version
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from tap_dtm.airbyte.catalog import ConfiguredStream
     from tap_dtm.airbyte.output import Output
+    from tap_dtm.airbyte.state import StreamStates
 
 
 class AirbyteTap(TapDTM):
@@ -42,14 +42,15 @@ class Translator(SingerWriter):
     Args:
         output: Where they go.
         streams: The configured streams.
-        stamp: The time of this sync.
+        states: Their states before this sync.
     """
 
-    def __init__(self, output: Output, streams: Mapping[str, ConfiguredStream], stamp: str) -> None:  # noqa: D107
+    def __init__(self, output: Output, streams: Mapping[str, ConfiguredStream], states: StreamStates) -> None:  # noqa: D107
         super().__init__()
         self._output = output
         self._streams = streams
-        self._stamp = stamp
+        self._before = states
+        self._stamp = next_stamp(states, messages.now())
         self._counts: Counter[str] = Counter()
         self._states: dict[str, bytes] = {}
         self._running: set[str] = set()
@@ -66,16 +67,21 @@ class Translator(SingerWriter):
         elif isinstance(message, StateMessage):
             for name, stream in self._streams.items():
                 if stream.is_incremental:
-                    self._state(name, message.value)
+                    self._state(name, message.value["bookmarks"])
 
     def finish(self, tap: AirbyteTap | None) -> None:
         """Say how each stream ended. A full refresh has its one state now, when what it replaces is complete."""
         for name in self._streams:
             if tap and tap.has_completed(name):
-                self._state(name, tap.state)
+                self._state(name, self._last(name, tap.state["bookmarks"]))
                 self._output.write(messages.stream_status(name, "COMPLETE"))
             else:
                 self._output.write(messages.stream_status(name, "INCOMPLETE"))
+
+    def _last(self, name: str, bookmarks: dict[str, Any]) -> dict[str, Any]:
+        if self._streams[name].is_incremental:
+            return bookmarks
+        return bookmarks | {name: after_full_refresh(self._before.get(name, {}), bookmarks[name])}
 
     def _record(self, name: str, row: Mapping[str, Any]) -> None:
         data = {**row, CURSOR: self._stamp}
@@ -86,8 +92,8 @@ class Translator(SingerWriter):
         self._output.write(messages.record(name, data))
         self._counts[name] += 1
 
-    def _state(self, name: str, state: Mapping[str, Any]) -> None:
-        content = stream_state(state.get("bookmarks", {}), name, self._streams, self._stamp)
+    def _state(self, name: str, bookmarks: Mapping[str, Any]) -> None:
+        content = stream_state(bookmarks, name, self._streams, self._stamp)
         if (text := msgspec.json.encode(content)) != self._states.get(name):
             self._states[name] = text
             self._run(name)
@@ -115,7 +121,7 @@ def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], sta
     version = checked_api_version(config)
     streams = configured_streams(catalog, version)
     states = stream_states(state)
-    translator = Translator(output, streams, next_stamp(states, dt.datetime.now(dt.timezone.utc)))
+    translator = Translator(output, streams, states)
     translator.start()
     tap: AirbyteTap | None = None
     try:
