@@ -122,10 +122,10 @@ def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], sta
     streams = configured_streams(catalog, version)
     states = stream_states(state)
     translator = Translator(output, streams, states)
-    translator.start()
     tap: AirbyteTap | None = None
     try:
         with output.interruptible():
+            translator.start()
             tap = AirbyteTap(
                 config=config,
                 catalog=singer_catalog(streams, version),
