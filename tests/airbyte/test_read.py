@@ -347,6 +347,17 @@ class TestAFailure:
         assert code == 1
         assert [error["failure_type"] for error in errors(messages)] == [kind]
 
+    @pytest.mark.parametrize("kind", ["quota", "html", "redirect", "refused", "status"])
+    def test_does_not_give_the_key_away(self, source: Source, sandbox: SandboxServer, kind: Any) -> None:
+        sandbox.key = "k3y-5f1e9d0c7b3a4826915d"
+        sandbox.faults.add(Fault(kind, country="XBA", url="http://localhost:9/elsewhere"))
+        config = config_for(sandbox) | {"subscription_key": sandbox.key}
+
+        _, messages = source.run("read", config=config, catalog=configured({"idp_admin0": DEDUP}))
+
+        assert errors(messages)
+        assert sandbox.key[:12] not in json.dumps(messages)
+
     def test_for_people_to_settle_is_the_settings_fault(self, source: Source, sandbox: SandboxServer) -> None:
         catalog = configured(EVERYTHING)
         _, messages = source.run("read", config=config_for(sandbox), catalog=catalog)
