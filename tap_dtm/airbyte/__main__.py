@@ -6,7 +6,6 @@ import argparse
 import logging
 import os
 import sys
-import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tap_dtm.airbyte import messages
@@ -35,12 +34,12 @@ class _Parser(argparse.ArgumentParser):
 def main() -> None:
     """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
     output = Output(sys.stdout.buffer)
-    sys.stdout = sys.stderr  # whatever else is printed is no message
     logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
     logging.captureWarnings(capture=True)
-    warnings.filterwarnings("once", category=DeprecationWarning)
     try:
-        _run(output)
+        arguments = _parser().parse_args()
+        sys.stdout = sys.stderr  # whatever else is printed is no message
+        arguments.command(output, arguments)
     except Stopped as stopped:
         _logger.warning("%s", stopped)
         stopped.end()
@@ -53,11 +52,6 @@ def main() -> None:
         sys.exit(1)
     finally:
         logging.disable()  # what is still being read ahead has no say any more
-
-
-def _run(output: Output) -> None:
-    arguments = _parser().parse_args()
-    arguments.command(output, arguments)
 
 
 def _parser() -> argparse.ArgumentParser:

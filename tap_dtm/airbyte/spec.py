@@ -22,7 +22,7 @@ _FORM: Final[dict[str, dict[str, Any]]] = {
     "countries": {**_CODES, "examples": ["HTI", "TCD"], "always_show": True},
     "start_date": {**_DATE, "examples": ["2023-01-01"]},
     "end_date": {**_DATE, "examples": ["2024-12-31"]},
-    "scrub_fraction": {"type": "number", "examples": [0.05, 0.2]},
+    "scrub_fraction": {"examples": [0.05, 0.2]},
     "accept_withdrawn_countries": {**_CODES, "examples": ["HTI"]},
     "user_agent": {"examples": ["example-organisation/1.0"]},
 }
@@ -51,7 +51,7 @@ def specification() -> dict[str, Any]:
 
 def _property(setting: dict[str, Any], order: int) -> dict[str, Any]:
     spec = {name: value for name, value in setting.items() if name not in {"secret", "writeOnly"}}
-    (spec["type"],) = set(setting["type"]) - {"null"} if len(setting["type"]) == 2 else {setting["type"][0]}  # noqa: PLR2004
+    spec["type"] = next(kind for kind in setting["type"] if kind != "null")
     if setting.get("secret"):
         spec["airbyte_secret"] = True
     return spec | {"order": order}

@@ -117,7 +117,7 @@ def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
         for partition in state.get("partitions", ()):
             country = taken[partition["context"]["admin0_pcode"]]
             for operation, mark in partition.get("operations", {}).items():
-                country[operation] = max(mark["rows"], country.get(operation, 0))
+                country[operation] = max(mark.get("rows", 0), country.get(operation, 0))
     return {
         "partitions": [
             {

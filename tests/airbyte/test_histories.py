@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant
 
@@ -25,10 +23,7 @@ from tests.airbyte.support import (
     records,
     run_read,
 )
-from tests.test_histories import History
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.test_histories import _LONG, History, _quiet  # noqa: F401  a fixture for this module, too
 
 
 class AirbyteHistory(History):
@@ -81,16 +76,6 @@ class ListsAlone(AirbyteHistory):
         self.synced = list(LISTS)
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)  # thousands of syncs, each with its lines
-    yield
-    logging.disable(logging.NOTSET)
-
-
-_LONG = settings(
-    deadline=None, stateful_step_count=8, suppress_health_check=list(HealthCheck), derandomize=False, print_blob=True
-)
 TestAirbyteHistory = AirbyteHistory.TestCase
 TestAirbyteHistory.settings = settings(_LONG, max_examples=100)
 TestScrubbedAirbyteHistory = ScrubbedAirbyteHistory.TestCase
