@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.airbyte.support import Source
 
 CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
+PYTHONS = pytest.mark.skipif(sys.version_info >= (3, 13), reason="PyAirbyte wants an older Python")
+pytestmark = PYTHONS
 READER = Path(__file__).with_name("pyairbyte_reader.py")
 
 
@@ -112,7 +114,7 @@ def test_equals_the_api_whatever_is_published(source: Source, seed: int) -> None
     with SandboxServer(tiny(rng)) as sandbox:
         config = config_for(sandbox) | {"accept_withdrawn_countries": ALL_CODES}
         with pyairbyte(source, config) as reader:
-            for _ in range(5):
+            for _ in range(4):
                 reader.read()
                 reader.assert_equals_api(sandbox.world)
                 before = sandbox.world.countries

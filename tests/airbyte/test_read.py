@@ -203,6 +203,17 @@ class TestAFullRefresh:
         assert not states(messages, "idp_admin0")
         assert statuses(messages) == {"countries": WHOLE, "idp_admin0": BROKEN}
 
+    def test_that_was_never_put_in_place_is_made_good(self, sandbox: SandboxServer, destination: Destination) -> None:
+        sync(sandbox, destination)
+        shrink(sandbox.world)
+        catalog = configured(dict.fromkeys(STREAMS, OVERWRITE))
+        messages = run_read(catalog, destination.state, **config_for(sandbox))
+        destination.take([message for message in messages if message["type"] != "TRACE"], catalog)  # but no COMPLETE
+
+        sync(sandbox, destination)
+
+        destination.assert_equals_api(sandbox.world)
+
     def test_may_be_followed_by_an_incremental_sync(self, sandbox: SandboxServer, destination: Destination) -> None:
         sync(sandbox, destination, dict.fromkeys(STREAMS, OVERWRITE))
         shrink(sandbox.world)

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, tiny
+from tests.airbyte.test_pyairbyte import PYTHONS
 from tests.environments import ROOT, environment
 from tests.guards.support import config_for, small_world
 from tests.test_postgres import ALL_CODES
@@ -32,7 +33,6 @@ PYAIRBYTE, DLT, AIRFLOW, DAGSTER = re.findall(r"```python\n(.+?)```", SECTION, r
 def folder(source: Source) -> Path:
     """A folder in which the programs are where the README puts them."""
     (source.folder / "tap").symlink_to(sys.prefix)
-    (source.folder / "pyairbyte").symlink_to(environment("airbyte-pyairbyte").parent)
     return source.folder
 
 
@@ -91,7 +91,9 @@ def rows_of(folder: Path, table: str) -> list[dict[str, Any]]:
 
 
 class TestOrchestrators:
+    @PYTHONS
     def test_dagster_runs_pyairbyte(self, source: Source, folder: Path) -> None:
+        (folder / "pyairbyte").symlink_to(environment("airbyte-pyairbyte").parent)
         (folder / "dtm.py").write_text(PYAIRBYTE)
         (folder / "definitions.py").write_text(DAGSTER.replace("/srv/dtm", str(folder)))
         dagster = environment("airbyte-orchestrators") / "dagster"
@@ -102,6 +104,7 @@ class TestOrchestrators:
 
     @pytest.mark.parametrize("code", [0, 1])
     def test_airflow_sees_the_exit_code(self, source: Source, folder: Path, code: int) -> None:
+        (folder / "pyairbyte").symlink_to(sys.prefix)
         (folder / "dtm.py").write_text(f"raise SystemExit({code})")
         (folder / "dag.py").write_text(AIRFLOW.replace("/srv/dtm", str(folder)) + 'dag.get_task("read").execute({})')
 
