@@ -61,6 +61,7 @@ class DtmStream(Stream):
         self.replication_key = self.resource.replication_key
         self._sync_run = sync_run
         self._pending_version: int | None = None
+        self._is_read = False
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take selections and replication methods from a catalog.
@@ -86,6 +87,16 @@ class DtmStream(Stream):
         """Return a record that says that the row of this key is gone: every measure null, so sums stay right."""
         deleted_at = dt.datetime.fromtimestamp(self._tap.initialized_at / 1000, tz=dt.timezone.utc)
         return dict.fromkeys(self.schema["properties"]) | key | {DELETED_AT: deleted_at.isoformat()}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has delivered all that there was to deliver."""
+        return self._is_read
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Note that the stream has been read to its end: the SDK says so nowhere else."""
+        super().finalize_state_progress_markers(state)
+        self._is_read = True
 
     def write_state(self) -> None:
         """Write a STATE message now."""
@@ -208,6 +219,11 @@ class IdpStream(DtmStream):
             for partition in self.stream_state.get("partitions", ())
             if any(mark.get("rows") for mark in partition.get("operations", {}).values())
         }
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no country failed, either."""
+        return super().is_complete and not self.sync_run.failures
 
     @property
     def is_full_table(self) -> bool:

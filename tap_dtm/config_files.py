@@ -28,7 +28,7 @@ class CheckedConfig(PluginBase):
             if path == "ENV":
                 cls._check_environment()
             else:
-                _check_settings_file(path)
+                read_object(path, "settings")
         return super().cb_config(ctx, param, value)
 
     @classmethod
@@ -39,27 +39,39 @@ class CheckedConfig(PluginBase):
             raise DtmError(f"The settings in the environment cannot be read: {error}.") from None
 
 
-def _check_settings_file(path: str) -> None:
+def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
+    """Read a JSON object from a file that a command line names.
+
+    Args:
+        path: The file.
+        kind: What it holds, for messages.
+        or_list: Whether a JSON list will do as well.
+
+    Raises:
+        DtmError: It cannot be read, or holds something else.
+    """
     # Settings in the place of a file's name may hold the key: they are not repeated.
-    name = "The settings file" if "{" in path else f"The settings file {path}"
+    name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DtmError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
-    check_json(text, name)
+    return check_json(text, name, or_list=or_list)
 
 
-def check_json(text: str, name: str) -> None:
-    """Check that the text of a file is a JSON object.
+def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
+    """Return what the text of a file holds: a JSON object.
 
     Raises:
-        DtmError: It is not.
+        DtmError: It holds something else.
     """
     problem = ""
     try:
-        if not isinstance(json.loads(text), dict):
-            problem = "holds something else than a JSON object in braces"
+        content = json.loads(text)
+        if not isinstance(content, (dict, list) if or_list else dict):
+            problem = f"holds something else than a JSON object in braces{' or a list' if or_list else ''}"
     except ValueError as error:
         problem = f"is not valid JSON: {error}"
     if problem:  # raised here, because an error of the parser carries the whole text with it
         raise DtmError(f"{name} {problem}.")
+    return content

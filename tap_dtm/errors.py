@@ -6,6 +6,11 @@ endpoint and country, and what to do. None ever holds the subscription key.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class DtmError(Exception):
     """Anything that goes wrong in a way this project foresees.
@@ -47,7 +52,12 @@ class DtmWithdrawnError(DtmError):
 
 
 class DtmPartialSyncError(DtmError):
-    """Some countries failed; all others were delivered and bookmarked."""
+    """Some countries failed; all others were delivered and bookmarked. ``failures`` tells why, by country code."""
+
+    def __init__(self, message: str, failures: Mapping[str, DtmError]) -> None:
+        """Keep the sentence and what it sums up."""
+        super().__init__(message)
+        self.failures = dict(failures)
 
 
 class DtmOutputError(DtmError):

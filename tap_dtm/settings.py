@@ -124,6 +124,18 @@ SETTINGS = th.PropertiesList(
 )
 
 
+def checked_api_version(config: Mapping[str, Any]) -> str:
+    """Return the API version that a configuration names; it decides the schemas.
+
+    Raises:
+        DtmError: There is no such version.
+    """
+    version = config.get("api_version", "v3")
+    if version not in {"v3", "v2"}:
+        raise DtmError(f"The setting api_version is {version!r}: write v3 or v2.")
+    return str(version)
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings, checked. Dates are ``YYYY-MM-DD``; None means "not set"; codes are upper case."""

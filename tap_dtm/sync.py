@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from tap_dtm.country import CountryReader
-from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError
+from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
 from tap_dtm.records import RecordBuilder
 from tap_dtm.rounds import Change
 
@@ -65,7 +65,7 @@ class Sync:
             path = resource.endpoints[self.settings.api_version]
             answer = self._client.get(path)
             if not answer.rows:
-                raise DtmError(
+                raise DtmAnswerError(
                     f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
                     "nothing was changed. Run again later."
                 )
@@ -198,5 +198,6 @@ class Sync:
         if self.failures:
             raise DtmPartialSyncError(
                 f"{len(self.failures)} of {self._totals['countries'] + len(self.failures)} countries failed: "
-                f"{', '.join(sorted(self.failures))}. The others are complete; the next run tries these again."
+                f"{', '.join(sorted(self.failures))}. The others are complete; the next run tries these again.",
+                self.failures,
             )

@@ -16,7 +16,7 @@ from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.rounds import Bookmark
-from tap_dtm.settings import SETTINGS, Settings
+from tap_dtm.settings import SETTINGS, Settings, checked_api_version
 from tap_dtm.streams import STREAMS
 from tap_dtm.sync import Sync
 
@@ -41,10 +41,7 @@ class TapDTM(Tap):
         Raises:
             DtmError: There is no such version.
         """
-        version = self.config.get("api_version", "v3")
-        if version not in {"v3", "v2"}:
-            raise DtmError(f"The setting api_version is {version!r}: write v3 or v2.")
-        return str(version)
+        return checked_api_version(self.config)
 
     def discover_streams(self) -> list[DtmStream]:
         """Return the five streams."""

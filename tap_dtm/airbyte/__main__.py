@@ -1,0 +1,111 @@
+"""The command ``source-dtm``: spec, check, discover and read, as Airbyte calls them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tap_dtm.airbyte import messages
+from tap_dtm.airbyte.catalog import discover
+from tap_dtm.airbyte.output import Output, Stopped
+from tap_dtm.airbyte.read import AirbyteTap, read
+from tap_dtm.airbyte.spec import specification
+from tap_dtm.config_files import read_object
+from tap_dtm.errors import DtmError, DtmOutputError
+from tap_dtm.settings import SETTINGS, checked_api_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STDOUT = 1
+# A check answers a person who waits.
+_PATIENCE = {"max_retries": 1, "request_timeout": 30}
+_logger = logging.getLogger("tap-dtm")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise DtmError(f"{self.prog}: {message}.")
+
+
+def main() -> None:
+    """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
+    output = Output(sys.stdout.buffer)
+    logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
+    logging.captureWarnings(capture=True)
+    try:
+        arguments = _parser().parse_args()
+        sys.stdout = sys.stderr  # whatever else is printed is no message
+        arguments.command(output, arguments)
+    except Stopped as stopped:
+        _logger.warning("%s", stopped)
+        stopped.end()
+    except (DtmOutputError, OSError) as error:
+        # What is still buffered has nowhere to go, and Python would complain about it while exiting.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        sys.exit(f"source-dtm: {error}")
+    except Exception as error:  # noqa: BLE001  it is told, where Airbyte looks for it
+        output.write(messages.failure(error))
+        sys.exit(1)
+    finally:
+        logging.disable()  # what is still being read ahead has no say any more
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("source-dtm", description="Airbyte source for IOM's Displacement Tracking Matrix.")
+    commands = parser.add_subparsers(required=True, metavar="spec | check | discover | read")
+    options: dict[Callable[[Output, argparse.Namespace], None], tuple[str, str]] = {
+        _spec: ("", "tell the settings"),
+        _check: ("config", "try the settings with one small request"),
+        _discover: ("config", "tell the streams"),
+        _read: ("config catalog", "read the streams of a catalog, from a state on if there is one"),
+    }
+    for function, (files, text) in options.items():
+        command = commands.add_parser(function.__name__.strip("_"), help=text, description=text)
+        command.set_defaults(command=function)
+        for file in files.split():
+            command.add_argument(f"--{file}", required=True, metavar="FILE")
+        if function is _read:
+            command.add_argument("--state", metavar="FILE")
+    return parser
+
+
+def _spec(output: Output, _: argparse.Namespace) -> None:
+    output.write({"type": "SPEC", "spec": specification()})
+
+
+def _check(output: Output, arguments: argparse.Namespace) -> None:
+    status = {"status": "SUCCEEDED"}
+    try:
+        config = dict(AirbyteTap(config=_config(arguments)).config)
+        patience = {name: most for name, most in _PATIENCE.items() if (config[name] or 0) > most}
+        AirbyteTap(config=config | patience).sync_run.check_names(())
+    except DtmError as error:
+        status = {"status": "FAILED", "message": str(error)}
+    output.write({"type": "CONNECTION_STATUS", "connectionStatus": status})
+
+
+def _discover(output: Output, arguments: argparse.Namespace) -> None:
+    output.write({"type": "CATALOG", "catalog": discover(checked_api_version(_config(arguments)))})
+
+
+def _read(output: Output, arguments: argparse.Namespace) -> None:
+    config, catalog = _config(arguments), read_object(arguments.catalog, "catalog")
+    state = read_object(arguments.state, "state", or_list=True) if arguments.state else []
+    read(output, config, catalog, state)
+
+
+def _config(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the settings, but for those of the Singer tap alone: maps and batches have no place here."""
+    config = read_object(arguments.config, "settings")
+    known = SETTINGS.to_dict()["properties"]
+    if unknown := sorted(config.keys() - known):
+        _logger.warning("There are no settings %s: they are left out.", ", ".join(unknown))
+    return {name: value for name, value in config.items() if name in known}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The catalog in Airbyte's words: what there is, and what of it is wanted. Pure functions.
+
+Two columns differ from the tap's. ``_sdc_deleted_at`` is called what Airbyte's destinations look for, and every row
+tells the time of the sync that sent it. Destinations that keep one row for each key order by that time, so that the
+last word on a key wins: its date would not do, because corrections and shifted rows keep or lower it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+
+from tap_dtm.base import DELETED_AT
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.singer import singer_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CURSOR: Final = "_ab_cdc_updated_at"
+DELETED: Final = "_ab_cdc_deleted_at"
+_TIME: Final = {"format": "date-time", "airbyte_type": "timestamp_with_timezone"}
+_CURSOR_SCHEMA: Final = {
+    "type": "string",
+    **_TIME,
+    "title": "Sync time",
+    "description": "Time, in UTC, of the sync that sent the row. It grows from sync to sync, even when the clock is "
+    "set back, so the row with the latest one is the one that holds.",
+}
+
+
+@dataclass(frozen=True)
+class ConfiguredStream:
+    """A stream that is wanted; ``fields`` are the columns wanted, None for all of them."""
+
+    name: str
+    is_incremental: bool
+    fields: frozenset[str] | None
+
+
+def discover(api_version: str) -> dict[str, Any]:
+    """Return the AirbyteCatalog of an API version."""
+    return {"streams": [_stream(name, api_version) for name in load_catalogue().resources]}
+
+
+def _stream(name: str, api_version: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "json_schema": _schema(name, api_version),
+        "supported_sync_modes": ["full_refresh", "incremental"],
+        "source_defined_cursor": True,
+        "default_cursor_field": [CURSOR],
+        "source_defined_primary_key": [[field] for field in load_catalogue().resources[name].key],
+        # Of full refreshes alone, since incremental syncs always go on from their state. A full refresh that was
+        # resumed would send rows twice, and nothing in overwrite mode would notice: people would be counted twice.
+        "is_resumable": False,
+    }
+
+
+def _schema(name: str, api_version: str) -> dict[str, Any]:
+    properties = singer_schema(load_catalogue().resources[name], api_version)["properties"]
+    deleted_at = properties.pop(DELETED_AT)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "properties": {**properties, CURSOR: _CURSOR_SCHEMA, DELETED: {**deleted_at, **_TIME}},
+        "additionalProperties": True,
+    }
+
+
+def configured_streams(catalog: Mapping[str, Any], api_version: str) -> dict[str, ConfiguredStream]:
+    """Read a ConfiguredAirbyteCatalog.
+
+    Raises:
+        DtmError: It is none, asks for what there is not, or would let a destination keep the wrong rows.
+    """
+    try:
+        streams = [_configured(each, api_version) for each in catalog["streams"]]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DtmError(
+            f"The catalog is not a configured Airbyte catalog ({type(error).__name__}: {error}): "
+            "wrap what discover gives in streams with sync_mode and destination_sync_mode."
+        ) from None
+    if not streams:
+        raise DtmError("The catalog has no streams: choose at least one.")
+    return {stream.name: stream for stream in streams}
+
+
+def _configured(configured: Mapping[str, Any], api_version: str) -> ConfiguredStream:
+    name = configured["stream"]["name"]
+    resources = load_catalogue().resources
+    if name not in resources:
+        raise DtmError(
+            f"The catalog asks for a stream {name!r}, which does not exist; there are {', '.join(resources)}."
+        )
+    mode = configured["sync_mode"]
+    if mode not in {"full_refresh", "incremental"}:
+        raise DtmError(f"The catalog has the sync_mode {mode!r} for {name}: write full_refresh or incremental.")
+    _check_deduplication(configured, name, [[field] for field in resources[name].key])
+    wanted = (configured["stream"].get("json_schema") or {}).get("properties") or {}
+    if unknown := set(wanted) - set(_schema(name, api_version)["properties"]):
+        raise DtmError(
+            f"The catalog has fields in {name} that API {api_version} does not serve ({', '.join(sorted(unknown))}): "
+            "refresh the source's schema."
+        )
+    return ConfiguredStream(name, mode == "incremental", frozenset(wanted) or None)
+
+
+def _check_deduplication(configured: Mapping[str, Any], name: str, key: list[list[str]]) -> None:
+    """Refuse another cursor or key where rows are dropped by them: the wrong ones would stay."""
+    if not str(configured.get("destination_sync_mode")).endswith("_dedup"):
+        return
+    if (cursor := configured.get("cursor_field") or [CURSOR]) != [CURSOR]:
+        raise DtmError(f"The catalog dedupes {name} by {'.'.join(cursor)}: only {CURSOR} tells which row is the last.")
+    if sorted(configured.get("primary_key") or key) != sorted(key):
+        raise DtmError(f"The catalog dedupes {name} by another key than {', '.join(field for (field,) in key)}.")
+
+
+def singer_catalog(streams: Mapping[str, ConfiguredStream], api_version: str) -> dict[str, Any]:
+    """Return the tap's catalog, in which the configured streams and their fields are selected."""
+    return {"streams": [_entry(name, streams.get(name), api_version) for name in load_catalogue().resources]}
+
+
+def _entry(name: str, stream: ConfiguredStream | None, api_version: str) -> dict[str, Any]:
+    resource = load_catalogue().resources[name]
+    schema = singer_schema(resource, api_version)
+    always = {*resource.key, DELETED_AT}
+    fields = always | (schema["properties"].keys() if stream is None or stream.fields is None else stream.fields)
+    return {
+        "tap_stream_id": name,
+        "stream": name,
+        "schema": schema,
+        "key_properties": list(resource.key),
+        "replication_key": resource.replication_key,
+        "replication_method": None if stream is None or stream.is_incremental else REPLICATION_FULL_TABLE,
+        "metadata": [
+            {"breadcrumb": [], "metadata": {"selected": stream is not None}},
+            *(
+                {"breadcrumb": ["properties", field], "metadata": {"selected": field in fields}}
+                for field in schema["properties"]
+            ),
+        ],
+    }

@@ -1,0 +1,78 @@
+"""The messages of the Airbyte protocol that this source writes."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import Any, Literal, TypeAlias
+
+from tap_dtm.errors import DtmAnswerError, DtmError, DtmPartialSyncError, DtmRequestError
+
+Message: TypeAlias = "dict[str, Any]"
+Status: TypeAlias = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
+
+CONFIG, TRANSIENT, SYSTEM = "config_error", "transient_error", "system_error"
+_MOST_REASONS = 3  # of failed countries in one message; the log has all of them
+
+
+def now() -> int:
+    """Return the time as the protocol writes it: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def record(stream: str, data: dict[str, Any]) -> Message:
+    """One row."""
+    return {"type": "RECORD", "record": {"stream": stream, "data": data, "emitted_at": now()}}
+
+
+def state(stream: str, stream_state: dict[str, Any], record_count: int) -> Message:
+    """Where a stream goes on next time, and how many records it has had since its last STATE."""
+    return {
+        "type": "STATE",
+        "state": {
+            "type": "STREAM",
+            "stream": {"stream_descriptor": {"name": stream}, "stream_state": stream_state},
+            "sourceStats": {"recordCount": float(record_count)},
+        },
+    }
+
+
+def stream_status(stream: str, status: Status) -> Message:
+    """How far a stream has come."""
+    return _trace("STREAM_STATUS", "stream_status", {"stream_descriptor": {"name": stream}, "status": status})
+
+
+def failure(error: BaseException) -> Message:
+    """Why the command failed, and whether the settings, a passing fault or a program is to blame."""
+    if not isinstance(error, DtmError):
+        content = {
+            "message": f"source-dtm has met a mistake of its own ({type(error).__name__}): please report it.",
+            "stack_trace": "".join(traceback.format_tb(error.__traceback__)),
+        }
+    elif isinstance(error, DtmPartialSyncError):
+        reasons = [f"{code}: {reason}" for code, reason in sorted(error.failures.items())]
+        content = {"message": " ".join([str(error), *reasons[:_MOST_REASONS]])}
+    else:
+        content = {"message": str(error)}
+    return _trace("ERROR", "error", content | {"failure_type": _failure_type(error)})
+
+
+def _failure_type(error: BaseException) -> str:
+    if isinstance(error, DtmPartialSyncError):
+        # Airbyte tries again unless it is for people to act; as long as one country may fare better, it should.
+        kinds = {_failure_type(failed) for failed in error.failures.values()}
+        return next(kind for kind in (TRANSIENT, SYSTEM, CONFIG) if kind in kinds)
+    if isinstance(error, DtmRequestError):
+        return TRANSIENT
+    if isinstance(error, DtmError) and not isinstance(error, DtmAnswerError):
+        return CONFIG
+    return SYSTEM
+
+
+def log(level: str, message: str) -> Message:
+    """One line of the log; the level is one of FATAL, ERROR, WARN, INFO, DEBUG and TRACE."""
+    return {"type": "LOG", "log": {"level": level, "message": message}}
+
+
+def _trace(kind: str, name: str, content: dict[str, Any]) -> Message:
+    return {"type": "TRACE", "trace": {"type": kind, "emitted_at": float(now()), name: content}}

@@ -1,0 +1,141 @@
+"""``read``: one run of the tap, its messages translated as they come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.io_base import SingerWriter
+from singer_sdk.singerlib import RecordMessage, StateMessage
+
+from tap_dtm.airbyte import messages
+from tap_dtm.airbyte.catalog import CURSOR, DELETED, configured_streams, singer_catalog
+from tap_dtm.airbyte.state import after_full_refresh, next_stamp, singer_state, stream_state, stream_states
+from tap_dtm.base import DELETED_AT
+from tap_dtm.errors import DtmOutputError
+from tap_dtm.settings import checked_api_version
+from tap_dtm.tap import TapDTM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_dtm.airbyte.catalog import ConfiguredStream
+    from tap_dtm.airbyte.output import Output
+    from tap_dtm.airbyte.state import StreamStates
+
+
+class AirbyteTap(TapDTM):
+    """The tap in the source's process: signals are the source's business."""
+
+    def _setup_signal_handlers(self) -> None:
+        """Set up none."""
+
+    def has_completed(self, stream: str) -> bool:
+        """Whether the run has delivered all of a stream."""
+        return bool(self.streams[stream].is_complete)  # type: ignore[attr-defined]
+
+
+class Translator(SingerWriter):
+    """Writes Singer messages as Airbyte's.
+
+    Args:
+        output: Where they go.
+        streams: The configured streams.
+        states: Their states before this sync.
+    """
+
+    def __init__(self, output: Output, streams: Mapping[str, ConfiguredStream], states: StreamStates) -> None:  # noqa: D107
+        super().__init__()
+        self._output = output
+        self._streams = streams
+        self._before = states
+        self._stamp = next_stamp(states, messages.now())
+        self._counts: Counter[str] = Counter()
+        self._states: dict[str, bytes] = {}
+        self._running: set[str] = set()
+
+    def start(self) -> None:
+        """Announce the streams."""
+        for name in self._streams:
+            self._output.write(messages.stream_status(name, "STARTED"))
+
+    def write_message(self, message: Any) -> None:  # noqa: ANN401
+        """Write a Singer message. SCHEMA and ACTIVATE_VERSION say what Airbyte knows from the catalog."""
+        if isinstance(message, RecordMessage):
+            self._record(message.stream, message.record)
+        elif isinstance(message, StateMessage):
+            for name, stream in self._streams.items():
+                if stream.is_incremental:
+                    self._state(name, message.value["bookmarks"])
+
+    def finish(self, tap: AirbyteTap | None) -> None:
+        """Say how each stream ended. A full refresh has its one state now, when what it replaces is complete."""
+        for name in self._streams:
+            if tap and tap.has_completed(name):
+                self._state(name, self._last(name, tap.state["bookmarks"]))
+                self._output.write(messages.stream_status(name, "COMPLETE"))
+            else:
+                self._output.write(messages.stream_status(name, "INCOMPLETE"))
+
+    def _last(self, name: str, bookmarks: dict[str, Any]) -> dict[str, Any]:
+        if self._streams[name].is_incremental:
+            return bookmarks
+        return bookmarks | {name: after_full_refresh(self._before.get(name, {}), bookmarks[name])}
+
+    def _record(self, name: str, row: Mapping[str, Any]) -> None:
+        data = {**row, CURSOR: self._stamp}
+        data[DELETED] = data.pop(DELETED_AT)
+        if data[DELETED] and not self._streams[name].is_incremental:
+            return  # in tables that are replaced, or that keep every snapshot, it would be a row of nothing
+        self._run(name)
+        self._output.write(messages.record(name, data))
+        self._counts[name] += 1
+
+    def _state(self, name: str, bookmarks: Mapping[str, Any]) -> None:
+        content = stream_state(bookmarks, name, self._streams, self._stamp)
+        if (text := msgspec.json.encode(content)) != self._states.get(name):
+            self._states[name] = text
+            self._run(name)
+            self._output.write(messages.state(name, content, self._counts.pop(name, 0)))
+
+    def _run(self, name: str) -> None:
+        if name not in self._running:
+            self._running.add(name)
+            self._output.write(messages.stream_status(name, "RUNNING"))
+
+
+def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], state: Any) -> None:  # noqa: ANN401
+    """Read the streams of a configured catalog.
+
+    Args:
+        output: Where the messages go.
+        config: The settings.
+        catalog: A ConfiguredAirbyteCatalog.
+        state: The content of a state file.
+
+    Raises:
+        DtmError: Something failed; the streams that are not complete are said to be so.
+        Stopped: A signal came.
+    """
+    version = checked_api_version(config)
+    streams = configured_streams(catalog, version)
+    states = stream_states(state)
+    translator = Translator(output, streams, states)
+    tap: AirbyteTap | None = None
+    try:
+        with output.interruptible():
+            translator.start()
+            tap = AirbyteTap(
+                config=config,
+                catalog=singer_catalog(streams, version),
+                state=singer_state(states, streams),
+                message_writer=translator,
+            )
+            tap.sync_all()
+    except (DtmOutputError, OSError):
+        raise  # nobody would hear how the streams ended
+    except BaseException:
+        translator.finish(tap)
+        raise
+    translator.finish(tap)

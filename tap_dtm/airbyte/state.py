@@ -1,0 +1,129 @@
+"""The tap's bookmarks in Airbyte's wrapping: one state for each stream instead of one for all. Pure functions.
+
+The state of a stream is what stands under its name in the Singer state's ``bookmarks``, and beside it the time of the
+sync. The country list's own bookmark also steers the run: which countries are due to be re-read whole. Airbyte need
+not keep the state of a stream that is not synced incrementally, so then it travels with the other streams' states.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_dtm.errors import DtmError
+from tap_dtm.rounds import Bookmark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_dtm.airbyte.catalog import ConfiguredStream
+
+    StreamStates = dict[str, dict[str, Any]]
+
+LIST: Final = "countries"
+_SYNCED_AT: Final = "synced_at"
+_TICK: Final = dt.timedelta(milliseconds=1)  # the coarsest that a destination keeps
+
+
+def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
+    """Return the states by stream from the content of a state file.
+
+    Takes STREAM, GLOBAL and LEGACY states, a list or a single one, also as whole STATE messages; and Singer's state.
+
+    Raises:
+        DtmError: It is none of these.
+    """
+    try:
+        return {
+            name: dict(state)
+            for each in (content if isinstance(content, list) else [content])
+            for name, state in _of_message(each)
+            if state
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DtmError("The state cannot be read: it is none of Airbyte's. Restore it, or clear the streams.") from None
+
+
+def _of_message(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    message = message.get("state") or message
+    if stream := message.get("stream"):
+        streams = [stream]
+    elif shared := message.get("global"):
+        streams = shared["stream_states"]
+    else:
+        legacy = message.get("data") or message
+        yield from legacy.get("bookmarks", legacy).items()
+        return
+    for each in streams:
+        yield each["stream_descriptor"]["name"], each.get("stream_state") or {}
+
+
+def next_stamp(states: StreamStates, now: int) -> str:
+    """Return the time of this sync in ISO 8601: now (milliseconds since 1970), but later than that of any before.
+
+    Raises:
+        DtmError: A state has a time that is none.
+    """
+    try:
+        before = [dt.datetime.fromisoformat(state[_SYNCED_AT]) for state in states.values() if _SYNCED_AT in state]
+        times = [dt.datetime.fromtimestamp(now / 1000, tz=dt.timezone.utc), *(time + _TICK for time in before)]
+        return max(times).isoformat(timespec="milliseconds")
+    except (TypeError, ValueError):
+        raise DtmError(
+            f"The state cannot be read: {_SYNCED_AT} is not a time. Restore it, or clear the streams."
+        ) from None
+
+
+def singer_state(states: StreamStates, streams: Mapping[str, ConfiguredStream]) -> dict[str, Any]:
+    """Return the tap's state for a run, which may change it."""
+    bookmarks = {
+        name: {key: deepcopy(value) for key, value in state.items() if key not in {_SYNCED_AT, LIST}}
+        for name, state in states.items()
+        if name in streams
+    }
+    # The streams' states are kept one by one; going on from the oldest re-reads a country too many at most.
+    carried = [states[name][LIST] for name in bookmarks if LIST in states[name]] or [states.get(LIST, {})]
+    bookmarks.setdefault(LIST, deepcopy(min(carried, key=lambda state: state.get("runs", 0))))
+    return {"bookmarks": bookmarks}
+
+
+def stream_state(
+    bookmarks: Mapping[str, Any], stream: str, streams: Mapping[str, ConfiguredStream], stamp: str
+) -> dict[str, Any]:
+    """Return the state of one stream."""
+    state = {**bookmarks.get(stream, {}), _SYNCED_AT: stamp}
+    if stream != LIST and not (LIST in streams and streams[LIST].is_incremental) and LIST in bookmarks:
+        state[LIST] = bookmarks[LIST]
+    return state
+
+
+def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bookmark of a stream whose table is about to be replaced.
+
+    Nobody tells whether it was. So all operations are left unfinished, with the positions that they take in either
+    table: should the stream be synced incrementally next, that sync sends everything, and tombstones for the rest.
+
+    Args:
+        before: The state before the sync.
+        after: The bookmark after it.
+    """
+    if "keys" in after:
+        keys = {tuple(key) for state in (before, after) for key in state.get("keys", ())}
+        return {**after, "keys": sorted(keys)}
+    taken: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for state in (before, after):
+        for partition in state.get("partitions", ()):
+            country = taken[partition["context"]["admin0_pcode"]]
+            for operation, mark in partition.get("operations", {}).items():
+                country[operation] = max(mark.get("rows", 0), country.get(operation, 0))
+    return {
+        "partitions": [
+            {
+                "context": {"admin0_pcode": code},
+                "operations": {name: Bookmark(rows=rows).to_state() for name, rows in operations.items()},
+            }
+            for code, operations in taken.items()
+        ]
+    }

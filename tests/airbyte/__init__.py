@@ -1,0 +1,1 @@
+"""`source-dtm`: the tap as Airbyte runs it."""

@@ -1,0 +1,114 @@
+"""Syncs that are stopped or killed anywhere, and what the next one makes of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from random import Random, SystemRandom
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, invent, tiny
+from tests.airbyte.support import EVERYTHING, Destination, Message, Source, configured, status, statuses, stream_of
+from tests.pipeline import output, sandbox_config
+from tests.test_postgres import ALL_CODES
+
+if TYPE_CHECKING:
+    from tests.pipeline import Process
+
+CATALOG = configured(EVERYTHING)
+CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
+FAR_MORE_THAN_A_PIPE_HOLDS = "sandbox://?countries=2&rows=4000"
+
+
+def start(source: Source, config: dict[str, Any], state: Any = ()) -> Process:
+    return source.start(*source.arguments("read", config=config, catalog=CATALOG, state=list(state)))
+
+
+def take(process: Process, most: int = 10**9) -> list[Message]:
+    """Read so many lines, or what there is; a line that was cut off is nobody's message."""
+    messages = []
+    for _ in range(most):
+        line = output(process).readline()
+        if not line.endswith(b"\n"):
+            break
+        messages.append(json.loads(line))
+    return messages
+
+
+@pytest.mark.parametrize("seed", [1, 2, CHANCE])
+def test_killed_again_and_again_while_dtm_publishes(source: Source, seed: int) -> None:
+    rng = Random(seed)
+    destination = Destination()
+    with SandboxServer(tiny(rng)) as sandbox:
+        config = sandbox_config(sandbox, accept_withdrawn_countries=ALL_CODES)
+        for _ in range(5):
+            process = start(source, config, destination.state)
+            messages = take(process, rng.choice([rng.randrange(40), rng.randrange(400)]))
+            rng.choice([process.kill, process.terminate])()
+            messages += take(process)
+            process.communicate()
+            destination.take(messages, CATALOG, rng)
+            sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY), rng.randrange(4)), rng=rng)
+
+        process = start(source, config, destination.state)
+        destination.take(take(process), CATALOG)
+        process.communicate()
+
+        assert process.returncode == 0
+        destination.assert_equals_api(sandbox.world)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_sync_between_two_messages(source: Source, number: signal.Signals) -> None:
+    process = start(source, {"api_url": FAR_MORE_THAN_A_PIPE_HOLDS})
+    messages = take(process, 100)
+
+    process.send_signal(number)
+    messages += take(process)
+    _, log = process.communicate(timeout=60)
+
+    assert process.returncode == -number  # as whoever sent it expects
+    assert log == b""
+    assert {each[-1] for each in statuses(messages).values()} == {"INCOMPLETE"}
+    assert f"Stopped by signal {number.value}" in messages[-1]["log"]["message"]
+
+
+def test_a_signal_ends_a_sync_that_waits_for_the_api(source: Source) -> None:
+    with SandboxServer(invent(seed=1, countries=2)) as sandbox:
+        sandbox.faults.add(Fault("slow", path="admin0", seconds=50))
+        process = start(source, sandbox_config(sandbox))
+        messages = take(process, 5)
+
+        process.terminate()
+        messages += take(process)
+        _, log = process.communicate(timeout=30)
+
+    assert process.returncode == -signal.SIGTERM
+    assert log == b""
+    assert status(messages, "idp_admin0") == "INCOMPLETE"
+
+
+def test_a_signal_ends_a_sync_that_nobody_listens_to_any_more(source: Source) -> None:
+    process = start(source, {"api_url": FAR_MORE_THAN_A_PIPE_HOLDS})
+    first = take(process, 50)
+
+    process.terminate()
+
+    assert any(stream_of(message) for message in first)
+    assert process.wait(timeout=30) == -signal.SIGTERM  # the pipe is full: it could not say a word
+    process.communicate()
+
+
+def test_a_reader_that_leaves_ends_a_sync_with_a_sentence(source: Source) -> None:
+    process = start(source, {"api_url": FAR_MORE_THAN_A_PIPE_HOLDS})
+    take(process, 50)
+    output(process).close()
+
+    assert process.stderr is not None
+    log = process.stderr.read().decode()
+    process.stderr.close()
+
+    assert process.wait() == 1
+    assert log == "source-dtm: Cannot write the messages: Broken pipe. The next run goes on from the last state.\n"

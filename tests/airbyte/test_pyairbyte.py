@@ -1,0 +1,123 @@
+"""PyAirbyte reads into its DuckDB cache, offline: the tables equal the API after any history of publications."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+from tap_dtm.airbyte.catalog import CURSOR, DELETED
+from tap_dtm.sandbox import COUNTRY, VISIBLE, SandboxServer, tiny
+from tests.airbyte.support import STREAMS
+from tests.environments import environment
+from tests.guards.support import add_a_round_in, config_for, small_world
+from tests.test_postgres import ALL_CODES
+from tests.world import LEVELS, assert_positions_are_whole, count, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_dtm.sandbox import World
+    from tests.airbyte.support import Source
+
+CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
+PYTHONS = pytest.mark.skipif(sys.version_info >= (3, 13), reason="PyAirbyte wants an older Python")
+pytestmark = PYTHONS
+READER = Path(__file__).with_name("pyairbyte_reader.py")
+
+
+class Reader:
+    """A PyAirbyte that waits for its orders."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+
+    def read(self) -> int:
+        """Read once; return how many records came."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        self.tables = answer["tables"]
+        return int(answer["read"])
+
+    def live(self, stream: str) -> list[dict[str, Any]]:
+        """Return the rows of a table that are not deleted, as the API words them."""
+        rows = [row for row in self.tables[stream] if row[DELETED] is None]
+        own = {name for row in rows for name in row if name.startswith("_airbyte_")} | {CURSOR, DELETED}
+        return [{name: as_published(name, value) for name, value in row.items() if name not in own} for row in rows]
+
+    def assert_equals_api(self, world: World) -> None:
+        for level in LEVELS:
+            rows = self.live(f"idp_admin{level}")
+            assert count(rows) == served(world, level)
+            assert_positions_are_whole(rows)
+        assert len(self.live("countries")) == len(world.country_list())
+        assert len(self.live("operations")) == len(world.operation_list())
+
+
+def as_published(name: str, value: Any) -> Any:
+    return str(value)[:10] if name == "reporting_date" else value
+
+
+@contextmanager
+def pyairbyte(source: Source, config: dict[str, Any]) -> Iterator[Reader]:
+    command = Path(sys.executable).with_name("source-dtm")
+    log: IO[str]
+    with (source.folder / "pyairbyte.log").open("w+") as log:
+        process = subprocess.Popen(
+            [environment("airbyte-pyairbyte") / "python", READER, command, json.dumps(config), source.folder / "cache"],
+            cwd=source.folder,
+            env=source.environment
+            | {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1", "HOME": str(source.folder)}
+            | {"AIRBYTE_LOGGING_ROOT": str(source.folder / "logs"), "NO_LIVE_PROGRESS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield Reader(process)
+            process.communicate()
+            assert process.returncode == 0
+        except BaseException:
+            process.kill()
+            process.communicate()
+            sys.stderr.write(Path(log.name).read_text())
+            raise
+
+
+def test_reads_everything_once_and_then_what_has_changed(source: Source) -> None:
+    with SandboxServer(small_world()) as sandbox, pyairbyte(source, config_for(sandbox)) as reader:
+        lists = len(sandbox.world.country_list()) + len(sandbox.world.operation_list())
+        rows = sum(served(sandbox.world, level).total() for level in LEVELS)
+
+        assert reader.read() == lists + rows
+        assert set(reader.tables) == set(STREAMS)
+        assert reader.read() == lists
+        sandbox.world.publish(add_a_round_in(1))
+        assert reader.read() == lists + 1 + 3 + 3  # admin 0, 1 and 2
+        reader.assert_equals_api(sandbox.world)
+
+
+@pytest.mark.parametrize("seed", [1, CHANCE])
+def test_equals_the_api_whatever_is_published(source: Source, seed: int) -> None:
+    rng = Random(seed)
+    with SandboxServer(tiny(rng)) as sandbox:
+        config = config_for(sandbox) | {"accept_withdrawn_countries": ALL_CODES}
+        with pyairbyte(source, config) as reader:
+            for _ in range(4):
+                reader.read()
+                reader.assert_equals_api(sandbox.world)
+                before = sandbox.world.countries
+                sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY), rng.randrange(1, 5)), rng=rng)
+                if not sandbox.world.countries:
+                    sandbox.world.countries = before  # an empty list is no answer
