@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 
 from tap_dtm.errors import DtmAccessError, DtmError
+from tap_dtm.metadata.model import API_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +132,7 @@ def checked_api_version(config: Mapping[str, Any]) -> str:
         DtmError: There is no such version.
     """
     version = config.get("api_version", "v3")
-    if version not in {"v3", "v2"}:
+    if version not in API_VERSIONS:
         raise DtmError(f"The setting api_version is {version!r}: write v3 or v2.")
     return str(version)
 
