@@ -1,0 +1,176 @@
+"""What a full load into Postgres costs, and a run with nothing new after it: on one machine, with invented data.
+
+python -m benchmarks.full_load [--rows 300000] [--countries 60] [--copy]
+
+The tap and target-postgres run as two processes with a pipe between them; this process serves the sandbox and counts
+what it is asked for. The Postgres is the embedded one, on the same machine, which does not wait for the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from demo.postgres import EmbeddedPostgres
+from tap_dtm.sandbox import SandboxServer, world_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_dtm.sandbox.api import Request
+    from tap_dtm.sandbox.faults import Fault
+
+_SCHEMA = "dtm"
+_SIZES = "SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class WHERE oid = %s::regclass"
+_TABLES = ("countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2")
+
+
+# A process counts the memory of the one that started it as its own, and the one with the sandbox in it is large.
+_MEASURED = """
+import json, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+json.dump([usage.ru_utime + usage.ru_stime, usage.ru_maxrss], open(sys.argv[1], "w"))
+sys.exit(code)
+"""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a program took: seconds of the processor, and its largest memory in MB."""
+
+    processor: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """One run: what the API was asked for and answered, what came, and what it took."""
+
+    requests: int
+    answered: int
+    """Bytes of the answers' bodies, which are not compressed."""
+    rows: int
+    seconds: float
+    """On the clock."""
+    tap: Taken
+    target: Taken
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as Postgres keeps it; sizes in bytes."""
+
+    name: str
+    size: int
+    indexes: int
+
+
+class CountingServer(SandboxServer):
+    """A sandbox that counts the bytes of its answers."""
+
+    answered = 0
+
+    def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
+        """Answer as ever, and count."""
+        said = super().respond(request)
+        with self._lock:
+            self.answered += len(said[2])
+        return said
+
+
+def measure(rows: int, countries: int, *, copy: bool = False) -> tuple[list[Load], list[Table]]:
+    """Load everything, then what is new, which is nothing; and look at the tables.
+
+    Raises:
+        SystemExit: The tap or the target failed.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        CountingServer(world_at(rows=rows, countries=countries)) as sandbox,
+        EmbeddedPostgres(Path(folder, "postgres")) as postgres,
+    ):
+        (Path(folder) / "state.json").write_text("{}")
+        settings = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
+        tap = ("tap-dtm", settings, "--state", "state.json")
+        url = postgres.url.replace("://", "+psycopg://")
+        target = ("target-postgres", {"sqlalchemy_url": url, "default_target_schema": _SCHEMA, "use_copy": copy})
+        loads = [_load(Path(folder), sandbox, tap, target) for _ in range(2)]
+        with psycopg.connect(postgres.url) as database:
+            sizes = (database.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in _TABLES)
+            tables = [Table(*row) for answer in sizes for row in answer]
+    return loads, tables
+
+
+def _load(folder: Path, sandbox: CountingServer, tap: Sequence[object], target: Sequence[object]) -> Load:
+    sandbox.requests.clear()
+    sandbox.answered = 0
+    started = time.monotonic()
+    with (folder / "tap.log").open("wb") as log, (folder / "new-state.jsonl").open("wb") as state:
+        sender = subprocess.Popen(_command(folder, *tap), cwd=folder, stdout=subprocess.PIPE, stderr=log)
+        receiver = subprocess.Popen(
+            _command(folder, *target), cwd=folder, stdin=sender.stdout, stdout=state, stderr=log
+        )
+        if pipe:
+            pipe.close()  # the target alone holds the pipe now
+        if sender.wait() or receiver.wait():
+            sys.exit((folder / "tap.log").read_text("utf-8"))
+    seconds = time.monotonic() - started
+    said = (folder / "new-state.jsonl").read_text("utf-8").splitlines()
+    (folder / "state.json").write_text(said[-1])
+    marks = json.loads(said[-1])["bookmarks"]
+    rows = sum(
+        mark["rows"]
+        for stream in marks.values()
+        for partition in stream.get("partitions", ())
+        for mark in partition["operations"].values()
+    )
+    taken = (_taken(folder, "tap-dtm"), _taken(folder, "target-postgres"))
+    return Load(len(sandbox.requests), sandbox.answered, rows, seconds, *taken)
+
+
+def _command(folder: Path, program: str, config: dict[str, object], *arguments: str) -> list[str]:
+    path = folder / f"{program}.json"
+    path.write_text(json.dumps(config))
+    measured = [sys.executable, "-c", _MEASURED, str(folder / f"{program}.taken")]
+    return [*measured, str(Path(sysconfig.get_path("scripts")) / program), "--config", str(path), *arguments]
+
+
+def _taken(folder: Path, program: str) -> Taken:
+    processor, memory = json.loads((folder / f"{program}.taken").read_text())
+    return Taken(processor, memory / (1e6 if sys.platform == "darwin" else 1e3))  # bytes there, kilobytes here
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=300_000, help="of the sandbox, about")
+    parser.add_argument("--countries", type=int, default=60, help="of the sandbox")
+    parser.add_argument("--copy", action="store_true", help="with the target's setting use_copy")
+    arguments = parser.parse_args()
+    loads, tables = measure(arguments.rows, arguments.countries, copy=arguments.copy)
+    print(f"{os.cpu_count()} processors; invented data of {arguments.countries} countries\n")
+    for name, load in zip(("full load", "nothing new"), loads, strict=True):
+        print(
+            f"{name:12}{load.requests:6} requests{load.answered / 1e6:9.1f} MB answered{load.seconds:8.1f} s"
+            f"   tap {load.tap.processor:.1f} s of processor, {load.tap.memory:.0f} MB;"
+            f" target {load.target.processor:.1f} s, {load.target.memory:.0f} MB"
+        )
+    print(f"\n{loads[0].rows} rows of figures, {loads[0].rows / loads[0].seconds:.0f} a second\n")
+    for table in tables:
+        print(f"{table.name:12}{table.size / 1e6:9.1f} MB{table.indexes / 1e6:9.1f} MB of indexes")
+
+
+if __name__ == "__main__":
+    main()

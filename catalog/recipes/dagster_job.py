@@ -1,0 +1,30 @@
+"""Dagster: DTM with one op for each line of workers.txt, four at a time."""
+
+import subprocess
+from pathlib import Path
+
+import dagster as dg
+
+FOLDER = Path("/srv/tap-dtm")
+
+
+@dg.op(out=dg.DynamicOut(str))
+def workers():
+    """Read what there is to do."""
+    for worker in (FOLDER / "workers.txt").read_text().split():
+        yield dg.DynamicOutput(worker, mapping_key=worker)
+
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=600))
+def load(worker: str) -> None:
+    """Do one line of it."""
+    subprocess.run(["catalog/recipes/worker.sh", worker], cwd=FOLDER, check=True)
+
+
+@dg.job(executor_def=dg.multiprocess_executor.configured({"max_concurrent": 4}))
+def dtm():
+    """Load all of DTM."""
+    workers().map(load)
+
+
+defs = dg.Definitions(jobs=[dtm], schedules=[dg.ScheduleDefinition(job=dtm, cron_schedule="15 3 * * *")])

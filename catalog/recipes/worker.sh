@@ -1,0 +1,47 @@
+#!/bin/sh
+# One of several workers that load DTM into the same Postgres, each with a state of its own. In the folder of meltano.yml:
+#   catalog/recipes/worker.sh all > workers.txt     what there is to do: "lists", and the code of every country
+#   catalog/recipes/worker.sh HTI                   do one line of it
+set -eu
+work="${1:?a line of workers.txt}"
+PATH="$PWD/.venv/bin:$PATH"
+export MELTANO_ENVIRONMENT="${MELTANO_ENVIRONMENT:-prod}"
+
+# Meltano 4.4 hands catalog and state to the tap in files that all runs in a folder share, whatever their suffix: two at
+# once would take each other's. So each worker has a folder of its own; what is installed, they share.
+shared="${MELTANO_SYS_DIR_ROOT:-$PWD/.meltano}"
+export MELTANO_SYS_DIR_ROOT="$shared/workers/$work"
+for plugins in extractors loaders; do
+  mkdir -p "$shared/$plugins" "$MELTANO_SYS_DIR_ROOT"
+  ln -sfn "$shared/$plugins" "$MELTANO_SYS_DIR_ROOT/$plugins"
+done
+
+load() {
+  TAP_DTM__SELECT_FILTER="$1" meltano run --state-id-suffix="$work" tap-dtm target-postgres
+}
+
+listed() {
+  messages="$(TAP_DTM__SELECT_FILTER='["countries"]' meltano invoke tap-dtm)" || exit 1
+  echo "$messages" | sed -n 's/.*"type":"RECORD".*"admin0_pcode":"\([A-Z]*\)".*/\1/p'
+}
+
+case "$work" in
+  all)
+    echo lists
+    listed
+    ;;
+  lists)  # one worker alone writes them: two that insert the same row fail
+    load '["countries", "operations"]'
+    codes="$(listed)"
+    for code in $codes; do
+      grep -qx "$code" workers.txt || {
+        echo "DTM lists $code, which no worker loads: add it to workers.txt." >&2
+        exit 1
+      }
+    done
+    ;;
+  *)
+    export TAP_DTM_COUNTRIES="[\"$work\"]" TAP_DTM_MAX_PARALLEL_REQUESTS=1
+    load '["idp_*"]'
+    ;;
+esac

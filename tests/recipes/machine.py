@@ -1,0 +1,100 @@
+"""The machine of the README's recipes: /srv/tap-dtm with Meltano in .venv, a filled-in .env, and the program `mail`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from tests.meltano import MeltanoProject, database
+
+if TYPE_CHECKING:
+    from tap_dtm.sandbox import SandboxServer
+    from tests.pipeline import Warehouse
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "catalog" / "recipes"
+PLACE = "/srv/tap-dtm"
+_MAIL = '#!/bin/sh\n{ echo "to: $*"; cat; } >> "$MAILBOX"\n'
+
+
+def snippet(heading: str, first_words: str) -> str:
+    """Return the code block of a section of the README that begins with these words."""
+    _, found, rest = (ROOT / "README.md").read_text("utf-8").partition(f"### {heading}\n")
+    assert found, heading
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", re.split(r"^##", rest, flags=re.MULTILINE)[0], re.DOTALL | re.MULTILINE)
+    (block,) = [block for block in blocks if block.startswith(first_words)]
+    return str(block)
+
+
+def empty_tables(warehouse: Warehouse) -> None:
+    """Run the README's statement that empties the tables."""
+    statement = snippet("Everything anew", "TRUNCATE")
+    assert statement.count(" dtm.") == 5
+    with psycopg.connect(warehouse.server.url) as connection:
+        connection.execute(statement.replace(" dtm.", f" {warehouse.schema}.").encode())
+
+
+class Machine(MeltanoProject):
+    """Stands for /srv/tap-dtm: what a recipe says of that folder happens in this one."""
+
+    def __init__(self, folder: Path, sandbox: SandboxServer, warehouse: Warehouse) -> None:
+        """Make the folder, with settings for an API and a database."""
+        super().__init__(folder)
+        (folder / ".venv").symlink_to(sys.prefix)
+        shutil.copytree(ROOT / "catalog", folder / "catalog")
+        self.settings = {
+            "TAP_DTM_API_URL": sandbox.url,
+            "TAP_DTM_SUBSCRIPTION_KEY": sandbox.key,
+            "TAP_DTM_MAX_RETRIES": "0",
+            "TAP_DTM_SCRUB_FRACTION": "0",
+            "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": warehouse.schema,
+            **database(warehouse.server),
+        }
+        self._mailbox = folder.with_name("mailbox")
+        programs = folder.with_name("programs")
+        programs.mkdir()
+        (programs / "mail").write_text(_MAIL, encoding="utf-8")
+        (programs / "mail").chmod(0o755)
+        self._path = f"{programs}:{os.environ['PATH']}"
+
+    def here(self, text: str) -> str:
+        """Return a recipe with this folder for the one that it names."""
+        return text.replace(PLACE, str(self.folder))
+
+    def start(self, command: str, *, folder: Path | None = None, **settings: str) -> subprocess.Popen[str]:
+        """Start a command as the operator's shell, or cron, would; settings go before those of .env."""
+        self._write_env()
+        own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "PYTHONDONTWRITEBYTECODE")
+        others = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+        return subprocess.Popen(
+            ["/bin/sh", "-c", self.here(command)],
+            cwd=folder or self.folder,
+            env=others | {"PATH": self._path, "MAILBOX": str(self._mailbox), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def shell(self, command: str, *, exit_code: int = 0, **settings: str) -> str:
+        """Run a command to its end, which must be this one; return what it printed."""
+        process = self.start(command, **settings)
+        output, _ = process.communicate()
+        assert process.returncode == exit_code, output
+        return output
+
+    def mails(self) -> str:
+        """Return all mail there is, and empty the box."""
+        mails = self._mailbox.read_text("utf-8") if self._mailbox.exists() else ""
+        self._mailbox.unlink(missing_ok=True)
+        return mails
+
+    def _write_env(self) -> None:
+        lines = [f"{name}='{value}'\n" for name, value in self.settings.items()]
+        (self.folder / ".env").write_text("".join(lines), encoding="utf-8")
