@@ -123,7 +123,16 @@ class TapDTM(Tap):
 
 
 def _check_state(state: dict[str, Any]) -> None:
-    """Raise some error or other unless a state is of the form that this tap writes."""
+    """Raise some error or other unless a state is of the form that this tap writes.
+
+    Raises:
+        DtmError: It has no bookmarks, and would count as none: what is gone from the API would stay in the tables.
+    """
+    if state and "bookmarks" not in state:
+        raise DtmError(
+            "The state has no bookmarks. In what `meltano state get` prints, the state of a tap is the value of "
+            "singer_state: use that alone. To start with no state, leave --state out."
+        )
     for stream in state.get("bookmarks", {}).values():
         for key in stream.get("keys", ()):
             "".join(key)

@@ -232,6 +232,7 @@ class TestWrongSettings:
         [
             ('{"bookm', "state.json is not valid JSON"),
             ({"bookmarks": {"idp_admin0": {"partitions": 5}}}, "The state cannot be read. Restore it from a backup"),
+            ({"singer_state": {"bookmarks": {}}}, "The state has no bookmarks. In what `meltano state get` prints"),
         ],
     )
     def test_a_state_that_is_none(self, tap: Command, state: object, words: str) -> None:
