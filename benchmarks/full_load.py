@@ -1,6 +1,6 @@
 """What a full load into Postgres costs, and a run with nothing new after it: on one machine, with invented data.
 
-python -m benchmarks.full_load [--rows 300000] [--countries 60] [--copy]
+python -m benchmarks.full_load [--rows 300000] [--countries 60]
 
 The tap and target-postgres run as two processes with a pipe between them; this process serves the sandbox and counts
 what it is asked for. The Postgres is the embedded one, on the same machine, which does not wait for the disk.
@@ -90,7 +90,7 @@ class CountingServer(SandboxServer):
         return said
 
 
-def measure(rows: int, countries: int, *, copy: bool = False) -> tuple[list[Load], list[Table]]:
+def measure(rows: int, countries: int) -> tuple[list[Load], list[Table]]:
     """Load everything, then what is new, which is nothing; and look at the tables.
 
     Raises:
@@ -105,7 +105,7 @@ def measure(rows: int, countries: int, *, copy: bool = False) -> tuple[list[Load
         settings = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
         tap = ("tap-dtm", settings, "--state", "state.json")
         url = postgres.url.replace("://", "+psycopg://")
-        target = ("target-postgres", {"sqlalchemy_url": url, "default_target_schema": _SCHEMA, "use_copy": copy})
+        target = ("target-postgres", {"sqlalchemy_url": url, "default_target_schema": _SCHEMA})
         loads = [_load(Path(folder), sandbox, tap, target) for _ in range(2)]
         with psycopg.connect(postgres.url) as database:
             sizes = (database.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in _TABLES)
@@ -119,9 +119,8 @@ def _load(folder: Path, sandbox: CountingServer, tap: Sequence[object], target: 
     started = time.monotonic()
     with (folder / "tap.log").open("wb") as log, (folder / "new-state.jsonl").open("wb") as state:
         sender = subprocess.Popen(_command(folder, *tap), cwd=folder, stdout=subprocess.PIPE, stderr=log)
-        receiver = subprocess.Popen(
-            _command(folder, *target), cwd=folder, stdin=sender.stdout, stdout=state, stderr=log
-        )
+        pipe = sender.stdout
+        receiver = subprocess.Popen(_command(folder, *target), cwd=folder, stdin=pipe, stdout=state, stderr=log)
         if pipe:
             pipe.close()  # the target alone holds the pipe now
         if sender.wait() or receiver.wait():
@@ -157,9 +156,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=300_000, help="of the sandbox, about")
     parser.add_argument("--countries", type=int, default=60, help="of the sandbox")
-    parser.add_argument("--copy", action="store_true", help="with the target's setting use_copy")
     arguments = parser.parse_args()
-    loads, tables = measure(arguments.rows, arguments.countries, copy=arguments.copy)
+    loads, tables = measure(arguments.rows, arguments.countries)
     print(f"{os.cpu_count()} processors; invented data of {arguments.countries} countries\n")
     for name, load in zip(("full load", "nothing new"), loads, strict=True):
         print(

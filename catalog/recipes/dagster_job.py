@@ -1,6 +1,7 @@
 """Dagster: DTM with one op for each line of workers.txt, four at a time."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -9,7 +10,7 @@ FOLDER = Path("/srv/tap-dtm")
 
 
 @dg.op(out=dg.DynamicOut(str))
-def workers():
+def workers() -> Iterator[dg.DynamicOutput[str]]:
     """Read what there is to do."""
     for worker in (FOLDER / "workers.txt").read_text().split():
         yield dg.DynamicOutput(worker, mapping_key=worker)
@@ -22,7 +23,7 @@ def load(worker: str) -> None:
 
 
 @dg.job(executor_def=dg.multiprocess_executor.configured({"max_concurrent": 4}))
-def dtm():
+def dtm() -> None:
     """Load all of DTM."""
     workers().map(load)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(tiny(Random(7), countries=3)) as server:
+    with SandboxServer(tiny(Random(7), countries=2)) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_dtm.sandbox.visible import withdraw_operation, withdraw_round
+from tap_dtm.sandbox.visible import add_round, withdraw_operation, withdraw_round
 from tests.recipes.machine import Machine, empty_tables, snippet
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_with_versions_the_target_deletes_what_is_gone_even_without_a_state(
     )
     assert left["figures"] > 0, "the README says that the rows which the target deletes keep their figures"
     assert_next_run_is_incremental(loaded, sandbox)
-    assert len(sandbox.world.publish(*WITHDRAWALS, rng=Random(2))) == len(WITHDRAWALS)
+    assert sandbox.world.publish(add_round, withdraw_round, rng=Random(2))
     loaded.shell(NIGHTLY)
     warehouse.assert_equals_api(sandbox.world)
 
