@@ -26,7 +26,7 @@ from demo.postgres import EmbeddedPostgres
 from tap_dtm.sandbox import SandboxServer, world_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from tap_dtm.sandbox.api import Request
     from tap_dtm.sandbox.faults import Fault
@@ -103,24 +103,25 @@ def measure(rows: int, countries: int) -> tuple[list[Load], list[Table]]:
     ):
         (Path(folder) / "state.json").write_text("{}")
         settings = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
-        tap = ("tap-dtm", settings, "--state", "state.json")
+        tap = _command(Path(folder), "tap-dtm", settings, "--state", "state.json")
         url = postgres.url.replace("://", "+psycopg://")
-        target = ("target-postgres", {"sqlalchemy_url": url, "default_target_schema": _SCHEMA})
+        database = {"sqlalchemy_url": url, "default_target_schema": _SCHEMA}
+        target = _command(Path(folder), "target-postgres", database)
         loads = [_load(Path(folder), sandbox, tap, target) for _ in range(2)]
-        with psycopg.connect(postgres.url) as database:
-            sizes = (database.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in _TABLES)
+        with psycopg.connect(postgres.url) as connection:
+            sizes = (connection.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in _TABLES)
             tables = [Table(*row) for answer in sizes for row in answer]
     return loads, tables
 
 
-def _load(folder: Path, sandbox: CountingServer, tap: Sequence[object], target: Sequence[object]) -> Load:
+def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[str]) -> Load:
     sandbox.requests.clear()
     sandbox.answered = 0
     started = time.monotonic()
     with (folder / "tap.log").open("wb") as log, (folder / "new-state.jsonl").open("wb") as state:
-        sender = subprocess.Popen(_command(folder, *tap), cwd=folder, stdout=subprocess.PIPE, stderr=log)
+        sender = subprocess.Popen(tap, cwd=folder, stdout=subprocess.PIPE, stderr=log)
         pipe = sender.stdout
-        receiver = subprocess.Popen(_command(folder, *target), cwd=folder, stdin=pipe, stdout=state, stderr=log)
+        receiver = subprocess.Popen(target, cwd=folder, stdin=pipe, stdout=state, stderr=log)
         if pipe:
             pipe.close()  # the target alone holds the pipe now
         if sender.wait() or receiver.wait():
@@ -139,7 +140,7 @@ def _load(folder: Path, sandbox: CountingServer, tap: Sequence[object], target: 
     return Load(len(sandbox.requests), sandbox.answered, rows, seconds, *taken)
 
 
-def _command(folder: Path, program: str, config: dict[str, object], *arguments: str) -> list[str]:
+def _command(folder: Path, program: str, config: Mapping[str, object], *arguments: str) -> list[str]:
     path = folder / f"{program}.json"
     path.write_text(json.dumps(config))
     measured = [sys.executable, "-c", _MEASURED, str(folder / f"{program}.taken")]

@@ -30,7 +30,7 @@ case "$work" in
     echo lists
     listed
     ;;
-  lists)  # one worker alone writes them: two that insert the same row fail
+  lists)  # one worker alone writes them: two that insert the same row at once would fail
     load '["countries", "operations"]'
     codes="$(listed)"
     for code in $codes; do

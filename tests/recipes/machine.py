@@ -15,6 +15,8 @@ import psycopg
 from tests.meltano import MeltanoProject, database
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tap_dtm.sandbox import SandboxServer
     from tests.pipeline import Warehouse
 
@@ -68,23 +70,25 @@ class Machine(MeltanoProject):
         """Return a recipe with this folder for the one that it names."""
         return text.replace(PLACE, str(self.folder))
 
-    def start(self, command: str, *, folder: Path | None = None, **settings: str) -> subprocess.Popen[str]:
-        """Start a command as the operator's shell, or cron, would; settings go before those of .env."""
+    def start(
+        self, command: str, settings: Mapping[str, str] | None = None, *, folder: Path | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a command as the operator's shell, or cron, would; the settings go before those of .env."""
         self._write_env()
         own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "PYTHONDONTWRITEBYTECODE")
         others = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         return subprocess.Popen(
             ["/bin/sh", "-c", self.here(command)],
             cwd=folder or self.folder,
-            env=others | {"PATH": self._path, "MAILBOX": str(self._mailbox), **settings},
+            env={**others, "PATH": self._path, "MAILBOX": str(self._mailbox), **(settings or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def shell(self, command: str, *, exit_code: int = 0, **settings: str) -> str:
+    def shell(self, command: str, settings: Mapping[str, str] | None = None, *, exit_code: int = 0) -> str:
         """Run a command to its end, which must be this one; return what it printed."""
-        process = self.start(command, **settings)
+        process = self.start(command, settings)
         output, _ = process.communicate()
         assert process.returncode == exit_code, output
         return output
