@@ -22,7 +22,7 @@ load() {
 
 listed() {
   messages="$(TAP_DTM__SELECT_FILTER='["countries"]' meltano invoke tap-dtm)" || exit 1
-  echo "$messages" | sed -n 's/.*"type":"RECORD".*"admin0_pcode":"\([A-Z]*\)".*/\1/p'
+  printf '%s\n' "$messages" | sed -n 's/.*"type":"RECORD".*"admin0_pcode":"\([A-Z]*\)".*/\1/p'
 }
 
 case "$work" in

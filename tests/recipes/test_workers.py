@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, invent
-from tap_dtm.sandbox.publications import add_country
+from tap_dtm.sandbox.publications import add_country, withdraw_country
 from tap_dtm.sandbox.visible import add_round, backfill_round, withdraw_operation, withdraw_round
 from tap_dtm.tap import TapDTM
 from tests.environments import environment
@@ -122,6 +122,29 @@ def test_a_country_that_another_worker_takes_over_keeps_rows_that_are_gone(wareh
             warehouse.assert_equals_api(sandbox.world)
         empty_tables(warehouse)
         workers.worker("other").sync(config)
+        warehouse.assert_equals_api(sandbox.world)
+
+
+def test_a_country_that_leaves_the_list_keeps_its_figures_and_fails_its_worker_until_accepted(
+    warehouse: Warehouse,
+) -> None:
+    workers = Workers(warehouse)
+    with SandboxServer(invent(8, countries=2)) as sandbox:
+        config = sandbox_config(sandbox)
+        workers.run(config, [])
+        before = {country.pcode for country in sandbox.world.countries}
+        for code in before:
+            workers.worker(code).sync({**config, "countries": [code]}, catalog=FIGURES)
+        assert sandbox.world.publish(withdraw_country, rng=Random(1))
+        (gone,) = before - {country.pcode for country in sandbox.world.countries}
+
+        workers.worker("lists").sync(config, catalog=LISTS)
+        workers.worker(gone).sync({**config, "countries": [gone]}, catalog=FIGURES, exit_code=1)
+
+        assert gone not in {row["admin0_pcode"] for row in warehouse.live("countries")}
+        assert gone in {row["admin0_pcode"] for row in warehouse.live("idp_admin0")}
+        accepted = {**config, "countries": [gone], "accept_withdrawn_countries": [gone]}
+        workers.worker(gone).sync(accepted, catalog=FIGURES)
         warehouse.assert_equals_api(sandbox.world)
 
 
