@@ -1,4 +1,4 @@
-"""Parquet files of this project's packages as frictionless reads them, but with their hash.
+"""Parquet files of this project's packages as frictionless reads them, but with their hash, and without pandas.
 
 frictionless lets pyarrow open a Parquet file, never sees its bytes, and so cannot tell that a figure was changed.
 """
@@ -13,12 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from frictionless import system
 from frictionless.formats.parquet import ParquetControl, ParquetParser
-from frictionless.resources import TableResource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pandas as pd
 
 
 class HashedParquetParser(ParquetParser):
@@ -26,13 +23,11 @@ class HashedParquetParser(ParquetParser):
 
     def read_cell_stream_create(self) -> Iterator[list[Any]]:
         """Yield the header, then the rows."""
-        with TableResource(data=self._read(), format="pandas") as rows:
-            yield from rows.cell_stream
-
-    def _read(self) -> pd.DataFrame:
         with closing(system.create_loader(self.resource).read_byte_stream_create()) as file:
             content = file.read()
         self.resource.stats.sha256 = hashlib.sha256(content).hexdigest()
         control = ParquetControl.from_dialect(self.resource.dialect)
         table = pq.read_table(pa.BufferReader(content), columns=control.columns, filters=control.filters or None)
-        return table.to_pandas(categories=control.categories or None)
+        yield table.column_names
+        for batch in table.to_batches():
+            yield from map(list, zip(*(column.to_pylist() for column in batch.columns), strict=True))

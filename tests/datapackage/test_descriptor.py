@@ -192,6 +192,31 @@ def test_changed_byte_is_found_in_parquet(tmp_path: Path, messages: list[Message
     assert problems(folder) != []
 
 
+WITHOUT_PANDAS = """
+import sys
+from frictionless.__main__ import console
+
+class Finder:
+    def find_spec(name, *_):
+        if name.partition(".")[0] == "pandas":
+            raise ModuleNotFoundError(f"No module named '{name}'")
+
+sys.meta_path.insert(0, Finder)
+console()
+"""
+
+
+def test_parquet_is_validated_where_only_the_extra_is_installed(tmp_path: Path, messages: list[Message]) -> None:
+    folder = tmp_path / "package"
+    run_target(messages, folder, formats=["parquet"])
+
+    command = [sys.executable, "-c", WITHOUT_PANDAS, "validate", str(folder / "datapackage.json")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("VALID") == 5
+
+
 def test_wrong_figure_is_found_in_parquet(tmp_path: Path, messages: list[Message]) -> None:
     folder = tmp_path / "package"
     run_target(messages, folder, formats=["csv", "parquet"])
