@@ -96,7 +96,7 @@ class TestOrchestrators:
         (folder / "pyairbyte").symlink_to(environment("airbyte-pyairbyte").parent)
         (folder / "dtm.py").write_text(PYAIRBYTE)
         (folder / "definitions.py").write_text(DAGSTER.replace("/srv/dtm", str(folder)))
-        dagster = environment("airbyte-orchestrators") / "dagster"
+        dagster = environment("orchestrators") / "dagster"
 
         run(source, dagster, "asset", "materialize", "-f", "definitions.py", "--select", "dtm")
 
@@ -108,4 +108,4 @@ class TestOrchestrators:
         (folder / "dtm.py").write_text(f"raise SystemExit({code})")
         (folder / "dag.py").write_text(AIRFLOW.replace("/srv/dtm", str(folder)) + 'dag.get_task("read").execute({})')
 
-        run(source, environment("airbyte-orchestrators") / "python", "dag.py", exit_code=code)
+        run(source, environment("orchestrators") / "python", "dag.py", exit_code=code)

@@ -230,7 +230,7 @@ def test_the_pods_of_kubernetes_load_everything(
 
 
 def test_the_job_of_dagster_loads_everything(machine: Machine, sandbox: SandboxServer, warehouse: Warehouse) -> None:
-    programs = environment("dagster")
+    programs = environment("orchestrators")
     job = machine.folder / "dagster_job.py"
     job.write_text(machine.here((RECIPES / "dagster_job.py").read_text("utf-8")), encoding="utf-8")
     write_workers(machine, sandbox)
@@ -243,7 +243,7 @@ def test_the_job_of_dagster_loads_everything(machine: Machine, sandbox: SandboxS
 
 
 def test_airflow_reads_the_dag(machine: Machine, sandbox: SandboxServer) -> None:
-    programs = environment("airflow")
+    programs = environment("orchestrators")
     dag = machine.folder / "airflow_dag.py"
     dag.write_text(machine.here((RECIPES / "airflow_dag.py").read_text("utf-8")), encoding="utf-8")
     workers = write_workers(machine, sandbox)
