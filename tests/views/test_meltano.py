@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from demo.postgres import EmbeddedPostgres
+    from tests.world import Version
 
 RUN = ("run", "tap-dtm", "target-postgres", "dtm-views")
 
@@ -42,6 +43,19 @@ def test_run_after_run_in_two_environments_of_one_database(postgres: EmbeddedPos
     assert_views_are_right(sandbox.query, world_at(), place("postgres", "dtm_sandbox"))
     names = {row["admin0_name"] for row in prod.query("SELECT admin0_name FROM countries")}
     assert names == {country["admin0Name"] for country in invent(8).country_list()}
+
+
+def test_columns_that_a_new_api_version_brings(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    project = MeltanoProject(tmp_path / "project")
+    warehouse = Warehouse(postgres, "dtm_versions", tmp_path)
+    environment = {**database(postgres), "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "dtm_versions"}
+    versions: tuple[Version, ...] = ("v2", "v3")
+
+    for version in versions:
+        run = project.run(*RUN, **environment, TAP_DTM_API_VERSION=version)
+
+        assert run.returncode == 0, run.stderr
+        assert_views_are_right(warehouse.query, world_at(), place("postgres", "dtm_versions", version))
 
 
 def test_views_without_tables_fail_the_run_in_one_sentence(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
