@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
 _PROGRAMS = Path(sys.executable).parent
-_OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "GOOGLE_")
+_OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "GOOGLE_", "PYTHONDONTWRITEBYTECODE")
 
 
 class MeltanoProject:
@@ -38,15 +38,19 @@ class MeltanoProject:
         """Run Meltano with these arguments, and these variables instead of those of the developer."""
         meltano = shutil.which("meltano", path=str(_PROGRAMS))
         assert meltano
-        others = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
         return subprocess.run(
             [meltano, *arguments],
             cwd=self.folder,
-            env=others | environment,
+            env=inherited() | environment,
             check=False,
             text=True,
             capture_output=True,
         )
+
+
+def inherited() -> dict[str, str]:
+    """Return the variables of the developer, but for those that this project's programs obey."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
 
 
 def database(server: EmbeddedPostgres) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from tests.meltano import MeltanoProject, database
+from tests.meltano import MeltanoProject, database, inherited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,12 +75,10 @@ class Machine(MeltanoProject):
     ) -> subprocess.Popen[str]:
         """Start a command as the operator's shell, or cron, would; the settings go before those of .env."""
         self._write_env()
-        own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "PYTHONDONTWRITEBYTECODE")
-        others = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         return subprocess.Popen(
             ["/bin/sh", "-c", self.here(command)],
             cwd=folder or self.folder,
-            env={**others, "PATH": self._path, "MAILBOX": str(self._mailbox), **(settings or {})},
+            env={**inherited(), "PATH": self._path, "MAILBOX": str(self._mailbox), **(settings or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
