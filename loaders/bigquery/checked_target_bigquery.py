@@ -12,6 +12,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
 from target_bigquery.core import BaseBigQuerySink, bigquery_client_factory
 from target_bigquery.target import TargetBigQuery
 
@@ -83,7 +85,8 @@ def main() -> None:
     """Run the target; a failed load and a missing row end it with exit code 1."""
     try:
         CheckedTargetBigQuery.cli()
-    except RuntimeError as error:  # what the target raises, too, with what BigQuery said
+    # RuntimeError is what the target raises, too, with what BigQuery said; the others come from Google's own libraries.
+    except (RuntimeError, GoogleAPIError, GoogleAuthError, OSError) as error:
         sys.exit(
             f"{error}\nNot every row is in BigQuery, so no state is confirmed: mend what is said above, and run again."
         )

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 
 from tap_dtm.sandbox import world_at
@@ -30,6 +31,26 @@ def test_the_loader_knows_every_setting() -> None:
     known = json.loads(about.stdout)["settings"]["properties"]
 
     assert {setting["name"] for setting in loader["settings"]} <= known.keys()
+
+
+@pytest.mark.parametrize("settings", [{}, {"credentials_path": "no-such-file.json"}])
+def test_missing_credentials_are_told_without_a_traceback(tmp_path: Path, settings: dict[str, str]) -> None:
+    program = environment("target-bigquery", python=PYTHON) / "checked-target-bigquery"
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"project": "p", "dataset": "d", "denormalized": True, "upsert": True, **settings}))
+    schema = {"type": "SCHEMA", "stream": "s", "schema": {"properties": {"k": {"type": "string"}}}}
+    given = json.dumps({**schema, "key_properties": ["k"]})
+    # No credentials at home, and no machine of Google's that would be asked for some.
+    variables = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "NO_GCE_CHECK": "true", "PYTHONWARNINGS": "ignore"}
+
+    run = subprocess.run(
+        [program, "--config", config], input=given, env=variables, capture_output=True, text=True, check=False
+    )
+
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert "Not every row is in BigQuery, so no state is confirmed" in run.stderr
+    assert run.stdout == ""
 
 
 def test_the_sandbox_arrives_in_a_dataset_of_its_own(bigquery: BigQueryEmulator, tmp_path: Path) -> None:
