@@ -95,11 +95,14 @@ class CountryListStream(ListStream):
                 self.sync_run.fail(code, _left_the_list(code))
         return jobs
 
-    @staticmethod
-    def _job(code: str, name: str, streams: list[IdpStream], *, scrub: bool = False, is_gone: bool = False) -> Job:
+    def _job(
+        self, code: str, name: str, streams: list[IdpStream], *, scrub: bool = False, is_gone: bool = False
+    ) -> Job:
         full = frozenset(stream.level for stream in streams if stream.needs_everything(code))
         bookmarks = {stream.level: stream.bookmarks(code) for stream in streams}
-        return Job(code, name, bookmarks, whole=frozenset(bookmarks) if scrub else full, full=full, is_gone=is_gone)
+        listed = self.sync_run.listed_operations(code)
+        whole = frozenset(bookmarks) if scrub else full
+        return Job(code, name, bookmarks, listed, whole=whole, full=full, is_gone=is_gone)
 
 
 def _left_the_list(code: str) -> DtmWithdrawnError:

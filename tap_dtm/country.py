@@ -29,14 +29,16 @@ _logger = logging.getLogger("tap-dtm.country")
 class Job:
     """What to read of one country.
 
-    ``bookmarks`` holds, for each selected level, those of the operations. The levels in ``whole`` are read whole
-    whatever the index says; those in ``full``, which are among them, are emitted whole, too. ``is_gone`` says that
-    the country has left the list and that the operator has accepted it.
+    ``bookmarks`` holds, for each selected level, those of the operations; ``listed`` the operations that the list
+    of operations names. The levels in ``whole`` are read whole whatever the index says; those in ``full``, which are
+    among them, are emitted whole, too. ``is_gone`` says that the country has left the list and that the operator has
+    accepted it.
     """
 
     code: str
     name: str
     bookmarks: Mapping[int, Mapping[str, Bookmark]]
+    listed: frozenset[str] = frozenset()
     whole: frozenset[int] = frozenset()
     full: frozenset[int] = frozenset()
     is_gone: bool = False
@@ -115,9 +117,13 @@ class CountryReader:
         )
 
     def _index(self, job: Job) -> dict[str, list[Row]]:
+        """Ask for the index; an operation that is listed, and that admin 0 does not show, has no rows in it."""
         delivered = sum(mark.rows for marks in job.bookmarks.values() for mark in marks.values() if not mark.unindexed)
         rows = self._fetch_country(job, INDEX_LEVEL, delivered)
-        return rounds.by_operation(self._wanted(rows))
+        unshown = job.listed - {row["operation"] for row in rows}
+        if self._settings.operations is not None:
+            unshown &= self._settings.operations
+        return {name: [] for name in sorted(unshown)} | rounds.by_operation(self._wanted(rows))
 
     def _level(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
         bookmarks = job.bookmarks[level]
@@ -189,7 +195,7 @@ class CountryReader:
             changes.add(
                 rounds.replace(
                     name,
-                    index.get(name, []),
+                    index.get(name),
                     rows.get(name, []),
                     bookmarks.get(name),
                     emit_all=level in job.full,

@@ -50,8 +50,9 @@ class Bookmark:
 
     ``digest`` is that of the index rows up to and including the newest round, ``content`` that of the delivered
     rows. ``rows`` positions are taken in the target. ``unindexed`` says that the level has rounds which the
-    index lacks. An unfinished bookmark (no digests) stands while an operation is being delivered: whatever
-    happens then, the next run reads the operation again and knows how many positions may be taken.
+    index lacks. A bookmark of no round stands for an operation that is listed and has no rows. An unfinished one
+    (no digests) stands while an operation is being delivered: whatever happens then, the next run reads the
+    operation again and knows how many positions may be taken.
     """
 
     reporting_date: str | None = None
@@ -64,7 +65,7 @@ class Bookmark:
 
     @property
     def round_key(self) -> RoundKey | None:
-        """The newest round delivered; None for an unfinished bookmark."""
+        """The newest round delivered; None where there is none."""
         if self.reporting_date is None:
             return None
         return (self.reporting_date, self.round_number, self.assessment_type)
@@ -207,13 +208,13 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
         index: The operation's index rows in canonical order; empty when the index lacks it.
         bookmark: What the level's stream delivered, None for an operation that is new to it.
     """
+    # Only an unfiltered answer can tell a gap or a withdrawal from a filter that matches nothing.
     if bookmark is None:
-        return Need.OPERATION
+        return Need.OPERATION if index else Need.COUNTRY
     new = newer_than(index, bookmark.round_key)
     is_same = chain(NOTHING, index[: len(index) - len(new)]) == bookmark.digest
     if is_same and not new:
         return Need.OPERATION if bookmark.unindexed else Need.NOTHING
-    # Only an unfiltered answer can tell a gap or a withdrawal from a filter that matches nothing.
     if not index or not bookmark.rows:
         return Need.COUNTRY
     return Need.NEW_ROUNDS if is_same and not bookmark.unindexed else Need.OPERATION
@@ -237,8 +238,12 @@ def disagreements(index: Sequence[Row], level: Sequence[Row]) -> list[Disagreeme
 
 def _bookmark(index: Sequence[Row], level: Sequence[Row], content: str, rows: int) -> Bookmark:
     index_rounds = {round_key(row) for row in index}
+    shown = index or level
+    date, number, assessment_type = round_key(shown[-1]) if shown else (None, None, None)
     return Bookmark(
-        *round_key((index or level)[-1]),
+        reporting_date=date,
+        round_number=number,
+        assessment_type=assessment_type,
         digest=chain(NOTHING, index),
         content=content,
         rows=rows,
@@ -254,13 +259,19 @@ def extend(operation: str, index: Sequence[Row], new_rows: Sequence[Row], bookma
 
 
 def replace(
-    operation: str, index: Sequence[Row], rows: Sequence[Row], bookmark: Bookmark | None, *, emit_all: bool = False
+    operation: str,
+    index: Sequence[Row] | None,
+    rows: Sequence[Row],
+    bookmark: Bookmark | None,
+    *,
+    emit_all: bool = False,
 ) -> Delivery:
     """Deliver all that a level has of an operation, as far as it differs from what was delivered.
 
     Args:
         operation: The operation's name.
-        index: Its index rows in canonical order.
+        index: Its index rows in canonical order; None when nothing names the operation (any more). One that is
+            listed without rows anywhere is remembered, so that it is not looked for again in every run.
         rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
         bookmark: What was delivered before.
         emit_all: Emit every row even where nothing differs.
@@ -268,9 +279,9 @@ def replace(
     taken = bookmark.rows if bookmark else 0
     surplus = range(len(rows) + 1, taken + 1)
     content = chain(NOTHING, rows)
-    after = _bookmark(index, rows, content, len(rows)) if index or rows else None
-    if after is None:
-        return Delivery(operation, Change.WITHDRAWN, None, tombstones=surplus)
+    after = None if index is None and not rows else _bookmark(index or (), rows, content, len(rows))
+    if after is None or (surplus and not index and not rows):
+        return Delivery(operation, Change.WITHDRAWN, after, tombstones=surplus)
     if bookmark is None or not (bookmark.content or taken):
         change = Change.NEW if rows else Change.UNCHANGED
         return Delivery(operation, change, after, rows)

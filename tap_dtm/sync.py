@@ -73,6 +73,14 @@ class Sync:
             self._lists[stream] = RecordBuilder(path, fields).build(answer.rows)
         return self._lists[stream]
 
+    def listed_operations(self, code: str) -> frozenset[str]:
+        """Return the operations that the list names for a country.
+
+        Raises:
+            DtmError: The list could not be read, or is empty.
+        """
+        return frozenset(row["operation"] for row in self.list_rows("operations") if row["admin0_pcode"] == code)
+
     def check_names(self, known_countries: Iterable[str]) -> None:
         """Check the settings ``countries`` and ``operations`` against the API's lists.
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, Options, SandboxServer, World, tiny
-from tap_dtm.sandbox.invisible import hide_from_admin0
+from tap_dtm.sandbox.invisible import add_hidden_operation, hide_from_admin0
 from tests.target import MemoryTarget, run_tap
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
@@ -28,8 +28,8 @@ CODES = [f"X{second}{third}" for second in ascii_uppercase for third in ascii_up
 class History(RuleBasedStateMachine):
     """A world that goes on publishing, and a target that is synced, interrupted and resumed."""
 
-    # An operation that leaves admin 0 alone shows, too: it is missing there.
-    mutations = (*VISIBLE, *COUNTRY, hide_from_admin0)
+    # An operation that admin 0 lacks shows, too: by its bookmark, or in the list of operations.
+    mutations = (*VISIBLE, *COUNTRY, add_hidden_operation, hide_from_admin0)
     scrub_fraction: float = 0
 
     def __init__(self) -> None:

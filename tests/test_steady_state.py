@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from math import ceil
 from random import Random
@@ -13,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_dtm.sandbox import INVISIBLE, Mutation, SandboxServer, World, invent, tiny
-from tap_dtm.sandbox.invisible import move_between_districts, recode_district, rename_district
+from tap_dtm.sandbox.invisible import add_hidden_operation, move_between_districts, recode_district, rename_district
+from tap_dtm.sandbox.spots import all_spots, put
 from tap_dtm.sandbox.visible import add_round, backfill_round
 from tap_dtm.scrub import due
 from tests.pipeline import sandbox_config
@@ -157,6 +160,90 @@ def test_a_level_that_does_not_exist_is_asked_for_when_the_index_changes_and_not
     assert [request for request in first if request.startswith("admin2")] == ["admin2 Admin0Pcode=XEA"]
     assert second == LISTS + indexes(sandbox.world)
     assert_exact(target, sandbox.world)
+
+
+# What admin 0 lacks, and the list of operations names.
+
+
+def test_an_operation_that_admin_0_never_shows_is_found_in_the_list(sandbox: SandboxServer) -> None:
+    target = synced(sandbox)
+    publish(sandbox, only("XBA", add_hidden_operation))
+
+    run_tap(target, **sandbox_config(sandbox))
+
+    # Admin 0 is asked again, whether it lists by now what the levels have.
+    found = {f"admin{level} Admin0Pcode=XBA": 1 for level in LEVELS}
+    assert asked(sandbox) == LISTS + indexes(sandbox.world) + Counter(found)
+    assert_exact(target, sandbox.world)
+
+
+def shown_at(*levels: int) -> Mutation:
+    """The first operation is listed, and shown at these levels only."""
+
+    def show(world: World, _: Random) -> bool:
+        spot = all_spots(world)[0]
+        put(world, spot, replace(spot.operation, levels=frozenset(levels)))
+        return True
+
+    return only("XBA", show)
+
+
+def test_a_listed_operation_without_rows_is_looked_for_once(sandbox: SandboxServer) -> None:
+    target = synced(sandbox)
+    publish(sandbox, shown_at())
+
+    run_tap(target, **sandbox_config(sandbox))
+    first = asked(sandbox)
+    run_tap(target, **sandbox_config(sandbox))
+    second = asked(sandbox)
+
+    assert first - second == Counter({f"admin{level} Admin0Pcode=XBA": 1 for level in (1, 2)})
+    assert second == LISTS + indexes(sandbox.world)
+    assert_exact(target, sandbox.world)
+
+
+@pytest.mark.parametrize("levels", [(0, 1, 2), (0, 1), (0,)])
+def test_a_listed_operation_is_delivered_once_it_has_rows(sandbox: SandboxServer, levels: tuple[int, ...]) -> None:
+    publish(sandbox, shown_at())
+    target = synced(sandbox)
+    publish(sandbox, shown_at(*levels))
+
+    run_tap(target, **sandbox_config(sandbox))
+
+    assert_exact(target, sandbox.world)
+
+
+def test_an_operation_that_hides_while_a_round_comes_into_the_dates_is_found(sandbox: SandboxServer) -> None:
+    spot = all_spots(sandbox.world)[0]
+    last = min(round_.date for spot in all_spots(sandbox.world) for round_ in spot.operation.rounds) - timedelta(days=1)
+    config = sandbox_config(sandbox, end_date=str(last))
+    target = MemoryTarget()
+    run_tap(target, **config)
+
+    def hide_with_an_early_round(world: World, _: Random) -> bool:
+        early = replace(spot.operation.rounds[0], number=0, date=last)
+        hidden = replace(spot.operation, rounds=(early, *spot.operation.rounds), levels=frozenset({1, 2}))
+        put(world, spot, hidden)
+        return True
+
+    publish(sandbox, hide_with_an_early_round)
+    run_tap(target, **config)
+
+    assert target.live("idp_admin1")
+    for level in LEVELS:
+        assert count(target.live(f"idp_admin{level}")) == served(sandbox.world, level, end_date=str(last))
+
+
+def test_a_listed_operation_that_the_settings_leave_out_is_not_looked_for(sandbox: SandboxServer) -> None:
+    config = sandbox_config(sandbox, operations=[all_spots(sandbox.world)[-1].operation.name])
+    target = MemoryTarget()
+    run_tap(target, **config)
+    sandbox.requests.clear()
+    publish(sandbox, shown_at())
+
+    run_tap(target, **config)
+
+    assert asked(sandbox) == LISTS + indexes(sandbox.world)
 
 
 # Scrubbing: what admin 0 does not show.
