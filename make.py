@@ -55,8 +55,8 @@ def package() -> None:
 
 
 def test(*arguments: str) -> None:
-    """Run the tests."""
-    python("-m", "pytest", *arguments)
+    """Run the tests, a module in one process; what they share, such as a database server, each process has."""
+    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", *arguments)
 
 
 def lint() -> None:

@@ -10,6 +10,7 @@ import pytest
 from demo.postgres import EmbeddedPostgres
 from tests.bigquery.dataset import Dataset
 from tests.bigquery.emulator import BigQueryEmulator, running_emulator
+from tests.chance import CHANCE, VARIABLE
 from tests.pipeline import Warehouse
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NUMBERS = count(1)
+
+
+def pytest_report_header() -> str:
+    """Say how to repeat this run's choices."""
+    return f"{VARIABLE}={CHANCE}"
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from tap_dtm.sandbox import COUNTRY, VISIBLE, SandboxServer, invent, world_at
 from tap_dtm.sandbox.publications import restore
 from tap_dtm.sandbox.visible import add_operation, add_round, backfill_round, duplicate_rows, withdraw_round
+from tests.chance import CHANCE
 from tests.pipeline import output, running_tap, sandbox_config
 from tests.target import MemoryTarget
 from tests.test_postgres import ALL_CODES
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tap_dtm.sandbox import World
     from tests.pipeline import Process, Warehouse
 
-CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
 GROWING = (add_round, backfill_round, add_operation, duplicate_rows)
 FAR_MORE_THAN_A_PIPE_HOLDS = 4000  # rows; each takes some 700 bytes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +19,7 @@ from tap_dtm.sandbox.visible import (
     withdraw_operation,
     withdraw_round,
 )
+from tests.chance import CHANCE
 from tests.pipeline import sandbox_config
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from tests.world import Version
 
 ALL_CODES = [country_pcode(index) for index in range(20)]
-CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
 
 
 def any_filters(world: World, rng: Random) -> dict[str, Any]:

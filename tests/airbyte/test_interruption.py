@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, invent, tiny
 from tests.airbyte.support import EVERYTHING, Destination, Message, Source, configured, status, statuses, stream_of
+from tests.chance import CHANCE
 from tests.pipeline import output, sandbox_config
 from tests.test_postgres import ALL_CODES
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tests.pipeline import Process
 
 CATALOG = configured(EVERYTHING)
-CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
 FAR_MORE_THAN_A_PIPE_HOLDS = "sandbox://?countries=2&rows=4000"
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import IO, TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from tap_dtm.airbyte.catalog import CURSOR, DELETED
 from tap_dtm.sandbox import COUNTRY, VISIBLE, SandboxServer, tiny
 from tests.airbyte.support import STREAMS
+from tests.chance import CHANCE
 from tests.environments import environment
 from tests.guards.support import add_a_round_in, config_for, small_world
 from tests.test_postgres import ALL_CODES
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from tap_dtm.sandbox import World
     from tests.airbyte.support import Source
 
-CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
 PYTHONS = pytest.mark.skipif(sys.version_info >= (3, 13), reason="PyAirbyte wants an older Python")
 pytestmark = PYTHONS
 READER = Path(__file__).with_name("pyairbyte_reader.py")

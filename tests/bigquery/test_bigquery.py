@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from random import Random, SystemRandom
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +21,7 @@ from tap_dtm.sandbox.visible import (
     withdraw_operation,
     withdraw_round,
 )
+from tests.chance import CHANCE
 from tests.pipeline import sandbox_config
 from tests.test_postgres import ALL_CODES, any_filters
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tests.pipeline import Process
 
 NOT_CONFIRMED = "Not every row is in BigQuery, so no state is confirmed"
-CHANCE = SystemRandom().randrange(10**9)  # its value stands in the name of the test that fails
 
 
 def test_publication_after_publication_arrives(dataset: Dataset) -> None:

@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from filelock import FileLock
+
 ROOT = Path(__file__).parents[2]
 _FOLDER = ROOT / "build" / "environments"
 
@@ -37,11 +39,13 @@ def environment(name: str, *, python: str | None = None, with_this_project: bool
     digest = hashlib.sha256(content).hexdigest()[:12]
     folder = _FOLDER / f"{name}-{digest}"
     commands = folder / ("Scripts" if os.name == "nt" else "bin")
-    if not (folder / "complete").exists():
-        _uv("venv", "--quiet", "--clear", "--python", python or sys.executable, str(folder))
-        extra = ["--editable", str(ROOT)] if with_this_project else []
-        _uv("pip", "install", "--quiet", "--python", str(folder), "--requirements", str(requirements), *extra)
-        (folder / "complete").touch()
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):  # the tests may run in several processes
+        if not (folder / "complete").exists():
+            _uv("venv", "--quiet", "--clear", "--python", python or sys.executable, str(folder))
+            extra = ["--editable", str(ROOT)] if with_this_project else []
+            _uv("pip", "install", "--quiet", "--python", str(folder), "--requirements", str(requirements), *extra)
+            (folder / "complete").touch()
     return commands
 
 
