@@ -7,8 +7,11 @@ sits behind a gateway (keys, quotas: JSON) and a firewall (HTML).
 
 from __future__ import annotations
 
+import codecs
+import ipaddress
 import logging
 import random
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -143,8 +146,8 @@ class DtmClient:
                 target = urljoin(url, response.headers["location"])
                 if _origin(target) != _origin(self._url):
                     raise DtmRequestError(
-                        f"{where}: the API redirects to another host ({urlsplit(target).netloc}); the key was not "
-                        "sent there. Check the setting api_url."
+                        f"{where}: the API redirects to another host ({_said(response, _host(target))}); the key was "
+                        "not sent there. Check the setting api_url."
                     )
                 url, query = target, None
         raise DtmRequestError(f"{where}: the API redirects in a circle. Check the setting api_url.")
@@ -156,6 +159,8 @@ class DtmClient:
             session = self._idle.pop()
         except IndexError:
             session = requests.Session()
+            # A proxy elsewhere cannot reach this machine's own addresses, and would be sent the key unencrypted.
+            session.trust_env = not _is_loopback(urlsplit(self._url).hostname)
             session.headers.update(
                 {"User-Agent": self._user_agent, "Accept": "application/json", KEY_HEADER: self._key}
             )
@@ -178,6 +183,18 @@ def _waits() -> Generator[float, Any, None]:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _host(url: str) -> str:
+    """Return the host and port of a URL, without the name and password that may stand before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _root_cause(error: BaseException) -> str:
@@ -225,12 +242,13 @@ def _judge(response: requests.Response, where: str) -> Answer:
 
 def _said(response: requests.Response, words: str) -> str:
     """Return words of an answer for a message: without the key, should the other side repeat it."""
-    return words.replace(str(response.request.headers[KEY_HEADER]), "***")
+    return re.sub(re.escape(str(response.request.headers[KEY_HEADER])), "***", words, flags=re.IGNORECASE)
 
 
 def _json(response: requests.Response) -> Any:  # noqa: ANN401
     try:
-        return msgspec.json.decode(response.content)  # stricter than json: no NaN, no half of a surrogate pair
+        # Stricter than json: no NaN, no half of a surrogate pair. A byte order mark is no part of the text.
+        return msgspec.json.decode(response.content.removeprefix(codecs.BOM_UTF8))
     except (ValueError, RecursionError):
         return None
 
@@ -249,7 +267,7 @@ def _retry_after(header: str) -> float | None:
         return float(header)
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -264,7 +282,8 @@ def _unwrap(response: requests.Response, body: Any, where: str) -> Answer:  # no
             DtmAnswerError(f"{where}: the answer is JSON, but not the DTM API's. Check the setting api_url.")
         )
     rows: list[dict[str, Any]] = body["result"]
-    message = _said(response, "; ".join(map(str, body.get("errorMessages") or [])))
+    reasons = body.get("errorMessages") or []
+    message = _said(response, "; ".join(map(str, reasons if isinstance(reasons, list) else [reasons])))
     if body.get("totalRecordsCount") != len(rows):
         raise _PassingFault(
             DtmAnswerError(

@@ -48,6 +48,9 @@ class TestAnswersThatAreNone:
                 "Out of order; Sorry",
             ),
             ({"isSuccess": False, "errorMessages": None}, "statusCode 204"),
+            ({"isSuccess": False, "errorMessages": 5}, "5"),
+            ({"isSuccess": False, "errorMessages": True}, "True"),
+            ({"isSuccess": False, "errorMessages": "Out of order"}, "Out of order"),
             ({"isSuccess": None}, "No matching data found"),
             ({"isSuccess": "true"}, "No matching data found"),
             ({"statusCode": 500, "errorMessages": []}, "statusCode 500"),
@@ -90,6 +93,10 @@ class TestAnswersThatAreNone:
         ):
             client_of(server.url, max_retries=1).get(ADMIN0)
         assert len(server.requests) == 2
+
+    def test_a_byte_order_mark_is_no_part_of_it(self) -> None:
+        with ScriptedServer(always("\ufeff" + json.dumps(NO_ROWS))) as server:
+            assert client_of(server.url).get(ADMIN0).rows == []
 
     @pytest.mark.parametrize("total", [None, "0", 1, -1])
     def test_a_count_that_is_missing_or_none_is_an_error(self, total: object) -> None:
