@@ -24,12 +24,20 @@ import backoff
 import msgspec
 import requests
 
-from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmRequestError, DtmUnknownError
+from tap_dtm.errors import (
+    DtmAccessError,
+    DtmAnswerError,
+    DtmQuotaError,
+    DtmRefusedError,
+    DtmRequestError,
+    DtmUnknownError,
+)
 from tap_dtm.settings import HOW_TO_GET_A_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
+    from tap_dtm.errors import DtmError
     from tap_dtm.settings import Settings
 
 KEY_HEADER = "Ocp-Apim-Subscription-Key"
@@ -37,6 +45,7 @@ CONNECT_TIMEOUT = 10.0
 LONGEST_WAIT = 600.0
 _MAX_REDIRECTS = 3
 _PASSING_STATUSES = {429, 500, 502, 503, 504}
+_SERVER_ERRORS = 500
 _logger = logging.getLogger("tap-dtm.client")
 
 
@@ -82,8 +91,8 @@ class DtmClient:
             params: The API's query parameters, for example ``{"Admin0Pcode": "XAA"}``.
 
         Raises:
-            DtmAccessError: The key is missing, invalid or used up.
-            DtmRequestError: No answer, or a refusal, after all retries.
+            DtmAccessError: The key is missing, invalid or used up (DtmQuotaError).
+            DtmRequestError: No answer, or a refusal, after all retries; DtmRefusedError when a setting is to blame.
             DtmAnswerError: An answer that cannot be trusted, after all retries.
         """
         params = dict(params or {})
@@ -131,7 +140,10 @@ class DtmClient:
                 )
             ) from None
         except (requests.RequestException, ValueError) as error:  # requests lets some ValueErrors of others through
-            raise DtmRequestError(f"{where}: the request could not be made ({_root_cause(error)}).") from None
+            raise DtmRefusedError(
+                f"{where}: the request could not be made ({_root_cause(error)}). "
+                "Check the settings api_url and user_agent."
+            ) from None
         return _judge(response, where)
 
     def _send(self, path: str, params: Mapping[str, str], where: str) -> requests.Response:
@@ -145,12 +157,12 @@ class DtmClient:
                 # Followed by hand: requests would carry the key's header to any host.
                 target = urljoin(url, response.headers["location"])
                 if _origin(target) != _origin(self._url):
-                    raise DtmRequestError(
+                    raise DtmRefusedError(
                         f"{where}: the API redirects to another host ({_said(response, _host(target))}); the key was "
                         "not sent there. Check the setting api_url."
                     )
                 url, query = target, None
-        raise DtmRequestError(f"{where}: the API redirects in a circle. Check the setting api_url.")
+        raise DtmRefusedError(f"{where}: the API redirects in a circle. Check the setting api_url.")
 
     @contextmanager
     def _session(self) -> Iterator[requests.Session]:
@@ -217,18 +229,14 @@ def _judge(response: requests.Response, where: str) -> Answer:
     if status == requests.codes.unauthorized:
         raise DtmAccessError(f"The DTM API refuses the subscription key (401: {message}). {HOW_TO_GET_A_KEY}")
     if status == requests.codes.forbidden:
-        if body is not None:
-            raise DtmAccessError(
-                f"The DTM API refuses the subscription key for now (403: {message}). Wait, or ask IOM for more."
-            )
-        raise DtmRequestError(
-            f"{where}: the firewall in front of the DTM API refuses the request (403, HTML). "
-            "Set user_agent to something else; if that does not help, ask dtmdataconsolidation@iom.int."
-        )
+        raise _forbidden(where, message, is_json=body is not None)
     if status in _PASSING_STATUSES:
         raise _passing_status(response, where, message)
+    if status == requests.codes.not_found or (status < _SERVER_ERRORS and status != requests.codes.ok and not message):
+        words = f"{message.rstrip('.')}. " if message else ""
+        raise DtmRefusedError(f"{where}: HTTP {status}. {words}Check the settings api_url and api_version.")
     if status != requests.codes.ok:
-        raise DtmRequestError(f"{where}: HTTP {status}. {message or 'Check the setting api_url.'}")
+        raise DtmRequestError(f"{where}: HTTP {status}. {message}")
     if body is None:
         kind = response.headers.get("content-type", "unknown type").split(";")[0]
         raise _PassingFault(
@@ -238,6 +246,21 @@ def _judge(response: requests.Response, where: str) -> Answer:
             )
         )
     return _unwrap(response, body, where)
+
+
+def _forbidden(where: str, message: str, *, is_json: bool) -> DtmError:
+    if not is_json:
+        return DtmRefusedError(
+            f"{where}: the firewall in front of the DTM API refuses the request (403, HTML). "
+            "Set user_agent to something else; if that does not help, ask dtmdataconsolidation@iom.int."
+        )
+    if "quota" in message.casefold():
+        return DtmQuotaError(
+            f"The DTM API refuses the subscription key for now (403: {message}). Wait, or ask IOM for more."
+        )
+    return DtmAccessError(
+        f"The DTM API refuses the subscription key (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}"
+    )
 
 
 def _said(response: requests.Response, words: str) -> str:

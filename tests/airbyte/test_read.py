@@ -345,8 +345,12 @@ class TestAFailure:
         [
             (Fault("status", status=502), "transient_error"),
             (Fault("dropped"), "transient_error"),
+            (Fault("rate_limit"), "transient_error"),
+            (Fault("quota"), "transient_error"),
             (Fault("missing_field"), "system_error"),
-            (Fault("quota"), "config_error"),
+            (Fault("firewall"), "config_error"),
+            (Fault("status", status=404), "config_error"),
+            (Fault("redirect", url="http://localhost:9/elsewhere"), "config_error"),
         ],
         ids=lambda each: getattr(each, "kind", each),
     )
@@ -357,6 +361,24 @@ class TestAFailure:
 
         assert code == 1
         assert [error["failure_type"] for error in errors(messages)] == [kind]
+
+    @pytest.mark.parametrize(
+        ("setting", "value", "words"),
+        [
+            ("api_url", "{}/wrong", "HTTP 404. Resource not found. Check the settings api_url and api_version."),
+            ("user_agent", " blank", "the request could not be made (InvalidHeader). Check the settings"),
+        ],
+    )
+    def test_of_a_setting_is_for_people_to_settle(
+        self, source: Source, sandbox: SandboxServer, setting: str, value: str, words: str
+    ) -> None:
+        config = config_for(sandbox) | {setting: value.format(sandbox.url)}
+
+        _, messages = source.run("read", config=config, catalog=configured({"idp_admin0": DEDUP}))
+
+        (error,) = errors(messages)
+        assert words in error["message"]
+        assert error["failure_type"] == "config_error"
 
     @pytest.mark.parametrize("kind", ["quota", "html", "redirect", "refused", "status"])
     def test_does_not_give_the_key_away(self, source: Source, sandbox: SandboxServer, kind: Any) -> None:

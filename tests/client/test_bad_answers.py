@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_dtm.errors import DtmAnswerError, DtmError, DtmRequestError
+from tap_dtm.errors import DtmAnswerError, DtmError, DtmRefusedError, DtmRequestError
 from tap_dtm.sandbox import Fault, SandboxServer
 from tests.client.support import ADMIN0, NO_ROWS, client_of
 from tests.scripted import ScriptedServer, always
@@ -133,7 +133,7 @@ class TestAnswersThatAreNone:
     def test_a_status_that_nobody_foresaw(self) -> None:
         with (
             ScriptedServer(always("I'm a teapot", 418)) as server,
-            pytest.raises(DtmRequestError, match=rf"{ADMIN0}: HTTP 418\. Check the setting api_url"),
+            pytest.raises(DtmRefusedError, match=rf"{ADMIN0}: HTTP 418\. Check the settings api_url"),
         ):
             client_of(server.url).get(ADMIN0)
         assert len(server.requests) == 1
