@@ -99,12 +99,15 @@ def _read(output: Output, arguments: argparse.Namespace) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Read the settings, but for those of the Singer tap alone: maps and batches have no place here."""
+    """Read the settings, but for those of the Singer tap alone: maps and batches have no place here.
+
+    Forms send null for what was left empty.
+    """
     config = read_object(arguments.config, "settings")
     known = SETTINGS.to_dict()["properties"]
     if unknown := sorted(config.keys() - known):
         _logger.warning("There are no settings %s: they are left out.", ", ".join(unknown))
-    return {name: value for name, value in config.items() if name in known}
+    return {name: value for name, value in config.items() if name in known and value is not None}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import pytest
 from tap_dtm.airbyte.catalog import CURSOR, DELETED
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import Fault
-from tests.airbyte.support import EVERYTHING, STREAMS, Message, Source, configured, errors
+from tap_dtm.settings import SETTINGS
+from tests.airbyte.support import DEDUP, EVERYTHING, STREAMS, Message, Source, configured, errors, records
 from tests.guards.support import config_for
 
 if TYPE_CHECKING:
@@ -95,6 +96,38 @@ class TestCheck:
 
         assert said(messages, "CONNECTION_STATUS", "connectionStatus")["status"] == "FAILED"
         assert len(sandbox.requests) == 2
+
+
+class TestSettingsThatAreNull:
+    """Airbyte's forms send null for what was left empty: it stands for the default."""
+
+    NULLS = dict.fromkeys(SETTINGS.to_dict()["properties"])
+
+    def test_pass_the_check(self, source: Source, sandbox: SandboxServer) -> None:
+        needed = {name: config_for(sandbox)[name] for name in ("api_url", "subscription_key")}
+
+        _, messages = source.run("check", config=self.NULLS | needed)
+
+        assert said(messages, "CONNECTION_STATUS", "connectionStatus") == {"status": "SUCCEEDED"}
+
+    def test_keep_the_check_short(self, source: Source, sandbox: SandboxServer) -> None:
+        sandbox.faults.add(Fault("status", status=503))
+
+        _, messages = source.run("check", config=config_for(sandbox) | {"max_retries": None})
+
+        assert said(messages, "CONNECTION_STATUS", "connectionStatus")["status"] == "FAILED"
+        assert len(sandbox.requests) == 2
+
+    def test_read_like_the_default(self, source: Source) -> None:
+        catalog = configured({"idp_admin0": DEDUP})
+
+        code, messages = source.run("read", config=self.NULLS | OFFLINE, catalog=catalog)
+
+        assert code == 0
+        assert records(messages, "idp_admin0")
+
+    def test_discover_like_the_default(self, source: Source) -> None:
+        assert source.run("discover", config=self.NULLS) == source.run("discover", config={})
 
 
 class TestDiscover:
