@@ -38,6 +38,9 @@ class TestSpec:
         assert all(
             field["title"] and field["description"] and isinstance(field["type"], str) for field in form.values()
         )
+        lists = [name for name, field in form.items() if field["type"] == "array"]
+        assert lists == ["countries", "operations", "accept_withdrawn_countries"]
+        assert [form[name]["items"]["type"] for name in lists] == ["string"] * 3
         assert not {"stream_maps", "flattening_enabled", "batch_config"} & set(form)
 
     @pytest.mark.parametrize(
