@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -11,7 +12,19 @@ from tap_dtm.airbyte.catalog import CURSOR, DELETED
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import Fault
 from tap_dtm.settings import SETTINGS
-from tests.airbyte.support import DEDUP, EVERYTHING, STREAMS, Message, Source, configured, errors, records
+from tests.airbyte.support import (
+    APPEND,
+    DEDUP,
+    EVERYTHING,
+    OVERWRITE,
+    SNAPSHOTS,
+    STREAMS,
+    Message,
+    Source,
+    configured,
+    errors,
+    records,
+)
 from tests.guards.support import config_for
 
 if TYPE_CHECKING:
@@ -24,6 +37,13 @@ def said(messages: list[Message], kind: str, name: str) -> Any:
     """Return the content of the one message of a type."""
     (message,) = [message for message in messages if message["type"] == kind]
     return message[name]
+
+
+def without(column: str, mode: tuple[str, str]) -> dict[str, Any]:
+    """Return a catalog of one stream that leaves a column out."""
+    catalog = deepcopy(configured({"idp_admin1": mode}))
+    del catalog["streams"][0]["stream"]["json_schema"]["properties"][column]
+    return catalog
 
 
 class TestSpec:
@@ -202,6 +222,12 @@ class TestMistakes:
                 "dedupes idp_admin0 by reporting_date",
             ),
             ({"catalog": {"streams": [ONE | {"primary_key": [["operation"]]}]}}, "by another key than admin0_pcode"),
+            (
+                {"catalog": without(DELETED, DEDUP)},
+                f"leaves out the field {DELETED} of idp_admin1, and it alone tells which rows are gone: select it",
+            ),
+            ({"catalog": without(CURSOR, DEDUP)}, f"leaves out the field {CURSOR} of idp_admin1"),
+            ({"catalog": without(DELETED, APPEND)}, f"leaves out the field {DELETED} of idp_admin1"),
             ({"config": OFFLINE | {"api_version": "v2"}}, "API v2 does not serve (displacement_reason"),
             ({"state": "17"}, "JSON object in braces or a list"),
             ({"state": [17]}, "The state cannot be read"),
@@ -213,6 +239,15 @@ class TestMistakes:
     def test_in_a_file(self, source: Source, files: dict[str, Any], words: str) -> None:
         given = {"config": OFFLINE, "catalog": self.CATALOG, "state": []} | files
         self.assert_one_sentence(*source.run("read", **given), words)
+
+    @pytest.mark.parametrize(
+        "catalog", [without(DELETED, OVERWRITE), without(DELETED, SNAPSHOTS), without(CURSOR, APPEND)]
+    )
+    def test_a_mark_may_be_left_out_where_nothing_hangs_on_it(self, source: Source, catalog: dict[str, Any]) -> None:
+        code, messages = source.run("read", config=OFFLINE, catalog=catalog)
+
+        assert code == 0
+        assert records(messages, "idp_admin1")
 
     def test_settings_of_the_singer_tap_alone_are_left_out(self, source: Source) -> None:
         code, messages = source.run(
