@@ -47,13 +47,16 @@ def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
 
 
 def _of_message(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    message = message.get("state") or message
-    if stream := message.get("stream"):
+    if (content := message.get("state")) is not None:
+        message = content
+    if (stream := message.get("stream")) is not None:
         streams = [stream]
-    elif shared := message.get("global"):
-        streams = shared["stream_states"]
+    elif (shared := message.get("global")) is not None:
+        streams = shared.get("stream_states") or []
     else:
-        legacy = message.get("data") or message
+        legacy = message.get("data")
+        if legacy is None:
+            legacy = {} if message.get("type") == "LEGACY" else message
         yield from legacy.get("bookmarks", legacy).items()
         return
     for each in streams:

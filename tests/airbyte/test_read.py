@@ -284,6 +284,25 @@ class TestTheState:
 
         assert not records(messages, "idp_admin2")
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {},
+            {"type": "LEGACY", "data": {}},
+            {"type": "LEGACY", "data": None},
+            {"type": "LEGACY", "data": {"bookmarks": {}}},
+            {"type": "GLOBAL", "global": {}},
+            {"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": []}},
+            {"type": "STREAM", "stream": {"stream_descriptor": {"name": "idp_admin0"}, "stream_state": None}},
+            {"type": "STATE", "state": {"type": "LEGACY", "data": {}}},
+        ],
+        ids=str,
+    )
+    def test_that_is_empty_is_none(self, sandbox: SandboxServer, content: dict[str, Any]) -> None:
+        messages = run_read(configured({"idp_admin0": DEDUP}), [content], **config_for(sandbox))
+
+        assert as_served(records(messages, "idp_admin0")) == served(sandbox.world, 0)
+
     def test_may_be_an_object_or_missing(self, source: Source, sandbox: SandboxServer) -> None:
         files = {"config": config_for(sandbox), "catalog": configured({"idp_admin2": DEDUP})}
         first, messages = source.run("read", **files)
