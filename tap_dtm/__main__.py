@@ -6,9 +6,10 @@ import io
 import logging
 import os
 import sys
+import traceback
 from typing import IO, Any
 
-from tap_dtm.config_files import CheckedConfig, check_json
+from tap_dtm.config_files import CheckedConfig, check_catalog, check_json
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.tap import TapDTM
 
@@ -36,7 +37,10 @@ def _checked(file: IO[str] | None, kind: str) -> IO[str] | None:
     if file is None:
         return None
     text = file.read()
-    check_json(text, f"The {kind} file {file.name}")
+    name = f"The {kind} file {file.name}"
+    content = check_json(text, name)
+    if kind == "catalog":
+        check_catalog(content, name)
     return io.StringIO(text)
 
 
@@ -53,6 +57,9 @@ def main() -> None:
     except OSError as error:
         logger.critical("Cannot write the output: %s.", error.strerror or type(error).__name__)
         _abandon_output()
+    except Exception as error:  # noqa: BLE001  its words may hold anything, so where it happened must do
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.critical("tap-dtm has met a mistake of its own (%s): please report it.\n%s", type(error).__name__, where)
     finally:
         logging.disable()  # what is still being read ahead has no say any more: the last line says how it ended
     sys.exit(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
 
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog
+    from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_dtm.rounds import Delivery, Row
     from tap_dtm.sync import Sync
@@ -64,19 +64,37 @@ class DtmStream(Stream):
         self._is_read = False
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take selections and replication methods from a catalog.
+        """Take selections and replication methods from a catalog; keys are not for it to choose.
 
         Raises:
-            DtmError: The catalog was made for another API version.
+            DtmError: The catalog was made for another API version, or lacks what the rows are told apart by.
         """
         if entry := catalog.get_stream(self.name):
-            unknown = set(entry.schema.properties or ()) - set(self.schema["properties"])
+            fields = set(entry.schema.properties or ())
+            unknown = fields - set(self.schema["properties"])
             if unknown:
                 raise DtmError(
                     f"The catalog has fields in {self.name} that API {self.api_version} does not serve "
                     f"({', '.join(sorted(unknown))}): make a catalog for this api_version with --discover."
                 )
+            missing = {*self.resource.key, DELETED_AT} - fields
+            if missing:
+                raise DtmError(
+                    f"The catalog lacks fields of {self.name} without which the tables would be wrong "
+                    f"({', '.join(sorted(missing))}): make a catalog with --discover."
+                )
+            entry.key_properties = list(self.resource.key)
+            entry.replication_key = self.resource.replication_key
         super().apply_catalog(catalog)
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """The metadata of the catalog, in which the mark of deleted rows cannot be deselected."""
+        metadata = super().metadata
+        if metadata:
+            mark = metadata.setdefault(("properties", DELETED_AT), Metadata())
+            mark.inclusion = Metadata.InclusionType.AUTOMATIC
+        return metadata
 
     @property
     def sync_run(self) -> Sync:
@@ -202,7 +220,7 @@ class IdpStream(DtmStream):
         return fingerprint(
             [name for name in fields if self.mask["properties", name]],
             [settings.start_date, settings.end_date, sorted(settings.operations or ())],
-            (self.config.get("stream_maps") or {}).get(self.name),
+            self._tap.maps,  # type: ignore[attr-defined]
         )
 
     def _partition(self, code: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.plugin_base import PluginBase
+from singer_sdk.singerlib import Catalog
 
 from tap_dtm.errors import DtmError
 
@@ -75,3 +76,15 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
     if problem:  # raised here, because an error of the parser carries the whole text with it
         raise DtmError(f"{name} {problem}.")
     return content
+
+
+def check_catalog(content: dict[str, Any], name: str) -> None:
+    """Check that an object is a Singer catalog.
+
+    Raises:
+        DtmError: It is something else.
+    """
+    try:
+        Catalog.from_dict(content)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DtmError(f"{name} is not a Singer catalog: make one with --discover.") from None

@@ -100,7 +100,7 @@ class CountryListStream(ListStream):
     ) -> Job:
         full = frozenset(stream.level for stream in streams if stream.needs_everything(code))
         bookmarks = {stream.level: stream.bookmarks(code) for stream in streams}
-        listed = self.sync_run.listed_operations(code)
+        listed = self.sync_run.listed_operations.get(code, frozenset())
         whole = frozenset(bookmarks) if scrub else full
         return Job(code, name, bookmarks, listed, whole=whole, full=full, is_gone=is_gone)
 

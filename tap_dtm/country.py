@@ -131,6 +131,8 @@ class CountryReader:
             return self._settle(job, level, index, index)
         if level in job.whole:
             return self._read_whole(job, level, index)
+        # What was listed without rows, and is listed no more, is forgotten: should it come back, it is looked for.
+        bookmarks = {name: mark for name, mark in bookmarks.items() if name in index or mark != rounds.LISTED}
         operations = sorted(index.keys() | bookmarks.keys())
         needs = {name: rounds.need(index.get(name, []), bookmarks.get(name)) for name in operations}
         asked = {name: need for name, need in needs.items() if need}
@@ -239,7 +241,7 @@ class CountryReader:
     def _wanted(self, rows: list[Row]) -> list[Row]:
         """Apply the settings' filters, here and not in the API: what it would match is not documented."""
         operations = self._settings.operations
-        first, last = self._settings.start_date or "", self._settings.end_date or "9999"
+        first, last = self._settings.start_date or "", self._settings.end_date or "9999-12-31"
         return [
             row
             for row in rows

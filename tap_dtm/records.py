@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # Without these a row cannot be placed: they make up the keys and the bookmarks.
 _NEVER_NULL = {"admin0_pcode", "operation", "reporting_date"}
-_MIDNIGHT = re.compile(r"(\d{4}-\d{2}-\d{2})(T00:00:00(\.0+)?)?\Z")
+_MIDNIGHT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(T00:00:00(\.0+)?)?\Z")
 
 
 class RecordBuilder:
@@ -73,9 +74,17 @@ class RecordBuilder:
             if kind != "date":
                 return value
             # The API writes calendar dates as midnights without a zone.
-            if match := _MIDNIGHT.match(value):
+            if (match := _MIDNIGHT.match(value)) and _is_date(match[1]):
                 return match[1]
         raise DtmAnswerError(
             f"{self._where} answered with {value!r} where the field {name} needs a value of type {kind}: "
             "nothing was taken. If the API has changed for good, this tap needs a new version."
         )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

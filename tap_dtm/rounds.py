@@ -96,6 +96,9 @@ class Bookmark:
         return bookmark
 
 
+LISTED = Bookmark(digest=NOTHING, content=NOTHING)  # listed, without rows
+
+
 class Need(enum.IntEnum):
     """What a level must be asked for one operation, from the cheapest to the dearest."""
 
@@ -281,7 +284,7 @@ def replace(
     content = chain(NOTHING, rows)
     after = None if index is None and not rows else _bookmark(index or (), rows, content, len(rows))
     if after is None or (surplus and not index and not rows):
-        return Delivery(operation, Change.WITHDRAWN, after, tombstones=surplus)
+        return Delivery(operation, Change.WITHDRAWN if surplus else Change.UNCHANGED, after, tombstones=surplus)
     if bookmark is None or not (bookmark.content or taken):
         change = Change.NEW if rows else Change.UNCHANGED
         return Delivery(operation, change, after, rows)

@@ -103,14 +103,14 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "request_timeout",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=86400),
         default=120,
         title="Request timeout",
         description="How many seconds to wait for the API to go on with an answer.",
     ),
     th.Property(
         "max_retries",
-        th.IntegerType(minimum=0),
+        th.IntegerType(minimum=0, maximum=100),
         default=5,
         title="Retries",
         description="How often to repeat a request that met a passing fault, with growing pauses.",
@@ -168,6 +168,7 @@ class Settings:
             DtmError: A setting is wrong; the message names it.
             DtmAccessError: There is no key, and the sandbox was not asked for.
         """
+        config = {name: value for name, value in config.items() if value is not None}
         settings = cls(
             subscription_key=config.get("subscription_key") or os.environ.get(KEY_VARIABLE) or None,
             api_url=(config.get("api_url") or DEFAULT_API_URL).rstrip("/")
@@ -175,7 +176,7 @@ class Settings:
             else config["api_url"],
             api_version=config.get("api_version", "v3"),
             countries=_codes(config.get("countries")),
-            operations=frozenset(config["operations"]) if config.get("operations") else None,
+            operations=frozenset(_texts(config.get("operations"))) or None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
             scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
@@ -183,7 +184,7 @@ class Settings:
             max_parallel_requests=config.get("max_parallel_requests", 4),
             request_timeout=config.get("request_timeout", 120),
             max_retries=config.get("max_retries", 5),
-            user_agent=config.get("user_agent") or f"tap-dtm/{metadata.version('tap-dtm')}",
+            user_agent=config.get("user_agent", "").strip(" ") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )
         try:
             settings._check()
@@ -214,8 +215,13 @@ class Settings:
             )
 
 
+def _texts(values: list[str] | None) -> list[str]:
+    """Return what a list holds; an empty variable of the environment is a list of one empty text."""
+    return [value for value in values or () if value.strip()]
+
+
 def _codes(values: list[str] | None) -> tuple[str, ...] | None:
-    return tuple(dict.fromkeys(value.strip().upper() for value in values)) if values else None
+    return tuple(dict.fromkeys(code.strip().upper() for code in _texts(values))) or None
 
 
 def _fraction(value: float | str) -> float:

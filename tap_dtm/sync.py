@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import logging
 import threading
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from concurrent.futures import Future
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tap_dtm.country import CountryReader
@@ -15,7 +16,7 @@ from tap_dtm.records import RecordBuilder
 from tap_dtm.rounds import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tap_dtm.client import DtmClient
     from tap_dtm.country import CountryChanges, Job
@@ -48,10 +49,10 @@ class Sync:
         self._client = client
         self._catalogue = catalogue
         self._reader = CountryReader(client, catalogue, settings)
-        self._lists: dict[str, list[Row]] = {}
+        self._lists: dict[str, list[Row] | DtmError] = {}
         self._jobs: deque[Job] = deque()
         self._ahead: dict[str, Future[CountryChanges]] = {}
-        self._at_hand: tuple[str, CountryChanges | None] = ("", None)
+        self._at_hand: tuple[str | None, CountryChanges | None] = (None, None)
         self._totals: Counter[str] = Counter()
 
     def list_rows(self, stream: str) -> list[Row]:
@@ -61,25 +62,46 @@ class Sync:
             DtmError: The list could not be read, or is empty.
         """
         if stream not in self._lists:
-            resource = self._catalogue.resources[stream]
-            path = resource.endpoints[self.settings.api_version]
-            answer = self._client.get(path)
-            if not answer.rows:
-                raise DtmAnswerError(
-                    f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
-                    "nothing was changed. Run again later."
-                )
-            fields = resource.fields_for(self.settings.api_version)
-            self._lists[stream] = RecordBuilder(path, fields).build(answer.rows)
-        return self._lists[stream]
+            try:
+                self._lists[stream] = self._read_list(stream)
+            except DtmError as error:
+                self._lists[stream] = error
+        rows = self._lists[stream]
+        if isinstance(rows, DtmError):
+            raise rows
+        return rows
 
-    def listed_operations(self, code: str) -> frozenset[str]:
-        """Return the operations that the list names for a country.
+    def _read_list(self, stream: str) -> list[Row]:
+        resource = self._catalogue.resources[stream]
+        path = resource.endpoints[self.settings.api_version]
+        answer = self._client.get(path)
+        if not answer.rows:
+            raise DtmAnswerError(
+                f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
+                "nothing was changed. Run again later."
+            )
+        fields = resource.fields_for(self.settings.api_version)
+        return RecordBuilder(path, fields).build(answer.rows)
+
+    @cached_property
+    def listed_operations(self) -> Mapping[str, frozenset[str]]:
+        """The operations that the list names, by country.
+
+        The figures do not depend on it: without the list the countries are read all the same. It fails the run at
+        its end.
 
         Raises:
-            DtmError: The list could not be read, or is empty.
+            DtmAccessError: The API refuses the key.
         """
-        return frozenset(row["operation"] for row in self.list_rows("operations") if row["admin0_pcode"] == code)
+        listed: defaultdict[str, set[str]] = defaultdict(set)
+        try:
+            for row in self.list_rows("operations"):
+                listed[row["admin0_pcode"]].add(row["operation"])
+        except DtmAccessError:
+            raise
+        except DtmError as error:
+            _logger.warning("The operations that admin 0 does not show cannot be looked for: %s", error)
+        return {code: frozenset(names) for code, names in listed.items()}
 
     def check_names(self, known_countries: Iterable[str]) -> None:
         """Check the settings ``countries`` and ``operations`` against the API's lists.
@@ -147,10 +169,6 @@ class Sync:
         return self._at_hand[1]
 
     def _result(self, code: str) -> CountryChanges | None:
-        # A stream map may have filtered countries out: what was read of them is dropped.
-        while next(iter(self._ahead)) != code:
-            del self._ahead[next(iter(self._ahead))]
-            self._read_ahead()
         try:
             changes = self._ahead.pop(code).result()
         except DtmAccessError:
@@ -194,6 +212,7 @@ class Sync:
 
         Raises:
             DtmPartialSyncError: Some countries failed.
+            DtmError: A list could not be read.
         """
         _logger.info(
             "Read %d countries in %d requests: operations %s; %d rows, %d removed",
@@ -209,3 +228,6 @@ class Sync:
                 f"{', '.join(sorted(self.failures))}. The others are complete; the next run tries these again.",
                 self.failures,
             )
+        for rows in self._lists.values():
+            if isinstance(rows, DtmError):
+                raise rows

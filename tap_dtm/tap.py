@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_sdk import Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
+from singer_sdk.mapper import RemoveRecordTransform
 
+from tap_dtm import maps
 from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.metadata import load_catalogue
@@ -59,6 +61,30 @@ class TapDTM(Tap):
             settings = _in_sandbox(settings)
         return Sync(DtmClient(settings), load_catalogue(), settings)
 
+    def setup_mapper(self) -> None:
+        """Read the stream maps, and apply the catalog before they do.
+
+        Raises:
+            DtmError: A stream map cannot be read, or would make the tables wrong; or the catalog does.
+        """
+        maps.check(self.config)
+        self.maps = maps.shaping(self.config)
+        unknown = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
+        if unknown:
+            raise DtmError(
+                f"The catalog names {', '.join(sorted(unknown))}, which this tap does not have: "
+                f"its streams are {', '.join(self.streams)}."
+            )
+        try:
+            super().setup_mapper()
+        except MappingError as error:
+            raise DtmError(f"The setting stream_maps is wrong: {error}") from error
+        if isinstance(self.streams["countries"].stream_maps[0], RemoveRecordTransform):
+            raise DtmError(
+                "The setting stream_maps removes the stream countries, without which nothing is read. To have no "
+                "table of it, deselect it in the catalog."
+            )
+
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's settings, and the one that its streams read but its taps do not declare."""
@@ -104,6 +130,8 @@ class TapDTM(Tap):
             DtmPartialSyncError: Some countries failed.
             DtmOutputError: The messages cannot be written.
         """
+        if not any(stream.selected for stream in self.streams.values()):
+            raise DtmError("The catalog selects no stream: there is nothing to do.")
         run = self.sync_run  # settings that are wrong stop the run before it begins
         try:
             super().sync_all()
@@ -133,11 +161,16 @@ def _check_state(state: dict[str, Any]) -> None:
             "The state has no bookmarks. In what `meltano state get` prints, the state of a tap is the value of "
             "singer_state: use that alone. To start with no state, leave --state out."
         )
-    for stream in state.get("bookmarks", {}).values():
-        for key in stream.get("keys", ()):
-            "".join(key)
+    resources = load_catalogue().resources
+    for name, stream in state.get("bookmarks", {}).items():
+        runs = [stream.get("runs", 0), *stream.get("read_whole", {}).values()]
+        keys = stream.get("keys", [])
+        if any(type(run) is not int for run in runs) or any(
+            len(key) != len(resources[name].key) or not all(isinstance(part, str) for part in key) for key in keys
+        ):
+            raise ValueError(name)
         for partition in stream.get("partitions", ()):
-            dict(partition["context"])
+            "".join(partition["context"].values())
             for bookmark in partition.get("operations", {}).values():
                 Bookmark.from_state(bookmark)
 

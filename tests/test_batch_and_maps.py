@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from random import Random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.request import url2pathname
 
 import pytest
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import VISIBLE, SandboxServer, invent
 from tap_dtm.sandbox.visible import add_round, backfill_round, withdraw_round
 from tap_dtm.tap import TapDTM
@@ -176,6 +178,55 @@ def test_a_stream_selected_later_is_delivered_whole(sandbox: SandboxServer) -> N
     assert_exact(target, sandbox.world)
 
 
+def test_the_mark_of_deleted_rows_cannot_be_deselected(sandbox: SandboxServer) -> None:
+    target = MemoryTarget()
+    catalog = catalog_of({"idp_admin1"}, {"_sdc_deleted_at", "reporting_date"})
+    run_tap(target, catalog=catalog, **sandbox_config(sandbox))
+    sandbox.world.publish(withdraw_round, rng=Random(1))
+    messages = run_tap(target, catalog=catalog, **sandbox_config(sandbox))
+
+    assert any(message["record"]["_sdc_deleted_at"] for message in idp_records(messages))
+    assert len(target.live("idp_admin1")) == len(sandbox.world.rows(1))
+
+
+@pytest.mark.parametrize("keys", [None, [], ["reporting_date"]])
+def test_keys_are_not_for_the_catalog_to_choose(sandbox: SandboxServer, keys: list[str] | None) -> None:
+    catalog = catalog_of({"idp_admin1"})
+    for stream in catalog["streams"]:
+        stream["key_properties"] = keys
+        stream["metadata"][-1]["metadata"].pop("table-key-properties")
+    target = MemoryTarget()
+
+    for _ in range(2):
+        run_tap(target, catalog=catalog, **sandbox_config(sandbox))
+
+        assert target.keys["idp_admin1"] == ["admin0_pcode", "operation", "row_number"]
+        assert len(target.live("idp_admin1")) == len(sandbox.world.rows(1))
+        sandbox.world.publish(withdraw_round, rng=Random(1))
+
+
+@pytest.mark.parametrize("name", ["_sdc_deleted_at", "row_number"])
+def test_a_catalog_without_what_rows_are_told_apart_by_is_refused(name: str) -> None:
+    catalog = catalog_of({"idp_admin1"})
+    for stream in catalog["streams"]:
+        stream["schema"]["properties"].pop(name, None)
+    with pytest.raises(DtmError, match=rf"without which the tables would be wrong \({name}\)"):
+        TapDTM(config={"api_url": "sandbox://"}, catalog=catalog)
+
+
+def test_a_stream_that_does_not_exist_is_named() -> None:
+    catalog = catalog_of({"idp_admin1"})
+    catalog["streams"][0] |= {"tap_stream_id": "idp_admin3", "stream": "idp_admin3"}
+    with pytest.raises(DtmError, match="The catalog names idp_admin3, which this tap does not have: its streams are"):
+        TapDTM(config={"api_url": "sandbox://"}, catalog=catalog)
+
+
+@pytest.mark.parametrize("catalog", [catalog_of(set()), {"streams": []}], ids=["nothing-selected", "no-streams"])
+def test_a_run_that_would_read_nothing_is_an_error(sandbox: SandboxServer, catalog: dict[str, Any]) -> None:
+    with pytest.raises(DtmError, match="The catalog selects no stream: there is nothing to do"):
+        run_tap(MemoryTarget(), catalog=catalog, **sandbox_config(sandbox))
+
+
 def test_deselected_fields_are_left_out_and_keys_are_not(sandbox: SandboxServer) -> None:
     target = MemoryTarget()
     without = {"displacement_reason", "admin1_name", "row_number", "reporting_date"}
@@ -227,19 +278,44 @@ def test_streams_are_renamed_and_fields_made_hashed_and_dropped(sandbox: Sandbox
         sandbox.world.publish(add_round, withdraw_round, rng=Random(seed))
 
 
-def test_filtered_records_do_not_disturb_the_others(sandbox: SandboxServer) -> None:
-    target = MemoryTarget()
-    maps = {"idp_admin1": {"__filter__": "_sdc_deleted_at is not None or num_present_idp_ind >= 1000"}}
-    config = sandbox_config(sandbox, stream_maps=maps)
-    for seed in range(3):
-        run_tap(target, **config)
+@pytest.mark.parametrize("name", ["idp_admin1", "idp_*", "operations"])
+def test_filters_are_refused(name: str) -> None:
+    """What passed a filter once, and no more, would stay in the target."""
+    maps = {name: {"__filter__": "num_present_idp_ind >= 1000"}}
+    with pytest.raises(DtmError, match=rf"stream_maps filters {re.escape(name)}: .* Choose with the settings"):
+        TapDTM(config={"api_url": "sandbox://", "stream_maps": maps})
 
-        many = [row for row in sandbox.world.rows(1) if int(row["numPresentIdpInd"] or 0) >= 1000]
-        assert 0 < len(many) < len(sandbox.world.rows(1))
-        sums = sorted(row["num_present_idp_ind"] for row in target.live("idp_admin1"))
-        assert sums == sorted(int(row["numPresentIdpInd"] or 0) for row in many)
-        assert count(target.live("idp_admin2")) == served(sandbox.world, 2)
-        sandbox.world.publish(add_round, add_round, rng=Random(seed))
+
+@pytest.mark.parametrize("maps", [{"countries": None}, {"__else__": None, "idp_admin1": {}}])
+def test_the_countries_cannot_be_mapped_away(maps: dict[str, Any]) -> None:
+    with pytest.raises(DtmError, match=r"stream_maps removes the stream countries, .* deselect it in the catalog"):
+        TapDTM(config={"api_url": "sandbox://", "stream_maps": maps})
+
+
+@pytest.mark.parametrize("maps", [{"idp_admin0": {"x": "nonsense("}}, {"__odd__": {}}])
+def test_a_map_that_cannot_be_read_is_told_in_a_sentence(maps: dict[str, Any]) -> None:
+    with pytest.raises(DtmError, match="The setting stream_maps is wrong: "):
+        TapDTM(config={"api_url": "sandbox://", "stream_maps": maps})
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"stream_maps": {"idp_admin1": None}},
+        {"stream_maps": {"idp_admin1": "__NULL__"}},
+        {"stream_maps": {"idp_*": {"admin0_name": "'elsewhere'"}}},
+        {"stream_maps": {"*": {"admin0_name": "config['name']"}}, "stream_map_config": {"name": "elsewhere"}},
+        {"stream_maps": {"__else__": None, "countries": {}, "operations": {}, "idp_admin0": {}, "idp_admin2": {}}},
+    ],
+)
+def test_changed_maps_are_made_good(sandbox: SandboxServer, before: dict[str, Any]) -> None:
+    target = MemoryTarget()
+    run_tap(target, **sandbox_config(sandbox, **before))
+    assert count(target.live("idp_admin1")) != served(sandbox.world, 1)
+
+    run_tap(target, **sandbox_config(sandbox))
+
+    assert_exact(target, sandbox.world)
 
 
 def test_flattening_changes_nothing_because_everything_is_flat(sandbox: SandboxServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
+from tap_dtm import __main__
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.tap import TapDTM
@@ -254,6 +256,12 @@ class TestWrongSettings:
             {"idp_admin0": {"partitions": [{"context": {}, "operations": {"Flood": 3}}]}},
             {"idp_admin0": {"partitions": [{"context": {}, "operations": {"Flood": {"rows": "many"}}}]}},
             {"idp_admin0": {"partitions": [{"context": {}, "operations": {"Flood": {"digest": None}}}]}},
+            {"idp_admin0": {"partitions": [{"context": {"admin0_pcode": 5}, "operations": {}}]}},
+            {"countries": {"runs": "x"}},
+            {"countries": {"runs": None}},
+            {"countries": {"read_whole": {"XAA": "5"}}},
+            {"countries": {"keys": ["XAA"]}},
+            {"operations": {"keys": [["XAA"]]}},
         ],
     )
     def test_bookmarks_that_are_none(self, bookmarks: object) -> None:
@@ -261,9 +269,31 @@ class TestWrongSettings:
             TapDTM(config={"api_url": "sandbox://"}, state={"bookmarks": bookmarks})
 
     def test_a_catalog_that_is_none(self, tap: Command) -> None:
-        path = tap.file("catalog.json", "{")
-        code, _, log = tap.run("--catalog", path, config={"api_url": "sandbox://"})
-        assert_one_sentence(code, log, "catalog.json is not valid JSON")
+        for content, words in (
+            ("{", "catalog.json is not valid JSON"),
+            ({"streams": 5}, "catalog.json is not a Singer catalog: make one with --discover."),
+        ):
+            path = tap.file("catalog.json", content)
+            code, _, log = tap.run("--catalog", path, config={"api_url": "sandbox://"})
+            assert_one_sentence(code, log, words)
+
+    def test_what_nobody_foresaw_is_told_with_its_place_and_without_its_words(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        words = "what may be secret"
+
+        def fail(**_: object) -> None:
+            raise RuntimeError(words)
+
+        monkeypatch.setattr(__main__.Command, "cli", fail)
+        with pytest.raises(SystemExit, match="1"):
+            __main__.main()
+        logging.disable(logging.NOTSET)
+        (record,) = caplog.records
+        assert record.levelname == "CRITICAL"
+        assert record.message.startswith("tap-dtm has met a mistake of its own (RuntimeError): please report it.\n")
+        assert "in fail" in record.message
+        assert words not in caplog.text
 
 
 class TestOutputThatGoesNowhere:

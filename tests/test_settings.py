@@ -75,6 +75,11 @@ class TestDefaults:
         """Environments hand on empty strings and lists for what was not set."""
         empty = settings(api_url="", countries=[], operations=[], start_date="", end_date="", user_agent="")
         assert empty == settings()
+        assert settings(countries=[""], operations=[""], accept_withdrawn_countries=[""]) == settings()
+
+    def test_stand_for_nulls_too(self) -> None:
+        """The schema allows them."""
+        assert settings(**dict.fromkeys(set(SETTINGS.to_dict()["properties"]) - {"subscription_key"})) == settings()
 
     def test_each_setting_has_a_place(self) -> None:
         assert set(SETTINGS.to_dict()["properties"]) == set(Settings.__dataclass_fields__)

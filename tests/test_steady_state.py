@@ -213,6 +213,27 @@ def test_a_listed_operation_is_delivered_once_it_has_rows(sandbox: SandboxServer
     assert_exact(target, sandbox.world)
 
 
+def delist(world: World, _: Random) -> bool:
+    """The first operation leaves the list."""
+    put(world, all_spots(world)[0])
+    return True
+
+
+def test_an_operation_that_comes_back_to_the_list_is_looked_for_again(sandbox: SandboxServer) -> None:
+    publish(sandbox, shown_at())
+    target = synced(sandbox)
+    listed = sandbox.world.countries
+    publish(sandbox, only("XBA", delist))
+    run_tap(target, **sandbox_config(sandbox))
+    sandbox.world.publish()
+    sandbox.world.countries = listed
+    publish(sandbox, shown_at(1))
+
+    run_tap(target, **sandbox_config(sandbox))
+
+    assert_exact(target, sandbox.world)
+
+
 def test_an_operation_that_hides_while_a_round_comes_into_the_dates_is_found(sandbox: SandboxServer) -> None:
     spot = all_spots(sandbox.world)[0]
     last = min(round_.date for spot in all_spots(sandbox.world) for round_ in spot.operation.rounds) - timedelta(days=1)

@@ -37,7 +37,7 @@ def served(
         if (
             (countries is None or record["admin0_pcode"] in countries)
             and (operations is None or record["operation"] in operations)
-            and (start_date or "") <= record["reporting_date"] <= (end_date or "9999")
+            and (start_date or "") <= record["reporting_date"] <= (end_date or "9999-12-31")
         ):
             rows.append(record)
     return count(rows)

@@ -116,7 +116,7 @@ class Filters:
     def keep(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows that pass, in their order."""
         wanted = [(_COLUMNS[name], value.casefold()) for name, value in self.values.items() if name in _COLUMNS]
-        first, last = self.values.get("from", ""), self.values.get("to", "9999")
+        first, last = self.values.get("from", ""), self.values.get("to", "9999-12-31")
         one = self.values.get("round")
         low = int(one or self.values.get("fromRound") or "0")
         high = one or self.values.get("toRound")

@@ -113,6 +113,8 @@ class TestAFailingCountry:
             (0, "reportingDate", 20220630, "reporting_date"),
             (1, "reportingDate", "30/06/2022", "reporting_date"),
             (2, "reportingDate", "2022-06-30T10:30:00", "reporting_date"),
+            (1, "reportingDate", "2022-02-30T00:00:00", "reporting_date"),
+            (0, "reportingDate", "\uff12022-06-30T00:00:00", "reporting_date"),  # a digit of full width
             (0, "reportingDate", "2022-06-30T00:00:00+05:00", "reporting_date"),
             (1, "admin0Pcode", None, "admin0_pcode"),
         ],
@@ -214,4 +216,12 @@ class TestTheLists:
     ) -> None:
         sandbox.faults.add(Fault("status", path="operation-list"))
         sync(sandbox, target, error=DtmRequestError)
+        assert_exact(sandbox.world, target)
+
+    def test_without_the_operations_the_run_fails_even_for_those_who_do_not_read_them(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        """What admin 0 does not show could not be looked for."""
+        sandbox.faults.add(Fault("status", path="operation-list"))
+        sync(sandbox, target, error=DtmRequestError, stream_maps={"operations": None})
         assert_exact(sandbox.world, target)
