@@ -232,8 +232,12 @@ class TestMistakes:
             ({"state": "17"}, "JSON object in braces or a list"),
             ({"state": [17]}, "The state cannot be read"),
             ({"state": [{"type": "STREAM", "stream": {"stream_state": {}}}]}, "The state cannot be read"),
-            ({"state": {"countries": {"synced_at": "yesterday"}}}, "synced_at is not a time"),
-            ({"state": {"idp_admin0": {"partitions": [{"context": 1}]}}}, "The state cannot be read"),
+            ({"state": {"countries": {"synced_at": "yesterday"}}}, "synced_at is not the time of a sync. Restore an"),
+            ({"state": {"countries": {"synced_at": "9999-12-31T23:59:59.999+00:00"}}}, "synced_at is not the time"),
+            ({"state": {"idp_admin0": {"partitions": [{"context": 1}]}}}, "that of idp_admin0 is damaged (Expected"),
+            ({"state": {"idp_admin0": {"countries": None}}}, "that of idp_admin0 is damaged (Expected `object`, got"),
+            ({"state": {"countries": {"runs": "many"}}}, "that of countries is damaged (Expected `int`, got `str`"),
+            ({"state": {"operations": {"keys": [["XAA"]]}}}, "that of operations is damaged (Expected `array` of len"),
         ],
     )
     def test_in_a_file(self, source: Source, files: dict[str, Any], words: str) -> None:

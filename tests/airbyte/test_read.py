@@ -385,7 +385,7 @@ class TestAFailure:
         ("setting", "value", "words"),
         [
             ("api_url", "{}/wrong", "HTTP 404. Resource not found. Check the settings api_url and api_version."),
-            ("user_agent", " blank", "the request could not be made (InvalidHeader). Check the settings"),
+            ("user_agent", "python-requests/2.32", "the firewall in front of the DTM API refuses the request"),
         ],
     )
     def test_of_a_setting_is_for_people_to_settle(
