@@ -7,8 +7,11 @@ sits behind a gateway (keys, quotas: JSON) and a firewall (HTML).
 
 from __future__ import annotations
 
+import codecs
+import ipaddress
 import logging
 import random
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -21,12 +24,20 @@ import backoff
 import msgspec
 import requests
 
-from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmRequestError, DtmUnknownError
+from tap_dtm.errors import (
+    DtmAccessError,
+    DtmAnswerError,
+    DtmQuotaError,
+    DtmRefusedError,
+    DtmRequestError,
+    DtmUnknownError,
+)
 from tap_dtm.settings import HOW_TO_GET_A_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
+    from tap_dtm.errors import DtmError
     from tap_dtm.settings import Settings
 
 KEY_HEADER = "Ocp-Apim-Subscription-Key"
@@ -34,6 +45,7 @@ CONNECT_TIMEOUT = 10.0
 LONGEST_WAIT = 600.0
 _MAX_REDIRECTS = 3
 _PASSING_STATUSES = {429, 500, 502, 503, 504}
+_SERVER_ERRORS = 500
 _logger = logging.getLogger("tap-dtm.client")
 
 
@@ -79,8 +91,8 @@ class DtmClient:
             params: The API's query parameters, for example ``{"Admin0Pcode": "XAA"}``.
 
         Raises:
-            DtmAccessError: The key is missing, invalid or used up.
-            DtmRequestError: No answer, or a refusal, after all retries.
+            DtmAccessError: The key is missing, invalid or used up (DtmQuotaError).
+            DtmRequestError: No answer, or a refusal, after all retries; DtmRefusedError when a setting is to blame.
             DtmAnswerError: An answer that cannot be trusted, after all retries.
         """
         params = dict(params or {})
@@ -128,7 +140,10 @@ class DtmClient:
                 )
             ) from None
         except (requests.RequestException, ValueError) as error:  # requests lets some ValueErrors of others through
-            raise DtmRequestError(f"{where}: the request could not be made ({_root_cause(error)}).") from None
+            raise DtmRefusedError(
+                f"{where}: the request could not be made ({_root_cause(error)}). "
+                "Check the settings api_url and user_agent."
+            ) from None
         return _judge(response, where)
 
     def _send(self, path: str, params: Mapping[str, str], where: str) -> requests.Response:
@@ -142,12 +157,12 @@ class DtmClient:
                 # Followed by hand: requests would carry the key's header to any host.
                 target = urljoin(url, response.headers["location"])
                 if _origin(target) != _origin(self._url):
-                    raise DtmRequestError(
-                        f"{where}: the API redirects to another host ({urlsplit(target).netloc}); the key was not "
-                        "sent there. Check the setting api_url."
+                    raise DtmRefusedError(
+                        f"{where}: the API redirects to another host ({_said(response, _host(target))}); the key was "
+                        "not sent there. Check the setting api_url."
                     )
                 url, query = target, None
-        raise DtmRequestError(f"{where}: the API redirects in a circle. Check the setting api_url.")
+        raise DtmRefusedError(f"{where}: the API redirects in a circle. Check the setting api_url.")
 
     @contextmanager
     def _session(self) -> Iterator[requests.Session]:
@@ -156,6 +171,8 @@ class DtmClient:
             session = self._idle.pop()
         except IndexError:
             session = requests.Session()
+            # A proxy elsewhere cannot reach this machine's own addresses, and would be sent the key unencrypted.
+            session.trust_env = not _is_loopback(urlsplit(self._url).hostname)
             session.headers.update(
                 {"User-Agent": self._user_agent, "Accept": "application/json", KEY_HEADER: self._key}
             )
@@ -180,6 +197,18 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
+def _host(url: str) -> str:
+    """Return the host and port of a URL, without the name and password that may stand before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:  # a name
+        return False
+
+
 def _root_cause(error: BaseException) -> str:
     """Name the innermost reason of a requests error, without the URL that its text repeats."""
     reason: Any = error
@@ -200,18 +229,14 @@ def _judge(response: requests.Response, where: str) -> Answer:
     if status == requests.codes.unauthorized:
         raise DtmAccessError(f"The DTM API refuses the subscription key (401: {message}). {HOW_TO_GET_A_KEY}")
     if status == requests.codes.forbidden:
-        if body is not None:
-            raise DtmAccessError(
-                f"The DTM API refuses the subscription key for now (403: {message}). Wait, or ask IOM for more."
-            )
-        raise DtmRequestError(
-            f"{where}: the firewall in front of the DTM API refuses the request (403, HTML). "
-            "Set user_agent to something else; if that does not help, ask dtmdataconsolidation@iom.int."
-        )
+        raise _forbidden(where, message, is_json=body is not None)
     if status in _PASSING_STATUSES:
         raise _passing_status(response, where, message)
+    if status == requests.codes.not_found or (status < _SERVER_ERRORS and status != requests.codes.ok and not message):
+        words = f"{message.rstrip('.')}. " if message else ""
+        raise DtmRefusedError(f"{where}: HTTP {status}. {words}Check the settings api_url and api_version.")
     if status != requests.codes.ok:
-        raise DtmRequestError(f"{where}: HTTP {status}. {message or 'Check the setting api_url.'}")
+        raise DtmRequestError(f"{where}: HTTP {status}. {message}")
     if body is None:
         kind = response.headers.get("content-type", "unknown type").split(";")[0]
         raise _PassingFault(
@@ -223,14 +248,30 @@ def _judge(response: requests.Response, where: str) -> Answer:
     return _unwrap(response, body, where)
 
 
+def _forbidden(where: str, message: str, *, is_json: bool) -> DtmError:
+    if not is_json:
+        return DtmRefusedError(
+            f"{where}: the firewall in front of the DTM API refuses the request (403, HTML). "
+            "Set user_agent to something else; if that does not help, ask dtmdataconsolidation@iom.int."
+        )
+    if "quota" in message.casefold():
+        return DtmQuotaError(
+            f"The DTM API refuses the subscription key for now (403: {message}). Wait, or ask IOM for more."
+        )
+    return DtmAccessError(
+        f"The DTM API refuses the subscription key (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}"
+    )
+
+
 def _said(response: requests.Response, words: str) -> str:
     """Return words of an answer for a message: without the key, should the other side repeat it."""
-    return words.replace(str(response.request.headers[KEY_HEADER]), "***")
+    return re.sub(re.escape(str(response.request.headers[KEY_HEADER])), "***", words, flags=re.IGNORECASE)
 
 
 def _json(response: requests.Response) -> Any:  # noqa: ANN401
     try:
-        return msgspec.json.decode(response.content)  # stricter than json: no NaN, no half of a surrogate pair
+        # Stricter than json: no NaN, no half of a surrogate pair. A byte order mark is no part of the text.
+        return msgspec.json.decode(response.content.removeprefix(codecs.BOM_UTF8))
     except (ValueError, RecursionError):
         return None
 
@@ -249,7 +290,7 @@ def _retry_after(header: str) -> float | None:
         return float(header)
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -264,7 +305,8 @@ def _unwrap(response: requests.Response, body: Any, where: str) -> Answer:  # no
             DtmAnswerError(f"{where}: the answer is JSON, but not the DTM API's. Check the setting api_url.")
         )
     rows: list[dict[str, Any]] = body["result"]
-    message = _said(response, "; ".join(map(str, body.get("errorMessages") or [])))
+    reasons = body.get("errorMessages") or []
+    message = _said(response, "; ".join(map(str, reasons if isinstance(reasons, list) else [reasons])))
     if body.get("totalRecordsCount") != len(rows):
         raise _PassingFault(
             DtmAnswerError(

@@ -26,10 +26,21 @@ class DtmAccessError(DtmError):
     """
 
 
+class DtmQuotaError(DtmAccessError):
+    """The key's quota is used up. It passes by itself, at the time that the API names."""
+
+
 class DtmRequestError(DtmError):
     """One request failed: refused, unanswered, or answered by something that is not the API.
 
     Concerns one country; the others go on.
+    """
+
+
+class DtmRefusedError(DtmRequestError):
+    """The request went to the wrong place, or as somebody whom the firewall refuses.
+
+    It does not pass until somebody changes a setting.
     """
 
 

@@ -33,13 +33,14 @@ class _Parser(argparse.ArgumentParser):
 
 def main() -> None:
     """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
+    if sys.stdout is None:  # before any file is opened, which would take its number
+        sys.exit("source-dtm: Cannot write the messages: standard output is closed.")
     output = Output(sys.stdout.buffer)
     logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
     logging.captureWarnings(capture=True)
     try:
-        arguments = _parser().parse_args()
-        sys.stdout = sys.stderr  # whatever else is printed is no message
-        arguments.command(output, arguments)
+        output.heed_signals()
+        _run(output)
     except Stopped as stopped:
         _logger.warning("%s", stopped)
         stopped.end()
@@ -47,11 +48,20 @@ def main() -> None:
         # What is still buffered has nowhere to go, and Python would complain about it while exiting.
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
         sys.exit(f"source-dtm: {error}")
+    finally:
+        logging.disable()  # what is still being read ahead has no say any more
+
+
+def _run(output: Output) -> None:
+    try:
+        arguments = _parser().parse_args()
+        sys.stdout = sys.stderr  # whatever else is printed is no message
+        arguments.command(output, arguments)
+    except (DtmOutputError, OSError):
+        raise
     except Exception as error:  # noqa: BLE001  it is told, where Airbyte looks for it
         output.write(messages.failure(error))
         sys.exit(1)
-    finally:
-        logging.disable()  # what is still being read ahead has no say any more
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,12 +109,15 @@ def _read(output: Output, arguments: argparse.Namespace) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Read the settings, but for those of the Singer tap alone: maps and batches have no place here."""
+    """Read the settings, but for those of the Singer tap alone: maps and batches have no place here.
+
+    Forms send null for what was left empty.
+    """
     config = read_object(arguments.config, "settings")
     known = SETTINGS.to_dict()["properties"]
     if unknown := sorted(config.keys() - known):
         _logger.warning("There are no settings %s: they are left out.", ", ".join(unknown))
-    return {name: value for name, value in config.items() if name in known}
+    return {name: value for name, value in config.items() if name in known and value is not None}
 
 
 if __name__ == "__main__":

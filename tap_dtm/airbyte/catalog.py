@@ -106,12 +106,29 @@ def _configured(configured: Mapping[str, Any], api_version: str) -> ConfiguredSt
             f"The catalog has fields in {name} that API {api_version} does not serve ({', '.join(sorted(unknown))}): "
             "refresh the source's schema."
         )
-    return ConfiguredStream(name, mode == "incremental", frozenset(wanted) or None)
+    stream = ConfiguredStream(name, mode == "incremental", frozenset(wanted) or None)
+    _check_marks(stream, dedupes=_dedupes(configured))
+    return stream
+
+
+def _dedupes(configured: Mapping[str, Any]) -> bool:
+    return str(configured.get("destination_sync_mode")).endswith("_dedup")
+
+
+def _check_marks(stream: ConfiguredStream, *, dedupes: bool) -> None:
+    """Refuse to leave out the columns that tell what holds: a deleted row would pass for a live one of nulls."""
+    marks = ((DELETED, "which rows are gone", stream.is_incremental), (CURSOR, "which row is the last", dedupes))
+    for column, told, is_needed in marks:
+        if is_needed and stream.fields is not None and column not in stream.fields:
+            raise DtmError(
+                f"The catalog leaves out the field {column} of {stream.name}, and it alone tells {told}: "
+                "select it, or choose Full refresh | Overwrite."
+            )
 
 
 def _check_deduplication(configured: Mapping[str, Any], name: str, key: list[list[str]]) -> None:
     """Refuse another cursor or key where rows are dropped by them: the wrong ones would stay."""
-    if not str(configured.get("destination_sync_mode")).endswith("_dedup"):
+    if not _dedupes(configured):
         return
     if (cursor := configured.get("cursor_field") or [CURSOR]) != [CURSOR]:
         raise DtmError(f"The catalog dedupes {name} by {'.'.join(cursor)}: only {CURSOR} tells which row is the last.")

@@ -6,7 +6,14 @@ import time
 import traceback
 from typing import Any, Literal, TypeAlias
 
-from tap_dtm.errors import DtmAnswerError, DtmError, DtmPartialSyncError, DtmRequestError
+from tap_dtm.errors import (
+    DtmAnswerError,
+    DtmError,
+    DtmPartialSyncError,
+    DtmQuotaError,
+    DtmRefusedError,
+    DtmRequestError,
+)
 
 Message: TypeAlias = "dict[str, Any]"
 Status: TypeAlias = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
@@ -62,7 +69,7 @@ def _failure_type(error: BaseException) -> str:
         # Airbyte tries again unless it is for people to act; as long as one country may fare better, it should.
         kinds = {_failure_type(failed) for failed in error.failures.values()}
         return next(kind for kind in (TRANSIENT, SYSTEM, CONFIG) if kind in kinds)
-    if isinstance(error, DtmRequestError):
+    if isinstance(error, (DtmRequestError, DtmQuotaError)) and not isinstance(error, DtmRefusedError):
         return TRANSIENT
     if isinstance(error, DtmError) and not isinstance(error, DtmAnswerError):
         return CONFIG

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -14,12 +13,12 @@ import msgspec
 from tap_dtm.airbyte import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType
 
     from tap_dtm.airbyte.messages import Message
 
 GRACE = 3.0  # seconds in which a program that was told to end still says how it ended
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}
 _encode = msgspec.json.Encoder().encode
 
@@ -84,18 +83,14 @@ class Output(logging.Handler):
         if record.name != "singer_sdk.metrics":
             self.write(messages.log(_LEVELS.get(record.levelname, record.levelname), self.format(record)))
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM end the block with ``Stopped``, between two messages."""
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def heed_signals(self) -> None:
+        """Let the first SIGINT or SIGTERM end the program with ``Stopped``, between two messages; another, at once."""
+        for number in _SIGNALS:
+            signal.signal(number, self._stop)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        signal.signal(signum, signal.SIG_DFL)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
         # Who asks may have stopped reading: no last word must then keep the program from ending.
         deadline = threading.Timer(GRACE, os.kill, (os.getpid(), signum))
         deadline.daemon = True

@@ -124,15 +124,14 @@ def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], sta
     translator = Translator(output, streams, states)
     tap: AirbyteTap | None = None
     try:
-        with output.interruptible():
-            translator.start()
-            tap = AirbyteTap(
-                config=config,
-                catalog=singer_catalog(streams, version),
-                state=singer_state(states, streams),
-                message_writer=translator,
-            )
-            tap.sync_all()
+        translator.start()
+        tap = AirbyteTap(
+            config=config,
+            catalog=singer_catalog(streams, version),
+            state=singer_state(states, streams),
+            message_writer=translator,
+        )
+        tap.sync_all()
     except (DtmOutputError, OSError):
         raise  # nobody would hear how the streams ended
     except BaseException:

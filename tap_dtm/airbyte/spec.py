@@ -51,7 +51,13 @@ def specification() -> dict[str, Any]:
 
 def _property(setting: dict[str, Any], order: int) -> dict[str, Any]:
     spec = {name: value for name, value in setting.items() if name not in {"secret", "writeOnly"}}
-    spec["type"] = next(kind for kind in setting["type"] if kind != "null")
+    spec["type"] = _plain(setting["type"])
+    if "items" in setting:
+        spec["items"] = setting["items"] | {"type": _plain(setting["items"]["type"])}
     if setting.get("secret"):
         spec["airbyte_secret"] = True
     return spec | {"order": order}
+
+
+def _plain(kinds: list[str]) -> str:
+    return next(kind for kind in kinds if kind != "null")

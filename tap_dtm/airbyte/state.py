@@ -12,6 +12,8 @@ from collections import defaultdict
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from tap_dtm.errors import DtmError
 from tap_dtm.rounds import Bookmark
 
@@ -25,6 +27,35 @@ if TYPE_CHECKING:
 LIST: Final = "countries"
 _SYNCED_AT: Final = "synced_at"
 _TICK: Final = dt.timedelta(milliseconds=1)  # the coarsest that a destination keeps
+_REMEDY: Final = "Restore an earlier state, or clear the source's data and sync from the start."
+
+
+# The form of what this source writes. Platforms let their users edit it.
+class _Context(msgspec.Struct):
+    admin0_pcode: str
+
+
+class _Partition(msgspec.Struct):
+    context: _Context
+    operations: dict[str, Bookmark] = {}
+
+
+class _Countries(msgspec.Struct):
+    keys: list[tuple[str]] = []
+    runs: int = 0
+    read_whole: dict[str, int] = {}
+
+
+class _Stream(msgspec.Struct):
+    partitions: list[_Partition] = []
+    countries: _Countries = msgspec.field(default_factory=_Countries)
+
+
+class _Operations(_Stream):
+    keys: list[tuple[str, str]] = []
+
+
+_FORMS: Final = {LIST: _Countries, "operations": _Operations}
 
 
 def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
@@ -33,27 +64,40 @@ def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
     Takes STREAM, GLOBAL and LEGACY states, a list or a single one, also as whole STATE messages; and Singer's state.
 
     Raises:
-        DtmError: It is none of these.
+        DtmError: It is none of these, or holds what this source would not have written.
     """
     try:
-        return {
+        states = {
             name: dict(state)
             for each in (content if isinstance(content, list) else [content])
             for name, state in _of_message(each)
             if state
         }
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise DtmError("The state cannot be read: it is none of Airbyte's. Restore it, or clear the streams.") from None
+        raise DtmError(f"The state cannot be read: it is none of Airbyte's. {_REMEDY}") from None
+    for name, state in states.items():
+        _check(name, state)
+    return states
+
+
+def _check(name: str, state: dict[str, Any]) -> None:
+    try:
+        msgspec.convert(state, _FORMS.get(name, _Stream))
+    except msgspec.ValidationError as error:
+        raise DtmError(f"The state cannot be read: that of {name} is damaged ({error}). {_REMEDY}") from None
 
 
 def _of_message(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    message = message.get("state") or message
-    if stream := message.get("stream"):
+    if (content := message.get("state")) is not None:
+        message = content
+    if (stream := message.get("stream")) is not None:
         streams = [stream]
-    elif shared := message.get("global"):
-        streams = shared["stream_states"]
+    elif (shared := message.get("global")) is not None:
+        streams = shared.get("stream_states") or []
     else:
-        legacy = message.get("data") or message
+        legacy = message.get("data")
+        if legacy is None:
+            legacy = {} if message.get("type") == "LEGACY" else message
         yield from legacy.get("bookmarks", legacy).items()
         return
     for each in streams:
@@ -70,10 +114,8 @@ def next_stamp(states: StreamStates, now: int) -> str:
         before = [dt.datetime.fromisoformat(state[_SYNCED_AT]) for state in states.values() if _SYNCED_AT in state]
         times = [dt.datetime.fromtimestamp(now / 1000, tz=dt.timezone.utc), *(time + _TICK for time in before)]
         return max(times).isoformat(timespec="milliseconds")
-    except (TypeError, ValueError):
-        raise DtmError(
-            f"The state cannot be read: {_SYNCED_AT} is not a time. Restore it, or clear the streams."
-        ) from None
+    except (OverflowError, TypeError, ValueError):
+        raise DtmError(f"The state cannot be read: {_SYNCED_AT} is not the time of a sync. {_REMEDY}") from None
 
 
 def singer_state(states: StreamStates, streams: Mapping[str, ConfiguredStream]) -> dict[str, Any]:

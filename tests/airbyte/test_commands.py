@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -10,7 +11,20 @@ import pytest
 from tap_dtm.airbyte.catalog import CURSOR, DELETED
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import Fault
-from tests.airbyte.support import EVERYTHING, STREAMS, Message, Source, configured, errors
+from tap_dtm.settings import SETTINGS
+from tests.airbyte.support import (
+    APPEND,
+    DEDUP,
+    EVERYTHING,
+    OVERWRITE,
+    SNAPSHOTS,
+    STREAMS,
+    Message,
+    Source,
+    configured,
+    errors,
+    records,
+)
 from tests.guards.support import config_for
 
 if TYPE_CHECKING:
@@ -25,6 +39,13 @@ def said(messages: list[Message], kind: str, name: str) -> Any:
     return message[name]
 
 
+def without(column: str, mode: tuple[str, str]) -> dict[str, Any]:
+    """Return a catalog of one stream that leaves a column out."""
+    catalog = deepcopy(configured({"idp_admin1": mode}))
+    del catalog["streams"][0]["stream"]["json_schema"]["properties"][column]
+    return catalog
+
+
 class TestSpec:
     def test_shows_the_settings_in_their_order(self, source: Source) -> None:
         code, messages = source.run("spec")
@@ -37,6 +58,9 @@ class TestSpec:
         assert all(
             field["title"] and field["description"] and isinstance(field["type"], str) for field in form.values()
         )
+        lists = [name for name, field in form.items() if field["type"] == "array"]
+        assert lists == ["countries", "operations", "accept_withdrawn_countries"]
+        assert [form[name]["items"]["type"] for name in lists] == ["string"] * 3
         assert not {"stream_maps", "flattening_enabled", "batch_config"} & set(form)
 
     @pytest.mark.parametrize(
@@ -95,6 +119,38 @@ class TestCheck:
 
         assert said(messages, "CONNECTION_STATUS", "connectionStatus")["status"] == "FAILED"
         assert len(sandbox.requests) == 2
+
+
+class TestSettingsThatAreNull:
+    """Airbyte's forms send null for what was left empty: it stands for the default."""
+
+    NULLS = dict.fromkeys(SETTINGS.to_dict()["properties"])
+
+    def test_pass_the_check(self, source: Source, sandbox: SandboxServer) -> None:
+        needed = {name: config_for(sandbox)[name] for name in ("api_url", "subscription_key")}
+
+        _, messages = source.run("check", config=self.NULLS | needed)
+
+        assert said(messages, "CONNECTION_STATUS", "connectionStatus") == {"status": "SUCCEEDED"}
+
+    def test_keep_the_check_short(self, source: Source, sandbox: SandboxServer) -> None:
+        sandbox.faults.add(Fault("status", status=503))
+
+        _, messages = source.run("check", config=config_for(sandbox) | {"max_retries": None})
+
+        assert said(messages, "CONNECTION_STATUS", "connectionStatus")["status"] == "FAILED"
+        assert len(sandbox.requests) == 2
+
+    def test_read_like_the_default(self, source: Source) -> None:
+        catalog = configured({"idp_admin0": DEDUP})
+
+        code, messages = source.run("read", config=self.NULLS | OFFLINE, catalog=catalog)
+
+        assert code == 0
+        assert records(messages, "idp_admin0")
+
+    def test_discover_like_the_default(self, source: Source) -> None:
+        assert source.run("discover", config=self.NULLS) == source.run("discover", config={})
 
 
 class TestDiscover:
@@ -166,17 +222,36 @@ class TestMistakes:
                 "dedupes idp_admin0 by reporting_date",
             ),
             ({"catalog": {"streams": [ONE | {"primary_key": [["operation"]]}]}}, "by another key than admin0_pcode"),
+            (
+                {"catalog": without(DELETED, DEDUP)},
+                f"leaves out the field {DELETED} of idp_admin1, and it alone tells which rows are gone: select it",
+            ),
+            ({"catalog": without(CURSOR, DEDUP)}, f"leaves out the field {CURSOR} of idp_admin1"),
+            ({"catalog": without(DELETED, APPEND)}, f"leaves out the field {DELETED} of idp_admin1"),
             ({"config": OFFLINE | {"api_version": "v2"}}, "API v2 does not serve (displacement_reason"),
             ({"state": "17"}, "JSON object in braces or a list"),
             ({"state": [17]}, "The state cannot be read"),
             ({"state": [{"type": "STREAM", "stream": {"stream_state": {}}}]}, "The state cannot be read"),
-            ({"state": {"countries": {"synced_at": "yesterday"}}}, "synced_at is not a time"),
-            ({"state": {"idp_admin0": {"partitions": [{"context": 1}]}}}, "The state cannot be read"),
+            ({"state": {"countries": {"synced_at": "yesterday"}}}, "synced_at is not the time of a sync. Restore an"),
+            ({"state": {"countries": {"synced_at": "9999-12-31T23:59:59.999+00:00"}}}, "synced_at is not the time"),
+            ({"state": {"idp_admin0": {"partitions": [{"context": 1}]}}}, "that of idp_admin0 is damaged (Expected"),
+            ({"state": {"idp_admin0": {"countries": None}}}, "that of idp_admin0 is damaged (Expected `object`, got"),
+            ({"state": {"countries": {"runs": "many"}}}, "that of countries is damaged (Expected `int`, got `str`"),
+            ({"state": {"operations": {"keys": [["XAA"]]}}}, "that of operations is damaged (Expected `array` of len"),
         ],
     )
     def test_in_a_file(self, source: Source, files: dict[str, Any], words: str) -> None:
         given = {"config": OFFLINE, "catalog": self.CATALOG, "state": []} | files
         self.assert_one_sentence(*source.run("read", **given), words)
+
+    @pytest.mark.parametrize(
+        "catalog", [without(DELETED, OVERWRITE), without(DELETED, SNAPSHOTS), without(CURSOR, APPEND)]
+    )
+    def test_a_mark_may_be_left_out_where_nothing_hangs_on_it(self, source: Source, catalog: dict[str, Any]) -> None:
+        code, messages = source.run("read", config=OFFLINE, catalog=catalog)
+
+        assert code == 0
+        assert records(messages, "idp_admin1")
 
     def test_settings_of_the_singer_tap_alone_are_left_out(self, source: Source) -> None:
         code, messages = source.run(

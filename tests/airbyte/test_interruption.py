@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import time
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, invent, tiny
-from tests.airbyte.support import EVERYTHING, Destination, Message, Source, configured, status, statuses, stream_of
+from tests.airbyte.support import (
+    COMMAND,
+    EVERYTHING,
+    Destination,
+    Message,
+    Source,
+    configured,
+    status,
+    statuses,
+    stream_of,
+)
 from tests.chance import CHANCE
 from tests.pipeline import output, sandbox_config
 from tests.test_postgres import ALL_CODES
@@ -90,15 +103,62 @@ def test_a_signal_ends_a_sync_that_waits_for_the_api(source: Source) -> None:
     assert status(messages, "idp_admin0") == "INCOMPLETE"
 
 
-def test_a_signal_ends_a_sync_that_nobody_listens_to_any_more(source: Source) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_sync_that_nobody_listens_to_any_more(source: Source, number: signal.Signals) -> None:
     process = start(source, {"api_url": FAR_MORE_THAN_A_PIPE_HOLDS})
     first = take(process, 50)
 
-    process.terminate()
+    process.send_signal(number)
 
     assert any(stream_of(message) for message in first)
-    assert process.wait(timeout=30) == -signal.SIGTERM  # the pipe is full: it could not say a word
-    process.communicate()
+    assert process.wait(timeout=30) == -number  # the pipe is full: it could not say a word
+    _, log = process.communicate()
+    assert log == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_check_without_a_traceback(source: Source, number: signal.Signals) -> None:
+    with SandboxServer(invent(seed=1, countries=2)) as sandbox:
+        sandbox.faults.add(Fault("slow", seconds=50))
+        process = source.start(*source.arguments("check", config=sandbox_config(sandbox)))
+        while not sandbox.requests:
+            assert process.poll() is None
+            time.sleep(0.02)
+
+        process.send_signal(number)
+        messages = take(process)
+        _, log = process.communicate(timeout=30)
+
+    assert process.returncode == -number
+    assert log == b""
+    assert {message["type"] for message in messages} == {"LOG"}  # no verdict
+    assert f"Stopped by signal {number.value}" in messages[-1]["log"]["message"]
+
+
+def test_a_signal_ends_a_command_that_waits_for_its_settings(source: Source) -> None:
+    settings = source.folder / "settings"
+    os.mkfifo(settings)
+    process = source.start("discover", "--config", str(settings))
+    with settings.open("w"):  # which waits until it is read
+        process.send_signal(signal.SIGINT)
+        messages = take(process)
+        _, log = process.communicate(timeout=30)
+
+    assert process.returncode == -signal.SIGINT
+    assert log == b""
+    assert "Stopped by signal 2" in messages[-1]["log"]["message"]
+
+
+@pytest.mark.parametrize("verb", ["spec", "read"])
+def test_without_an_output_there_is_one_sentence(source: Source, verb: str) -> None:
+    files = {} if verb == "spec" else {"config": {"api_url": FAR_MORE_THAN_A_PIPE_HOLDS}, "catalog": CATALOG}
+    arguments = [*COMMAND, *source.arguments(verb, **files)]
+
+    closed = ["sh", "-c", '"$@" >&-', "sh", *arguments]
+    done = subprocess.run(closed, cwd=source.folder, env=source.environment, capture_output=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr == b"source-dtm: Cannot write the messages: standard output is closed.\n"
 
 
 def test_a_reader_that_leaves_ends_a_sync_with_a_sentence(source: Source) -> None:

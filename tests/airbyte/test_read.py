@@ -284,6 +284,25 @@ class TestTheState:
 
         assert not records(messages, "idp_admin2")
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            {},
+            {"type": "LEGACY", "data": {}},
+            {"type": "LEGACY", "data": None},
+            {"type": "LEGACY", "data": {"bookmarks": {}}},
+            {"type": "GLOBAL", "global": {}},
+            {"type": "GLOBAL", "global": {"shared_state": {}, "stream_states": []}},
+            {"type": "STREAM", "stream": {"stream_descriptor": {"name": "idp_admin0"}, "stream_state": None}},
+            {"type": "STATE", "state": {"type": "LEGACY", "data": {}}},
+        ],
+        ids=str,
+    )
+    def test_that_is_empty_is_none(self, sandbox: SandboxServer, content: dict[str, Any]) -> None:
+        messages = run_read(configured({"idp_admin0": DEDUP}), [content], **config_for(sandbox))
+
+        assert as_served(records(messages, "idp_admin0")) == served(sandbox.world, 0)
+
     def test_may_be_an_object_or_missing(self, source: Source, sandbox: SandboxServer) -> None:
         files = {"config": config_for(sandbox), "catalog": configured({"idp_admin2": DEDUP})}
         first, messages = source.run("read", **files)
@@ -345,8 +364,12 @@ class TestAFailure:
         [
             (Fault("status", status=502), "transient_error"),
             (Fault("dropped"), "transient_error"),
+            (Fault("rate_limit"), "transient_error"),
+            (Fault("quota"), "transient_error"),
             (Fault("missing_field"), "system_error"),
-            (Fault("quota"), "config_error"),
+            (Fault("firewall"), "config_error"),
+            (Fault("status", status=404), "config_error"),
+            (Fault("redirect", url="http://localhost:9/elsewhere"), "config_error"),
         ],
         ids=lambda each: getattr(each, "kind", each),
     )
@@ -357,6 +380,24 @@ class TestAFailure:
 
         assert code == 1
         assert [error["failure_type"] for error in errors(messages)] == [kind]
+
+    @pytest.mark.parametrize(
+        ("setting", "value", "words"),
+        [
+            ("api_url", "{}/wrong", "HTTP 404. Resource not found. Check the settings api_url and api_version."),
+            ("user_agent", "python-requests/2.32", "the firewall in front of the DTM API refuses the request"),
+        ],
+    )
+    def test_of_a_setting_is_for_people_to_settle(
+        self, source: Source, sandbox: SandboxServer, setting: str, value: str, words: str
+    ) -> None:
+        config = config_for(sandbox) | {setting: value.format(sandbox.url)}
+
+        _, messages = source.run("read", config=config, catalog=configured({"idp_admin0": DEDUP}))
+
+        (error,) = errors(messages)
+        assert words in error["message"]
+        assert error["failure_type"] == "config_error"
 
     @pytest.mark.parametrize("kind", ["quota", "html", "redirect", "refused", "status"])
     def test_does_not_give_the_key_away(self, source: Source, sandbox: SandboxServer, kind: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_dtm.errors import DtmAnswerError, DtmError, DtmRequestError
+from tap_dtm.errors import DtmAnswerError, DtmError, DtmRefusedError, DtmRequestError
 from tap_dtm.sandbox import Fault, SandboxServer
 from tests.client.support import ADMIN0, NO_ROWS, client_of
 from tests.scripted import ScriptedServer, always
@@ -48,6 +48,9 @@ class TestAnswersThatAreNone:
                 "Out of order; Sorry",
             ),
             ({"isSuccess": False, "errorMessages": None}, "statusCode 204"),
+            ({"isSuccess": False, "errorMessages": 5}, "5"),
+            ({"isSuccess": False, "errorMessages": True}, "True"),
+            ({"isSuccess": False, "errorMessages": "Out of order"}, "Out of order"),
             ({"isSuccess": None}, "No matching data found"),
             ({"isSuccess": "true"}, "No matching data found"),
             ({"statusCode": 500, "errorMessages": []}, "statusCode 500"),
@@ -91,6 +94,10 @@ class TestAnswersThatAreNone:
             client_of(server.url, max_retries=1).get(ADMIN0)
         assert len(server.requests) == 2
 
+    def test_a_byte_order_mark_is_no_part_of_it(self) -> None:
+        with ScriptedServer(always("\ufeff" + json.dumps(NO_ROWS))) as server:
+            assert client_of(server.url).get(ADMIN0).rows == []
+
     @pytest.mark.parametrize("total", [None, "0", 1, -1])
     def test_a_count_that_is_missing_or_none_is_an_error(self, total: object) -> None:
         with (
@@ -126,7 +133,7 @@ class TestAnswersThatAreNone:
     def test_a_status_that_nobody_foresaw(self) -> None:
         with (
             ScriptedServer(always("I'm a teapot", 418)) as server,
-            pytest.raises(DtmRequestError, match=rf"{ADMIN0}: HTTP 418\. Check the setting api_url"),
+            pytest.raises(DtmRefusedError, match=rf"{ADMIN0}: HTTP 418\. Check the settings api_url"),
         ):
             client_of(server.url).get(ADMIN0)
         assert len(server.requests) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tap_dtm.client import Answer
-from tap_dtm.errors import DtmAccessError, DtmRequestError, DtmUnknownError
+from tap_dtm.errors import DtmAccessError, DtmQuotaError, DtmRefusedError, DtmRequestError, DtmUnknownError
 from tap_dtm.sandbox import Fault, Options, SandboxServer
 from tests.client.support import ADMIN0, client_of
 from tests.scripted import ScriptedServer, always
@@ -31,7 +31,8 @@ class TestErrorTable:
         assert len(sandbox.requests) == 1
 
     def test_3_unknown_path(self, sandbox: SandboxServer) -> None:
-        with pytest.raises(DtmRequestError, match=r"/api/idpAdmin0Data/.*: HTTP 404\. Resource not found"):
+        words = r"/api/idpAdmin0Data/.*: HTTP 404\. Resource not found\. Check the settings api_url and api_version"
+        with pytest.raises(DtmRefusedError, match=words):
             client_of(sandbox.url).get("/api/idpAdmin0Data/GetAdmin0Datav2")
         assert len(sandbox.requests) == 1
 
@@ -80,7 +81,7 @@ class TestErrorTable:
 
     def test_12_firewall(self, sandbox: SandboxServer) -> None:
         """The stock agent is refused in HTML, before the key is looked at: it is not the key's fault."""
-        with pytest.raises(DtmRequestError, match=r"Admin0Pcode=XAA: the firewall .*\(403, HTML\).*Set user_agent"):
+        with pytest.raises(DtmRefusedError, match=r"Admin0Pcode=XAA: the firewall .*\(403, HTML\).*Set user_agent"):
             client_of(sandbox.url, user_agent="python-requests/2.32").get(ADMIN0, {"Admin0Pcode": "XAA"})
         assert len(sandbox.requests) == 1
 
@@ -93,9 +94,18 @@ class TestErrorTable:
     def test_14_quota(self, sandbox: SandboxServer) -> None:
         """In JSON, unlike the firewall's, and of no use to repeat."""
         sandbox.faults.add(Fault("quota"))
-        with pytest.raises(DtmAccessError, match=r"for now \(403: Out of call volume quota.*01:02:03\.\)\. Wait"):
+        with pytest.raises(DtmQuotaError, match=r"for now \(403: Out of call volume quota.*01:02:03\.\)\. Wait"):
             client_of(sandbox.url).get(ADMIN0, {"Admin0Pcode": "XAA"})
         assert len(sandbox.requests) == 1
+
+    def test_14_another_refusal_in_json(self) -> None:
+        """No quota: waiting would not help."""
+        with (
+            ScriptedServer(always({"statusCode": 403, "message": "The subscription is suspended."}, 403)) as server,
+            pytest.raises(DtmAccessError, match=r"key \(403: The subscription is suspended\.\)\. Ask IOM") as caught,
+        ):
+            client_of(server.url).get(ADMIN0)
+        assert not isinstance(caught.value, DtmQuotaError)
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
     def test_15_gateway_and_backend(self, sandbox: SandboxServer, status: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,8 @@ from tests.scripted import ScriptedServer, always
 from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_dtm.sandbox.api import Request
 
 
@@ -66,6 +70,16 @@ class TestRedirects:
         assert len(server.requests) == 1
         assert stranger.requests == []
 
+    @pytest.mark.parametrize("location", ["http://{}@evil.example/", "http://x:{}@evil.example/", "//{}.evil.example/"])
+    def test_that_repeats_the_key_is_told_without_it(self, location: str) -> None:
+        key = "k3y-0123456789"
+        with (
+            ScriptedServer(always("", 302, Location=location.format(key))) as server,
+            pytest.raises(DtmRequestError, match=r"redirects to another host .*evil\.example") as caught,
+        ):
+            client_of(server.url, subscription_key=key).get(ADMIN0)
+        assert key not in str(caught.value)
+
     def test_within_the_host_is_followed(self, sandbox: SandboxServer) -> None:
         sandbox.faults.add(Fault("redirect", 1, url=f"{sandbox.url}{ADMIN0}?Admin0Pcode=XAA"))
         answer = client_of(sandbox.url).get(ADMIN0, {"Admin0Pcode": "XAA"})
@@ -102,3 +116,55 @@ class TestRedirects:
             pytest.raises(DtmRequestError, match=f"{ADMIN0}: "),
         ):
             client_of(server.url).get(ADMIN0)
+
+
+def through(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name a proxy for everything, without exceptions."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy)
+        monkeypatch.setenv(name.lower(), proxy)
+
+
+class TestProxies:
+    """The environment names them, as for any other program."""
+
+    @pytest.fixture
+    def proxy(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+        with ScriptedServer(always("No way.", 502)) as server:
+            through(server.url, monkeypatch)
+            yield server
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_are_not_asked_for_this_machine(self, sandbox: SandboxServer, proxy: ScriptedServer, host: str) -> None:
+        client = client_of(sandbox.url.replace("127.0.0.1", host))
+
+        assert client.get(ADMIN0, {"Admin0Pcode": "XAA"}).rows
+        assert proxy.requests == []
+
+    def test_are_not_asked_for_the_offline_api(self, proxy: ScriptedServer) -> None:
+        target = MemoryTarget()
+
+        run_tap(target, api_url="sandbox://?countries=1&rows=10")
+
+        assert target.live("idp_admin0")
+        assert proxy.requests == []
+
+    def test_are_asked_for_any_other_host(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[bytes] = []
+
+        def hear(proxy: socket.socket) -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                asked.append(connection.recv(1000))
+
+        with socket.create_server(("127.0.0.1", 0)) as proxy:
+            listening = threading.Thread(target=hear, args=(proxy,), daemon=True)
+            listening.start()
+            through(f"http://127.0.0.1:{proxy.getsockname()[1]}", monkeypatch)
+            with pytest.raises(DtmRequestError, match=r"the connection to dtm\.invalid failed"):
+                client_of("https://dtm.invalid", max_retries=0).get(ADMIN0)
+            listening.join(30)
+
+        assert asked[0].startswith(b"CONNECT dtm.invalid:443 ")

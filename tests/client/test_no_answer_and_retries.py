@@ -149,7 +149,9 @@ class TestRetries:
         assert len(waits) == 1
         assert 0 <= waits[0] <= 0.5
 
-    @pytest.mark.parametrize("header", ["", "soon", "-5", "1e3", "Wed, 99 Oct 2015"])
+    @pytest.mark.parametrize(
+        "header", ["", "soon", "-5", "1e3", "Wed, 99 Oct 2015", "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT"]
+    )
     def test_retry_after_nonsense_is_no_advice(self, waits: list[float], header: str) -> None:
         answers = iter([Said(429, "", {"Retry-After": header}), Said(200, NO_ROWS)])
         with ScriptedServer(lambda _: next(answers)) as server:
