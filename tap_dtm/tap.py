@@ -17,8 +17,8 @@ from tap_dtm import maps
 from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.rounds import Bookmark
 from tap_dtm.settings import SETTINGS, Settings, checked_api_version
+from tap_dtm.state import check_state
 from tap_dtm.streams import STREAMS
 from tap_dtm.sync import Sync
 
@@ -97,13 +97,8 @@ class TapDTM(Tap):
         Raises:
             DtmError: It is not one of this tap's.
         """
-        try:
-            _check_state(state)
-            super().load_state(state)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DtmError(
-                "The state cannot be read. Restore it from a backup, or empty the tables and start with an empty state."
-            ) from error
+        check_state(state)
+        super().load_state(state)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings against their schema.
@@ -148,31 +143,6 @@ class TapDTM(Tap):
         """End at once. The STATE messages that were written are all there is to save."""
         self.logger.warning("Stopped by signal %d. The next run goes on from the last state.", signum)
         sys.exit(128 + signum)
-
-
-def _check_state(state: dict[str, Any]) -> None:
-    """Raise some error or other unless a state is of the form that this tap writes.
-
-    Raises:
-        DtmError: It has no bookmarks, and would count as none: what is gone from the API would stay in the tables.
-    """
-    if state and "bookmarks" not in state:
-        raise DtmError(
-            "The state has no bookmarks. In what `meltano state get` prints, the state of a tap is the value of "
-            "singer_state: use that alone. To start with no state, leave --state out."
-        )
-    resources = load_catalogue().resources
-    for name, stream in state.get("bookmarks", {}).items():
-        runs = [stream.get("runs", 0), *stream.get("read_whole", {}).values()]
-        keys = stream.get("keys", [])
-        if any(type(run) is not int for run in runs) or any(
-            len(key) != len(resources[name].key) or not all(isinstance(part, str) for part in key) for key in keys
-        ):
-            raise ValueError(name)
-        for partition in stream.get("partitions", ()):
-            "".join(partition["context"].values())
-            for bookmark in partition.get("operations", {}).values():
-                Bookmark.from_state(bookmark)
 
 
 def _in_sandbox(settings: Settings) -> Settings:

@@ -233,7 +233,10 @@ class TestWrongSettings:
         ("state", "words"),
         [
             ('{"bookm', "state.json is not valid JSON"),
-            ({"bookmarks": {"idp_admin0": {"partitions": 5}}}, "The state cannot be read. Restore it from a backup"),
+            (
+                {"bookmarks": {"idp_admin0": {"partitions": 5}}},
+                "that of idp_admin0 is damaged (Expected `array`",
+            ),
             ({"singer_state": {"bookmarks": {}}}, "The state has no bookmarks. In what `meltano state get` prints"),
         ],
     )
@@ -257,6 +260,7 @@ class TestWrongSettings:
             {"idp_admin0": {"partitions": [{"context": {}, "operations": {"Flood": {"rows": "many"}}}]}},
             {"idp_admin0": {"partitions": [{"context": {}, "operations": {"Flood": {"digest": None}}}]}},
             {"idp_admin0": {"partitions": [{"context": {"admin0_pcode": 5}, "operations": {}}]}},
+            {"idp_admin0": {"partitions": [{"context": {"admin0_pcode": "XAA"}, "operations": {"Flood": []}}]}},
             {"countries": {"runs": "x"}},
             {"countries": {"runs": None}},
             {"countries": {"read_whole": {"XAA": "5"}}},
@@ -265,7 +269,7 @@ class TestWrongSettings:
         ],
     )
     def test_bookmarks_that_are_none(self, bookmarks: object) -> None:
-        with pytest.raises(DtmError, match=r"The state cannot be read\. Restore it from a backup"):
+        with pytest.raises(DtmError, match=r"The state cannot be read.*\. Restore it from a backup"):
             TapDTM(config={"api_url": "sandbox://"}, state={"bookmarks": bookmarks})
 
     def test_a_catalog_that_is_none(self, tap: Command) -> None:

@@ -12,10 +12,9 @@ from collections import defaultdict
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from tap_dtm.errors import DtmError
 from tap_dtm.rounds import Bookmark
+from tap_dtm.state import check_bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,34 +27,6 @@ LIST: Final = "countries"
 _SYNCED_AT: Final = "synced_at"
 _TICK: Final = dt.timedelta(milliseconds=1)  # the coarsest that a destination keeps
 _REMEDY: Final = "Restore an earlier state, or clear the source's data and sync from the start."
-
-
-# The form of what this source writes. Platforms let their users edit it.
-class _Context(msgspec.Struct):
-    admin0_pcode: str
-
-
-class _Partition(msgspec.Struct):
-    context: _Context
-    operations: dict[str, Bookmark] = {}
-
-
-class _Countries(msgspec.Struct):
-    keys: list[tuple[str]] = []
-    runs: int = 0
-    read_whole: dict[str, int] = {}
-
-
-class _Stream(msgspec.Struct):
-    partitions: list[_Partition] = []
-    countries: _Countries = msgspec.field(default_factory=_Countries)
-
-
-class _Operations(_Stream):
-    keys: list[tuple[str, str]] = []
-
-
-_FORMS: Final = {LIST: _Countries, "operations": _Operations}
 
 
 def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
@@ -76,15 +47,9 @@ def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
     except (AttributeError, KeyError, TypeError, ValueError):
         raise DtmError(f"The state cannot be read: it is none of Airbyte's. {_REMEDY}") from None
     for name, state in states.items():
-        _check(name, state)
+        check_bookmark(name, state)
+        check_bookmark(LIST, state.get(LIST, {}))
     return states
-
-
-def _check(name: str, state: dict[str, Any]) -> None:
-    try:
-        msgspec.convert(state, _FORMS.get(name, _Stream))
-    except msgspec.ValidationError as error:
-        raise DtmError(f"The state cannot be read: that of {name} is damaged ({error}). {_REMEDY}") from None
 
 
 def _of_message(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -235,7 +235,7 @@ class TestMistakes:
             ({"state": {"countries": {"synced_at": "yesterday"}}}, "synced_at is not the time of a sync. Restore an"),
             ({"state": {"countries": {"synced_at": "9999-12-31T23:59:59.999+00:00"}}}, "synced_at is not the time"),
             ({"state": {"idp_admin0": {"partitions": [{"context": 1}]}}}, "that of idp_admin0 is damaged (Expected"),
-            ({"state": {"idp_admin0": {"countries": None}}}, "that of idp_admin0 is damaged (Expected `object`, got"),
+            ({"state": {"idp_admin0": {"countries": None}}}, "that of countries is damaged (Expected `object`, got"),
             ({"state": {"countries": {"runs": "many"}}}, "that of countries is damaged (Expected `int`, got `str`"),
             ({"state": {"operations": {"keys": [["XAA"]]}}}, "that of operations is damaged (Expected `array` of len"),
         ],
