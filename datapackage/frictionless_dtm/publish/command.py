@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from frictionless_dtm.publish import github
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan import publisher as ckan
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target
 from frictionless_dtm.publish.folder import DESCRIPTOR, open_folder
+from frictionless_dtm.publish.github import publisher as github
+from frictionless_dtm.publish.github.plan import commit_message
 from frictionless_dtm.publish.site import Site
 from tap_dtm.errors import DtmError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.publish.ckan.plan import Plan as CkanPlan
     from frictionless_dtm.publish.folder import Folder
-    from frictionless_dtm.publish.github import Plan as GithubPlan
+    from frictionless_dtm.publish.github.plan import Plan as GithubPlan
 
 _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 
@@ -55,6 +56,7 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.option("--repository", help="github: owner/name.")
 @click.option("--branch", default="main", help="github: the branch, which must exist.")
 @click.option("--folder", "subfolder", default="", help="github: where in the repository, else at its top.")
+@click.option("--replace", is_flag=True, help="github: replace files there that are not the package's.")
 def publish(path: Path, to: str, *, yes: bool, **options: Any) -> None:  # noqa: ANN401, D103
     try:
         folder = open_folder(path)
@@ -129,9 +131,12 @@ def _github(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     token = os.environ.get(github.TOKEN_VARIABLE)
     url = options["url"] or github.API
     with closing(Site(url, token, scheme="Bearer", token_variable=github.TOKEN_VARIABLE)) as site:
-        publisher = github.GithubPublisher(site, folder, repository, options["branch"], options["subfolder"])
+        publisher = github.GithubPublisher(
+            site, folder, repository, options["branch"], options["subfolder"], replace=options["replace"]
+        )
         plan = publisher.plan()
         _show_github(plan, folder, f"{repository}, branch {options['branch']}")
+        publisher.check(plan)
         if plan.is_empty:
             click.echo("The repository has it all: nothing to do.")
         elif yes:
@@ -142,9 +147,12 @@ def _github(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
 
 def _show_github(plan: GithubPlan, folder: Folder, where: str) -> None:
     click.echo(f"{where}: one commit; {'everybody' if plan.is_public else 'only who may read the repository'} sees it")
-    click.echo(f"  {github.commit_message(folder, plan).splitlines()[0]}")
+    click.echo(f"  {commit_message(folder, plan).splitlines()[0]}")
     for path, file in sorted(plan.changed.items()):
-        click.echo(f"  {path}: {'new' if path in plan.added else 'changed'}, {file.size} bytes")
+        word = "replaces what is not the package's" if path in plan.foreign else "changed"
+        click.echo(f"  {path}: {'new' if path in plan.added else word}, {file.size} bytes")
+    for path in sorted(set(plan.foreign) - plan.changed.keys()):
+        click.echo(f"  {path}: makes way, though it is not the package's")
     for path in plan.removed:
         click.echo(f"  {path}: removed")
     click.echo(f"  {len(plan.unchanged)} files unchanged")
