@@ -46,7 +46,11 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.option(
     "--profile", type=click.Choice([HDX, CKAN]), default=HDX, help="ckan: fields as HDX has them, or as any CKAN."
 )
-@click.option("--public", is_flag=True, help="ckan: for everybody to see; else for the organisation only.")
+@click.option(
+    "--public/--private",
+    default=None,
+    help="ckan: for everybody to see, or for the organisation only; else as it is on the site, and private if new.",
+)
 @click.option("--frequency", type=click.Choice(list(FREQUENCIES)), default="irregular", help="ckan: of updates.")
 @click.option("--license-id", help="ckan: else 'other', with the terms in words. Never an open licence by itself.")
 @click.option("--group", "groups", multiple=True, help="ckan: groups, else on HDX the countries. Repeatable.")
@@ -113,8 +117,7 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
 
 def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> None:
     word = "new" if plan.dataset_id is None else "new metadata" if plan.is_new_metadata else "unchanged metadata"
-    seen_by = "only the organisation sees it" if plan.private else "everybody sees it"
-    click.echo(f"{site.url}/dataset/{target.dataset}: {word}; {seen_by}")
+    click.echo(f"{site.url}/dataset/{target.dataset}: {word}; {_seen_by(plan)}")
     click.echo(json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2))
     for step in plan.steps:
         click.echo(f"  {step.name}: {step.word}, {step.fields['size']} bytes{f', id {step.id}' if step.id else ''}")
@@ -124,6 +127,15 @@ def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> No
             click.echo("    " + json.dumps(dict(step.fields), ensure_ascii=False))
     for name in plan.surplus:
         click.echo(f"  {name}: not in the package, {'is removed' if prune else 'stays (--prune removes it)'}")
+
+
+def _seen_by(plan: CkanPlan) -> str:
+    who = "only the organisation sees it" if plan.private else "everybody sees it"
+    if plan.was_private is None:
+        return f"{who} (--public: everybody)" if plan.private else who
+    if plan.was_private == plan.private:
+        return f"{who}, as before"
+    return f"{who} from now on, until now {'everybody' if plan.private else 'only the organisation'}"
 
 
 def _github(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:

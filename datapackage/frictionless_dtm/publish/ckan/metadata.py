@@ -93,7 +93,7 @@ class Target:
     dataset: str
     maintainer: str | None = None
     profile: str = HDX
-    public: bool = False
+    public: bool | None = None  # None leaves it as it is on the site, and begins as not public
     frequency: str = "irregular"
     license_id: str | None = None
     groups: tuple[str, ...] | None = None
