@@ -87,6 +87,7 @@ class Fault:
     nth: int
     status: int
     body: str = "<html><h1>Bad Gateway</h1></html>"
+    """``AUTHORIZATION`` in it stands for what the header of that name said."""
     is_done: bool = False
     """Whether the site does it all the same, and only the answer is lost."""
 
@@ -141,7 +142,7 @@ class FakeCkan:
                 if fault.action == call.action and fault.nth == count:
                     if fault.is_done:
                         self._act(call, content)
-                    return fault.status, fault.body
+                    return fault.status, fault.body.replace("AUTHORIZATION", call.authorization or "")
             try:
                 return 200, {"help": "about:blank", "success": True, "result": self._act(call, content)}
             except CkanError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -369,6 +370,51 @@ class TestFailures:
             code, output = run(site, folder)
             assert (code, "redirects to" in output) == (1, True)
             assert other.calls == []
+
+    @pytest.mark.parametrize(
+        ("address", "says"),
+        [("http://[bad", "to another page"), ("/elsewhere", "to another page"), ("http://a:b@c", "to c:")],
+    )
+    def test_a_redirect_to_nowhere(self, site: FakeCkan, folder: Path, address: str, says: str) -> None:
+        site.redirect_to = address
+        code, output = run(site, folder)
+        assert (code, says in output) == (1, True)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            *("http://[::1", "https://h:port", "https://h:99999", "data.example.org", "ftp://h", ""),
+            *("https://h/#a", "https://h?", "https://user:secret@h", "https://:secret@h", "https://h/ x"),
+        ],
+    )
+    def test_an_address_that_is_none(self, site: FakeCkan, folder: Path, url: str) -> None:
+        code, output = run(site, folder, "--url", url)
+        assert code == 1
+        assert "must look like https://data.example.org" in output or "--url is missing" in output
+        assert "secret" not in output
+
+    @pytest.mark.parametrize("token", [TOKEN, "a+b/c==.%d", "(a|b)*"])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            '{"success": false, "error": {"message": "You sent AUTHORIZATION"}}',
+            '{"success": false, "error": {"AUTHORIZATION": ["no", "AUTHORIZATION"]}}',
+            '{"success": false, "error": "boom: AUTHORIZATION, token=QUOTED, and QUOTED_WHOLLY"}',
+        ],
+    )
+    def test_a_site_that_repeats_the_token_has_it_hidden(
+        self, site: FakeCkan, folder: Path, monkeypatch: pytest.MonkeyPatch, token: str, body: str
+    ) -> None:
+        monkeypatch.setenv("CKAN_API_TOKEN", token)
+        wholly = "".join(f"%{ord(letter):02x}" for letter in token)
+        body = body.replace("QUOTED_WHOLLY", wholly).replace("QUOTED", quote(token, safe=""))
+        for status in (500, 409, 403):
+            site.calls.clear()
+            site.faults = [Fault("package_show", 1, status, body)]
+            code, output = run(site, folder)
+            assert code == 1
+            assert "***" in output or status == 403
+            assert not [form for form in (token, quote(token, safe=""), wholly) if form in output]
 
     def test_the_token_is_sent_encrypted_only(self, site: FakeCkan, folder: Path) -> None:
         code, output = run(site, folder, "--url", "http://data.example.org")

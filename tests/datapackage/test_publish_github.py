@@ -259,6 +259,13 @@ def test_a_token_that_is_wrong_or_may_not_write(
     assert "another-token" not in output
 
 
+def test_a_site_that_repeats_the_token_has_it_hidden(site: FakeGithub, folder: Path) -> None:
+    site.faults["POST", "/git/blobs"] = (500, {"message": f"Authorization: Bearer {TOKEN}"})
+    assert "HTTP 500 (Authorization: Bearer ***)" in run(site, folder)[1]
+    site.faults["POST", "/git/commits"] = (201, {"sha": site.head, "html_url": f"https://x/?token={TOKEN}"})
+    run(site, folder)
+
+
 def test_a_file_that_github_does_not_take(site: FakeGithub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(github, "LARGEST", 50)
     code, output = run(site, folder)
