@@ -160,6 +160,18 @@ class TestMetadata:
         assert "--maintainer --set dataset_date=... --group" in output
         assert site.calls == []
 
+    def test_a_package_about_something_else_is_not_tagged_as_displacement(self, site: FakeCkan, tmp_path: Path) -> None:
+        code, output = run(site, finished_package(tmp_path / "p", keywords=["trees"]))
+        assert (code, "HDX requires tags" in output, "--tag" in output) == (1, True, True)
+
+    def test_creators_are_called_by_what_the_package_has_of_them(self, site: FakeCkan, tmp_path: Path) -> None:
+        who: list[dict[str, Any]] = [
+            {"path": "https://example.org/x", "roles": ["creator"]},
+            {"email": "x@example.org"},
+        ]
+        dataset = publish_once(site, finished_package(tmp_path / "p", contributors=who))
+        assert dataset["dataset_source"] == "https://example.org/x"
+
 
 class TestFiles:
     def test_all_of_them_arrive_byte_for_byte_and_the_descriptor_last(self, site: FakeCkan, folder: Path) -> None:

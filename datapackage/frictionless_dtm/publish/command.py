@@ -13,7 +13,8 @@ import click
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan import publisher as ckan
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target
-from frictionless_dtm.publish.folder import DESCRIPTOR, open_folder
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
+from frictionless_dtm.publish.folder import open_folder
 from frictionless_dtm.publish.github import publisher as github
 from frictionless_dtm.publish.github.plan import commit_message
 from frictionless_dtm.publish.site import Site
@@ -54,7 +55,7 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.option("--frequency", type=click.Choice(list(FREQUENCIES)), default="irregular", help="ckan: of updates.")
 @click.option("--license-id", help="ckan: else 'other', with the terms in words. Never an open licence by itself.")
 @click.option("--group", "groups", multiple=True, help="ckan: groups, else on HDX the countries. Repeatable.")
-@click.option("--tag", "tags", multiple=True, help="ckan: tags, else displacement. Repeatable.")
+@click.option("--tag", "tags", multiple=True, help="ckan: tags, else for displacement its own. Repeatable.")
 @click.option("--set", "overrides", multiple=True, metavar="FIELD=TEXT", help="ckan: any other field. Repeatable.")
 @click.option("--prune", is_flag=True, help="ckan: remove files of the dataset that are not in the package.")
 @click.option("--repository", help="github: owner/name.")

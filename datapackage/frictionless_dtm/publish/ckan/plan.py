@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.publish.ckan.metadata import resource_fields
-from frictionless_dtm.publish.folder import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -10,7 +10,7 @@ import requests
 from frictionless_dtm.publish.ckan.answers import result_of
 from frictionless_dtm.publish.ckan.metadata import dataset_fields, file_kind
 from frictionless_dtm.publish.ckan.plan import Plan, Step, descriptor_fields, make_plan, site_descriptor
-from frictionless_dtm.publish.folder import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.site import Site, SiteError
 from frictionless_dtm.publish.upload import Upload
 from tap_dtm.errors import DtmAccessError, DtmError

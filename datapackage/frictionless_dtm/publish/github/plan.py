@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from frictionless_dtm.publish.folder import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

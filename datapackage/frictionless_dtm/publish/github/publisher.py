@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import requests
 
-from frictionless_dtm.publish.folder import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.github.answers import Blob, Commit, Object, Ref, Repository, Tree, as_answer
 from frictionless_dtm.publish.github.plan import Plan, commit_message, make_plan
 from frictionless_dtm.publish.site import Site, SiteError
