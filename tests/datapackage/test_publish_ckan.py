@@ -392,6 +392,17 @@ class TestFailures:
         code, output = run(site, folder)
         assert (code, says in output) == (1, True)
 
+    def test_a_redirect_to_the_same_site(self, site: FakeCkan, folder: Path) -> None:
+        site.redirect_to = site.url
+        code, output = run(site, folder)
+        assert (code, "says that /api/3/action/package_show has moved" in output) == (1, True)
+
+    @pytest.mark.parametrize("pair", ["tags=a", "groups=a", "extras=a", "resources=a", "name=a", "private=no", "id=1"])
+    def test_what_is_not_text_is_not_set_as_text(self, site: FakeCkan, folder: Path, pair: str) -> None:
+        code, output = run(site, folder, "--set", pair)
+        assert (code, f"--set {pair.partition('=')[0]} is not for text" in output) == (1, True)
+        assert site.calls == []
+
     @pytest.mark.parametrize(
         "url",
         [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 from frictionless_dtm.publish.command import publish
+from frictionless_dtm.publish.folder import CHUNK
 from frictionless_dtm.publish.github import publisher as github
 
 from tests.datapackage.finished import ROWS, finished_package
@@ -264,6 +265,28 @@ def test_a_site_that_repeats_the_token_has_it_hidden(site: FakeGithub, folder: P
     assert "HTTP 500 (Authorization: Bearer ***)" in run(site, folder)[1]
     site.faults["POST", "/git/commits"] = (201, {"sha": site.head, "html_url": f"https://x/?token={TOKEN}"})
     run(site, folder)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2])
+def test_files_of_every_length_arrive_whole(site: FakeGithub, folder: Path, size: int) -> None:
+    (folder / "notes.bin").write_bytes(bytes(range(251)) * (size // 251) + bytes(size % 251))
+    assert run(site, folder)[0] == 0
+    assert site.files["notes.bin"] == (folder / "notes.bin").read_bytes()
+
+
+def test_a_file_that_changes_while_it_is_sent(site: FakeGithub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = site.answer
+
+    def meddle(method: str, *args: Any) -> Any:
+        if method == "POST":
+            (folder / "index.html").write_bytes(b"x" * (folder / "index.html").stat().st_size)
+        return answered(method, *args)
+
+    monkeypatch.setattr(site, "answer", meddle)
+    code, output = run(site, folder)
+    assert code == 1
+    assert "index.html changed while it was being published" in output
+    assert site.files == {}
 
 
 def test_a_file_that_github_does_not_take(site: FakeGithub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,6 +210,14 @@ class TestZip:
         assert (code, "is that already, byte for byte" in output) == (0, True)
         assert self.archive(folder).stat().st_mtime_ns == before
 
+    @pytest.mark.parametrize("name", ["a/b", "../../a/b", ".a b"])
+    def test_it_stands_beside_the_folder_whatever_the_name(self, tmp_path: Path, name: str) -> None:
+        edit(folder := finished_package(tmp_path / "in" / "p"), {"name": name})
+        assert run(folder, "--to", "zip", "--yes")[0] == 0
+        (archive,) = [path for path in folder.parent.iterdir() if path != folder]
+        assert archive.name.endswith("a-b-1.0.0.zip")
+        assert not archive.name.startswith(".")
+
     def test_it_never_becomes_a_part_of_the_package(self, tmp_path: Path) -> None:
         folder = finished_package(tmp_path / "p")
         code, output = run(folder, "--to", "zip", "--yes", "--output", str(folder / "x.zip"))

@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from frictionless_dtm.publish.folder import Folder
     from frictionless_dtm.publish.github.plan import Plan as GithubPlan
 
+_SET_BY: Final = {
+    "name": "use --dataset",
+    "private": "use --public or --private",
+    "tags": "use --tag",
+    "groups": "use --group",
+    "extras": "they come from the package",
+    "resources": "they are the files of the package",
+    "id": "the site gives it",
+}
+"""What is not text among a dataset's fields, and how it is given."""
 _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 
 
@@ -182,4 +192,6 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     pairs = dict(text.partition("=")[::2] for text in texts)
     if wrong := [text for text in texts if "=" not in text]:
         raise DtmError(f"--set {wrong[0]} has no value: write FIELD=TEXT.")
+    if taken := sorted(pairs.keys() & _SET_BY.keys()):
+        raise DtmError(f"--set {taken[0]} is not for text: {_SET_BY[taken[0]]}.")
     return pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -78,6 +79,11 @@ class Site:
         body = json.dumps(content, ensure_ascii=False).encode()
         return self._send(method, path, data=body, headers={"Content-Type": "application/json"})
 
+    def send_base64(self, path: str, size: int, chunks: Iterator[bytes]) -> Any:  # noqa: ANN401
+        """Send ``{"encoding": "base64", "content": ...}``, read while it is sent; raises as `get` does."""
+        body = _Base64(size, chunks)
+        return self._send("POST", path, data=body, headers={"Content-Type": "application/json"})
+
     def upload(self, path: str, fields: Mapping[str, str], upload: Upload) -> Any:  # noqa: ANN401
         """Send a form with a file, and return the JSON of the answer; raises as `get` does."""
         form = _Form(fields, upload)
@@ -101,6 +107,10 @@ class Site:
         if response.is_redirect:
             target = _split(self._redaction.of(response.headers["location"]))
             where = target.netloc.rpartition("@")[2] if target else ""
+            if where == self.host:
+                raise DtmError(
+                    f"{self.host} says that {path.partition('?')[0]} has moved: give its new name or address."
+                )
             raise DtmError(f"{self.host} redirects to {where or 'another page'}: give its final address.")
         try:
             # Some sites repeat what they were sent: nothing of the answer is shown or kept with the token in it.
@@ -140,6 +150,30 @@ class _Token(requests.auth.AuthBase):
         if self._value:
             request.headers["Authorization"] = self._value
         return request
+
+
+class _Base64:
+    """Bytes as a JSON object that holds them as text."""
+
+    _HEAD = b'{"encoding": "base64", "content": "'
+    _TAIL = b'"}'
+
+    def __init__(self, size: int, chunks: Iterator[bytes]) -> None:
+        self._size = size
+        self._chunks = chunks
+
+    def __len__(self) -> int:
+        return len(self._HEAD) + (self._size + 2) // 3 * 4 + len(self._TAIL)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._HEAD
+        rest = b""
+        for chunk in self._chunks:
+            data = rest + chunk
+            whole = len(data) - len(data) % 3  # three bytes are four letters
+            yield base64.b64encode(data[:whole])
+            rest = data[whole:]
+        yield base64.b64encode(rest) + self._TAIL
 
 
 class _Form:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from tap_dtm.errors import DtmAccessError, DtmError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from frictionless_dtm.publish.folder import Folder
+    from frictionless_dtm.publish.folder import File, Folder
 
 _Answer = TypeVar("_Answer")
 
@@ -126,14 +125,13 @@ class GithubPublisher:
         """Send all that the commit consists of. No branch has it yet."""
         entries: list[dict[str, Any]] = []
         for path, file in plan.changed.items():
-            content = base64.b64encode(b"".join(file.chunks())).decode()
-            blob = self._send("/git/blobs", {"content": content, "encoding": "base64"})
+            blob = self._blob(file)
             entries.append({"path": path, "mode": "100644", "type": "blob", "sha": blob.sha})
             say(f"{path}: sent")
         entries += [{"path": path, "mode": "100644", "type": "blob", "sha": None} for path in plan.removed]
-        tree = self._send("/git/trees", {"base_tree": plan.base_tree, "tree": entries})
+        tree = self._post("/git/trees", {"base_tree": plan.base_tree, "tree": entries})
         message = commit_message(self._folder, plan)
-        return self._send("/git/commits", {"message": message, "tree": tree.sha, "parents": [plan.parent]})
+        return self._post("/git/commits", {"message": message, "tree": tree.sha, "parents": [plan.parent]})
 
     def _move(self, commit: str) -> None:
         """Put the branch onto the commit."""
@@ -164,9 +162,15 @@ class GithubPublisher:
                 raise DtmError(f"{host} has no {what.removeprefix('the ')}{hint}.") from None
             raise DtmError(_reason(error, host)) from None
 
-    def _send(self, path: str, content: Mapping[str, Any]) -> Object:
+    def _blob(self, file: File) -> Object:
+        return self._made(lambda: self._site.send_base64(f"{self._root}/git/blobs", file.size, file.chunks()))
+
+    def _post(self, path: str, content: Mapping[str, Any]) -> Object:
+        return self._made(lambda: self._site.send("POST", self._root + path, content))
+
+    def _made(self, ask: Callable[[], Any]) -> Object:
         try:
-            return as_answer(self._site.send("POST", self._root + path, content), Object, self._site.host)
+            return as_answer(ask(), Object, self._site.host)
         except SiteError as error:
             raise DtmError(_reason(error, self._site.host)) from None
 
