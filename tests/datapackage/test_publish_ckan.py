@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
@@ -369,79 +368,11 @@ class TestFailures:
         assert (code, "was deleted on" in output) == (1, True)
         assert site.writes == []
 
-    def test_nobody_there(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("CKAN_API_TOKEN", TOKEN)
-        with FakeCkan() as gone:
-            pass
-        code, output = run(gone, folder)
-        assert (code, "cannot be reached" in output) == (1, True)
-
-    def test_the_token_goes_to_no_other_host(self, site: FakeCkan, folder: Path) -> None:
-        with FakeCkan() as other:
-            site.redirect_to = other.url
-            code, output = run(site, folder)
-            assert (code, "redirects to" in output) == (1, True)
-            assert other.calls == []
-
-    @pytest.mark.parametrize(
-        ("address", "says"),
-        [("http://[bad", "to another page"), ("/elsewhere", "to another page"), ("http://a:b@c", "to c:")],
-    )
-    def test_a_redirect_to_nowhere(self, site: FakeCkan, folder: Path, address: str, says: str) -> None:
-        site.redirect_to = address
-        code, output = run(site, folder)
-        assert (code, says in output) == (1, True)
-
-    def test_a_redirect_to_the_same_site(self, site: FakeCkan, folder: Path) -> None:
-        site.redirect_to = site.url
-        code, output = run(site, folder)
-        assert (code, "says that /api/3/action/package_show has moved" in output) == (1, True)
-
     @pytest.mark.parametrize("pair", ["tags=a", "groups=a", "extras=a", "resources=a", "name=a", "private=no", "id=1"])
     def test_what_is_not_text_is_not_set_as_text(self, site: FakeCkan, folder: Path, pair: str) -> None:
         code, output = run(site, folder, "--set", pair)
         assert (code, f"--set {pair.partition('=')[0]} is not for text" in output) == (1, True)
         assert site.calls == []
-
-    @pytest.mark.parametrize(
-        "url",
-        [
-            *("http://[::1", "https://h:port", "https://h:99999", "data.example.org", "ftp://h", ""),
-            *("https://h/#a", "https://h?", "https://user:secret@h", "https://:secret@h", "https://h/ x"),
-        ],
-    )
-    def test_an_address_that_is_none(self, site: FakeCkan, folder: Path, url: str) -> None:
-        code, output = run(site, folder, "--url", url)
-        assert code == 1
-        assert "must look like https://data.example.org" in output or "--url is missing" in output
-        assert "secret" not in output
-
-    @pytest.mark.parametrize("token", [TOKEN, "a+b/c==.%d", "(a|b)*"])
-    @pytest.mark.parametrize(
-        "body",
-        [
-            '{"success": false, "error": {"message": "You sent AUTHORIZATION"}}',
-            '{"success": false, "error": {"AUTHORIZATION": ["no", "AUTHORIZATION"]}}',
-            '{"success": false, "error": "boom: AUTHORIZATION, token=QUOTED, and QUOTED_WHOLLY"}',
-        ],
-    )
-    def test_a_site_that_repeats_the_token_has_it_hidden(
-        self, site: FakeCkan, folder: Path, monkeypatch: pytest.MonkeyPatch, token: str, body: str
-    ) -> None:
-        monkeypatch.setenv("CKAN_API_TOKEN", token)
-        wholly = "".join(f"%{ord(letter):02x}" for letter in token)
-        body = body.replace("QUOTED_WHOLLY", wholly).replace("QUOTED", quote(token, safe=""))
-        for status in (500, 409, 403):
-            site.calls.clear()
-            site.faults = [Fault("package_show", 1, status, body)]
-            code, output = run(site, folder)
-            assert code == 1
-            assert "***" in output or status == 403
-            assert not [form for form in (token, quote(token, safe=""), wholly) if form in output]
-
-    def test_the_token_is_sent_encrypted_only(self, site: FakeCkan, folder: Path) -> None:
-        code, output = run(site, folder, "--url", "http://data.example.org")
-        assert (code, "would send the token unencrypted" in output) == (1, True)
 
     def test_a_file_that_changes_while_it_is_sent(
         self, site: FakeCkan, folder: Path, monkeypatch: pytest.MonkeyPatch
