@@ -315,6 +315,12 @@ class TestFailures:
         assert "groups: Group zzz does not exist" in output
         assert "Traceback" not in output
 
+    def test_a_name_that_is_taken_by_a_dataset_that_one_may_not_see(self, site: FakeCkan, folder: Path) -> None:
+        taken = json.dumps({"success": False, "error": {"name": ["That URL is already in use."]}})
+        site.faults = [Fault("package_create", 1, 409, taken)]
+        code, output = run(site, folder)
+        assert (code, "refuses package_create: name: That URL is already in use. Up to date" in output) == (1, True)
+
     def test_a_token_without_rights(self, site: FakeCkan, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CKAN_API_TOKEN", "another-token")
         code, output = run(site, folder)

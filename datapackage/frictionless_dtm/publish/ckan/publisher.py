@@ -159,5 +159,5 @@ def _reason(error: SiteError, host: str, action: str) -> str:
             for name, said in reasons.items()
             if name != "__type"
         ]
-        return f"{host} refuses {action}: {', '.join(texts)}."
+        return f"{host} refuses {action}: {', '.join(texts).rstrip('.')}."
     return f"{host} answers {action} with HTTP {error.status}{f' ({reasons})' if reasons else ''}."
