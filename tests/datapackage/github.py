@@ -141,7 +141,11 @@ def _handler(site: FakeGithub) -> type[BaseHTTPRequestHandler]:
         wbufsize = -1
 
         def _any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True  # half a request is none
+                return
             path = urlsplit(self.path).path
             root = f"/repos/{REPOSITORY}"
             if path.startswith(root):
