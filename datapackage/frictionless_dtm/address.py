@@ -82,7 +82,12 @@ def parse(text: str) -> Address:
     Raises:
         DtmError: It is none; the message is one sentence, and never repeats a value that may be a key.
     """
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise DtmError(
+            "A dtm:// address has no brackets and no special letters before its '?': write it like dtm://v3/admin1?..."
+        ) from None
     if "@" in parts.netloc:
         raise _holds_a_key()
     if parts.fragment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import time
 from dataclasses import replace
@@ -13,7 +14,7 @@ from urllib.parse import urlencode
 from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmAccessError, DtmError, DtmUnknownError
 from tap_dtm.records import RecordBuilder
-from tap_dtm.settings import KEY_VARIABLE, Settings
+from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _PATIENCE = 60.0  # seconds until a table that failed is asked for again
 # As Meltano hands them to the tap.
 _VARIABLE_PREFIX = "TAP_DTM_"
-_VARIABLES: Mapping[str, type] = {"api_url": str, "request_timeout": float, "max_retries": int, "user_agent": str}
-_LEAST: Mapping[str, float] = {"request_timeout": 0.1, "max_retries": 0}
+_VARIABLES = ("api_url", "request_timeout", "max_retries", "user_agent")
 
 
 class Reading:
@@ -98,15 +98,10 @@ class Reading:
 
 def _settings(address: Address, sandbox: str) -> Settings:
     config: dict[str, Any] = {"api_version": address.api_version}
-    for name, kind in _VARIABLES.items():
+    for name in _VARIABLES:
         variable = _VARIABLE_PREFIX + name.upper()
         if value := os.environ.get(variable):
-            try:
-                config[name] = kind(value)
-            except ValueError:
-                raise DtmError(f"The environment variable {variable} is not a number.") from None
-            if name in _LEAST and not config[name] >= _LEAST[name]:
-                raise DtmError(f"The environment variable {variable} is below {_LEAST[name]:g}.")
+            config[name] = _checked(variable, value, SETTINGS.to_dict()["properties"][name])
     if address.sandbox is not None:
         config["api_url"] = f"sandbox://?{sandbox}" if sandbox else "sandbox://"
     elif str(config.get("api_url")).startswith("sandbox:"):
@@ -122,6 +117,21 @@ def _settings(address: Address, sandbox: str) -> Settings:
         server = _sandbox(settings.api_url)
         return replace(settings, api_url=server.url, subscription_key=server.key)
     return settings
+
+
+def _checked(variable: str, value: str, schema: Mapping[str, Any]) -> str | int:
+    """Return the value of a setting, which the tap's schema bounds."""
+    if "integer" not in schema["type"]:
+        return value
+    least, most = schema["minimum"], schema.get("maximum", math.inf)
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
+    if not least <= number <= most:
+        up_to = f" to {most}" if "maximum" in schema else ""
+        raise DtmError(f"The environment variable {variable} must be a whole number from {least}{up_to}.")
+    return number
 
 
 @cache

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 TOKEN = "ckan-token-0123456789abcdef"  # noqa: S105  of nothing but this
 ORGANISATION = "invented-organisation"
+_ORGANISATION_ID = "0f3c7a52-1c7b-4c54-9d1c-4f2c6f2f8a11"
 GROUPS = ("xaa", "xba")
-_HDX_FORMATS = {"CSV", "GZ", "HTML", "JSON", "TXT", "ZIP", "XLSX"}
+_HDX_FORMATS = {"CSV", "GZ", "HTML", "JSON", "Parquet", "TXT", "ZIP", "XLSX"}
 _TOPICS = {"displacement", "internally displaced persons-idp", "hxl"}
 _HDX_REQUIRED = (
     "name",
@@ -56,7 +57,7 @@ _KNOWN = {
     "extras",
     "resources",
 }
-_NESTED = {"tags", "groups", "extras", "resources"}
+_NESTED = {"tags", "groups", "extras", "resources", "organization"}
 
 
 @dataclass
@@ -86,6 +87,7 @@ class Fault:
     nth: int
     status: int
     body: str = "<html><h1>Bad Gateway</h1></html>"
+    """``AUTHORIZATION`` in it stands for what the header of that name said."""
     is_done: bool = False
     """Whether the site does it all the same, and only the answer is lost."""
 
@@ -140,7 +142,7 @@ class FakeCkan:
                 if fault.action == call.action and fault.nth == count:
                     if fault.is_done:
                         self._act(call, content)
-                    return fault.status, fault.body
+                    return fault.status, fault.body.replace("AUTHORIZATION", call.authorization or "")
             try:
                 return 200, {"help": "about:blank", "success": True, "result": self._act(call, content)}
             except CkanError as error:
@@ -222,7 +224,7 @@ class FakeCkan:
 
     def _checked(self, fields: dict[str, Any]) -> dict[str, Any]:
         errors = self._hdx_errors(fields) if self.hdx else {}
-        if fields.get("owner_org") != ORGANISATION:
+        if fields.get("owner_org") not in {ORGANISATION, _ORGANISATION_ID}:
             errors["owner_org"] = ["Organization does not exist"]
         for group in fields.get("groups", []):
             if group["name"] not in GROUPS:
@@ -232,7 +234,10 @@ class FakeCkan:
         errors |= {name: ["Must be a text"] for name in nested}
         if errors:
             raise CkanError(409, "Validation Error", **errors)
-        return {name: value for name, value in fields.items() if self.hdx or name in _KNOWN}
+        kept = {name: value for name, value in fields.items() if self.hdx or name in _KNOWN}
+        # As CKAN does: asked for by name or id, kept by id, shown with both.
+        organisation = {"id": _ORGANISATION_ID, "name": ORGANISATION}
+        return {**kept, "owner_org": _ORGANISATION_ID, "organization": organisation}
 
     @staticmethod
     def _hdx_errors(fields: dict[str, Any]) -> dict[str, list[str]]:

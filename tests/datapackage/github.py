@@ -8,6 +8,7 @@ import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,8 @@ class FakeGithub:
     private: bool = True
     calls: list[tuple[str, str]] = field(default_factory=list)
     faults: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    lost: set[tuple[str, str]] = field(default_factory=set)
+    """Faults at which the site does it all the same, and only the answer is lost."""
     messages: list[str] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -66,6 +69,8 @@ class FakeGithub:
     def answer(self, method: str, path: str, body: dict[str, Any], authorization: str | None) -> Answer:
         self.calls.append((method, path))
         if (fault := self.faults.pop((method, path), None)) is not None:
+            if (method, path) in self.lost:
+                getattr(self, f"_{method.lower()}")(path, body)
             return fault
         if authorization not in {None, f"Bearer {TOKEN}"}:
             return 401, {"message": "Bad credentials"}
@@ -80,10 +85,15 @@ class FakeGithub:
             return 200, {"object": {"type": "commit", "sha": self.head}}
         if path.startswith("/git/commits/"):
             return 200, {"tree": {"sha": self.commits[path.rsplit("/", 1)[1]]["tree"]}}
+        if path.startswith("/git/blobs/"):
+            content = base64.encodebytes(self.blobs[path.rsplit("/", 1)[1]]).decode()
+            return 200, {"sha": path.rsplit("/", 1)[1], "content": content, "encoding": "base64"}
         if path.startswith("/git/trees/"):
             tree = self.trees[path.rsplit("/", 1)[1]]
+            folders = {str(folder) for name in tree for folder in PurePosixPath(name).parents} - {"."}
             entries = [{"path": name, "type": "blob", "sha": sha} for name, sha in tree.items()]
-            return 200, {"tree": [*entries, {"path": "data", "type": "tree", "sha": "0"}], "truncated": False}
+            entries += [{"path": name, "type": "tree", "sha": "0"} for name in folders]
+            return 200, {"tree": entries, "truncated": False}
         return 404, {"message": "Not Found"}
 
     def _post(self, path: str, body: dict[str, Any]) -> Answer:
@@ -131,7 +141,11 @@ def _handler(site: FakeGithub) -> type[BaseHTTPRequestHandler]:
         wbufsize = -1
 
         def _any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True  # half a request is none
+                return
             path = urlsplit(self.path).path
             root = f"/repos/{REPOSITORY}"
             if path.startswith(root):

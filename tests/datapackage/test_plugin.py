@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import Fault, Options, SandboxServer, world_at
+from tap_dtm.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -317,10 +318,19 @@ class TestFailures:
         assert "asks for invented data: write dtm://sandbox/" in self.failure("dtm://v3/countries")
 
     @pytest.mark.usefixtures("api")
-    @pytest.mark.parametrize(("value", "says"), [("soon", "is not a number"), ("0", "is below 0.1")])
-    def test_a_setting_that_is_none(self, monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+    @pytest.mark.parametrize("value", ["soon", "0", "-1", "0.5", "1e400", "inf", "nan"])
+    def test_a_setting_that_is_none(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         monkeypatch.setenv("TAP_DTM_REQUEST_TIMEOUT", value)
-        assert f"TAP_DTM_REQUEST_TIMEOUT {says}" in self.failure("dtm://v3/countries")
+        assert "TAP_DTM_REQUEST_TIMEOUT must be a whole number from 1" in self.failure("dtm://v3/countries")
+
+    @pytest.mark.usefixtures("api")
+    @pytest.mark.parametrize("name", ["request_timeout", "max_retries"])
+    def test_the_bounds_are_those_of_the_tap(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        schema = SETTINGS.to_dict()["properties"][name]
+        outside = [schema["minimum"] - 1] + ([schema["maximum"] + 1] if "maximum" in schema else [])
+        for value in outside:
+            monkeypatch.setenv(f"TAP_DTM_{name.upper()}", str(value))
+            assert f"must be a whole number from {schema['minimum']}" in self.failure("dtm://v3/countries")
 
     def test_a_sandbox_that_cannot_be(self) -> None:
         assert "'seed'" in self.failure("dtm://sandbox/v3/countries?seed=many")

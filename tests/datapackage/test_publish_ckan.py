@@ -159,6 +159,18 @@ class TestMetadata:
         assert "--maintainer --set dataset_date=... --group" in output
         assert site.calls == []
 
+    def test_a_package_about_something_else_is_not_tagged_as_displacement(self, site: FakeCkan, tmp_path: Path) -> None:
+        code, output = run(site, finished_package(tmp_path / "p", keywords=["trees"]))
+        assert (code, "HDX requires tags" in output, "--tag" in output) == (1, True, True)
+
+    def test_creators_are_called_by_what_the_package_has_of_them(self, site: FakeCkan, tmp_path: Path) -> None:
+        who: list[dict[str, Any]] = [
+            {"path": "https://example.org/x", "roles": ["creator"]},
+            {"email": "x@example.org"},
+        ]
+        dataset = publish_once(site, finished_package(tmp_path / "p", contributors=who))
+        assert dataset["dataset_source"] == "https://example.org/x"
+
 
 class TestFiles:
     def test_all_of_them_arrive_byte_for_byte_and_the_descriptor_last(self, site: FakeCkan, folder: Path) -> None:
@@ -234,6 +246,32 @@ class TestUpdates:
         assert len(site.resources(DATASET)) == len(FILES) - 1
 
 
+class TestVisibility:
+    """Who sees a dataset is decided on the site, unless the command says it."""
+
+    def test_a_new_dataset_is_for_the_organisation_only(self, site: FakeCkan, folder: Path) -> None:
+        assert "new; only the organisation sees it (--public: everybody)" in run(site, folder, yes=False)[1]
+        assert publish_once(site, folder)["private"] is True
+
+    @pytest.mark.parametrize("option", ["--public", "--private"])
+    def test_another_run_leaves_it_as_it_is(self, site: FakeCkan, folder: Path, option: str) -> None:
+        publish_once(site, folder, option)
+        finished_package(folder, rows=ROWS.replace("120", "130"), version="1.0.1")
+        who = "everybody sees it" if option == "--public" else "only the organisation sees it"
+        assert f"new metadata; {who}, as before" in run(site, folder, yes=False)[1]
+        dataset = publish_once(site, folder)
+        assert (dataset["private"], dataset["version"]) == (option == "--private", "1.0.1")
+
+    def test_it_changes_when_the_command_says_so(self, site: FakeCkan, folder: Path) -> None:
+        publish_once(site, folder)
+        for option, says, private in (
+            ("--public", "everybody sees it from now on, until now only the organisation", False),
+            ("--private", "only the organisation sees it from now on, until now everybody", True),
+        ):
+            assert says in run(site, folder, option, yes=False)[1]
+            assert publish_once(site, folder, option)["private"] is private
+
+
 class TestFailures:
     """One sentence, exit code 1, and what is published and what is not."""
 
@@ -277,6 +315,12 @@ class TestFailures:
         assert "groups: Group zzz does not exist" in output
         assert "Traceback" not in output
 
+    def test_a_name_that_is_taken_by_a_dataset_that_one_may_not_see(self, site: FakeCkan, folder: Path) -> None:
+        taken = json.dumps({"success": False, "error": {"name": ["That URL is already in use."]}})
+        site.faults = [Fault("package_create", 1, 409, taken)]
+        code, output = run(site, folder)
+        assert (code, "refuses package_create: name: That URL is already in use. Up to date" in output) == (1, True)
+
     def test_a_token_without_rights(self, site: FakeCkan, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CKAN_API_TOKEN", "another-token")
         code, output = run(site, folder)
@@ -292,23 +336,49 @@ class TestFailures:
         site.faults = [Fault("package_show", 1, 200, "<html>Hello</html>")]
         assert "something that is not JSON" in run(site, folder)[1]
 
-    def test_nobody_there(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("CKAN_API_TOKEN", TOKEN)
-        with FakeCkan() as gone:
-            pass
-        code, output = run(gone, folder)
-        assert (code, "cannot be reached" in output) == (1, True)
+    @pytest.mark.parametrize(
+        "result",
+        [
+            {"name": "x"},
+            {"id": "1", "resources": [], "private": None},
+            {"id": "1", "private": False},
+            {"id": "1", "private": False, "resources": None},
+            {"id": "1", "private": False, "resources": [None]},
+            {"id": "1", "private": False, "resources": [{"name": "README.md"}]},
+            {"id": "1", "private": False, "resources": [], "tags": ["a"]},
+            {"id": "1", "private": False, "resources": [], "tags": None},
+            {"id": "1", "private": False, "resources": [], "groups": [{}]},
+            {"id": "1", "private": False, "resources": [], "extras": [{"key": "a"}]},
+            None,
+            [],
+        ],
+    )
+    def test_what_is_no_dataset_is_told_in_one_sentence(self, site: FakeCkan, folder: Path, result: Any) -> None:
+        site.faults = [Fault("package_show", 1, 200, json.dumps({"success": True, "result": result}))]
+        code, output = run(site, folder)
+        assert (code, "is not an answer of CKAN's action API" in output) == (1, True)
+        assert site.writes == []
 
-    def test_the_token_goes_to_no_other_host(self, site: FakeCkan, folder: Path) -> None:
-        with FakeCkan() as other:
-            site.redirect_to = other.url
-            code, output = run(site, folder)
-            assert (code, "redirects to" in output) == (1, True)
-            assert other.calls == []
+    @pytest.mark.parametrize("body", ["{}", "[]", '{"success": true}', '{"success": true, "result": {"id": null}}'])
+    @pytest.mark.parametrize("action", ["package_create", "resource_create", "package_patch"])
+    def test_nor_is_half_an_answer_taken_for_done(self, site: FakeCkan, folder: Path, action: str, body: str) -> None:
+        site.faults = [Fault(action, 1, 200, body)]
+        code, output = run(site, folder)
+        assert (code, f"answers to {action} is not an answer of CKAN's action API" in output) == (1, True)
+        assert "Run the same command again" in output
 
-    def test_the_token_is_sent_encrypted_only(self, site: FakeCkan, folder: Path) -> None:
-        code, output = run(site, folder, "--url", "http://data.example.org")
-        assert (code, "would send the token unencrypted" in output) == (1, True)
+    def test_a_dataset_that_was_deleted_is_not_filled_unseen(self, site: FakeCkan, folder: Path) -> None:
+        publish_once(site, folder)["state"] = "deleted"
+        site.calls.clear()
+        code, output = run(site, folder)
+        assert (code, "was deleted on" in output) == (1, True)
+        assert site.writes == []
+
+    @pytest.mark.parametrize("pair", ["tags=a", "groups=a", "extras=a", "resources=a", "name=a", "private=no", "id=1"])
+    def test_what_is_not_text_is_not_set_as_text(self, site: FakeCkan, folder: Path, pair: str) -> None:
+        code, output = run(site, folder, "--set", pair)
+        assert (code, f"--set {pair.partition('=')[0]} is not for text" in output) == (1, True)
+        assert site.calls == []
 
     def test_a_file_that_changes_while_it_is_sent(
         self, site: FakeCkan, folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from frictionless import Package
@@ -29,7 +29,14 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "tap.json").write_text(json.dumps(config), encoding="utf-8")
         tap = [sys.executable, "-m", "tap_dtm", "--config", str(folder / "tap.json")]
         messages = subprocess.run(tap, capture_output=True, check=True).stdout
-    terms = {"closed": {}, "open": {"redistribution": "permitted", "permission": "Invented, by nobody, for a test"}}
+    terms: dict[str, dict[str, Any]] = {
+        "closed": {},
+        "open": {
+            "redistribution": "permitted",
+            "permission": "Invented, by nobody, for a test",
+            "formats": ["csv", "parquet"],
+        },
+    }
     for name, more in terms.items():
         settings = folder / f"{name}.json"
         settings.write_text(json.dumps({"path": str(folder / name), **more}), encoding="utf-8")
@@ -71,4 +78,14 @@ def test_a_permitted_package_reaches_ckan_and_is_valid_there(packages: Path) -> 
         assert "Invented, by nobody, for a test" in dataset["license_other"]
         report = Package(site.resources("iom-dtm-displacement-sandbox")["datapackage.json"]["url"]).validate()
         assert report.valid
-        assert len(report.tasks) == 5
+        assert len(report.tasks) == 10
+
+
+def test_parquet_files_reach_ckan_under_the_name_that_hdx_has_for_them(packages: Path) -> None:
+    with FakeCkan() as site:
+        where = ["--to", "ckan", "--url", site.url, "--owner-org", ORGANISATION, "--maintainer", "somebody"]
+        assert published(packages / "open", *where, "--yes").returncode == 0
+        resource = site.resources("iom-dtm-displacement-sandbox")["idp_admin1.parquet"]
+        assert (resource["format"], resource["mimetype"]) == ("Parquet", "application/vnd.apache.parquet")
+        content = site.files[resource["url"].removeprefix(site.url)]
+        assert content == (packages / "open" / "data" / "idp_admin1.parquet").read_bytes()

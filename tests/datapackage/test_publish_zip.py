@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 from frictionless import Package, system
+from frictionless_dtm.publish.ckan.metadata import Target, dataset_fields
 from frictionless_dtm.publish.command import publish
+from frictionless_dtm.publish.folder import open_folder
 
 from tests.datapackage.finished import finished_package
 
@@ -33,6 +36,11 @@ def run(folder: Path, *args: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def edit(folder: Path, properties: dict[str, Any]) -> None:
+    path = folder / "datapackage.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **properties}), encoding="utf-8")
+
+
 class TestRefusals:
     @pytest.mark.parametrize("to", TARGETS)
     def test_a_package_without_permission_goes_nowhere(self, tmp_path: Path, to: str) -> None:
@@ -41,6 +49,60 @@ class TestRefusals:
         assert "may not be passed on" in output
         assert "redistribution: permitted" in output
         assert not list(tmp_path.glob("*.zip"))
+
+    def test_the_refusal_says_of_the_terms_what_the_package_says_and_no_more(self, tmp_path: Path) -> None:
+        contact = {"title": "Invented desk", "email": "desk@example.org", "roles": ["contact"]}
+        folder = finished_package(tmp_path / "p", permission=None, contributors=[contact])
+        output = run(folder, "--to", "zip")[1]
+        assert "redistribution is not permitted, by its terms (Invented terms). Ask Invented desk desk@exam" in output
+        folder = finished_package(tmp_path / "q", permission=None, contributors=[{"email": "x@y"}], licenses=None)
+        output = run(folder, "--to", "zip")[1]
+        assert "redistribution is not permitted. Once whoever has the rights to these data agrees, write" in output
+        assert "IOM" not in output
+
+    @pytest.mark.parametrize(
+        ("more", "where"),
+        [
+            ({"resources": [None]}, "Expected `object`, got `null` - at `$.resources[0]`"),
+            ({"resources": [{"path": "data/countries.csv"}]}, "missing required field `name` - at `$.resources[0]`"),
+            ({"contributors": "somebody"}, "Expected `array`, got `str` - at `$.contributors`"),
+            ({"contributors": [None]}, "at `$.contributors[0]`"),
+            ({"contributors": [{"title": "x", "roles": "creator"}]}, "at `$.contributors[0].roles`"),
+            ({"licenses": {"name": "x"}}, "at `$.licenses`"),
+            ({"sources": ["x"]}, "at `$.sources[0]`"),
+            ({"keywords": "x"}, "at `$.keywords`"),
+            ({"dtm:temporalCoverage": "2024"}, "at `$.dtm:temporalCoverage`"),
+            ({"dtm:spatialCoverage": "XAA"}, "at `$.dtm:spatialCoverage`"),
+            ({"dtm:terms": "none"}, "at `$.dtm:terms`"),
+        ],
+    )
+    @pytest.mark.parametrize("to", TARGETS)
+    def test_a_descriptor_that_was_edited_by_hand(
+        self, tmp_path: Path, to: str, more: dict[str, Any], where: str
+    ) -> None:
+        edit(folder := finished_package(tmp_path / "p"), more)
+        code, output = run(folder, "--to", to, *TARGETS[to])
+        assert (code, "is not a descriptor as the standard has it" in output, where in output) == (1, True, True)
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"contributors": [{"email": "x@example.org"}, {"path": "https://example.org", "roles": ["creator"]}]},
+            {"contributors": [], "sources": [], "licenses": []},
+            {"contributors": None, "sources": None, "licenses": None, "title": None, "homepage": None},
+            {"licenses": [{"path": "https://example.org/terms"}, {"name": "other", "title": None}]},
+            {"title": "Déplacés & réfugiés <2025>", "description": None},
+        ],
+    )
+    def test_what_the_standard_allows_to_leave_out_may_be_left_out(self, tmp_path: Path, more: dict[str, Any]) -> None:
+        edit(folder := finished_package(tmp_path / "p"), more)
+        assert run(folder, "--to", "zip")[0] == 0
+        texts = dataset_fields(open_folder(folder), Target("invented-organisation", "invented", profile="ckan"))
+        assert "None" not in str(texts)
+
+    def test_a_package_without_tables_is_a_package(self, tmp_path: Path) -> None:
+        edit(folder := finished_package(tmp_path / "p"), {"resources": []})
+        assert run(folder, "--to", "zip", "--yes")[0] == 0
 
     @pytest.mark.parametrize("permission", ["", "  "])
     def test_permitted_without_saying_by_whom_is_not_permitted(self, tmp_path: Path, permission: str) -> None:
@@ -147,6 +209,14 @@ class TestZip:
         code, output = run(folder, "--to", "zip", "--yes")
         assert (code, "is that already, byte for byte" in output) == (0, True)
         assert self.archive(folder).stat().st_mtime_ns == before
+
+    @pytest.mark.parametrize("name", ["a/b", "../../a/b", ".a b"])
+    def test_it_stands_beside_the_folder_whatever_the_name(self, tmp_path: Path, name: str) -> None:
+        edit(folder := finished_package(tmp_path / "in" / "p"), {"name": name})
+        assert run(folder, "--to", "zip", "--yes")[0] == 0
+        (archive,) = [path for path in folder.parent.iterdir() if path != folder]
+        assert archive.name.endswith("a-b-1.0.0.zip")
+        assert not archive.name.startswith(".")
 
     def test_it_never_becomes_a_part_of_the_package(self, tmp_path: Path) -> None:
         folder = finished_package(tmp_path / "p")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -23,7 +24,9 @@ _MODE: Final = 0o644
 
 def archive_path(folder: Folder) -> Path:
     """Return where the archive goes unless told otherwise: beside the folder."""
-    return folder.path.resolve().parent / f"{folder.name}-{folder.version}.zip"
+    # The standard allows slashes in a name.
+    name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.name}-{folder.version}")
+    return folder.path.resolve().parent / f"{name}.zip"
 
 
 def checksums(folder: Folder) -> str:

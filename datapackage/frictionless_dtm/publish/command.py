@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from frictionless_dtm.publish import github
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan import publisher as ckan
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target
-from frictionless_dtm.publish.folder import DESCRIPTOR, open_folder
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
+from frictionless_dtm.publish.folder import open_folder
+from frictionless_dtm.publish.github import publisher as github
+from frictionless_dtm.publish.github.plan import commit_message
 from frictionless_dtm.publish.site import Site
 from tap_dtm.errors import DtmError
 
@@ -23,8 +25,18 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.publish.ckan.plan import Plan as CkanPlan
     from frictionless_dtm.publish.folder import Folder
-    from frictionless_dtm.publish.github import Plan as GithubPlan
+    from frictionless_dtm.publish.github.plan import Plan as GithubPlan
 
+_SET_BY: Final = {
+    "name": "use --dataset",
+    "private": "use --public or --private",
+    "tags": "use --tag",
+    "groups": "use --group",
+    "extras": "they come from the package",
+    "resources": "they are the files of the package",
+    "id": "the site gives it",
+}
+"""What is not text among a dataset's fields, and how it is given."""
 _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 
 
@@ -45,16 +57,21 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.option(
     "--profile", type=click.Choice([HDX, CKAN]), default=HDX, help="ckan: fields as HDX has them, or as any CKAN."
 )
-@click.option("--public", is_flag=True, help="ckan: for everybody to see; else for the organisation only.")
+@click.option(
+    "--public/--private",
+    default=None,
+    help="ckan: for everybody to see, or for the organisation only; else as it is on the site, and private if new.",
+)
 @click.option("--frequency", type=click.Choice(list(FREQUENCIES)), default="irregular", help="ckan: of updates.")
 @click.option("--license-id", help="ckan: else 'other', with the terms in words. Never an open licence by itself.")
 @click.option("--group", "groups", multiple=True, help="ckan: groups, else on HDX the countries. Repeatable.")
-@click.option("--tag", "tags", multiple=True, help="ckan: tags, else displacement. Repeatable.")
+@click.option("--tag", "tags", multiple=True, help="ckan: tags, else for displacement its own. Repeatable.")
 @click.option("--set", "overrides", multiple=True, metavar="FIELD=TEXT", help="ckan: any other field. Repeatable.")
 @click.option("--prune", is_flag=True, help="ckan: remove files of the dataset that are not in the package.")
 @click.option("--repository", help="github: owner/name.")
 @click.option("--branch", default="main", help="github: the branch, which must exist.")
 @click.option("--folder", "subfolder", default="", help="github: where in the repository, else at its top.")
+@click.option("--replace", is_flag=True, help="github: replace files there that are not the package's.")
 def publish(path: Path, to: str, *, yes: bool, **options: Any) -> None:  # noqa: ANN401, D103
     try:
         folder = open_folder(path)
@@ -111,8 +128,7 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
 
 def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> None:
     word = "new" if plan.dataset_id is None else "new metadata" if plan.is_new_metadata else "unchanged metadata"
-    seen_by = "only the organisation sees it" if plan.private else "everybody sees it"
-    click.echo(f"{site.url}/dataset/{target.dataset}: {word}; {seen_by}")
+    click.echo(f"{site.url}/dataset/{target.dataset}: {word}; {_seen_by(plan)}")
     click.echo(json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2))
     for step in plan.steps:
         click.echo(f"  {step.name}: {step.word}, {step.fields['size']} bytes{f', id {step.id}' if step.id else ''}")
@@ -124,14 +140,26 @@ def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> No
         click.echo(f"  {name}: not in the package, {'is removed' if prune else 'stays (--prune removes it)'}")
 
 
+def _seen_by(plan: CkanPlan) -> str:
+    who = "only the organisation sees it" if plan.private else "everybody sees it"
+    if plan.was_private is None:
+        return f"{who} (--public: everybody)" if plan.private else who
+    if plan.was_private == plan.private:
+        return f"{who}, as before"
+    return f"{who} from now on, until now {'everybody' if plan.private else 'only the organisation'}"
+
+
 def _github(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     repository = _required(options, "repository", "--repository")
     token = os.environ.get(github.TOKEN_VARIABLE)
     url = options["url"] or github.API
     with closing(Site(url, token, scheme="Bearer", token_variable=github.TOKEN_VARIABLE)) as site:
-        publisher = github.GithubPublisher(site, folder, repository, options["branch"], options["subfolder"])
+        publisher = github.GithubPublisher(
+            site, folder, repository, options["branch"], options["subfolder"], replace=options["replace"]
+        )
         plan = publisher.plan()
         _show_github(plan, folder, f"{repository}, branch {options['branch']}")
+        publisher.check(plan)
         if plan.is_empty:
             click.echo("The repository has it all: nothing to do.")
         elif yes:
@@ -142,9 +170,12 @@ def _github(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
 
 def _show_github(plan: GithubPlan, folder: Folder, where: str) -> None:
     click.echo(f"{where}: one commit; {'everybody' if plan.is_public else 'only who may read the repository'} sees it")
-    click.echo(f"  {github.commit_message(folder, plan).splitlines()[0]}")
+    click.echo(f"  {commit_message(folder, plan).splitlines()[0]}")
     for path, file in sorted(plan.changed.items()):
-        click.echo(f"  {path}: {'new' if path in plan.added else 'changed'}, {file.size} bytes")
+        word = "replaces what is not the package's" if path in plan.foreign else "changed"
+        click.echo(f"  {path}: {'new' if path in plan.added else word}, {file.size} bytes")
+    for path in sorted(set(plan.foreign) - plan.changed.keys()):
+        click.echo(f"  {path}: makes way, though it is not the package's")
     for path in plan.removed:
         click.echo(f"  {path}: removed")
     click.echo(f"  {len(plan.unchanged)} files unchanged")
@@ -161,4 +192,6 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     pairs = dict(text.partition("=")[::2] for text in texts)
     if wrong := [text for text in texts if "=" not in text]:
         raise DtmError(f"--set {wrong[0]} has no value: write FIELD=TEXT.")
+    if taken := sorted(pairs.keys() & _SET_BY.keys()):
+        raise DtmError(f"--set {taken[0]} is not for text: {_SET_BY[taken[0]]}.")
     return pairs

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.publish.descriptor import DESCRIPTOR, read_descriptor
 from frictionless_dtm.publish.terms import check_permission
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DESCRIPTOR: Final = "datapackage.json"
 CHUNK: Final = 1 << 20
 
 
@@ -79,7 +78,7 @@ def open_folder(path: Path) -> Folder:
     Raises:
         DtmError: It may not, or is none, or is not what its descriptor says.
     """
-    descriptor = _descriptor(path / DESCRIPTOR)
+    descriptor = read_descriptor(path / DESCRIPTOR)
     check_permission(descriptor)
     resources: dict[str, Mapping[str, Any]] = {}
     for resource in descriptor["resources"]:
@@ -88,21 +87,6 @@ def open_folder(path: Path) -> Folder:
     if absent := resources.keys() - {file.path for file in files}:
         raise DtmError(f"The package lacks {', '.join(sorted(absent))}: write it anew with target-datapackage.")
     return Folder(path, descriptor, files)
-
-
-def _descriptor(path: Path) -> Mapping[str, Any]:
-    try:
-        descriptor = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DtmError(f"{path.parent} is no data package: it holds no {DESCRIPTOR}.") from None
-    except (OSError, ValueError) as error:
-        raise DtmError(f"{path} cannot be read: {error}") from None
-    if not isinstance(descriptor, dict) or not isinstance(descriptor.get("resources"), list):
-        raise DtmError(f"{path} is no data package: it lists no resources.")
-    for name in ("name", "version"):
-        if not isinstance(descriptor.get(name), str) or not descriptor[name]:
-            raise DtmError(f"{path} has no {name}, without which it cannot be published.")
-    return descriptor
 
 
 def _safe_path(resource: Mapping[str, Any]) -> str:

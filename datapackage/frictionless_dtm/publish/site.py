@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 
+from frictionless_dtm.publish.redaction import Redaction
 from tap_dtm.errors import DtmAccessError, DtmError
 
 if TYPE_CHECKING:
@@ -41,18 +43,19 @@ class Site:
     """
 
     def __init__(self, url: str, token: str | None, *, scheme: str = "", token_variable: str) -> None:  # noqa: D107
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
-            raise DtmError(f"The address of the site must look like https://data.example.org, unlike {parts.hostname}.")
+        parts = _split(url)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"[?#@\s]", url):
+            raise DtmError("The address of the site must look like https://data.example.org, without anything behind.")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise DtmError(f"{url} would send the token unencrypted: use https://.")
-        if token and (not token.isascii() or re.search(r"\s", token)):
+        if token and not re.fullmatch(r"[!-~]+", token):
             raise DtmAccessError(f"{token_variable} holds blanks or characters that no token has: copy it again.")
         self.url = url.rstrip("/")
         self.host = parts.netloc
         self.has_token = bool(token)
         self._token_variable = token_variable
-        self._session = requests.Session()
+        self._redaction = Redaction(token)
+        self._session = _Session()
         self._session.trust_env = True
         self._session.headers["User-Agent"] = "tap-dtm"
         # Given per request, a token from a .netrc file cannot take its place.
@@ -76,6 +79,11 @@ class Site:
         body = json.dumps(content, ensure_ascii=False).encode()
         return self._send(method, path, data=body, headers={"Content-Type": "application/json"})
 
+    def send_base64(self, path: str, size: int, chunks: Iterator[bytes]) -> Any:  # noqa: ANN401
+        """Send ``{"encoding": "base64", "content": ...}``, read while it is sent; raises as `get` does."""
+        body = _Base64(size, chunks)
+        return self._send("POST", path, data=body, headers={"Content-Type": "application/json"})
+
     def upload(self, path: str, fields: Mapping[str, str], upload: Upload) -> Any:  # noqa: ANN401
         """Send a form with a file, and return the JSON of the answer; raises as `get` does."""
         form = _Form(fields, upload)
@@ -97,11 +105,17 @@ class Site:
     def _judge(self, response: requests.Response, path: str) -> Any:  # noqa: ANN401
         status = response.status_code
         if response.is_redirect:
-            target = urlsplit(response.headers["location"])
-            raise DtmError(f"{self.host} redirects to {target.netloc or 'another page'}: give its final address.")
+            target = _split(self._redaction.of(response.headers["location"]))
+            where = target.netloc.rpartition("@")[2] if target else ""
+            if where == self.host:
+                raise DtmError(
+                    f"{self.host} says that {path.partition('?')[0]} has moved: give its new name or address."
+                )
+            raise DtmError(f"{self.host} redirects to {where or 'another page'}: give its final address.")
         try:
-            body = json.loads(response.content)
-        except ValueError:
+            # Some sites repeat what they were sent: nothing of the answer is shown or kept with the token in it.
+            body = self._redaction.of(json.loads(response.content))
+        except (ValueError, RecursionError):
             body = None
         if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not self.has_token):
             what = "refuses the token in" if self.has_token else "wants a token: put one into"
@@ -113,6 +127,21 @@ class Site:
         return body
 
 
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of an address, None if it is none."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  a property that refuses what is no number
+    except ValueError:
+        return None
+    return parts
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return nothing: redirects are not followed, and requests fails on an address that is none."""
+
+
 class _Token(requests.auth.AuthBase):
     def __init__(self, value: str | None) -> None:
         self._value = value
@@ -121,6 +150,30 @@ class _Token(requests.auth.AuthBase):
         if self._value:
             request.headers["Authorization"] = self._value
         return request
+
+
+class _Base64:
+    """Bytes as a JSON object that holds them as text."""
+
+    _HEAD = b'{"encoding": "base64", "content": "'
+    _TAIL = b'"}'
+
+    def __init__(self, size: int, chunks: Iterator[bytes]) -> None:
+        self._size = size
+        self._chunks = chunks
+
+    def __len__(self) -> int:
+        return len(self._HEAD) + (self._size + 2) // 3 * 4 + len(self._TAIL)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._HEAD
+        rest = b""
+        for chunk in self._chunks:
+            data = rest + chunk
+            whole = len(data) - len(data) % 3  # three bytes are four letters
+            yield base64.b64encode(data[:whole])
+            rest = data[whole:]
+        yield base64.b64encode(rest) + self._TAIL
 
 
 class _Form:

@@ -19,14 +19,15 @@ def check_permission(descriptor: Mapping[str, Any]) -> str:
     """Return the text of the permission to pass a package on.
 
     Raises:
-        DtmError: There is none: IOM's terms then forbid it.
+        DtmError: There is none; the message says no more of the terms than the package does.
     """
     permission = descriptor.get(PERMISSION)
     if descriptor.get(REDISTRIBUTION) != PERMITTED:
+        says = "says that redistribution is not permitted" if REDISTRIBUTION in descriptor else "permits it to nobody"
         raise DtmError(
-            "This package may not be passed on: it says that redistribution is not permitted, as IOM's terms have it. "
-            "Ask IOM (dtmdataconsolidation@iom.int); once they agree, write the package anew with the settings "
-            "redistribution: permitted and permission: who permitted it, when and for what."
+            f"This package may not be passed on: it {says}{_by_which_terms(descriptor)}. {_whom_to_ask(descriptor)}, "
+            "write the package anew with the settings redistribution: permitted and permission: who permitted it, when "
+            "and for what."
         )
     if not isinstance(permission, str) or not permission.strip():
         raise DtmError(
@@ -34,3 +35,16 @@ def check_permission(descriptor: Mapping[str, Any]) -> str:
             "anew with the setting permission: who permitted it, when and for what."
         )
     return permission
+
+
+def _by_which_terms(descriptor: Mapping[str, Any]) -> str:
+    names = [entry.get("title") or entry.get("name") or entry.get("path") for entry in descriptor.get("licenses", ())]
+    return f", by its terms ({', '.join(filter(None, names))})" if any(names) else ""
+
+
+def _whom_to_ask(descriptor: Mapping[str, Any]) -> str:
+    """Begin a sentence with whom the package names as its contact, if anybody."""
+    for who in descriptor.get("contributors", ()):
+        if "contact" in who.get("roles", ()) and (name := " ".join(filter(None, (who.get("title"), who.get("email"))))):
+            return f"Ask {name}; once they agree"
+    return "Once whoever has the rights to these data agrees"

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.publish.folder import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.terms import PERMISSION, check_permission
 from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
@@ -93,7 +93,7 @@ class Target:
     dataset: str
     maintainer: str | None = None
     profile: str = HDX
-    public: bool = False
+    public: bool | None = None  # None leaves it as it is on the site, and begins as not public
     frequency: str = "irregular"
     license_id: str | None = None
     groups: tuple[str, ...] | None = None
@@ -188,10 +188,9 @@ def file_kind(path: str) -> tuple[str, str]:
 
 
 def license_text(descriptor: Mapping[str, Any]) -> str:
-    """Return the terms in words: IOM's, the permission, the credit line."""
-    licenses = " ".join(
-        f"{entry.get('title') or entry.get('name')} ({entry.get('path')})." for entry in descriptor.get("licenses", [])
-    )
+    """Return the terms in words: the owner's, the permission, the credit line."""
+    entries = ({"title": entry.get("name"), **entry} for entry in descriptor.get("licenses", []))
+    licenses = " ".join(f"{_with_path(entry)}." for entry in entries if _name(entry))
     parts = [
         licenses,
         " ".join(descriptor.get(f"{PREFIX}terms", [])),
@@ -208,8 +207,18 @@ def as_json(value: object) -> str:
 
 def _creators(descriptor: Mapping[str, Any]) -> list[str]:
     everyone = descriptor.get("contributors", [])
-    creators = [who["title"] for who in everyone if {"creator", "rightsHolder"} & set(who.get("roles", ()))]
-    return creators or [source["title"] for source in descriptor.get("sources", []) if source.get("title")]
+    creators = [_name(who) for who in everyone if {"creator", "rightsHolder"} & set(who.get("roles", ()))]
+    return [name for name in creators if name] or [name for name in map(_name, descriptor.get("sources", [])) if name]
+
+
+def _name(who: Mapping[str, Any]) -> str:
+    """Return what stands for somebody, or a source: the standard requires none of these."""
+    return str(who.get("title") or who.get("path") or who.get("email") or "")
+
+
+def _with_path(entry: Mapping[str, Any]) -> str:
+    name, path = _name(entry), entry.get("path")
+    return f"{name} ({path})" if path and path != name else name
 
 
 def _methodology(descriptor: Mapping[str, Any]) -> str:
@@ -219,8 +228,9 @@ def _methodology(descriptor: Mapping[str, Any]) -> str:
         if resource.get(f"{PREFIX}grain")
     ]
     source = ", ".join(
-        f"{source.get('title')} ({source.get('path')}), read on {source.get(f'{PREFIX}accessed', 'an unknown day')}"
+        f"{_with_path(source)}, read on {source.get(f'{PREFIX}accessed', 'an unknown day')}"
         for source in descriptor.get("sources", [])
+        if _name(source)
     )
     return "\n\n".join([*([f"Taken from {source}, unchanged."] if source else []), *grains])
 
@@ -250,7 +260,8 @@ def _groups(descriptor: Mapping[str, Any], target: Target) -> list[str]:
 
 def _tags(descriptor: Mapping[str, Any], target: Target) -> list[dict[str, str]]:
     if target.profile == HDX:
-        tags = target.tags if target.tags is not None else _HDX_TAGS
+        own = _HDX_TAGS if _HDX_TAGS[0] in descriptor.get("keywords", []) else ()
+        tags = target.tags if target.tags is not None else own
         return [{"name": tag, "vocabulary_id": _HDX_TOPICS} for tag in tags]
     if target.tags is not None:
         return [{"name": tag} for tag in target.tags]

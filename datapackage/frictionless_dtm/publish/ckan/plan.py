@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.publish.ckan.metadata import resource_fields
-from frictionless_dtm.publish.folder import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,27 +46,33 @@ class Step:
 class Plan:
     """All that has to be sent: the dataset's fields, then the files in this order, the descriptor last.
 
-    ``surplus`` are resources of the dataset that are no part of the package, by name.
+    ``was_private`` is how the dataset is on the site, None for a new one. ``surplus`` are resources of the dataset
+    that are no part of the package, by name.
     """
 
     dataset_id: str | None
     fields: Mapping[str, Any]
     is_new_metadata: bool
     private: bool
+    was_private: bool | None
     steps: tuple[Step, ...]
     surplus: Mapping[str, str]
 
 
-def make_plan(folder: Folder, fields: Mapping[str, Any], existing: Mapping[str, Any] | None, *, private: bool) -> Plan:
+def make_plan(
+    folder: Folder, fields: Mapping[str, Any], existing: Mapping[str, Any] | None, *, public: bool | None
+) -> Plan:
     """Compare a package with the dataset that is on the site.
 
     Args:
         folder: The package.
         fields: The dataset's fields, as they shall be.
         existing: The answer of ``package_show``; None when there is no such dataset.
-        private: Whether only members of the organisation shall see it.
+        public: Whether everybody shall see it; None for as it is, and nobody outside the organisation at first.
     """
     there = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
+    was_private = existing["private"] if existing else None
+    private = was_private is not False if public is None else not public
     steps = [_step(file, resource_fields(file, folder), there) for file in (*folder.data, *folder.documents)]
     steps.append(_descriptor_step(folder, steps, there))
     ours = {step.name for step in steps}
@@ -74,8 +80,9 @@ def make_plan(folder: Folder, fields: Mapping[str, Any], existing: Mapping[str, 
     return Plan(
         dataset_id=str(existing["id"]) if existing else None,
         fields=merged,
-        is_new_metadata=existing is None or _differs({**merged, "private": private}, existing),
+        is_new_metadata=existing is None or _differs({**merged, "private": private}, _with_names(existing, merged)),
         private=private,
+        was_private=was_private,
         steps=tuple(steps),
         surplus={name: str(resource["id"]) for name, resource in there.items() if name not in ours},
     )
@@ -113,6 +120,12 @@ def _merged(fields: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str,
             others = [dict(entry) for entry in existing.get(name) or () if entry[key] not in ours]
             merged[name] = [*merged[name], *others]
     return merged
+
+
+def _with_names(existing: Mapping[str, Any], fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the dataset with its organisation by name if that is how we call it: CKAN keeps the id."""
+    name = (existing.get("organization") or {}).get("name")
+    return {**existing, "owner_org": name} if name is not None and name == fields.get("owner_org") else existing
 
 
 def _step(file: File, fields: Mapping[str, str], there: Mapping[str, Mapping[str, Any]]) -> Step:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from frictionless_dtm.publish.ckan.answers import result_of
 from frictionless_dtm.publish.ckan.metadata import dataset_fields, file_kind
 from frictionless_dtm.publish.ckan.plan import Plan, Step, descriptor_fields, make_plan, site_descriptor
-from frictionless_dtm.publish.folder import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.site import Site, SiteError
 from frictionless_dtm.publish.upload import Upload
 from tap_dtm.errors import DtmAccessError, DtmError
@@ -48,7 +49,7 @@ class CkanPublisher:
             DtmError: The site does not say.
         """
         fields = dataset_fields(self._folder, self._target)
-        return make_plan(self._folder, fields, self._existing(), private=not self._target.public)
+        return make_plan(self._folder, fields, self._existing(), public=self._target.public)
 
     def run(self, plan: Plan, say: Callable[[str], None]) -> str:
         """Do it, and return the address of the dataset.
@@ -108,11 +109,17 @@ class CkanPublisher:
 
     def _existing(self) -> dict[str, Any] | None:
         try:
-            return self._act("package_show", {"id": self._target.dataset})
+            existing = self._act("package_show", {"id": self._target.dataset})
         except SiteError as error:
             if error.status == requests.codes.not_found and _is_ckan(error.body):
                 return None
             raise
+        if existing.get("state") == "deleted":
+            raise DtmError(
+                f"The dataset {self._target.dataset} was deleted on {self._site.host}, where nobody would see it: have "
+                "it restored or purged there, or choose another name with --dataset."
+            )
+        return existing
 
     def _act(self, action: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         if action.endswith("_show"):
@@ -127,12 +134,7 @@ class CkanPublisher:
             body = ask()
         except SiteError as error:
             raise SiteError(_reason(error, self._site.host, action), error.status, error.body) from None
-        if not isinstance(body, dict) or body.get("success") is not True or not isinstance(body.get("result"), dict):
-            if action == "resource_delete" and isinstance(body, dict) and body.get("success") is True:
-                return {}
-            raise DtmError(f"{self._site.host} answers {action} with something that is not CKAN's: check the address.")
-        result: dict[str, Any] = body["result"]
-        return result
+        return result_of(action, body, self._site.host)
 
     def _progress(self, plan: Plan) -> str:
         return (
@@ -157,5 +159,5 @@ def _reason(error: SiteError, host: str, action: str) -> str:
             for name, said in reasons.items()
             if name != "__type"
         ]
-        return f"{host} refuses {action}: {', '.join(texts)}."
+        return f"{host} refuses {action}: {', '.join(texts).rstrip('.')}."
     return f"{host} answers {action} with HTTP {error.status}{f' ({reasons})' if reasons else ''}."

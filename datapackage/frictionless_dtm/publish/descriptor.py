@@ -1,0 +1,101 @@
+"""The descriptor of a package that is to be published: read, and as far as publishing uses it, of the right form."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from frictionless_dtm.publish.shapes import as_shape
+from frictionless_dtm.tableschema import PREFIX
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+DESCRIPTOR: Final = "datapackage.json"
+
+
+class _Contributor(msgspec.Struct):
+    title: str = ""
+    path: str = ""
+    email: str = ""
+    roles: list[str] = []
+
+
+class _Source(msgspec.Struct):
+    title: str = ""
+    path: str = ""
+
+
+class _License(msgspec.Struct):
+    name: str = ""
+    title: str = ""
+    path: str = ""
+
+
+class _Warning(msgspec.Struct):
+    text: str
+
+
+class _Coverage(msgspec.Struct):
+    start: str
+    end: str
+
+
+class _Resource(msgspec.Struct):
+    name: str
+    title: str = ""
+    description: str = ""
+    grain: str = msgspec.field(default="", name=f"{PREFIX}grain")
+    usage_warnings: list[_Warning] = msgspec.field(default_factory=list, name=f"{PREFIX}usageWarnings")
+
+
+class _Descriptor(msgspec.Struct):
+    name: str
+    version: str
+    resources: list[_Resource]
+    title: str = ""
+    description: str = ""
+    homepage: str = ""
+    keywords: list[str] = []
+    sources: list[_Source] = []
+    contributors: list[_Contributor] = []
+    licenses: list[_License] = []
+    terms: list[str] = msgspec.field(default_factory=list, name=f"{PREFIX}terms")
+    credit_line: str = msgspec.field(default="", name=f"{PREFIX}creditLine")
+    temporal: _Coverage | None = msgspec.field(default=None, name=f"{PREFIX}temporalCoverage")
+    spatial: list[str] = msgspec.field(default_factory=list, name=f"{PREFIX}spatialCoverage")
+
+
+def read_descriptor(path: Path) -> Mapping[str, Any]:
+    """Return the descriptor, without properties that are null.
+
+    Raises:
+        DtmError: There is none, or what publishing uses of it has another form than the standard gives it.
+    """
+    try:
+        descriptor = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DtmError(f"{path.parent} is no data package: it holds no {DESCRIPTOR}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DtmError(f"{path} cannot be read: {error}") from None
+    descriptor = _without_null(descriptor)
+    if not isinstance(descriptor, dict) or not isinstance(descriptor.get("resources"), list):
+        raise DtmError(f"{path} is no data package: it lists no resources.")
+    for name in ("name", "version"):
+        if not isinstance(descriptor.get(name), str) or not descriptor[name]:
+            raise DtmError(f"{path} has no {name}, without which it cannot be published.")
+    as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
+    return descriptor
+
+
+def _without_null(value: Any, depth: int = 0) -> Any:  # noqa: ANN401
+    """Leave out what is null of the descriptor, and of the objects in its lists: deeper, null may mean something."""
+    if isinstance(value, dict):
+        return {name: _without_null(each, depth + 1) for name, each in value.items() if each is not None}
+    if isinstance(value, list) and depth == 1:
+        return [_without_null(each, depth + 1) for each in value]
+    return value

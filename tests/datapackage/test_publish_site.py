@@ -1,0 +1,111 @@
+"""The client that publishing shares: where the token goes, what is said of a wrong address, what is shown of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from click.testing import CliRunner
+from frictionless_dtm.publish.command import publish
+
+from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan, Fault
+from tests.datapackage.finished import finished_package
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCkan]:
+    monkeypatch.setenv("CKAN_API_TOKEN", TOKEN)
+    with FakeCkan() as served:
+        yield served
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return finished_package(tmp_path / "package")
+
+
+def run(site: FakeCkan, folder: Path, *args: str) -> tuple[int, str]:
+    where = ["--to", "ckan", "--url", site.url, "--owner-org", ORGANISATION, "--maintainer", "somebody", "--yes"]
+    result = CliRunner().invoke(publish, [str(folder), *where, *args])
+    assert not isinstance(result.exception, Exception), result.exception
+    return result.exit_code, result.output
+
+
+def test_nobody_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CKAN_API_TOKEN", TOKEN)
+    with FakeCkan() as gone:
+        pass
+    code, output = run(gone, folder)
+    assert (code, "cannot be reached" in output) == (1, True)
+
+
+def test_the_token_goes_to_no_other_host(site: FakeCkan, folder: Path) -> None:
+    with FakeCkan() as other:
+        site.redirect_to = other.url
+        code, output = run(site, folder)
+        assert (code, "redirects to" in output) == (1, True)
+        assert other.calls == []
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [("http://[bad", "to another page"), ("/elsewhere", "to another page"), ("http://a:b@c", "to c:")],
+)
+def test_a_redirect_to_nowhere(site: FakeCkan, folder: Path, address: str, says: str) -> None:
+    site.redirect_to = address
+    code, output = run(site, folder)
+    assert (code, says in output) == (1, True)
+
+
+def test_a_redirect_to_the_same_site(site: FakeCkan, folder: Path) -> None:
+    site.redirect_to = site.url
+    code, output = run(site, folder)
+    assert (code, "says that /api/3/action/package_show has moved" in output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://[::1", "https://h:port", "https://h:99999", "data.example.org", "ftp://h", ""),
+        *("https://h/#a", "https://h?", "https://user:secret@h", "https://:secret@h", "https://h/ x"),
+    ],
+)
+def test_an_address_that_is_none(site: FakeCkan, folder: Path, url: str) -> None:
+    code, output = run(site, folder, "--url", url)
+    assert code == 1
+    assert "must look like https://data.example.org" in output or "--url is missing" in output
+    assert "secret" not in output
+
+
+@pytest.mark.parametrize("token", [TOKEN, "a+b/c==.%d", "(a|b)*"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"success": false, "error": {"message": "You sent AUTHORIZATION"}}',
+        '{"success": false, "error": {"AUTHORIZATION": ["no", "AUTHORIZATION"]}}',
+        '{"success": false, "error": "boom: AUTHORIZATION, token=QUOTED, and QUOTED_WHOLLY"}',
+    ],
+)
+def test_a_site_that_repeats_the_token_has_it_hidden(
+    site: FakeCkan, folder: Path, monkeypatch: pytest.MonkeyPatch, token: str, body: str
+) -> None:
+    monkeypatch.setenv("CKAN_API_TOKEN", token)
+    wholly = "".join(f"%{ord(letter):02x}" for letter in token)
+    body = body.replace("QUOTED_WHOLLY", wholly).replace("QUOTED", quote(token, safe=""))
+    for status in (500, 409, 403):
+        site.calls.clear()
+        site.faults = [Fault("package_show", 1, status, body)]
+        code, output = run(site, folder)
+        assert code == 1
+        assert "***" in output or status == 403
+        assert not [form for form in (token, quote(token, safe=""), wholly) if form in output]
+
+
+def test_the_token_is_sent_encrypted_only(site: FakeCkan, folder: Path) -> None:
+    code, output = run(site, folder, "--url", "http://data.example.org")
+    assert (code, "would send the token unencrypted" in output) == (1, True)
