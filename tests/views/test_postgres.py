@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
+import yaml
+from psycopg.sql import SQL, Identifier, Literal
 
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.views import load_views
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
 from tap_dtm.tap import TapDTM
+from tap_dtm.views.install import address_of
 from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
 from tests.views.databases import assert_views_are_right, place
@@ -21,6 +26,7 @@ from tests.views.databases import assert_views_are_right, place
 if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
+README = Path(__file__).parents[2] / "README.md"
 COMMAND = [sys.executable, "-m", "tap_dtm.views"]
 TYPES = {
     "string": "text",
@@ -201,6 +207,11 @@ def test_a_column_that_was_not_loaded_is_named(warehouse: Warehouse) -> None:
         ({"TARGET_POSTGRES_SQLALCHEMY_URL": "nonsense"}, "an address looks like"),
         ({"TARGET_POSTGRES_PASSWORD": "wr0ng-s3cret"}, "password authentication failed"),
         ({"TARGET_POSTGRES_PORT": "1"}, "Connection refused"),
+        ({"TARGET_POSTGRES_HOST": "[::1]"}, "nothing was changed. It says:"),
+        ({"TARGET_POSTGRES_HOST": "secret@localhost"}, "The host has an @"),
+        ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:an@secret@h/db"}, "every @ but the one before the host"),
+        ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:an@secret/a@h/db"}, "every @ but the one before the host"),
+        ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:a secret@h/db?x=1"}, 'invalid connection option "x"'),
         ({}, "Run the tap into this schema first"),
     ],
 )
@@ -213,18 +224,50 @@ def test_a_mistake_is_told_in_a_sentence_without_the_password(
     assert "Traceback" not in said
     assert warehouse.server.password not in said
     assert "wr0ng-s3cret" not in said
+    assert "secret" not in said
 
 
-def test_passwords_with_any_characters_work(warehouse: Warehouse) -> None:
-    execute(warehouse, "CREATE ROLE \"o'neil&co\" LOGIN SUPERUSER PASSWORD 'p@ss/w:rd#%ä'")
-    try:
-        said = install(
-            warehouse,
-            exit_code=1,
-            TARGET_POSTGRES_USER="o'neil&co",
-            TARGET_POSTGRES_PASSWORD="p@ss/w:rd#%ä",  # noqa: S106
+def test_names_and_passwords_with_any_characters_work(warehouse: Warehouse) -> None:
+    user, password, database = "o'neil & co", "p@ss/w:rd #%ä\\'", "a base of [data]"
+    with psycopg.connect(warehouse.server.url, autocommit=True) as connection:
+        connection.execute(
+            SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(Identifier(user), Literal(password))
         )
-    finally:
-        execute(warehouse, 'DROP ROLE "o\'neil&co"')
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
+        names = {"USER": user, "PASSWORD": password, "DATABASE": database}
+        by_parts = {f"TARGET_POSTGRES_{name}": value for name, value in names.items()}
+        address = f"{quote(user, '')}:{quote(password, '')}@{warehouse.server.host}:{warehouse.server.port}"
+        by_url = {"TARGET_POSTGRES_SQLALCHEMY_URL": f"postgresql+psycopg://{address}/{database}"}
 
-    assert "Run the tap into this schema first" in said
+        said = [install(warehouse, exit_code=1, **variables) for variables in (by_parts, by_url)]
+
+        connection.execute(SQL("DROP DATABASE {}").format(Identifier(database)))
+        connection.execute(SQL("DROP ROLE {}").format(Identifier(user)))
+    assert all("Run the tap into this schema first" in each for each in said), said
+    assert not [each for each in said if password in each]
+
+
+def test_without_a_host_the_database_is_on_this_machine_as_for_the_loader() -> None:
+    (host,) = (setting["value"] for setting in loader_settings() if setting["name"] == "host")
+
+    address = address_of({"TARGET_POSTGRES_DATABASE": "d"})
+
+    assert address == {"host": host, "dbname": "d"}
+
+
+def loader_settings() -> list[dict[str, Any]]:
+    plugins = yaml.safe_load((README.parent / "meltano.yml").read_text("utf-8"))["plugins"]
+    (loader,) = (each for each in plugins["loaders"] if each["name"] == "target-postgres")
+    return list(loader["settings"])
+
+
+def test_the_database_s_refusal_is_one_sentence_without_the_sql(warehouse: Warehouse) -> None:
+    with SandboxServer(tiny(Random(1), countries=1)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+    execute(warehouse, "CREATE TABLE stock_by_sex (a int)")
+
+    said = install(warehouse, exit_code=1)
+
+    assert said == (
+        'Error: Postgres did not take the views; nothing was changed. It says: "stock_by_sex" is not a view\n'
+    )
