@@ -19,9 +19,13 @@ from tap_dtm.metadata.views import load_views
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
 from tap_dtm.tap import TapDTM
 from tap_dtm.views.install import address_of
+from tap_dtm.views.script import views_of
+from tests.chance import CHANCE
 from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
-from tests.views.databases import assert_views_are_right, place
+from tests.views.databases import assert_views_answer, assert_views_are_right, place
+from tests.views.odd import load, odd_rows
+from tests.world import LEVELS
 
 if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
@@ -89,6 +93,17 @@ def test_after_every_publication_the_views_are_right(warehouse: Warehouse) -> No
             sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY, *INVISIBLE), 6), rng=rng)
 
 
+@pytest.mark.parametrize("seed", [*range(6), CHANCE])
+def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: int) -> None:
+    where, tables = place("postgres", warehouse.schema), odd_rows(Random(seed))
+    warehouse.drop()
+    execute(warehouse, f"CREATE SCHEMA {warehouse.schema}; {load(tables, where, 'postgres')}")
+
+    install(warehouse)
+
+    assert_views_answer(warehouse.query, tables, where)
+
+
 def test_piped_into_psql(loaded: Warehouse) -> None:
     script = subprocess.run([*COMMAND, "--schema", loaded.schema], capture_output=True, check=True).stdout
     psql = [str(loaded.server.program("psql")), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", loaded.server.url]
@@ -138,6 +153,50 @@ def test_rights_and_views_of_others_survive_another_installation(warehouse: Ware
     (right,) = warehouse.query("SELECT has_table_privilege('pg_monitor', 'latest_stock_admin0', 'SELECT') AS granted")
     assert right["granted"]
     assert warehouse.query("SELECT * FROM of_an_analyst")
+
+
+def test_rights_survive_new_columns(warehouse: Warehouse) -> None:
+    with SandboxServer(tiny(Random(1), countries=1)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+    install(warehouse, "--api-version", "v2")
+    execute(warehouse, 'CREATE ROLE "an analyst"; GRANT SELECT ON operation_rounds TO "an analyst" WITH GRANT OPTION')
+    try:
+        execute(warehouse, f"GRANT SELECT ON ALL TABLES IN SCHEMA {warehouse.schema} TO PUBLIC")
+        before = rights(warehouse)
+
+        install(warehouse, "--api-version", "v3")
+
+        after = rights(warehouse)
+        assert {view: after[view] for view in before} == before
+        assert not any(right for view, right in after.items() if view not in before)
+    finally:
+        execute(warehouse, 'DROP OWNED BY "an analyst"; DROP ROLE "an analyst"')
+
+
+def rights(warehouse: Warehouse) -> dict[str, set[str]]:
+    """Return what others may do with each view."""
+    rows = warehouse.query(
+        "SELECT relname AS name, ARRAY(SELECT acl::text FROM UNNEST(relacl) AS acl"
+        " WHERE NOT acl::text LIKE 'postgres=%%') AS rights FROM pg_class"
+        " WHERE relnamespace = current_schema::regnamespace AND relkind = 'v'"
+    )
+    return {row["name"]: set(row["rights"]) for row in rows}
+
+
+@pytest.mark.parametrize("fewer", [["--api-version", "v2"], ["--level", "0"], ["--level", "1", "--level", "2"]])
+def test_views_of_another_version_or_other_levels_go(warehouse: Warehouse, fewer: list[str]) -> None:
+    with SandboxServer(invent(5, countries=2)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+    install(warehouse)
+    execute(warehouse, "CREATE VIEW of_an_analyst AS SELECT 1 AS one; CREATE TABLE latest_stock_admin3 (a int)")
+
+    install(warehouse, *fewer)
+
+    levels = [int(level) for level in fewer if level.isdigit()] or LEVELS
+    where = place("postgres", warehouse.schema, "v2" if "v2" in fewer else "v3", levels)
+    assert set(rights(warehouse)) == {view.name for view in views_of(where)} | {"of_an_analyst"}
+    install(warehouse)
+    assert_views_are_right(warehouse.query, sandbox.world, place("postgres", warehouse.schema))
 
 
 def test_columns_that_appear_in_the_api_appear_in_the_views(warehouse: Warehouse) -> None:
