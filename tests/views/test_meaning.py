@@ -48,7 +48,7 @@ def views() -> Iterator[Callable[..., Ask]]:
     with duckdb.connect() as db:
 
         def loaded(*levels: list[Row]) -> Ask:
-            tables = {name: [] for name in load_catalogue().resources} | {
+            tables: dict[str, list[Row]] = {name: [] for name in load_catalogue().resources} | {
                 f"idp_admin{level}": rows for level, rows in zip(LEVELS, levels, strict=True)
             }
             where = place("duckdb")

@@ -104,16 +104,6 @@ def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: 
     assert_views_answer(warehouse.query, tables, where)
 
 
-def test_piped_into_psql(loaded: Warehouse) -> None:
-    script = subprocess.run([*COMMAND, "--schema", loaded.schema], capture_output=True, check=True).stdout
-    psql = [str(loaded.server.program("psql")), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", loaded.server.url]
-
-    run = subprocess.run(psql, input=script, capture_output=True, check=False)
-
-    assert run.returncode == 0, run.stderr
-    assert_views_are_right(loaded.query, invent(5), place("postgres", loaded.schema))
-
-
 def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
     found = descriptions(loaded)
 
