@@ -90,7 +90,11 @@ def test_the_sandbox_arrives_in_a_dataset_of_its_own(bigquery: BigQueryEmulator,
     project = MeltanoProject(tmp_path / "project", target_bigquery=target)
 
     for _ in range(2):
-        environment = {**dataset.target_environment(), "TARGET_BIGQUERY_PROJECT": bigquery.project}
+        environment = {
+            **dataset.target_environment(),
+            "TARGET_BIGQUERY_PROJECT": bigquery.project,
+            "TARGET_BIGQUERY_DATASET": "dtm_real",  # which it keeps away from
+        }
         run = project.run("run", "dtm-to-bigquery", **environment)
 
         assert run.returncode == 0, run.stderr
