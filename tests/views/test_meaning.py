@@ -89,15 +89,13 @@ def test_on_one_date_a_round_without_a_number_comes_before_all_others(views: Cal
 
 
 def test_the_usual_interval_is_from_round_to_round_of_one_type(views: Callable[..., Ask]) -> None:
-    pairs = [
-        row(day, number, kind=kind)
-        for number, days in enumerate((("2025-07-31", "2025-08-01"), ("2026-01-31", "2026-02-01")))
-        for day, kind in zip(days, ("BA", "SA"), strict=True)
-    ]
-    second_date = row("2026-02-02", 1, kind="SA")
-    ask = views([*pairs, second_date], [], [])
+    days = {  # a baseline and a site assessment a day apart, and each site assessment on two dates
+        1: (("BA", "2025-07-31"), ("SA", "2025-08-01"), ("SA", "2025-08-02")),
+        2: (("BA", "2026-01-31"), ("SA", "2026-02-01"), ("SA", "2026-02-02")),
+    }
+    ask = views([row(day, number, kind=kind) for number, of_round in days.items() for kind, day in of_round], [], [])
 
-    assert ask("operation_freshness", "interval_days", "date_count") == [(184, 5)]
+    assert ask("operation_freshness", "interval_days", "date_count") == [(184, 6)]  # of 184 and 183
 
 
 def test_a_date_in_the_future_has_a_negative_age_and_is_current(views: Callable[..., Ask]) -> None:
