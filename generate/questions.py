@@ -42,7 +42,7 @@ With the views in place, `psql -f catalog/questions/01_newest_figures.sql` asks 
 data package with Parquet (in a file that is not called `dtm`, like the schema):
 
 ```sh
-tap-dtm-views --dialect duckdb --package package | duckdb displacement.duckdb
+tap-dtm-views --dialect duckdb --package package > views.sql && duckdb -bail displacement.duckdb < views.sql
 duckdb displacement.duckdb < catalog/questions/01_newest_figures.sql
 ```
 """

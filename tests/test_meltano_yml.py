@@ -86,11 +86,13 @@ def test_rows_are_merged_by_key_in_bigquery() -> None:
 
 
 def test_invented_data_and_real_data_do_not_mix() -> None:
-    environments = {e["name"]: e.get("config", {}).get("plugins", {}) for e in MELTANO_YML["environments"]}
-    sandbox = {p["name"]: p["config"] for plugins in environments["sandbox"].values() for p in plugins}
+    sandbox, prod = MELTANO_YML["environments"]
+    (tap,) = sandbox["config"]["plugins"]["extractors"]
 
     assert MELTANO_YML["default_environment"] == "sandbox"
-    assert sandbox["tap-dtm"]["api_url"] == "sandbox://"
+    assert sandbox["name"] == "sandbox"
+    assert tap["config"] == {"api_url": "sandbox://"}
     for loader, place in (("target-postgres", "default_target_schema"), ("target-bigquery", "dataset")):
-        assert sandbox[loader][place] != value(loader, place)
-    assert environments["prod"] == {}
+        # As a variable, which goes before those of the operator.
+        assert sandbox["env"][f"{loader}-{place}".replace("-", "_").upper()] != value(loader, place)
+    assert prod == {"name": "prod"}

@@ -1,12 +1,15 @@
 -- Which districts appeared in the newest round, or are no longer in it?
 --
 -- A district that vanished was not reported. That is unknown, not zero: the people may still be there. One that
--- appeared may have had displaced people before. A district whose code was changed shows as one of each.
+-- appeared may have had displaced people before. A district whose code was changed shows as one of each. The newest round
+-- is the newest that lists districts: where is_newest_of_operation is false, this is old news, because the operation went
+-- on without districts or with another assessment type. Read the date in any case.
 SELECT
   admin0_pcode,
   operation,
   assessment_type,
   reporting_date,
+  is_newest_of_operation,
   admin1_pcode,
   admin2_pcode,
   admin2_name,

@@ -2,7 +2,7 @@
 --
 -- These are people present on the date, by area of origin: not journeys, and not arrivals since the round before. Where
 -- the origin is "Not available" it is unknown, so the other lines are the least that came from there. People are also
--- displaced within their own area.
+-- displaced within their own area. The newest round that lists areas need not be the newest of the operation: read the date.
 SELECT
   operation,
   assessment_type,

@@ -2,8 +2,8 @@
 --
 -- Silent means: no round for longer than the operation's own usual interval and three months for publication. It does
 -- not mean that the people went home, nor that the operation is closed: closed ones (Inactive) are left out, and so are
--- those with a single date, which have no interval. The answer depends on the day on which it is asked; age_days and
--- overdue_days of the same view say by how much.
+-- those in which no round follows another, which have no interval. The answer depends on the day on which it is asked;
+-- age_days and overdue_days of the same view say by how much.
 SELECT
   admin0_pcode,
   operation,

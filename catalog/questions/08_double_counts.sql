@@ -1,7 +1,8 @@
 -- Which rounds have a baseline assessment (BA) and a site assessment (SA) that may count the same people?
 --
 -- Take one of the two figures and never their sum: up to at_most_twice people would be counted twice. How many really
--- are is not published, so the lower figure cannot be subtracted either.
+-- are is not published, so the lower figure cannot be subtracted either. Only pairs with the same date and round number
+-- are found: a baseline and a site assessment a few days apart, or without a round number, may count the same people, too.
 SELECT
   admin0_pcode,
   operation,

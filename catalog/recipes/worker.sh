@@ -9,7 +9,8 @@ export MELTANO_ENVIRONMENT="${MELTANO_ENVIRONMENT:-prod}"
 
 # Meltano 4.4 hands catalog and state to the tap in files that all runs in a folder share, whatever their suffix: two at
 # once would take each other's. So each worker has a folder of its own; what is installed, they share.
-shared="${MELTANO_SYS_DIR_ROOT:-$PWD/.meltano}"
+shared="${MELTANO_SYS_DIR_ROOT:-.meltano}"
+case "$shared" in /*) ;; *) shared="$PWD/$shared" ;; esac  # a link must not depend on where it stands
 export MELTANO_SYS_DIR_ROOT="$shared/workers/$work"
 for plugins in extractors loaders; do
   mkdir -p "$shared/$plugins" "$MELTANO_SYS_DIR_ROOT"

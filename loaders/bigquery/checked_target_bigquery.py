@@ -8,8 +8,10 @@ confirms its state before it merges. Its issues 88 and 101 describe it, and no s
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import GoogleAPIError
@@ -19,6 +21,13 @@ from target_bigquery.target import TargetBigQuery
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
+
+
+_METHODS = ("storage_write_api", "batch_job", "streaming_insert", "gcs_stage")
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong."""
 
 
 class RowsMissingError(RuntimeError):
@@ -60,6 +69,23 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
 class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
     """Waits for all rows, merges them if they are all there, and only then confirms the state."""
 
+    def _validate_config(self, *_: object, **__: object) -> tuple[list[str], list[str]]:
+        """Check what the target itself would stumble over.
+
+        Raises:
+            SettingsError: A setting is missing or wrong.
+        """
+        for name in ("project", "dataset"):
+            if not self.config.get(name):
+                raise SettingsError(f"The setting `{name}` is missing: name BigQuery's {name} to load into.")
+        if (method := self.config.get("method", _METHODS[0])) not in _METHODS:
+            raise SettingsError(f"The setting `method` is {method!r}; it must be one of: {', '.join(_METHODS)}.")
+        if path := self.config.get("credentials_path"):
+            _check_key(f"The file {path} of the setting `credentials_path`", Path(path).read_bytes())
+        elif text := self.config.get("credentials_json"):
+            _check_key("The setting `credentials_json`", text)
+        return [], []
+
     add_worker_predicate = False  # the one worker that is always there is also the one that is waited for
 
     def get_sink_class(self, stream_name: str | None = None) -> type[BaseBigQuerySink]:
@@ -81,10 +107,21 @@ class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
         super().drain_all(is_endofpipe)
 
 
+def _check_key(name: str, content: str | bytes) -> None:
+    try:
+        is_object = isinstance(json.loads(content), dict)
+    except ValueError:  # which may quote the content
+        is_object = False
+    if not is_object:
+        raise SettingsError(f"{name} is not the key of a service account: Google makes it as a file of JSON.")
+
+
 def main() -> None:
     """Run the target; a failed load and a missing row end it with exit code 1."""
     try:
         CheckedTargetBigQuery.cli()
+    except SettingsError as error:
+        sys.exit(str(error))
     # RuntimeError is what the target raises, too, with what BigQuery said; the others come from Google's own libraries.
     except (RuntimeError, GoogleAPIError, GoogleAuthError, OSError) as error:
         sys.exit(

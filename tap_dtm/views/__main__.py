@@ -12,11 +12,11 @@ import click
 
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS
-from tap_dtm.views.definitions import Warehouse
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.install import install
 from tap_dtm.views.package import tables_from_package
 from tap_dtm.views.script import script
+from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -77,9 +77,7 @@ def command(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--install goes with --dialect postgres: pipe the script into your database's program.")
     warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
     try:
-        text = script(warehouse)
-        if package is not None:
-            text = tables_from_package(warehouse, package) + text
+        text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
         if is_install:
             install(text, os.environ)
             click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Field, Resource
     from tap_dtm.metadata.views import View
 
+_BLANK: Final = r"[ \t\n\r\f\v]"  # not \s, of which the databases have different notions
+_ENDS: Final = r"^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$"
+
 
 @dataclass(frozen=True)
 class Dialect(abc.ABC):
@@ -45,17 +48,31 @@ class Dialect(abc.ABC):
         return f"CAST({expression} AS {self.float_type})"
 
     def folded(self, reasons: str) -> str:
-        r"""Return an expression for reasons in lower case, joined by ``; ``, however they were spaced."""
-        return rf"LOWER(REGEXP_REPLACE(TRIM({reasons}), '\s*;\s*', '; ', 'g'))"
+        """Return an expression for reasons in lower case, joined by ``; ``, however spaced; null where none is."""
+        joined = self.substituted(reasons, f"{_BLANK}*(;{_BLANK}*)+", "; ")
+        return f"NULLIF(LOWER({self.substituted(joined, _ENDS, '')}), '')"
 
-    @abc.abstractmethod
+    def substituted(self, text: str, pattern: str, by: str) -> str:
+        """Return an expression for a text with all matches of a regular expression replaced."""
+        return f"REGEXP_REPLACE({text}, '{pattern}', '{by}', 'g')"
+
     def listed(self, reasons: str) -> str:
-        """Return an expression for folded reasons one by one."""
+        """Return an expression for folded reasons one by one: an empty array where they are null."""
+        return f"REGEXP_EXTRACT_ALL(COALESCE({reasons}, ''), '[^; ][^;]*')"
 
-    def replace(self, views: Sequence[View]) -> str:
-        """Return what must be done before the views are made where others of their names may stand."""
-        del views
+    def prepare(self, views: Sequence[View], others: Sequence[str]) -> str:
+        """Return what must be done before the views are made, because views of an earlier run may be in the way.
+
+        Args:
+            views: Those that are about to be made.
+            others: Names of those that another API version or other levels would have.
+        """
+        del views, others
         return ""
+
+    def clean_up(self, others: Sequence[str]) -> str:
+        """Return the statements that drop the views of another API version or other levels."""
+        return "".join(f"DROP VIEW IF EXISTS {self.relation(name)};\n" for name in others)
 
     @abc.abstractmethod
     def create(self, view: View, query: str) -> str:
@@ -70,10 +87,14 @@ class Postgres(Dialect):
     """Postgres: in one transaction. Views are replaced in place, so that rights on them and views on them survive."""
 
     def listed(self, reasons: str) -> str:  # noqa: D102
-        return f"STRING_TO_ARRAY({reasons}, '; ')"
+        return f"STRING_TO_ARRAY(COALESCE({reasons}, ''), '; ')"
 
-    def replace(self, views: Sequence[View]) -> str:
-        """Drop the views where one has columns that its successor has not in the same places; Postgres asks for it."""
+    def prepare(self, views: Sequence[View], others: Sequence[str]) -> str:
+        """Drop all views where one has columns that its successor has not in the same places; Postgres asks for it.
+
+        The rights on them are kept for ``clean_up``, in a setting of the transaction.
+        """
+        names = [view.name for view in views]
         wanted = ",\n      ".join(
             f"({self.literal(view.name)}, ARRAY[{', '.join(self.literal(column.name) for column in view.columns)}])"
             for view in views
@@ -81,22 +102,48 @@ class Postgres(Dialect):
         return f"""\
 DO $$
 BEGIN
+  PERFORM SET_CONFIG('tap_dtm.rights', '', TRUE);
   IF EXISTS (
     SELECT FROM (VALUES
       {wanted}
     ) AS wanted (name, columns)
     JOIN (
-      SELECT table_name, ARRAY_AGG(column_name::text ORDER BY ordinal_position) AS columns
-      FROM information_schema.columns
-      WHERE table_schema = '{self.schema}'
-      GROUP BY table_name
-    ) AS found ON found.table_name = wanted.name
+      SELECT relname, ARRAY_AGG(attname::text ORDER BY attnum) AS columns
+      FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
+      WHERE {self._are_views(names)}
+      GROUP BY relname
+    ) AS found ON found.relname = wanted.name
     WHERE wanted.columns[:CARDINALITY(found.columns)] <> found.columns
   ) THEN
-    DROP VIEW IF EXISTS {", ".join(self.relation(view.name) for view in views)};
+    PERFORM SET_CONFIG('tap_dtm.rights', COALESCE(STRING_AGG(FORMAT(
+      'GRANT %s ON %I.%I TO %s%s', privilege_type, '{self.schema}', relname,
+      CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+      CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END), '; '), ''), TRUE)
+    FROM pg_class, ACLEXPLODE(relacl)
+    WHERE {self._are_views(names)} AND grantee <> relowner;
+    {self._drop([*names, *others])}
   END IF;
 END $$;
 """
+
+    def clean_up(self, others: Sequence[str]) -> str:
+        """Give the rights back that ``prepare`` put aside, and drop the other views, which no view reads any more."""
+        return f"""\
+DO $$
+BEGIN
+  EXECUTE CURRENT_SETTING('tap_dtm.rights');
+  {self._drop(others)}
+END $$;
+"""
+
+    def _are_views(self, names: Sequence[str]) -> str:
+        listed = ", ".join(map(self.literal, names))
+        schema = f"""TO_REGNAMESPACE('"{self.schema}"')"""
+        return f"relkind = 'v' AND relnamespace = {schema} AND relname = ANY(ARRAY[{listed}]::text[])"
+
+    def _drop(self, names: Sequence[str]) -> str:
+        drop = f"SELECT 'DROP VIEW ' || STRING_AGG(FORMAT('%I.%I', '{self.schema}', relname), ', ') FROM pg_class"
+        return f"EXECUTE COALESCE(({drop} WHERE {self._are_views(names)}), '');"
 
     def create(self, view: View, query: str) -> str:  # noqa: D102
         return _create_and_comment(self, view, query)
@@ -130,9 +177,6 @@ class DuckDB(Dialect):
 
     float_type = "DOUBLE"
 
-    def listed(self, reasons: str) -> str:  # noqa: D102
-        return f"STRING_SPLIT({reasons}, '; ')"
-
     def create(self, view: View, query: str) -> str:  # noqa: D102
         return _create_and_comment(self, view, query)
 
@@ -153,14 +197,11 @@ class BigQuery(Dialect):
     def days(self, earlier: str, later: str) -> str:  # noqa: D102
         return f"DATE_DIFF({later}, {earlier}, DAY)"
 
-    def folded(self, reasons: str) -> str:  # noqa: D102
-        return rf"LOWER(REGEXP_REPLACE(TRIM({reasons}), r'\s*;\s*', '; '))"
+    def substituted(self, text: str, pattern: str, by: str) -> str:  # noqa: D102
+        return f"REGEXP_REPLACE({text}, r'{pattern}', '{by}')"
 
     def literal(self, text: str) -> str:  # noqa: D102
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-    def listed(self, reasons: str) -> str:  # noqa: D102
-        return f"SPLIT({reasons}, '; ')"
 
     def create(self, view: View, query: str) -> str:  # noqa: D102
         columns = ",\n  ".join(

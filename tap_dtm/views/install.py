@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -30,7 +30,8 @@ def install(script: str, environment: Mapping[str, str]) -> None:
         raise DtmError("The driver for Postgres is missing: pip install 'tap-dtm[postgres]'.") from error
     address = address_of(environment)
     try:
-        with psycopg.connect(address, autocommit=True) as connection:
+        # One parameter at a time: where an address as a whole cannot be read, libpq prints it, password and all.
+        with psycopg.connect(psycopg.conninfo.make_conninfo(**address), autocommit=True) as connection:
             connection.execute(script.encode())
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise DtmError(
@@ -38,31 +39,41 @@ def install(script: str, environment: Mapping[str, str]) -> None:
             "name the levels that it loads with --level, if not all, and its api_version. Nothing was changed."
         ) from error
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())
+        # Only what the server says of a statement, without the statement; of a connection, all there is.
+        told = [error.diag.message_primary or str(error), error.diag.message_detail or ""]
+        reason = " ".join(" ".join(told).split())
         raise DtmError(f"Postgres did not take the views; nothing was changed. It says: {reason}") from error
 
 
-def address_of(environment: Mapping[str, str]) -> str:
-    """Return where the database is, as an address that libpq takes. It holds the password.
+def address_of(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return where the database is, as libpq's parameters by name. One of them is the password.
 
     Raises:
         DtmError: The environment names no database, or one that is none.
     """
     names = ("USER", "PASSWORD", "HOST", "PORT", "DATABASE")
     user, password, host, port, database = (environment.get(f"{_PREFIX}{name}") or None for name in names)
+    given = environment.get(f"{_PREFIX}SQLALCHEMY_URL") or ""
     try:
-        if given := environment.get(f"{_PREFIX}SQLALCHEMY_URL"):
-            url = sa.make_url(given).set(drivername="postgresql")
+        if given:
+            url = sa.make_url(given)
         else:
-            url = sa.URL.create("postgresql", user, password, host, int(port) if port else None, database)
+            url = sa.URL.create(
+                "postgresql", user, password, host or "localhost", int(port) if port else None, database
+            )
     except (sa.exc.ArgumentError, ValueError):
         raise DtmError(
             f"{_PREFIX}SQLALCHEMY_URL or {_PREFIX}PORT is wrong; an address looks like "
             "postgresql+psycopg://user:password@host:port/database, and a port is a number."
         ) from None
+    if given.count("@") > 1 or "@" in (url.host or ""):  # what follows may be the end of a password: do not print it
+        raise DtmError(
+            f"The host has an @ in {_PREFIX}HOST or {_PREFIX}SQLALCHEMY_URL. {_PREFIX}HOST is the host alone, and in "
+            f"{_PREFIX}SQLALCHEMY_URL every @ but the one before the host is written %40."
+        )
     if not url.database:
         raise DtmError(
             f"No database is named: set {_PREFIX}HOST, {_PREFIX}USER, {_PREFIX}PASSWORD and {_PREFIX}DATABASE, "
             f"or {_PREFIX}SQLALCHEMY_URL, as for target-postgres."
         )
-    return url.render_as_string(hide_password=False)
+    return {**url.translate_connect_args(username="user", database="dbname"), **url.query}

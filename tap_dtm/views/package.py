@@ -9,7 +9,7 @@ from tap_dtm.errors import DtmError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tap_dtm.views.definitions import Warehouse
+    from tap_dtm.views.warehouse import Warehouse
 
 
 def tables_from_package(warehouse: Warehouse, folder: Path) -> str:

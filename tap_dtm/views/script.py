@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
 from tap_dtm.views.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
     from tap_dtm.metadata.views import View
-    from tap_dtm.views.definitions import Warehouse
+    from tap_dtm.views.warehouse import Warehouse
 
 
-def script(warehouse: Warehouse) -> str:
-    """Return the statements for a warehouse. They may be run again at any time."""
+def script(warehouse: Warehouse, tables: str = "") -> str:
+    """Return the statements for a warehouse. They may be run again at any time.
+
+    Args:
+        warehouse: Where the views are to stand.
+        tables: Statements that make the tables first, in the same transaction.
+    """
     dialect = warehouse.dialect
     views = views_of(warehouse)
+    known = {view.name: None for version in API_VERSIONS for view in load_views(version)}
+    others = [name for name in known if name not in {view.name for view in views}]
     return "\n".join(
         [
             "-- Descriptions and views of tap-dtm, generated from its catalogue. May be run again at any time.",
             dialect.begin,
+            tables,
             *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
-            dialect.replace(views),
+            dialect.prepare(views, others),
             *(dialect.create(view, _query(warehouse, view)) for view in views),
+            dialect.clean_up(others),
             dialect.end,
         ]
     )

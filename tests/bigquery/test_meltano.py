@@ -33,9 +33,31 @@ def test_the_loader_knows_every_setting() -> None:
     assert {setting["name"] for setting in loader["settings"]} <= known.keys()
 
 
-@pytest.mark.parametrize("settings", [{}, {"credentials_path": "no-such-file.json"}])
-def test_missing_credentials_are_told_without_a_traceback(tmp_path: Path, settings: dict[str, str]) -> None:
+NOT_CONFIRMED = "Not every row is in BigQuery, so no state is confirmed"
+NO_KEY = "is not the key of a service account"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, NOT_CONFIRMED),
+        ({"credentials_path": "no-such-file.json"}, NOT_CONFIRMED),
+        ({"credentials_path": "config.json", "project": ""}, "The setting `project` is missing"),
+        ({"dataset": None}, "The setting `dataset` is missing"),
+        (
+            {"method": "carrier pigeon"},
+            "The setting `method` is 'carrier pigeon'; it must be one of: storage_",
+        ),
+        ({"credentials_path": "a.key"}, f"The file a.key of the setting `credentials_path` {NO_KEY}"),
+        ({"credentials_json": "invented-secret"}, f"The setting `credentials_json` {NO_KEY}"),
+        ({"credentials_json": '["invented-secret"]'}, f"The setting `credentials_json` {NO_KEY}"),
+    ],
+)
+def test_settings_that_will_not_do_are_told_without_a_traceback(
+    tmp_path: Path, settings: dict[str, str | None], sentence: str
+) -> None:
     program = environment("target-bigquery", python=PYTHON) / "checked-target-bigquery"
+    (tmp_path / "a.key").write_bytes(b"\x80 no JSON")
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"project": "p", "dataset": "d", "denormalized": True, "upsert": True, **settings}))
     schema = {"type": "SCHEMA", "stream": "s", "schema": {"properties": {"k": {"type": "string"}}}}
@@ -44,12 +66,19 @@ def test_missing_credentials_are_told_without_a_traceback(tmp_path: Path, settin
     variables = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "NO_GCE_CHECK": "true", "PYTHONWARNINGS": "ignore"}
 
     run = subprocess.run(
-        [program, "--config", config], input=given, env=variables, capture_output=True, text=True, check=False
+        [program, "--config", config],
+        cwd=tmp_path,
+        input=given,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
-    assert "Not every row is in BigQuery, so no state is confirmed" in run.stderr
+    assert sentence in run.stderr
+    assert "invented-secret" not in run.stderr
     assert run.stdout == ""
 
 
@@ -61,7 +90,11 @@ def test_the_sandbox_arrives_in_a_dataset_of_its_own(bigquery: BigQueryEmulator,
     project = MeltanoProject(tmp_path / "project", target_bigquery=target)
 
     for _ in range(2):
-        environment = {**dataset.target_environment(), "TARGET_BIGQUERY_PROJECT": bigquery.project}
+        environment = {
+            **dataset.target_environment(),
+            "TARGET_BIGQUERY_PROJECT": bigquery.project,
+            "TARGET_BIGQUERY_DATASET": "dtm_real",  # which it keeps away from
+        }
         run = project.run("run", "dtm-to-bigquery", **environment)
 
         assert run.returncode == 0, run.stderr

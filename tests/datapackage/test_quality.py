@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import json
 import tracemalloc
 from collections import Counter, defaultdict
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from frictionless_dtm.contents import Contents, Table
 from frictionless_dtm.quality import report
@@ -15,7 +19,10 @@ from frictionless_dtm.quality.reporting import shape
 
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
 from tap_dtm.sandbox import invent
+from tap_dtm.views.script import script
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
+from tests.views.databases import place, rows_of
+from tests.views.odd import load, odd_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,15 +171,56 @@ def test_a_package_of_one_level_lacks_none(tables: dict[str, list[Row]]) -> None
         (["2020-01-01", "2021-01-01", "2022-01-01"], "2023-02-01", None, ("current", 366, 396)),
         (["2024-01-31"], "2030-01-01", "Active", ("single", None, 2162)),
         (["2024-01-31", "2024-01-31"], "2024-01-31", None, ("single", None, 0)),
-        (["2024-01-31"], "2024-01-01", None, ("single", None, 0)),
+        (["2024-01-31"], "2024-01-01", None, ("single", None, -30)),
+        (["2024-01-01", "2024-01-31"], "2024-01-21", None, ("current", 30, -10)),
     ],
 )
 def test_age_is_judged_by_the_operations_own_interval(
     dates: list[str], reference: str, status: str | None, expected: tuple[str, int | None, int]
 ) -> None:
     assert PUBLICATION_LAG_DAYS == 92
-    judged = freshness(dates, reference, status)
+    judged = freshness([(date, number, "BA") for number, date in enumerate(dates)], reference, status)
     assert (judged.verdict, judged.interval_days, judged.age_days) == expected
+
+
+@pytest.mark.parametrize(
+    ("rounds", "interval"),
+    [
+        ([("2024-01-31", 1, "BA"), ("2024-02-01", 1, "SA"), ("2024-07-31", 2, "BA"), ("2024-08-01", 2, "SA")], 182),
+        ([("2024-01-31", 1, "BA"), ("2024-02-01", 1, "SA")], None),
+        ([("2024-01-31", 1, "BA"), ("2024-02-01", 1, "BA")], None),  # one round with two dates
+        ([("2024-01-31", None, "BA"), ("2024-02-01", None, "BA")], 1),
+        ([("2024-01-31", 1, "BA"), ("2024-01-31", 2, "BA"), ("2024-03-01", 3, "BA")], 30),
+    ],
+)
+def test_the_interval_is_from_one_round_to_the_next_of_its_type(
+    rounds: list[tuple[str, int | None, str]], interval: int | None
+) -> None:
+    assert freshness(rounds, "2024-12-31").interval_days == interval
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_report_judges_as_the_views_of_a_warehouse_do(seed: int) -> None:
+    where, tables = place("duckdb"), odd_rows(Random(seed))
+    as_text = {
+        name: [
+            {column: str(value) if isinstance(value, dt.date) else value for column, value in row.items()}
+            for row in rows
+        ]
+        for name, rows in tables.items()
+    }
+    with duckdb.connect() as db:
+        db.execute(f"CREATE SCHEMA dtm; {load(tables, where, 'duckdb')} {script(where)}")
+        views = rows_of(db, "SELECT *, CAST(newest_reporting_date AS TEXT) AS newest FROM dtm.operation_freshness")
+        (today,) = rows_of(db, "SELECT CAST(CURRENT_DATE AS TEXT) AS today")
+    contents = dataclasses.replace(contents_of(as_text), descriptor={"created": today["today"]})
+
+    said = report(contents)["staleness"]["operations"]
+
+    names = ("operation", "newest", "date_count", "interval_days", "age_days", "freshness")
+    theirs = {tuple(view[name] for name in names) for view in views}
+    names = ("operation", "newest_reporting_date", "reporting_dates", "usual_interval_days", "age_days", "verdict")
+    assert {tuple(each[name] for name in names) for each in said} == theirs
 
 
 def test_ages_are_counted_on_the_date_of_access() -> None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
+from tests.world import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,14 +80,20 @@ def groups(rows: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]
 
 
 def newest_figures(_: World, world: World) -> list[tuple[Any, ...]]:
-    series = rounds_of(world)
-    newest_dates: dict[tuple[str, str], dt.date] = {}
-    for (pcode, operation, _kind), rounds in series.items():
-        newest_dates[pcode, operation] = max(rounds[-1].date, newest_dates.get((pcode, operation), dt.date.min))
+    dates = newest_dates(world)
     return [
-        (*key, rounds[-1].date, rounds[-1].number, rounds[-1].idps, rounds[-1].date == newest_dates[key[:2]])
-        for key, rounds in series.items()
+        (*key, rounds[-1].date, rounds[-1].number, rounds[-1].idps, rounds[-1].date == dates[key[:2]])
+        for key, rounds in rounds_of(world).items()
     ]
+
+
+def newest_dates(world: World) -> dict[tuple[str, str], dt.date]:
+    """Return the newest date of each operation, over all levels and assessment types."""
+    dates: dict[tuple[str, str], dt.date] = {}
+    for level in LEVELS:
+        for (pcode, operation, _kind), rounds in rounds_of(world, level).items():
+            dates[pcode, operation] = max(rounds[-1].date, dates.get((pcode, operation), dt.date.min))
+    return dates
 
 
 def changes(_: World, world: World) -> list[tuple[Any, ...]]:
@@ -105,13 +112,19 @@ def changes(_: World, world: World) -> list[tuple[Any, ...]]:
 
 def districts(_: World, world: World) -> list[tuple[Any, ...]]:
     lines = []
+    dates = newest_dates(world)
     names = ("admin1Pcode", "admin2Pcode", "admin2Name")
     for key, rounds in rounds_of(world, 2).items():
         if len(rounds) > 1:
             old, new = (groups(each.rows, *names) for each in rounds[-2:])
             day = rounds[-1].date
-            lines += [(*key, day, *area, "appeared", None, total(new[area])) for area in sorted(set(new) - set(old))]
-            lines += [(*key, day, *area, "vanished", total(old[area]), None) for area in sorted(set(old) - set(new))]
+            last = day == dates[key[:2]]
+            lines += [
+                (*key, day, last, *area, "appeared", None, total(new[area])) for area in sorted(set(new) - set(old))
+            ]
+            lines += [
+                (*key, day, last, *area, "vanished", total(old[area]), None) for area in sorted(set(old) - set(new))
+            ]
     return lines
 
 
@@ -150,16 +163,18 @@ def origins(_: World, world: World) -> list[tuple[Any, ...]]:
 
 def silent(_: World, world: World) -> list[tuple[Any, ...]]:
     statuses = {(row["admin0Pcode"], row["operation"]): row["operationStatus"] for row in world.operation_list()}
-    dates: dict[tuple[str, str], set[dt.date]] = defaultdict(set)
+    dates = newest_dates(world)
+    all_gaps: dict[tuple[str, str], list[int]] = defaultdict(list)
     for (pcode, operation, _kind), rounds in rounds_of(world).items():
-        dates[pcode, operation] |= {each.date for each in rounds}
+        for old, new in pairwise(rounds):
+            if old.date != new.date and old.number != new.number:
+                all_gaps[pcode, operation].append((new.date - old.date).days)
     lines = []
-    for key, days in sorted(dates.items()):
-        gaps = [(later - earlier).days for earlier, later in pairwise(sorted(days))]
-        if gaps and statuses[key] != "Inactive":
+    for key, gaps in sorted(all_gaps.items()):
+        if statuses[key] != "Inactive":
             interval = math.floor(statistics.median(gaps) + 0.5)
-            if (TODAY - max(days)).days > interval + PUBLICATION_LAG_DAYS:
-                lines.append((*key, statuses[key], max(days), interval))
+            if (TODAY - dates[key]).days > interval + PUBLICATION_LAG_DAYS:
+                lines.append((*key, statuses[key], dates[key], interval))
     return lines
 
 

@@ -196,6 +196,18 @@ def test_a_country_without_a_worker_is_an_error(machine: Machine, sandbox: Sandb
     assert "HTTP 503" in machine.shell("catalog/recipes/worker.sh lists", exit_code=1)  # nothing to compare with
 
 
+def test_meltano_s_folder_may_be_named_from_where_the_worker_starts(
+    machine: Machine, sandbox: SandboxServer, warehouse: Warehouse
+) -> None:
+    write_workers(machine, sandbox)
+
+    machine.shell("catalog/recipes/worker.sh lists", {"MELTANO_SYS_DIR_ROOT": "of-meltano"})
+
+    assert warehouse.live("countries")
+    folder = machine.folder / "of-meltano"
+    assert (folder / "workers" / "lists" / "extractors").samefile(folder / "extractors")
+
+
 def test_the_manifest_is_one_that_kubernetes_takes(machine: Machine) -> None:
     program = environment("kubernetes") / "kubernetes-validate"
 

@@ -1,4 +1,4 @@
-"""What the views should say, worked out from what the sandbox serves in plain Python, row by row."""
+"""What the views should say, worked out from the rows of the tables in plain Python, row by row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tap_dtm.metadata import load_catalogue
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from tap_dtm.sandbox import World
     from tests.world import Version
@@ -23,38 +23,37 @@ Key = tuple[Any, ...]
 _SERIES: Final = ("admin0_pcode", "operation", "assessment_type")
 _ROUND: Final = (*_SERIES, "reporting_date", "round_number")
 _ORIGIN: Final = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
-_PLACEHOLDERS: Final = {None, "Not available", "Unknown"}
+_PLACEHOLDERS: Final = {None, "", "Not available", "Unknown"}
+_BLANKS: Final = " \t\n\r\f\v"
 
 
 class Reference:
     """The expected rows of each view.
 
     Args:
-        world: What is published.
-        version: The API version that was loaded.
+        tables: The rows of each table that are not deleted.
+        has_sex: Whether the API version that was loaded has sex, reason and origin.
         today: The date on which ages are counted.
         levels: The administrative levels that were loaded.
-        start_date: The tap's setting of that name.
     """
 
     def __init__(
-        self,
-        world: World,
-        version: Version,
-        today: dt.date,
-        levels: Collection[int] = LEVELS,
-        start_date: str = "1970-01-01",
+        self, tables: Mapping[str, list[Row]], today: dt.date, levels: Collection[int] = LEVELS, *, has_sex: bool = True
     ) -> None:
         self.today = today
-        self.has_sex = version == "v3"
+        self.has_sex = has_sex
         self.levels = sorted(levels)
-        self.rows = {
-            level: [row for row in _records(world, level, version) if row["reporting_date"].isoformat() >= start_date]
-            for level in self.levels
-        }
-        self.statuses = {(r["admin0Pcode"], r["operation"]): r["operationStatus"] for r in world.operation_list()}
+        self.rows = {level: tables[f"idp_admin{level}"] for level in self.levels}
+        self.statuses = {(r["admin0_pcode"], r["operation"]): r["operation_status"] for r in tables["operations"]}
         self.names = {row["admin0_pcode"]: row["admin0_name"] for rows in self.rows.values() for row in rows}
         self.sums = {level: _group(rows, _ROUND) for level, rows in self.rows.items()}
+        self.first_level: dict[Key, int] = {}
+        for level in self.levels:
+            for key in self.sums[level]:
+                self.first_level.setdefault(key, level)
+        self.newest_dates: dict[Key, dt.date] = {}
+        for key in self.first_level:
+            self.newest_dates[key[:2]] = max(key[3], self.newest_dates.get(key[:2], key[3]))
 
     def answer(self, kind: str, level: int | None) -> list[Row]:
         """Return the rows of a view; they may have more columns than the view."""
@@ -66,24 +65,19 @@ class Reference:
 
     def current(self, level: int) -> Iterator[Row]:
         for row in self.rows[level]:
-            reasons = self.has_sex and [reason.strip().lower() for reason in row["displacement_reason"].split(";")]
-            yield {**row, "displacement_reasons": reasons}
+            yield {**row, "displacement_reasons": self.has_sex and _reasons(row)}
 
     def operation_rounds(self) -> Iterator[Row]:
-        first_level: dict[Key, int] = {}
-        for level in self.levels:
-            for key in self.sums[level]:
-                first_level.setdefault(key, level)
-        for rounds in _series(first_level).values():
+        for rounds in _series(self.first_level).values():
             previous: Row | None = None
             for key in rounds:
-                rows = self.sums[first_level[key]][key]
+                rows = self.sums[self.first_level[key]][key]
                 row = dict(zip(_ROUND, key, strict=True)) | {
-                    "admin_level": first_level[key],
+                    "admin_level": self.first_level[key],
                     "idps": _idps(rows),
                     "row_count": len(rows),
                     "is_newest": key == rounds[-1],
-                    "is_newest_of_operation": key[3] == max(k[3] for k in first_level if k[:2] == key[:2]),
+                    "is_newest_of_operation": key == rounds[-1] and key[3] == self.newest_dates[key[:2]],
                 }
                 row |= _change(row, previous)
                 yield row
@@ -91,14 +85,17 @@ class Reference:
 
     def operation_freshness(self) -> Iterator[Row]:
         dates: dict[Key, set[dt.date]] = defaultdict(set)
-        for sums in self.sums.values():
-            for key in sums:
-                dates[key[:2]].add(key[3])
+        gaps: dict[Key, list[int]] = defaultdict(list)
+        for series, rounds in _series(self.first_level).items():
+            dates[series[:2]] |= {key[3] for key in rounds}
+            for (*_, earlier, number), (*_, later, next_number) in pairwise(rounds):
+                if later != earlier and (number is None or number != next_number):
+                    gaps[series[:2]].append((later - earlier).days)
         for (country, operation), found in dates.items():
             days = sorted(found)
-            gaps = [(later - earlier).days for earlier, later in pairwise(days)]
-            interval = int(median(gaps) + 0.5) if gaps else None
-            age = max(0, (self.today - days[-1]).days)
+            between = gaps[country, operation]
+            interval = int(median(between) + 0.5) if between else None
+            age = (self.today - days[-1]).days
             status = self.statuses.get((country, operation))
             yield {
                 "admin0_pcode": country,
@@ -120,13 +117,13 @@ class Reference:
     def latest_stock(self, level: int) -> Iterator[Row]:
         operations = {(row["admin0_pcode"], row["operation"]): row for row in self.operation_freshness()}
         newest = {rounds[-1] for rounds in _series(self.sums[level]).values()}
-        areas = [f"admin{n}_{what}" for n in range(1, level + 1) for what in ("pcode", "name")]
-        for key, rows in _group(self.rows[level], (*_ROUND, *areas)).items():
-            if key[:5] in newest:
+        for (key, _), rows in _by_area(self.rows[level], level).items():
+            if key in newest:
                 operation = operations[key[:2]]
-                age = max(0, (self.today - key[3]).days)
+                age = (self.today - key[3]).days
                 yield {
-                    **dict(zip((*_ROUND, *areas), key, strict=True)),
+                    **dict(zip(_ROUND, key, strict=True)),
+                    **_names(rows, *_areas(level)),
                     **self._sexes(rows),
                     "row_count": len(rows),
                     "is_newest_of_operation": key[3] == operation["newest_reporting_date"],
@@ -137,28 +134,32 @@ class Reference:
                 }
 
     def stock_by_reason(self) -> Iterator[Row]:
-        def reason(row: Row) -> str:
-            return "; ".join(part.strip().lower() for part in row["displacement_reason"].split(";"))
+        def reason(row: Row) -> str | None:
+            return "; ".join(_reasons(row)) or None
 
-        rows = self.rows[self.levels[0]]
-        for row, parts in self._parts([{**row, "reason": reason(row)} for row in rows], ("reason",)):
-            spelled = min(part["displacement_reason"] for part in parts)
-            yield {**row, "displacement_reason": spelled, "displacement_reasons": row["reason"].split("; ")}
+        for row, parts in self._parts(self.levels, reason):
+            parts_reason = reason(parts[0])
+            yield {
+                **row,
+                "reason": parts_reason,
+                "displacement_reason": _least(part["displacement_reason"] for part in parts),
+                "displacement_reasons": parts_reason.split("; ") if parts_reason else [],
+            }
 
     def stock_by_sex(self) -> Iterator[Row]:
-        sums = self.sums[self.levels[0]]
-        newest = {rounds[-1] for rounds in _series(sums).values()}
-        for key, rows in sums.items():
-            row = dict(zip(_ROUND, key, strict=True)) | self._sexes(rows) | {"is_newest": key in newest}
-            yield {**row, "female_share": _share(row["females"], row["sex_known"])}
+        for row, rows in self._parts(self.levels, lambda _: None):
+            sexes = self._sexes(rows)
+            yield {**row, **sexes, "female_share": _share(sexes["females"], sexes["sex_known"])}
 
     def origin_to_host(self) -> Iterator[Row]:
-        level = next(level for level in self.levels if level)
-        for row, _ in self._parts(self.rows[level], (*_ORIGIN, "admin1_pcode", "admin1_name")):
-            is_known = row["idp_origin_admin1_pcode"] not in _PLACEHOLDERS
-            codes = [row["idp_origin_admin1_pcode"], row["admin1_pcode"]]
+        def both(row: Row) -> Key:
+            return _area(row, "idp_origin_admin1"), _area(row, "admin1")
+
+        for row, parts in self._parts([level for level in self.levels if level], both):
+            names = _names(parts, "idp_origin_admin1", "admin1")
+            codes = [names["idp_origin_admin1_pcode"], names["admin1_pcode"]]
             is_same = None if _PLACEHOLDERS & {*codes} else codes[0] == codes[1]
-            yield {**row, "is_origin_known": is_known, "is_same_area": is_same}
+            yield {**row, **names, "is_origin_known": codes[0] not in _PLACEHOLDERS, "is_same_area": is_same}
 
     def stock_over_time(self) -> Iterator[Row]:
         rounds = list(self.operation_rounds())
@@ -166,73 +167,86 @@ class Reference:
         return ({**row, "valid_until": ends[tuple(row[name] for name in _ROUND)]} for row in rounds)
 
     def areas_over_time(self, level: int) -> Iterator[Row]:
-        stock: dict[Key, dict[str, list[Row]]] = defaultdict(dict)
-        for row in self.rows[level]:
-            key = tuple(row[name] for name in _ROUND)
-            stock[key].setdefault(_area(row, level), []).append(row)
+        stock: dict[Key, dict[Key, list[Row]]] = defaultdict(dict)
+        for (key, area), rows in _by_area(self.rows[level], level).items():
+            stock[key][area] = rows
         ends = _ends(stock)
         for rounds in _series(stock).values():
-            before: dict[str, list[Row]] = {}
+            before: dict[Key, list[Row]] = {}
             for key in rounds:
                 now = stock[key]
                 for area in {*now, *before}:
                     known = now.get(area) or before[area]
-                    names = {n: max(r[n] for r in known) for n in known[0] if n.startswith(("admin1_", "admin2_"))}
                     idps = _idps(now[area]) if area in now else None
                     previous = _idps(before[area]) if area in before else None
                     yield {
                         **dict(zip(_ROUND, key, strict=True)),
-                        **names,
+                        **_names(known, *_areas(level)),
                         "valid_until": ends[key],
+                        "is_newest_of_operation": key == rounds[-1] and key[3] == self.newest_dates[key[:2]],
                         "presence": _presence(area in now, area in before, is_first=key == rounds[0]),
                         "idps": idps,
                         "previous_idps": previous,
-                        "change": None if idps is None or previous is None else idps - previous,
+                        "change": _difference(idps, previous),
                     }
                 before = now
 
     def reconciliation(self) -> Iterator[Row]:
         for key in {key for sums in self.sums.values() for key in sums}:
-            totals = [_idps(sums[key]) if key in sums else None for sums in self.sums.values()]
-            known = {total for total in totals if total is not None}
-            verdict = "different" if len(known) > 1 else "level_missing" if None in totals else "equal"
+            there = [_idps(sums[key]) for sums in self.sums.values() if key in sums]
+            totals = [_idps(sums.get(key, [])) for sums in self.sums.values()]
+            is_whole = len(there) == len(self.levels)
+            verdict = "different" if len({*there}) > 1 else "equal" if is_whole else "level_missing"
             named = dict(zip((f"idps_admin{level}" for level in self.levels), totals, strict=True))
             nothing = {f"idps_admin{level}": None for level in LEVELS}
             yield {**dict(zip(_ROUND, key, strict=True)), **nothing, **named, "verdict": verdict}
 
-    def _parts(self, rows: list[Row], columns: tuple[str, ...]) -> Iterator[tuple[Row, list[Row]]]:
-        """Yield each part of each round with its share, and the rows behind it."""
-        totals = {key: _idps(found) for key, found in _group(rows, _ROUND).items()}
-        newest = {rounds[-1] for rounds in _series(totals).values()}
-        for key, found in _group(rows, (*_ROUND, *columns)).items():
-            row = dict(zip((*_ROUND, *columns), key, strict=True))
-            whole = totals[key[:5]]
-            row |= {"idps": _idps(found), "round_idps": whole, "is_newest": key[:5] in newest}
-            yield {**row, "share": _share(row["idps"], whole)}, found
+    def _parts(self, levels: Collection[int], part: Callable[[Row], Any]) -> Iterator[tuple[Row, list[Row]]]:
+        """Yield each part of each round with its share, and the rows behind it, from the first of the levels."""
+        stock: dict[Key, tuple[int, list[Row]]] = {}
+        for level in levels:
+            for key, rows in self.sums[level].items():
+                stock.setdefault(key, (level, rows))
+        newest = {rounds[-1] for rounds in _series(stock).values()}
+        for key, (level, rows) in stock.items():
+            whole = _idps(rows)
+            parts = defaultdict(list)
+            for row in rows:
+                parts[part(row)].append(row)
+            for found in parts.values():
+                idps = _idps(found)
+                figures = {"admin_level": level, "idps": idps, "round_idps": whole, "share": _share(idps, whole)}
+                yield {**dict(zip(_ROUND, key, strict=True)), **figures, "is_newest": key in newest}, found
 
     def _sexes(self, rows: list[Row]) -> Row:
         idps = _idps(rows)
         if not self.has_sex:
             return {"idps": idps}
-        males = [row["number_males"] for row in rows if row["number_males"] is not None]
-        females = [row["number_females"] for row in rows if row["number_females"] is not None]
-        known = sum(males) + sum(females)
+        males, females = _sum(row["number_males"] for row in rows), _sum(row["number_females"] for row in rows)
+        known = (males or 0) + (females or 0)
         return {
             "idps": idps,
-            "males": sum(males) if males else None,
-            "females": sum(females) if females else None,
+            "males": males,
+            "females": females,
             "sex_known": known,
             "sex_coverage": _share(known, idps),
         }
 
 
-def _records(world: World, level: Any, version: Version) -> list[Row]:
-    fields = load_catalogue().resources[f"idp_admin{level}"].fields_for(version)
-    records = []
-    for row in world.rows(level, version):
-        record = {field.name: row[field.api_name] for field in fields if field.api_name}
-        records.append({**record, "reporting_date": dt.date.fromisoformat(record["reporting_date"][:10])})
-    return records
+def published(world: World, version: Version, start_date: str = "1970-01-01") -> dict[str, list[Row]]:
+    """Return the rows of each table that a sandbox's world makes, with the tap's setting `start_date`."""
+    tables: dict[str, list[Row]] = {}
+    for name, table in load_catalogue().resources.items():
+        level: Any = table.level
+        rows = world.operation_list() if level is None else world.rows(level, version)
+        named = {field.name: field.api_name for field in table.fields_for(version) if field.api_name}
+        tables[name] = [{ours: row.get(theirs) for ours, theirs in named.items()} for row in rows]
+    for level in LEVELS:
+        rows = tables[f"idp_admin{level}"]
+        for row in rows:
+            row["reporting_date"] = dt.date.fromisoformat(row["reporting_date"][:10])
+        tables[f"idp_admin{level}"] = [row for row in rows if row["reporting_date"].isoformat() >= start_date]
+    return tables
 
 
 def _group(rows: Iterable[Row], columns: tuple[str, ...]) -> dict[Key, list[Row]]:
@@ -243,9 +257,9 @@ def _group(rows: Iterable[Row], columns: tuple[str, ...]) -> dict[Key, list[Row]
 
 
 def _series(rounds: Iterable[Key]) -> dict[Key, list[Key]]:
-    """Return the rounds of each series from the oldest to the newest."""
+    """Return the rounds of each series from the oldest to the newest; one without a number is before all others."""
     series: dict[Key, list[Key]] = defaultdict(list)
-    for key in sorted(rounds, key=lambda key: key[3:]):
+    for key in sorted(rounds, key=lambda key: (key[3], -1 if key[4] is None else key[4])):
         series[key[:3]].append(key)
     return series
 
@@ -257,8 +271,26 @@ def _ends(rounds: Iterable[Key]) -> dict[Key, dt.date | None]:
     return ends
 
 
-def _idps(rows: Iterable[Row]) -> int:
-    return sum(row["num_present_idp_ind"] for row in rows)
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _idps(rows: Iterable[Row]) -> int | None:
+    return _sum(row["num_present_idp_ind"] for row in rows)
+
+
+def _difference(now: int | None, before: int | None) -> int | None:
+    return None if now is None or before is None else now - before
+
+
+def _least(texts: Iterable[str | None]) -> str | None:
+    return min((text for text in texts if text is not None), default=None)
+
+
+def _reasons(row: Row) -> list[str]:
+    parts = (part.strip(_BLANKS).lower() for part in (row["displacement_reason"] or "").split(";"))
+    return [part for part in parts if part]
 
 
 def _share(part: int | None, whole: int | None) -> float | None:
@@ -269,7 +301,7 @@ def _change(row: Row, previous: Row | None) -> Row:
     names = ("previous_reporting_date", "previous_round_number", "previous_idps", "days_since_previous")
     if previous is None:
         return dict.fromkeys((*names, "change", "change_share"))
-    change = row["idps"] - previous["idps"]
+    change = _difference(row["idps"], previous["idps"])
     days = (row["reporting_date"] - previous["reporting_date"]).days
     values = (previous["reporting_date"], previous["round_number"], previous["idps"], days)
     known = dict(zip(names, values, strict=True))
@@ -292,8 +324,25 @@ def _presence(is_now: bool, was_before: bool, *, is_first: bool) -> str:  # noqa
     return "stayed" if was_before else "appeared"
 
 
-def _area(row: Row, level: int) -> str:
-    code, name = row[f"admin{level}_pcode"], row[f"admin{level}_name"]
-    if code not in _PLACEHOLDERS:
-        return str(code)
-    return f"{row['admin1_pcode']}/{name}" if level > 1 else str(name)
+def _area(row: Row, area: str) -> Key:
+    code = row[f"{area}_pcode"]
+    return ("name", row[f"{area}_name"]) if code in _PLACEHOLDERS else ("code", code)
+
+
+def _areas(level: int) -> list[str]:
+    return [f"admin{n}" for n in range(1, level + 1)]
+
+
+def _by_area(rows: Iterable[Row], level: int) -> dict[tuple[Key, Key], list[Row]]:
+    """Group rows by their round and their area, which is one of all the areas above it, too."""
+    groups: dict[tuple[Key, Key], list[Row]] = defaultdict(list)
+    for row in rows:
+        key = tuple(row[name] for name in _ROUND)
+        groups[key, tuple(_area(row, area) for area in _areas(level))].append(row)
+    return groups
+
+
+def _names(rows: Iterable[Row], *areas: str) -> Row:
+    """Return the code and the name of areas: of several spellings, the last one in the alphabet."""
+    names = [f"{area}_{what}" for area in areas for what in ("pcode", "name")]
+    return {name: max((row[name] for row in rows if row[name] is not None), default=None) for name in names}

@@ -9,8 +9,17 @@ import duckdb
 import pytest
 
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny, world_at
+from tap_dtm.views.script import script, views_of
 from tests.target import MemoryTarget, run_tap
-from tests.views.databases import assert_views_are_right, duckdb_with_views, place
+from tests.views.databases import (
+    SCHEMA,
+    assert_views_answer,
+    assert_views_are_right,
+    duckdb_with_views,
+    place,
+    rows_of,
+)
+from tests.views.odd import load, odd_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,3 +80,27 @@ def test_with_some_levels_only(db: duckdb.DuckDBPyConnection, tmp_path: Path, le
         query = duckdb_with_views(db, target, tmp_path, levels=levels)
 
         assert_views_are_right(query, sandbox.world, place("duckdb", levels=levels))
+
+
+@pytest.mark.parametrize("levels", [(0, 1, 2), (0, 2), (1,)])
+@pytest.mark.parametrize("seed", range(10))
+def test_with_rows_such_as_nobody_has_published_yet(
+    db: duckdb.DuckDBPyConnection, seed: int, levels: tuple[int, ...]
+) -> None:
+    where, tables = place("duckdb", levels=levels), odd_rows(Random(seed))
+    db.execute(f"CREATE SCHEMA {SCHEMA}")
+
+    db.execute(load(tables, where, "duckdb") + script(where))
+
+    assert_views_answer(lambda query: rows_of(db, query), tables, where)
+
+
+def test_views_of_another_version_or_other_levels_go(db: duckdb.DuckDBPyConnection) -> None:
+    everything, less = place("duckdb"), place("duckdb", version="v2", levels=[0])
+    tables = odd_rows(Random(0))
+    db.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, everything, 'duckdb')} {script(everything)}")
+
+    db.execute(script(less))
+
+    views = rows_of(db, "SELECT view_name FROM duckdb_views() WHERE NOT internal")
+    assert {view["view_name"] for view in views} == {view.name for view in views_of(less)}

@@ -6,13 +6,17 @@ import re
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.views import load_views
 from tap_dtm.sandbox import SandboxServer, invent
 from tap_dtm.sandbox.visible import backfill_round, rename_operation, withdraw_operation, withdraw_round
 from tap_dtm.views.script import script
+from tests.chance import CHANCE
 from tests.pipeline import sandbox_config
-from tests.views.databases import assert_views_are_right, place
+from tests.views.databases import assert_views_answer, assert_views_are_right, place
+from tests.views.odd import load, odd_rows
 
 if TYPE_CHECKING:
     from tests.bigquery.dataset import Dataset
@@ -31,6 +35,16 @@ def test_after_a_publication_the_views_are_right(dataset: Dataset) -> None:
         dataset.sync(sandbox_config(sandbox))
 
         assert_views_are_right(dataset.emulator.query, sandbox.world, where)
+
+
+@pytest.mark.parametrize("seed", [CHANCE])
+def test_with_rows_such_as_nobody_has_published_yet(dataset: Dataset, seed: int) -> None:
+    where, tables = place("bigquery", f"{dataset.emulator.project}.{dataset.name}"), odd_rows(Random(seed))
+    dataset.emulator.query(f"CREATE SCHEMA {dataset.name}")
+
+    dataset.emulator.execute_script(load(tables, where, "bigquery") + script(where))
+
+    assert_views_answer(dataset.emulator.query, tables, where)
 
 
 def test_every_table_view_and_column_is_described_in_the_script() -> None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from tap_dtm.sandbox import world_at
+from tap_dtm.views.dialects import DIALECTS
+from tests.pipeline import Warehouse
 from tests.target import COMMAND
 from tests.views.databases import assert_views_are_right, place, rows_of
+
+if TYPE_CHECKING:
+    from demo.postgres import EmbeddedPostgres
 
 README = Path(__file__).parents[2] / "README.md"
 VIEWS = [sys.executable, "-m", "tap_dtm.views"]
@@ -57,17 +64,90 @@ def test_duckdb_takes_the_package_and_the_views_and_takes_them_again(package: Pa
     assert column["comment"].startswith("Figure of this round minus that of the round before.")
 
 
+def readme_line(dialect: str) -> str:
+    """Return the line of the README that makes the views of a database."""
+    pattern = rf"^tap-dtm-views --dialect {dialect} .*$"
+    (line,) = re.findall(pattern, README.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(line)
+
+
+def shell(line: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of the README as it is printed, with this project's programs, and those of the folder before them."""
+    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, **variables, "PATH": path}
+    return subprocess.run(
+        ["/bin/sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
 def test_the_readme_s_line_for_duckdb_makes_a_database(package: Path, tmp_path: Path) -> None:
-    (line,) = re.findall(r"^tap-dtm-views --dialect duckdb .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
     (tmp_path / "output").mkdir()
     (tmp_path / "output" / "package").symlink_to(package)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-    shell = ["bash", "-c", f"set -o pipefail; {line}"]
-    subprocess.run(shell, cwd=tmp_path, env={**os.environ, "PATH": path}, check=True)
+    run = shell(readme_line("duckdb"), tmp_path)
 
+    assert run.returncode == 0, run.stderr
     with duckdb.connect(tmp_path / "displacement.duckdb", read_only=True) as db:
         assert_views_are_right(lambda query: rows_of(db, query), world_at(publication=2), place("duckdb"))
+
+
+def test_the_readme_s_line_for_postgres_makes_the_views(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    warehouse = Warehouse(postgres, "dtm", tmp_path)
+    warehouse.drop()
+    warehouse.sync({"api_url": "sandbox://?publication=2"})
+    (tmp_path / "psql").symlink_to(postgres.program("psql"))
+    line = readme_line("postgres")
+    try:
+        run = shell(line, tmp_path, DATABASE_URL=postgres.url)
+
+        assert run.returncode == 0, run.stderr
+        assert_views_are_right(warehouse.query, world_at(publication=2), place("postgres"))
+    finally:
+        warehouse.drop()
+    assert shell(line, tmp_path, DATABASE_URL=postgres.url).returncode != 0
+
+
+def test_the_readme_s_line_for_bigquery_hands_the_script_to_bq(tmp_path: Path) -> None:
+    program(tmp_path / "bq", "cat > taken.sql")
+
+    run = shell(readme_line("bigquery"), tmp_path)
+
+    assert run.returncode == 0, run.stderr
+    printed = views("--dialect", "bigquery", "--schema", "my-project.dtm").stdout
+    assert (tmp_path / "taken.sql").read_text("utf-8") == printed
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_readme_s_line_fails_when_no_script_is_made(tmp_path: Path, dialect: str) -> None:
+    program(tmp_path / "tap-dtm-views", "echo no >&2; exit 1")
+    for name in ("psql", "bq", "python3"):
+        program(tmp_path / name, "touch started")
+
+    run = shell(readme_line(dialect), tmp_path, DATABASE_URL="")
+
+    assert run.returncode == 1
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_table_that_cannot_be_loaded_leaves_the_database_as_it_was(package: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "package"
+    shutil.copytree(package, broken)
+    (broken / "data" / "idp_admin2.parquet").write_bytes(b"PAR1")
+    path = tmp_path / "displacement.duckdb"
+    with duckdb.connect(path) as db:
+        db.execute("CREATE SCHEMA dtm; CREATE TABLE dtm.countries AS SELECT 'kept' AS admin0_name")
+
+    with duckdb.connect(path) as db, pytest.raises(duckdb.Error, match=r"idp_admin2\.parquet"):
+        db.execute(views("--dialect", "duckdb", "--package", str(broken)).stdout)
+
+    with duckdb.connect(path) as db:
+        assert rows_of(db, "SELECT table_name FROM duckdb_tables()") == [{"table_name": "countries"}]
+        assert rows_of(db, "SELECT * FROM dtm.countries") == [{"admin0_name": "kept"}]
 
 
 def test_a_package_without_parquet_is_told(tmp_path: Path) -> None:

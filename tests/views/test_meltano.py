@@ -48,14 +48,33 @@ def test_run_after_run_in_two_environments_of_one_database(postgres: EmbeddedPos
 def test_columns_that_a_new_api_version_brings(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     project = MeltanoProject(tmp_path / "project")
     warehouse = Warehouse(postgres, "dtm_versions", tmp_path)
-    environment = {**database(postgres), "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "dtm_versions"}
+    environment = {
+        **database(postgres),
+        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "dtm_versions",
+        "TAP_DTM_API_URL": "sandbox://",
+    }
     versions: tuple[Version, ...] = ("v2", "v3")
 
     for version in versions:
-        run = project.run(*RUN, **environment, TAP_DTM_API_VERSION=version)
+        run = project.run("--environment=prod", *RUN, **environment, TAP_DTM_API_VERSION=version)
 
         assert run.returncode == 0, run.stderr
         assert_views_are_right(warehouse.query, world_at(), place("postgres", "dtm_versions", version))
+
+
+def test_the_sandbox_keeps_away_from_the_schema_that_env_names(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    project = MeltanoProject(tmp_path / "project")
+    real, sandbox = Warehouse(postgres, "dtm_real", tmp_path), Warehouse(postgres, "dtm_sandbox", tmp_path)
+    sandbox.drop()
+    settings = {**database(postgres), "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": real.schema}
+    (project.folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
+
+    run = project.run(*RUN)
+
+    assert run.returncode == 0, run.stderr
+    assert_views_are_right(sandbox.query, world_at(), place("postgres", "dtm_sandbox"))
+    (schemas,) = sandbox.query("SELECT COUNT(*) AS count FROM pg_namespace WHERE nspname = %s", real.schema)
+    assert not schemas["count"]
 
 
 def test_views_without_tables_fail_the_run_in_one_sentence(postgres: EmbeddedPostgres, tmp_path: Path) -> None:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
+import yaml
+from psycopg.sql import SQL, Identifier, Literal
 
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.views import load_views
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
 from tap_dtm.tap import TapDTM
+from tap_dtm.views.install import address_of
+from tap_dtm.views.script import views_of
+from tests.chance import CHANCE
 from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
-from tests.views.databases import assert_views_are_right, place
+from tests.views.databases import assert_views_answer, assert_views_are_right, place
+from tests.views.odd import load, odd_rows
+from tests.world import LEVELS
 
 if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
+README = Path(__file__).parents[2] / "README.md"
 COMMAND = [sys.executable, "-m", "tap_dtm.views"]
 TYPES = {
     "string": "text",
@@ -83,14 +93,15 @@ def test_after_every_publication_the_views_are_right(warehouse: Warehouse) -> No
             sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY, *INVISIBLE), 6), rng=rng)
 
 
-def test_piped_into_psql(loaded: Warehouse) -> None:
-    script = subprocess.run([*COMMAND, "--schema", loaded.schema], capture_output=True, check=True).stdout
-    psql = [str(loaded.server.program("psql")), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", loaded.server.url]
+@pytest.mark.parametrize("seed", [*range(6), CHANCE])
+def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: int) -> None:
+    where, tables = place("postgres", warehouse.schema), odd_rows(Random(seed))
+    warehouse.drop()
+    execute(warehouse, f"CREATE SCHEMA {warehouse.schema}; {load(tables, where, 'postgres')}")
 
-    run = subprocess.run(psql, input=script, capture_output=True, check=False)
+    install(warehouse)
 
-    assert run.returncode == 0, run.stderr
-    assert_views_are_right(loaded.query, invent(5), place("postgres", loaded.schema))
+    assert_views_answer(warehouse.query, tables, where)
 
 
 def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
@@ -132,6 +143,50 @@ def test_rights_and_views_of_others_survive_another_installation(warehouse: Ware
     (right,) = warehouse.query("SELECT has_table_privilege('pg_monitor', 'latest_stock_admin0', 'SELECT') AS granted")
     assert right["granted"]
     assert warehouse.query("SELECT * FROM of_an_analyst")
+
+
+def test_rights_survive_new_columns(warehouse: Warehouse) -> None:
+    with SandboxServer(tiny(Random(1), countries=1)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+    install(warehouse, "--api-version", "v2")
+    execute(warehouse, 'CREATE ROLE "an analyst"; GRANT SELECT ON operation_rounds TO "an analyst" WITH GRANT OPTION')
+    try:
+        execute(warehouse, f"GRANT SELECT ON ALL TABLES IN SCHEMA {warehouse.schema} TO PUBLIC")
+        before = rights(warehouse)
+
+        install(warehouse, "--api-version", "v3")
+
+        after = rights(warehouse)
+        assert {view: after[view] for view in before} == before
+        assert not any(right for view, right in after.items() if view not in before)
+    finally:
+        execute(warehouse, 'DROP OWNED BY "an analyst"; DROP ROLE "an analyst"')
+
+
+def rights(warehouse: Warehouse) -> dict[str, set[str]]:
+    """Return what others may do with each view."""
+    rows = warehouse.query(
+        "SELECT relname AS name, ARRAY(SELECT acl::text FROM UNNEST(relacl) AS acl"
+        " WHERE NOT acl::text LIKE 'postgres=%%') AS rights FROM pg_class"
+        " WHERE relnamespace = current_schema::regnamespace AND relkind = 'v'"
+    )
+    return {row["name"]: set(row["rights"]) for row in rows}
+
+
+@pytest.mark.parametrize("fewer", [["--api-version", "v2"], ["--level", "0"], ["--level", "1", "--level", "2"]])
+def test_views_of_another_version_or_other_levels_go(warehouse: Warehouse, fewer: list[str]) -> None:
+    with SandboxServer(invent(5, countries=2)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+    install(warehouse)
+    execute(warehouse, "CREATE VIEW of_an_analyst AS SELECT 1 AS one; CREATE TABLE latest_stock_admin3 (a int)")
+
+    install(warehouse, *fewer)
+
+    levels = [int(level) for level in fewer if level.isdigit()] or LEVELS
+    where = place("postgres", warehouse.schema, "v2" if "v2" in fewer else "v3", levels)
+    assert set(rights(warehouse)) == {view.name for view in views_of(where)} | {"of_an_analyst"}
+    install(warehouse)
+    assert_views_are_right(warehouse.query, sandbox.world, place("postgres", warehouse.schema))
 
 
 def test_columns_that_appear_in_the_api_appear_in_the_views(warehouse: Warehouse) -> None:
@@ -201,6 +256,11 @@ def test_a_column_that_was_not_loaded_is_named(warehouse: Warehouse) -> None:
         ({"TARGET_POSTGRES_SQLALCHEMY_URL": "nonsense"}, "an address looks like"),
         ({"TARGET_POSTGRES_PASSWORD": "wr0ng-s3cret"}, "password authentication failed"),
         ({"TARGET_POSTGRES_PORT": "1"}, "Connection refused"),
+        ({"TARGET_POSTGRES_HOST": "[::1]"}, "nothing was changed. It says:"),
+        ({"TARGET_POSTGRES_HOST": "secret@localhost"}, "The host has an @"),
+        ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:an@secret@h/db"}, "every @ but the one before the host"),
+        ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:an@secret/a@h/db"}, "every @ but the one before the host"),
+        ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:a secret@h/db?x=1"}, 'invalid connection option "x"'),
         ({}, "Run the tap into this schema first"),
     ],
 )
@@ -213,18 +273,50 @@ def test_a_mistake_is_told_in_a_sentence_without_the_password(
     assert "Traceback" not in said
     assert warehouse.server.password not in said
     assert "wr0ng-s3cret" not in said
+    assert "secret" not in said
 
 
-def test_passwords_with_any_characters_work(warehouse: Warehouse) -> None:
-    execute(warehouse, "CREATE ROLE \"o'neil&co\" LOGIN SUPERUSER PASSWORD 'p@ss/w:rd#%ä'")
-    try:
-        said = install(
-            warehouse,
-            exit_code=1,
-            TARGET_POSTGRES_USER="o'neil&co",
-            TARGET_POSTGRES_PASSWORD="p@ss/w:rd#%ä",  # noqa: S106
+def test_names_and_passwords_with_any_characters_work(warehouse: Warehouse) -> None:
+    user, password, database = "o'neil & co", "p@ss/w:rd #%ä\\'", "a base of [data]"
+    with psycopg.connect(warehouse.server.url, autocommit=True) as connection:
+        connection.execute(
+            SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(Identifier(user), Literal(password))
         )
-    finally:
-        execute(warehouse, 'DROP ROLE "o\'neil&co"')
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(database)))
+        names = {"USER": user, "PASSWORD": password, "DATABASE": database}
+        by_parts = {f"TARGET_POSTGRES_{name}": value for name, value in names.items()}
+        address = f"{quote(user, '')}:{quote(password, '')}@{warehouse.server.host}:{warehouse.server.port}"
+        by_url = {"TARGET_POSTGRES_SQLALCHEMY_URL": f"postgresql+psycopg://{address}/{database}"}
 
-    assert "Run the tap into this schema first" in said
+        said = [install(warehouse, exit_code=1, **variables) for variables in (by_parts, by_url)]
+
+        connection.execute(SQL("DROP DATABASE {}").format(Identifier(database)))
+        connection.execute(SQL("DROP ROLE {}").format(Identifier(user)))
+    assert all("Run the tap into this schema first" in each for each in said), said
+    assert not [each for each in said if password in each]
+
+
+def test_without_a_host_the_database_is_on_this_machine_as_for_the_loader() -> None:
+    (host,) = (setting["value"] for setting in loader_settings() if setting["name"] == "host")
+
+    address = address_of({"TARGET_POSTGRES_DATABASE": "d"})
+
+    assert address == {"host": host, "dbname": "d"}
+
+
+def loader_settings() -> list[dict[str, Any]]:
+    plugins = yaml.safe_load((README.parent / "meltano.yml").read_text("utf-8"))["plugins"]
+    (loader,) = (each for each in plugins["loaders"] if each["name"] == "target-postgres")
+    return list(loader["settings"])
+
+
+def test_the_database_s_refusal_is_one_sentence_without_the_sql(warehouse: Warehouse) -> None:
+    with SandboxServer(tiny(Random(1), countries=1)) as sandbox:
+        warehouse.sync(sandbox_config(sandbox))
+    execute(warehouse, "CREATE TABLE stock_by_sex (a int)")
+
+    said = install(warehouse, exit_code=1)
+
+    assert said == (
+        'Error: Postgres did not take the views; nothing was changed. It says: "stock_by_sex" is not a view\n'
+    )

@@ -42,9 +42,8 @@ def coverage(
     """Return a line per operation, in the given order."""
     lines = []
     for each in operations:
-        dates = each.dates
         status = statuses.get((each.country, each.name)) or ""
-        fresh = freshness(dates, reference, status)
+        fresh = freshness(each.rounds.keys(), reference, status)
         lines.append(
             Covered(
                 country=each.country,
@@ -52,7 +51,7 @@ def coverage(
                 operation=each.name,
                 status=status,
                 rounds=len(each.rounds),
-                first=min(dates),
+                first=min(each.dates),
                 levels=tuple(sorted(each.levels)),
                 newest=tuple(one for one in each.snapshots() if one.date == fresh.newest),
                 fresh=fresh,

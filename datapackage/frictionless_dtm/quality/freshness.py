@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
 RULE: Final = (
     "An operation is stale when the next round should have been published by now: when its newest figures are "
     f"older than its usual interval between rounds plus {PUBLICATION_LAG_DAYS} days for publication. The usual "
-    "interval is the median of the days between its own reporting dates. An operation with the status Inactive "
-    "is closed, and one with a single reporting date has no interval to be judged by."
+    "interval is the median of the days from one of its rounds to the next of the same assessment type, where their "
+    "dates and their numbers differ (a round without a number differs from all others). An operation with the status "
+    "Inactive is closed, and one in which no round follows another has no interval to be judged by."
 )
-VERDICTS: Final = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One date only"}
+VERDICTS: Final = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
+Round = tuple[str, "int | None", "str | None"]
+"""Reporting date, number and assessment type."""
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """The age of an operation's newest figures on the package's reference date."""
+    """The age of an operation's newest figures on the package's reference date; negative if they are dated later."""
 
     newest: str
     age_days: int
@@ -43,19 +47,36 @@ class Freshness:
         return VERDICTS[self.verdict]
 
 
-def freshness(dates: Collection[str], reference: str, status: str | None = None) -> Freshness:
-    """Judge the reporting dates of one operation."""
-    days = sorted(dt.date.fromisoformat(date) for date in set(dates))
-    age = max(0, (dt.date.fromisoformat(reference) - days[-1]).days)
-    gaps = [(later - earlier).days for earlier, later in pairwise(days)]
-    interval = math.floor(median(gaps) + 0.5) if gaps else None  # halves upwards, as the warehouse views do
+def freshness(rounds: Collection[Round], reference: str, status: str | None = None) -> Freshness:
+    """Judge the rounds of one operation, as the warehouse view ``operation_freshness`` does."""
+    newest = max(date for date, *_ in rounds)
+    age = _days(newest, reference)
+    gaps = _gaps(rounds)
+    interval = math.floor(median(gaps) + 0.5) if gaps else None  # halves upwards
     if (status or "").casefold() == "inactive":
         verdict = "closed"
     elif interval is None:
         verdict = "single"
     else:
         verdict = "stale" if age > interval + PUBLICATION_LAG_DAYS else "current"
-    return Freshness(days[-1].isoformat(), age, interval, verdict)
+    return Freshness(newest, age, interval, verdict)
+
+
+def _gaps(rounds: Collection[Round]) -> list[int]:
+    """Return the days from each round to the next one of the same assessment type."""
+    series: dict[str | None, list[Round]] = defaultdict(list)
+    for each in sorted(set(rounds), key=lambda each: (each[0], -1 if each[1] is None else each[1])):
+        series[each[2]].append(each)
+    return [
+        _days(earlier, later)
+        for of_type in series.values()
+        for (earlier, number, _), (later, next_number, _) in pairwise(of_type)
+        if later != earlier and (number is None or number != next_number)
+    ]
+
+
+def _days(earlier: str, later: str) -> int:
+    return (dt.date.fromisoformat(later) - dt.date.fromisoformat(earlier)).days
 
 
 def reference_date(descriptor: Mapping[str, Any], dates: Collection[str] = ()) -> str:

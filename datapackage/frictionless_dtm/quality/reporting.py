@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from frictionless_dtm.contents import Contents
+    from frictionless_dtm.quality.freshness import Round
     from frictionless_dtm.quality.observer import QualityObserver
     from frictionless_dtm.quality.runs import OperationKey, RoundKey
 
@@ -42,17 +43,17 @@ def compose(
             "summary": [],
         }
     rounds = sorted(observer.sums.items(), key=lambda item: round_order(item[0]))
-    dates: dict[OperationKey, set[str]] = defaultdict(set)
-    for (country, operation, date, *_), _sums in rounds:
-        dates[country, operation].add(date)
-    reference = reference_date(contents.descriptor, [max(days) for days in dates.values()])
+    by_operation: dict[OperationKey, list[Round]] = defaultdict(list)
+    for (country, operation, date, number, assessment), _sums in rounds:
+        by_operation[country, operation].append((date, number, assessment))
+    reference = reference_date(contents.descriptor, [date for (_, _, date, *_), _sums in rounds])
     sections: dict[str, dict[str, Any]] = {
         "reconciliation": _reconciliation(rounds, levels),
         "exact_duplicates": _duplicates(observer),
         "pcodes": _pcodes(observer),
         "sex": _sex(observer),
         "missing_levels": _missing_levels(rounds, levels),
-        "staleness": _staleness(dates, reference, statuses),
+        "staleness": _staleness(by_operation, reference, statuses),
     }
     return {
         "about": "Facts about the data as published. Nothing was repaired, dropped or filled in.",
@@ -228,21 +229,21 @@ def _missing_levels(rounds: list[tuple[RoundKey, dict[int, int]]], levels: tuple
 
 
 def _staleness(
-    dates: Mapping[OperationKey, set[str]],
+    by_operation: Mapping[OperationKey, list[Round]],
     reference: str,
     statuses: Mapping[OperationKey, str | None],
 ) -> dict[str, Any]:
     entries = []
-    for (country, operation), days in dates.items():
+    for (country, operation), rounds in by_operation.items():
         status = statuses.get((country, operation))
-        fresh = freshness(days, reference, status)
+        fresh = freshness(rounds, reference, status)
         entries.append(
             {
                 "country": country,
                 "operation": operation,
                 "status": status,
                 "newest_reporting_date": fresh.newest,
-                "reporting_dates": len(days),
+                "reporting_dates": len({date for date, *_ in rounds}),
                 "usual_interval_days": fresh.interval_days,
                 "age_days": fresh.age_days,
                 "age_in_intervals": fresh.intervals,

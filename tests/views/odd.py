@@ -1,0 +1,104 @@
+"""Rows that the API might publish one day and the sandbox does not: nulls, placeholders and spellings at random."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.metadata import load_catalogue
+from tests.world import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from random import Random
+
+    from tap_dtm.views.warehouse import Warehouse
+
+Tables = dict[str, list[dict[str, Any]]]
+
+_DATES = [dt.date(2022, 1, 31), dt.date(2022, 1, 31), dt.date(2022, 2, 1), dt.date(2024, 5, 31), dt.date(2052, 1, 1)]
+_FIRST = [("XA01", "North"), ("XA01", "NORTH"), ("XA02", "South"), ("Not available", "North"), ("", "South")]
+_SECOND = [("XA0101", "Town"), ("XA0101", "town"), ("XA0201", None), ("Unknown", "Town"), (None, "Town"), (None, None)]
+_REASONS = [
+    "Conflict",
+    "conflict",
+    "Conflict\n",
+    "Conflict; Insecurity",
+    "conflict ;\tInsecurity",
+    "; Conflict;;Insecurity ;",
+    " ; \t",
+    "",
+    None,
+]
+_COLUMNS = ("pcode", "name")
+_TYPES = {
+    "postgres": {"string": "text", "integer": "bigint", "date": "date", "datetime": "timestamptz"},
+    "duckdb": {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMPTZ"},
+    "bigquery": {"string": "STRING", "integer": "INT64", "date": "DATE", "datetime": "TIMESTAMP"},
+}
+
+
+def odd_rows(rng: Random) -> Tables:
+    """Return rows of every table: a few rounds, of which each level may or may not have each row."""
+    tables: Tables = {name: [] for name in load_catalogue().resources}
+    for operation in ("Invented Monitoring", 'Invented "Survey" of o\'er'):
+        country = {"admin0_pcode": "XAA", "admin0_name": "Invented Country", "operation": operation}
+        tables["operations"].append({**country, "operation_status": rng.choice(["Active", "Active", "Inactive", None])})
+        for kind in rng.sample(["BA", "SA", "", None], 3):
+            for _ in range(rng.randint(1, 5)):
+                date, number = rng.choice(_DATES), rng.choice([0, 1, 2, None])
+                levels = rng.choice([(0, 1, 2), (0, 1, 2), (0,), (1, 2), (2,)])
+                round_ = {**country, "assessment_type": kind, "reporting_date": date, "round_number": number}
+                for _ in range(rng.randint(1, 6)):
+                    row = {**round_, **_figures(rng), **_areas(rng)}
+                    for level in levels:
+                        tables[f"idp_admin{level}"].append(row)
+    for level in LEVELS:  # the order of arrival tells nothing
+        rng.shuffle(tables[f"idp_admin{level}"])
+    return tables
+
+
+def _figures(rng: Random) -> dict[str, Any]:
+    return {
+        "num_present_idp_ind": rng.choice([None, 0, 5, 70]),
+        "number_males": rng.choice([None, 0, 2]),
+        "number_females": rng.choice([None, 3]),
+        "displacement_reason": rng.choice(_REASONS),
+        "year_reporting_date": None,
+        "month_reporting_date": None,
+    }
+
+
+def _areas(rng: Random) -> dict[str, Any]:
+    areas = {"idp_origin_admin1": rng.choice(_FIRST), "admin1": rng.choice(_FIRST), "admin2": rng.choice(_SECOND)}
+    return {f"{area}_{what}": text for area, texts in areas.items() for what, text in zip(_COLUMNS, texts, strict=True)}
+
+
+def load(tables: Mapping[str, list[dict[str, Any]]], where: Warehouse, dialect: str) -> str:
+    """Return the statements that make the tables, with these rows and a deleted one in each."""
+    statements = []
+    for table in where.tables:
+        types = {field.name: _TYPES[dialect][field.type] for field in table.fields_for(where.api_version)}
+        deleted = {"admin0_pcode": "XAA", "operation": "Invented", "_sdc_deleted_at": "2026-01-01 00:00:00+00"}
+        rows = [{**row, "row_number": number} for number, row in enumerate([*tables[table.name], deleted], start=1)]
+        values = ",\n".join(_values(row, types, dialect) for row in rows)
+        relation = where.dialect.relation(table.name)
+        columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+        statements += [f"CREATE TABLE {relation} ({columns});\n", f"INSERT INTO {relation} VALUES\n{values};\n"]
+    return "".join(statements)
+
+
+def _values(row: Mapping[str, Any], types: Mapping[str, str], dialect: str) -> str:
+    return f"({', '.join(_literal(row.get(name), kind, dialect) for name, kind in types.items())})"
+
+
+def _literal(value: Any, kind: str, dialect: str) -> str:
+    if value is None:
+        return f"CAST(NULL AS {kind})"
+    text = str(value)
+    return f"CAST({json.dumps(text) if dialect == 'bigquery' else _quoted(text)} AS {kind})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

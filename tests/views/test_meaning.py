@@ -1,0 +1,175 @@
+"""What the views say of rounds, areas and reasons that are easy to read wrongly: one small case each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.views.script import script
+from tests.views.databases import SCHEMA, place, rows_of
+from tests.views.odd import load
+from tests.world import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Row = dict[str, Any]
+    Ask = Callable[..., list[tuple[Any, ...]]]
+
+NORTH: dict[str, Any] = {"admin1_pcode": "XA01", "admin1_name": "North"}
+SOUTH: dict[str, Any] = {"admin1_pcode": "XA02", "admin1_name": "South"}
+UNPLACED: dict[str, Any] = {"admin2_pcode": "Not available", "admin2_name": "Unknown"}
+
+
+def row(day: str, number: int | None = 1, idps: int | None = 100, kind: str | None = "BA", **more: Any) -> Row:
+    """Return a row of an invented operation."""
+    known = {
+        "admin0_pcode": "XAA",
+        "admin0_name": "Invented Country",
+        "operation": "Invented Monitoring",
+        "assessment_type": kind,
+        "reporting_date": dt.date.fromisoformat(day),
+        "round_number": number,
+        "num_present_idp_ind": idps,
+        "displacement_reason": "Conflict",
+        "idp_origin_admin1_pcode": "XA01",
+        "idp_origin_admin1_name": "North",
+    }
+    return {**known, **NORTH, "admin2_pcode": "XA0101", "admin2_name": "Northtown", **more}
+
+
+@pytest.fixture
+def views() -> Iterator[Callable[..., Ask]]:
+    """Load the rows of each level, and return what asks a view for some columns."""
+    with duckdb.connect() as db:
+
+        def loaded(*levels: list[Row]) -> Ask:
+            tables: dict[str, list[Row]] = {name: [] for name in load_catalogue().resources} | {
+                f"idp_admin{level}": rows for level, rows in zip(LEVELS, levels, strict=True)
+            }
+            where = place("duckdb")
+            db.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, where, 'duckdb')} {script(where)}")
+
+            def ask(view: str, *columns: str) -> list[tuple[Any, ...]]:
+                rows = rows_of(db, f"SELECT {', '.join(columns)} FROM {SCHEMA}.{view} ORDER BY ALL")  # noqa: S608
+                return [tuple(str(v) if isinstance(v, dt.date) else v for v in each.values()) for each in rows]
+
+            return ask
+
+        yield loaded
+
+
+def test_a_round_that_only_finer_levels_have_is_the_newest(views: Callable[..., Ask]) -> None:
+    old, new = row("2023-01-31"), row("2024-01-31", 2, 900)
+    ask = views([old], [old], [old, new])
+
+    newest = [("2023-01-31", 100, False), ("2024-01-31", 900, True)]
+    for view in ("operation_rounds", "stock_by_sex", "stock_by_reason", "origin_to_host"):
+        assert ask(view, "reporting_date", "idps", "is_newest") == newest, view
+    assert ask("origin_to_host", "reporting_date", "admin_level") == [("2023-01-31", 1), ("2024-01-31", 2)]
+    assert ask("latest_stock_admin1", "reporting_date", "is_newest_of_operation") == [("2023-01-31", False)]
+    presence = ask("stock_over_time_admin1", "valid_until", "is_newest_of_operation", "presence")
+    assert presence == [(None, False, "first")]
+
+
+def test_on_one_date_a_round_without_a_number_comes_before_all_others(views: Callable[..., Ask]) -> None:
+    rounds = [row("2024-01-31", None, 500), row("2024-01-31", 0, 100)]
+    ask = views(rounds, rounds, [])
+
+    said = ask("operation_rounds", "idps", "previous_idps", "is_newest", "is_newest_of_operation")
+    assert said == [(100, 500, True, True), (500, None, False, False)]
+    assert ask("stock_over_time", "idps", "valid_until") == [(100, None), (500, "2024-01-31")]
+    assert ask("latest_stock_admin0", "idps") == [(100,)]
+    steps = [(100, 500, None, "stayed"), (500, None, "2024-01-31", "first")]
+    assert ask("stock_over_time_admin1", "idps", "previous_idps", "valid_until", "presence") == steps
+
+
+def test_the_usual_interval_is_from_round_to_round_of_one_type(views: Callable[..., Ask]) -> None:
+    days = {  # a baseline and a site assessment a day apart, and each site assessment on two dates
+        1: (("BA", "2025-07-31"), ("SA", "2025-08-01"), ("SA", "2025-08-02")),
+        2: (("BA", "2026-01-31"), ("SA", "2026-02-01"), ("SA", "2026-02-02")),
+    }
+    ask = views([row(day, number, kind=kind) for number, of_round in days.items() for kind, day in of_round], [], [])
+
+    assert ask("operation_freshness", "interval_days", "date_count") == [(184, 6)]  # of 184 and 183
+
+
+def test_a_date_in_the_future_has_a_negative_age_and_is_current(views: Callable[..., Ask]) -> None:
+    day = dt.datetime.now(dt.timezone.utc).date() + dt.timedelta(days=1000)
+    ask = views([row("2023-01-31"), row(day.isoformat(), 2)], [], [])
+
+    ((age, freshness),) = ask("operation_freshness", "age_days", "freshness")
+    assert age < -900
+    assert freshness == "current"
+    assert ask("latest_stock_admin0", "age_days", "freshness") == [(age, "current")]
+
+
+def test_an_area_is_told_by_its_code_and_is_one_row_however_it_is_spelled(views: Callable[..., Ask]) -> None:
+    spelled: Row = {"admin1_name": "NORTH", "idp_origin_admin1_name": "NORTH"}
+    rows = [row("2024-01-31"), row("2024-01-31", idps=50, **spelled), row("2024-01-31", idps=1, **SOUTH)]
+    ask = views([], rows, [])
+
+    expected = [("XA01", "North", 150), ("XA02", "South", 1)]
+    for view in ("latest_stock_admin1", "stock_over_time_admin1", "origin_to_host"):
+        assert ask(view, "admin1_pcode", "admin1_name", "idps") == expected, view
+
+
+def test_areas_without_a_code_are_told_by_their_name_within_their_first_level_area(views: Callable[..., Ask]) -> None:
+    nowhere: Row = {"admin1_pcode": "Not available"}
+    rows = [
+        row("2024-01-31", idps=1, **UNPLACED),
+        row("2024-01-31", idps=2, **UNPLACED, **SOUTH),
+        row("2024-01-31", idps=4, **UNPLACED, **nowhere, admin1_name="East"),
+        row("2024-01-31", idps=8, **UNPLACED, **nowhere, admin1_name="West"),
+        row("2024-01-31", idps=16, admin2_pcode="XA99", admin2_name="B"),
+        row("2024-01-31", idps=32, admin2_pcode="XA99", admin2_name="A", **SOUTH),
+    ]
+    ask = views([], [], rows)
+
+    expected = sorted((each["admin1_name"], each["admin2_name"], each["num_present_idp_ind"]) for each in rows)
+    for view in ("latest_stock_admin2", "stock_over_time_admin2"):
+        assert ask(view, "admin1_name", "admin2_name", "idps") == expected, view
+
+
+def test_assessment_types_that_are_null_and_empty_are_two(views: Callable[..., Ask]) -> None:
+    rows = [row("2024-01-31", idps=10, kind=None), row("2024-01-31", idps=20, kind="")]
+    ask = views(rows, rows, [])
+
+    assert ask("stock_over_time_admin1", "idps", "assessment_type") == [(10, None), (20, "")]
+
+
+def test_reasons_are_one_however_they_are_spaced(views: Callable[..., Ask]) -> None:
+    both = ["Conflict; Disaster", "\tconflict ;\nDisaster\n", ";Conflict;;Disaster; "]
+    ask = views([row("2024-01-31", displacement_reason=reason) for reason in (*both, "", " ; ", None)], [], [])
+
+    said = ask("stock_by_reason", "reason", "displacement_reasons", "idps")
+    assert said == [("conflict; disaster", ["conflict", "disaster"], 300), (None, [], 300)]
+    assert ask("idp_admin0_current", "displacement_reasons") == [([],)] * 3 + [(["conflict", "disaster"],)] * 3
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdict"),
+    [
+        ((None, None, None), "equal"),
+        ((100, 100, 100), "equal"),
+        ((100, 100, 99), "different"),
+        ((100, 100, None), "different"),
+        ((0, 0, None), "different"),
+    ],
+)
+def test_a_level_without_figures_is_not_missing(
+    views: Callable[..., Ask], figures: tuple[int | None, ...], verdict: str
+) -> None:
+    ask = views(*([row("2024-01-31", idps=idps)] for idps in figures))
+
+    assert ask("reconciliation", "verdict") == [(verdict,)]
+
+
+def test_a_level_without_the_round_is_missing(views: Callable[..., Ask]) -> None:
+    ask = views([row("2024-01-31")], [row("2024-01-31")], [])
+
+    assert ask("reconciliation", "idps_admin2", "verdict") == [(None, "level_missing")]
