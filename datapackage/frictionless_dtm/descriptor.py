@@ -232,7 +232,7 @@ def _schema(content: Content, included: Iterable[str]) -> dict[str, Any]:
     fields = {field.name: field for field in known.fields} if known else {}
     schema: dict[str, Any] = {
         "fields": [
-            field_descriptor(fields[column.name]) if column.name in fields else _field(column, shape.key)
+            field_descriptor(fields[column.name], is_key=column.name in shape.key) if column.name in fields else _field(column, shape.key)
             for column in shape.columns
         ],
         "missingValues": [NULL],

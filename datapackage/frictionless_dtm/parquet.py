@@ -93,7 +93,7 @@ def _schema(shape: Shape, resource: Resource | None, settings: Settings) -> pa.S
     fields = []
     for column in shape.columns:
         if column.name in known:
-            words = field_descriptor(known[column.name])
+            words = field_descriptor(known[column.name], is_key=column.name in shape.key)
         else:
             words = {"title": column.title, "description": column.description}
         metadata = {

@@ -83,7 +83,7 @@ def check_rounds(operation: dict[str, Any], by_level: list[list[Row]]) -> None:
     for level in (2, 1, 0):
         here: dict[tuple[Any, ...], list[Any]] = {}
         for row in by_level[level]:
-            sums = here.setdefault(round_of(row), [0, None, None, level])
+            sums = here.setdefault(round_of(row), [0, None, None, level, 0])
             sums[0] += row["num_present_idp_ind"]
             for place, name in ((1, "number_males"), (2, "number_females")):
                 if name in row:
@@ -124,6 +124,38 @@ def check_snapshots(operation: dict[str, Any], by_level: list[list[Row]]) -> Non
                 "num_present_idp_ind"
             ]
         assert dict(snapshot["reasons"]) == reasons
+
+
+def test_a_round_without_figures_is_not_known_and_one_with_some_says_so() -> None:
+    tables = tables_of(small_world())
+    rows = [row for level in (0, 1, 2) for row in tables[f"idp_admin{level}"]]
+    operation = (rows[0]["admin0_pcode"], rows[0]["operation"])
+    newest = max(row["reporting_date"] for row in rows if (row["admin0_pcode"], row["operation"]) == operation)
+    here = [
+        row for row in rows if (row["admin0_pcode"], row["operation"], row["reporting_date"]) == (*operation, newest)
+    ]
+    for row in here:
+        row["num_present_idp_ind"] = None
+
+    def said() -> tuple[str, Any]:
+        pages = pages_of(contents_of(tables))
+        (line,) = [
+            line
+            for line in pages["README.md"].splitlines()
+            if f"({operation[0]}) | {html.escape(operation[1], quote=False)} |" in line
+        ]
+        figures = inlined(pages["index.html"], 'type="application/json" id="figures"')
+        (shown,) = [each for each in figures["operations"] if (each["country"], each["name"]) == operation]
+        return line, shown
+
+    line, shown = said()
+    assert "| not known (" in line
+    assert {each[3] for each in shown["rounds"] if each[0] == newest} == {None}
+    assert {persons for _, persons in shown["snapshots"][0]["areas"] + shown["snapshots"][0]["reasons"]} == {None}
+
+    here[0]["num_present_idp_ind"] = 7
+    line, _ = said()
+    assert re.search(r"\| 7 and \d+ rows? not known \(", line)
 
 
 def test_the_terms_stand_where_a_reader_looks() -> None:

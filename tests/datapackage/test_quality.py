@@ -85,6 +85,26 @@ def test_a_changed_figure_makes_the_levels_differ(tables: dict[str, list[Row]]) 
     assert (wrong["country"], wrong["reporting_date"]) == (row["admin0_pcode"], row["reporting_date"])
 
 
+@pytest.mark.parametrize("is_partial", [False, True])
+def test_a_round_without_a_figure_is_not_compared(tables: dict[str, list[Row]], is_partial: bool) -> None:  # noqa: FBT001
+    names = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+    key = tuple(tables["idp_admin0"][0][name] for name in names)
+    rows = [row for row in tables["idp_admin0"] if tuple(row[name] for name in names) == key]
+    for row in rows[: 1 if is_partial else None]:
+        row["num_present_idp_ind"] = None
+    known = [row["num_present_idp_ind"] for row in rows[1:]] if is_partial else []
+
+    said = report(contents_of(tables))
+
+    (entry,) = [each for each in said["reconciliation"]["rounds"] if each["verdict"] == "figure_missing"]
+    assert (entry["country"], entry["operation"], entry["reporting_date"]) == key[:3]
+    assert entry["admin0"] == (sum(known) if known else None)
+    assert entry["rows_without_figure_at_admin0"] == len(rows) - len(known)
+    assert said["reconciliation"]["figure_missing"] == 1
+    assert said["rows_without_figure"] == {"idp_admin0": len(rows) - len(known)}
+    assert sum(each["total_unknown"] for each in said["sex"]["by_country"]) == len(rows) - len(known)
+
+
 def test_more_males_and_females_than_people_are_a_contradiction(tables: dict[str, list[Row]]) -> None:
     row, more = changed(tables, "idp_admin1", number_males=10**7)
     assert more == {"sex": 1}

@@ -125,6 +125,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         number=words.number,
+        people=words.people,
         text=words.markdown,
         cell=words.markdown,
         link=words.link,

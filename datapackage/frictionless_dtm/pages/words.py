@@ -11,6 +11,7 @@ import yaml
 
 if TYPE_CHECKING:
     from frictionless_dtm.contents import Contents, RoundChange
+    from frictionless_dtm.pages.figures import Round
     from frictionless_dtm.pages.front import Front
 
 _KINDS = {"added": "Added", "revised": "Revised", "withdrawn": "Withdrawn"}
@@ -19,6 +20,14 @@ _KINDS = {"added": "Added", "revised": "Revised", "withdrawn": "Withdrawn"}
 def number(value: float | None) -> str:
     """Return a number with thousands separated, and a dash for none."""
     return "\N{EN DASH}" if value is None else f"{value:,}"
+
+
+def people(of: Round) -> str:
+    """Return the number of people of a round, and what of it is not known."""
+    if of.persons is None:
+        return "not known"
+    rows = "1 row" if of.unknown_rows == 1 else f"{number(of.unknown_rows)} rows"
+    return number(of.persons) + (f" and {rows} not known" if of.unknown_rows else "")
 
 
 def markdown(value: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.quality.runs import plus, total
 from frictionless_dtm.quality.streams import placeholders
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ class Code:
 
 
 @dataclass
+class Sum:
+    """People of one round at one level: what is known of them (None: nothing), and rows without a figure."""
+
+    persons: int | None = None
+    unknown_rows: int = 0
+
+
+@dataclass
 class Sexes:
     """How rows of one country's table relate males and females to the total."""
 
@@ -42,6 +51,7 @@ class Sexes:
     more: int = 0
     one_unknown: int = 0
     both_unknown: int = 0
+    total_unknown: int = 0
     persons: int = 0
     persons_known: int = 0
 
@@ -50,7 +60,7 @@ class Sexes:
 class QualityObserver:
     """Counts what the report needs, one run of rows after the other."""
 
-    sums: dict[RoundKey, dict[int, int]] = field(default_factory=dict)
+    sums: dict[RoundKey, dict[int, Sum]] = field(default_factory=dict)
     codes: dict[tuple[str, int], dict[str, Code]] = field(default_factory=dict)
     unplaced: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     duplicates: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -63,9 +73,10 @@ class QualityObserver:
     def take(self, run: Run) -> None:
         """Count one run."""
         self.rows[run.table] += len(run.rows)
-        by_level = self.sums.setdefault(run.key, {})
-        by_level[run.level] = by_level.get(run.level, 0) + sum(run.persons)
-        if missing := run.column("num_present_idp_ind").count(None):
+        at_level = self.sums.setdefault(run.key, {}).setdefault(run.level, Sum())
+        at_level.persons = plus(at_level.persons, total(run.persons))
+        if missing := run.persons.count(None):
+            at_level.unknown_rows += missing
             self.without_figure[run.table] += missing
         self._find_twins(run)
         for column, title, level in _CODES:
@@ -101,9 +112,12 @@ class QualityObserver:
     def _count_sexes(self, run: Run) -> None:
         seen = self.sexes.setdefault((run.key[0], run.table), Sexes())
         seen.rows += len(run.rows)
-        seen.persons += sum(run.persons)
+        seen.persons += total(run.persons) or 0
         rows = zip(run.persons, run.column("number_males"), run.column("number_females"), strict=True)
-        for index, (total, males, females) in enumerate(rows):
+        for index, (persons, males, females) in enumerate(rows):
+            if persons is None:
+                seen.total_unknown += 1
+                continue
             if males is None or females is None:
                 if males is females:
                     seen.both_unknown += 1
@@ -113,9 +127,9 @@ class QualityObserver:
                 continue
             known = males + females
             seen.persons_known += known
-            if known == total:
+            if known == persons:
                 seen.equal += 1
-            elif known < total:
+            elif known < persons:
                 seen.less += 1
             else:
                 seen.more += 1

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from frictionless_dtm.contents import Contents
-    from frictionless_dtm.quality.observer import QualityObserver
+    from frictionless_dtm.quality.observer import QualityObserver, Sum
     from frictionless_dtm.quality.runs import OperationKey, RoundKey
 
 CHECKS: Final = {
@@ -74,10 +74,13 @@ def round_order(key: RoundKey) -> tuple[str, str, str, int, str]:
     return country, operation, date, -1 if number is None else number, assessment or ""
 
 
-def _reconciliation(rounds: list[tuple[RoundKey, dict[int, int]]], levels: tuple[int, ...]) -> dict[str, Any]:
+def _reconciliation(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple[int, ...]) -> dict[str, Any]:
     entries = []
     for (country, operation, date, number, assessment), sums in rounds:
-        if len(set(sums.values())) > 1:
+        unknown_rows = {level: each.unknown_rows for level, each in sums.items() if each.unknown_rows}
+        if unknown_rows:
+            verdict = "figure_missing"
+        elif len({each.persons for each in sums.values()}) > 1:
             verdict = "different"
         elif len(sums) < len(levels):
             verdict = "level_missing"
@@ -90,18 +93,21 @@ def _reconciliation(rounds: list[tuple[RoundKey, dict[int, int]]], levels: tuple
                 "reporting_date": date,
                 "round_number": number,
                 "assessment_type": assessment,
-                **{f"admin{level}": sums.get(level) for level in levels},
+                **{f"admin{level}": sums[level].persons if level in sums else None for level in levels},
+                **{f"rows_without_figure_at_admin{level}": rows for level, rows in sorted(unknown_rows.items())},
                 "verdict": verdict,
             }
         )
     verdicts = Counter(entry["verdict"] for entry in entries)
     return {
         "about": "The sum of the figures of each round at each administrative level. All levels show the same "
-        "people, so the sums of a round are expected to be equal.",
+        "people, so the sums of a round are expected to be equal. A sum of null is not known, and not 0; where some "
+        "rows of a round have no figure, the sum is of the others, and nothing is compared.",
         "checked": len(entries) if len(levels) > 1 else 0,
         "found": verdicts["different"],
         "equal": verdicts["equal"] if len(levels) > 1 else 0,
         "level_missing": verdicts["level_missing"],
+        "figure_missing": verdicts["figure_missing"],
         "rounds": entries,
     }
 
@@ -186,6 +192,7 @@ def _sex(observer: QualityObserver) -> dict[str, Any]:
             "more_than_total": seen.more,
             "one_unknown": seen.one_unknown,
             "both_unknown": seen.both_unknown,
+            "total_unknown": seen.total_unknown,
             "share_of_persons_known": round(seen.persons_known / seen.persons, 4) if seen.persons else None,
         }
         for (country, resource), seen in sorted(observer.sexes.items())
@@ -201,7 +208,7 @@ def _sex(observer: QualityObserver) -> dict[str, Any]:
     }
 
 
-def _missing_levels(rounds: list[tuple[RoundKey, dict[int, int]]], levels: tuple[int, ...]) -> dict[str, Any]:
+def _missing_levels(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple[int, ...]) -> dict[str, Any]:
     seen: dict[OperationKey, Counter[int]] = defaultdict(Counter)
     totals: Counter[OperationKey] = Counter()
     for (country, operation, *_), sums in rounds:
