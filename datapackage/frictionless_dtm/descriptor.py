@@ -9,12 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.catalogues import fields_of
 from frictionless_dtm.invented import as_invented, is_invented
 from frictionless_dtm.tableschema import NULL, PREFIX, field_descriptor
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from frictionless_dtm.settings import Settings
     from frictionless_dtm.shape import Column, Shape
@@ -75,8 +76,8 @@ def hxl_tags(shape: Shape, resource: Resource | None) -> list[str] | None:
     """Return the HXL tag of each column, nothing where there is none; None for a stream without any."""
     if resource is None:
         return None
-    known = {field.name: field.hxl for field in resource.fields}
-    return [known.get(name, "") for name in shape.names]
+    known = fields_of(shape, resource)
+    return [known[name].hxl if name in known else "" for name in shape.names]
 
 
 def describe_package(  # noqa: PLR0913
@@ -102,7 +103,7 @@ def describe_package(  # noqa: PLR0913
     """
     if package and coverage and is_invented(coverage.countries):
         package = as_invented(package)
-    included = {content.name for content in contents}
+    included = {content.shape.stream: content.name for content in contents if content.resource}
     resources = [
         _resource(content, file, number, settings, included)
         for content in contents
@@ -169,7 +170,7 @@ def _terms_of_unknown(settings: Settings) -> str:
 
 
 def _resource(
-    content: Content, file: DataFile, number: int, settings: Settings, included: Iterable[str]
+    content: Content, file: DataFile, number: int, settings: Settings, included: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return one resource. The first file of a stream has the stream's name, the others name it."""
     is_text = file.format != "parquet"
@@ -226,10 +227,10 @@ def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"parquet": {"categories": nullable}} if nullable else {}
 
 
-def _schema(content: Content, included: Iterable[str]) -> dict[str, Any]:
+def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
     """Return the Table Schema; a foreign key is declared when all rows keep it, so that the package is valid."""
     shape, known = content.shape, content.resource
-    fields = {field.name: field for field in known.fields} if known else {}
+    fields = fields_of(shape, known)
     schema: dict[str, Any] = {
         "fields": [
             field_descriptor(fields[column.name], is_key=column.name in shape.key) if column.name in fields else _field(column, shape.key)
@@ -242,7 +243,7 @@ def _schema(content: Content, included: Iterable[str]) -> dict[str, Any]:
     references = [
         {
             "fields": list(key.fields),
-            "reference": {"resource": key.resource, "fields": list(key.reference_fields)},
+            "reference": {"resource": included[key.resource], "fields": list(key.reference_fields)},
         }
         for key in (known.foreign_keys if known else ())
         if key.resource in included and key.fields not in (content.broken or {})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import logging
 import os
 import re
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from frictionless_dtm.catalogues import catalogue_at, resource_of
+from frictionless_dtm.catalogues import catalogue_at, complaints, resource_of
 from frictionless_dtm.changes import ROUND, RoundDigests, compare
 from frictionless_dtm.contents import Contents, RoundChange, Table
 from frictionless_dtm.descriptor import Content, Coverage, DataFile, describe_package, hxl_tags, resource_name
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     Render = Callable[[Contents], Mapping[str, bytes]]
 
 _CHANGELOG = "CHANGELOG.md"
+_LOGGER = logging.getLogger("target-datapackage")
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Packager:
         if self._stands(before, fingerprint):
             self._store.commit(state)
             return False
+        for complaint in complaints((stream.shape for stream in self._ordered()), self._catalogue):
+            _LOGGER.warning("%s", complaint)
         building = self._folder.start()
         contents, rounds = self._write_data(building, before, fingerprint)
         describe = self._describer(contents, rounds, state)
@@ -153,7 +157,8 @@ class Packager:
         for stream in self._store.streams.values():
             if resource := resource_of(stream.shape, self._catalogue):
                 for version in resource.endpoints:
-                    if not {field.name for field in resource.fields_for(version)}.issuperset(stream.shape.names):
+                    known = {field.name for field in resource.fields}.intersection(stream.shape.names)
+                    if not {field.name for field in resource.fields_for(version)}.issuperset(known):
                         fitting.discard(version)
         return fitting.pop() if len(fitting) == 1 else None
 
@@ -236,7 +241,8 @@ class Packager:
         broken = {}
         for key in content.resource.foreign_keys if content.resource else ():
             other = self._store.streams.get(key.resource)
-            if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
+            is_ours = other and resource_of(other.shape, self._catalogue)
+            if other and is_ours and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
                 broken[key.fields] = count
         return Content(content.name, content.shape, content.rows, content.files, content.resource, broken)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from frictionless_dtm.catalogues import fields_of
 from frictionless_dtm.tableschema import field_descriptor
 from frictionless_dtm.writer import HashingFile, Written
 
@@ -89,7 +90,7 @@ def _text(value: Any) -> str | None:  # noqa: ANN401
 
 
 def _schema(shape: Shape, resource: Resource | None, settings: Settings) -> pa.Schema:
-    known = {field.name: field for field in resource.fields} if resource else {}
+    known = fields_of(shape, resource)
     fields = []
     for column in shape.columns:
         if column.name in known:

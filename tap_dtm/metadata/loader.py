@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from tap_dtm.metadata.model import (
     API_VERSIONS,
+    DTM_TYPES,
     Catalogue,
     Constraint,
     Contact,
@@ -102,7 +103,7 @@ def _field(name: str, section: Section) -> Field:
             f"'api_name' of {section.name} is {api_name!r}; expected the field to be called "
             f"{api_name_to_snake(api_name)!r}, its name in snake_case.",
         )
-    field_type = cast("FieldType", section.choice("type", get_args(FieldType)))
+    field_type = cast("FieldType", section.choice("type", DTM_TYPES))
     measure = section.choice("measure", get_args(Measure)) if "measure" in section else None
     levels = section.integers("levels")
     if not set(levels) <= set(_LEVELS):

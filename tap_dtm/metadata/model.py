@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-FieldType = Literal["string", "integer", "date", "datetime"]
+FieldType = Literal["string", "integer", "date", "datetime", "number", "boolean"]
 Measure = Literal["stock", "flow"]
 ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
 Constraint = int | str | tuple[str, ...]
+
+DTM_TYPES: Final = ("string", "integer", "date", "datetime")
+"""The types of DTM's own fields; those of other taps may have the others, too."""
 
 API_VERSIONS: Final = ("v2", "v3")
 

@@ -20,6 +20,8 @@ from frictionless_dtm.pages.vendor import BUNDLE, VL_CONVERT, bundle
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import invent
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
+from tests.datapackage.pipe import run_target
+from tests.datapackage.singer import record, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -313,6 +315,21 @@ def test_a_package_of_another_tap_has_pages_without_figures() -> None:
     assert 'id="figures"' not in pages["index.html"]
     assert "Not for redistribution" in text_of(pages["index.html"])
     assert len(pages["index.html"]) < 50_000
+
+
+def test_a_stream_of_another_tap_that_has_one_of_our_names_is_not_put_down_to_iom(tmp_path: Path) -> None:
+    properties = {name: {"type": "string"} for name in ("code", "name")}
+    messages = [
+        schema("countries", {"properties": properties}, ["code"]),
+        record("countries", code="XX", name="X"),
+        schema("operations", {"properties": properties}, ["code"]),
+        record("operations", code="1", name="Hip replacement"),
+    ]
+    run_target(messages, tmp_path / "package")
+    for name in PAGES:
+        text = (tmp_path / "package" / name).read_text("utf-8")
+        for word in ("IOM", "International Organization", "Displacement", "dtm.iom.int"):
+            assert word not in text, name
 
 
 def test_the_page_stays_small() -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.tableschema import PREFIX
-from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -83,7 +82,6 @@ class Front:
     citation: str
     contact: str
     api_version: str
-    is_dtm: bool
     invented: bool
     files: tuple[File, ...]
     warnings: tuple[tuple[str, str], ...]
@@ -96,11 +94,8 @@ def custom(mapping: Mapping[str, Any], name: str, default: Any = None) -> Any:  
 
 
 def front_of(contents: Contents, *, invented: bool) -> Front:
-    """Read the descriptor; what it leaves unsaid about DTM's data comes from the catalogue."""
+    """Read the descriptor: what it does not say, no page says."""
     said = contents.descriptor
-    catalogue = load_catalogue()
-    package = catalogue.package
-    is_dtm = any(name in catalogue.resources for name in contents.tables)
     license_: Mapping[str, Any] = (said.get("licenses") or ({},))[0]
     sources = said.get("sources") or ()
     places = tuple((str(each.get("title", "")), str(each.get("path", ""))) for each in sources)
@@ -119,16 +114,15 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
         keywords=tuple(str(each) for each in said.get("keywords") or ()),
         sources=places,
         contributors=tuple(each for each in contributors if "contact" not in _roles(each)),
-        license_title=str(license_.get("title") or license_.get("name") or (package.license.title if is_dtm else "")),
-        license_url=str(license_.get("path") or (package.license.url if is_dtm else "")),
-        terms=tuple(custom(said, "terms", package.license.terms if is_dtm else stated)),
+        license_title=str(license_.get("title") or license_.get("name") or ""),
+        license_url=str(license_.get("path") or ""),
+        terms=tuple(custom(said, "terms", stated)),
         redistribution=bool(permission) and custom(said, "redistribution") == "permitted",
         permission=permission,
-        credit_line=str(custom(said, "creditLine", package.credit_line if is_dtm else "")),
-        citation=str(custom(said, "citation", package.citation.replace("{access_date}", accessed) if is_dtm else "")),
+        credit_line=str(custom(said, "creditLine", "")),
+        citation=str(custom(said, "citation", "")),
         contact=str(_first([each for each in contributors if "contact" in _roles(each)], "email") or ""),
         api_version=str(_first(sources, "version") or ""),
-        is_dtm=is_dtm,
         invented=invented or any("sandbox" in f"{title} {path}".casefold() for title, path in places),
         files=tuple(_file(resource, contents) for resource in said.get("resources") or ()),
         warnings=_warnings(said.get("resources") or ()),
