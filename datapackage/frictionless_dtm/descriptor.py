@@ -233,7 +233,9 @@ def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
     fields = fields_of(shape, known)
     schema: dict[str, Any] = {
         "fields": [
-            field_descriptor(fields[column.name], is_key=column.name in shape.key) if column.name in fields else _field(column, shape.key)
+            field_descriptor(fields[column.name], is_key=column.name in shape.key)
+            if column.name in fields
+            else _field(column, shape.key)
             for column in shape.columns
         ],
         "missingValues": [NULL],

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from frictionless_dtm.catalogues import fields_of
 from frictionless_dtm.tableschema import field_descriptor
 from frictionless_dtm.writer import HashingFile, Written
+from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,12 +76,18 @@ class ParquetOutput:
 def _array(column: Column, values: list[Any]) -> pa.Array:
     kind = _TYPES.get(column.kind)
     if column.kind == "date":
-        return pa.array(values, pa.string()).cast(kind)
+        return pa.array([value or None for value in values], pa.string()).cast(kind)
     if column.kind == "number":
         return pa.array([None if value is None else float(value) for value in values], kind)
     if kind is None:
         return pa.array([_text(value) for value in values], pa.string())
-    return pa.array(values, kind)
+    try:
+        return pa.array(values, kind)
+    except OverflowError as error:
+        raise DtmError(
+            f"The column {column.name} has an integer of more than 64 bits, which Parquet cannot hold: take parquet out "
+            "of the setting formats."
+        ) from error
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401

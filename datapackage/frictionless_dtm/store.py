@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from frictionless_dtm.conversion import converted
 from frictionless_dtm.records import RowReader
 from frictionless_dtm.shape import Shape
 from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from frictionless_dtm.records import Key, Values
+    from frictionless_dtm.shape import Column
 
 _CACHE_KB: Final = 48 * 1024
 _FORMAT: Final = 1
@@ -101,6 +103,7 @@ class Store:
         self.streams = {}
         for name, number, shape, active in self._db.execute("SELECT * FROM streams ORDER BY name"):
             self.streams[name] = Stream(number, msgspec.json.decode(shape, type=Shape), active)
+            self.streams[name].seen = self.get(f"seen {name}")
 
     # What a run brings.
 
@@ -171,7 +174,11 @@ class Store:
 
     @staticmethod
     def _check_key(before: Shape, after: Shape) -> None:
-        if before.key != after.key or before.plain_key != after.plain_key:
+        kinds = {column.name: column.kind for column in before.columns}
+        for column in after.columns:
+            if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
+                raise _retyped(after, column, kinds[column.name], "it is part of the key")
+        if before.key != after.key:
             raise DtmError(
                 f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
                 f"{', '.join(after.key) or 'none'}: write it into another folder, or start anew without state."
@@ -179,13 +186,31 @@ class Store:
 
     def _reshape(self, stream: Stream, shape: Shape) -> None:
         old = [column.name for column in stream.shape.others]
+        kinds = {column.name: column.kind for column in stream.shape.others}
         positions = [old.index(column.name) if column.name in old else -1 for column in shape.others]
+        retyped = [kinds.get(column.name, column.kind) != column.kind for column in shape.others]
+        refused: list[DtmError] = []  # SQLite hides what a function of ours raises
 
         def moved(row: bytes) -> bytes:
             values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
-            return msgspec.json.encode([values[position] for position in positions])
+            found = [values[position] for position in positions]
+            for place, column in enumerate(shape.others):
+                if retyped[place]:
+                    try:
+                        found[place] = msgspec.Raw(converted(bytes(found[place]), column.kind))
+                    except ValueError as error:
+                        refused.append(_retyped(shape, column, kinds[column.name], str(error)))
+                        raise
+            return msgspec.json.encode(found)
 
         self._db.create_function("moved", 1, moved, deterministic=True)
+        try:
+            self._move(stream, shape)
+        except sqlite3.OperationalError as error:
+            raise (refused[0] if refused else error) from None
+        stream.has_changed = True
+
+    def _move(self, stream: Stream, shape: Shape) -> None:
         if shape.key:
             self._db.execute(f"UPDATE {stream.table} SET row = moved(row)")
         else:
@@ -196,17 +221,22 @@ class Store:
             self._db.execute(f"DELETE FROM {stream.table}")
             self._db.execute(f"INSERT INTO {stream.table} SELECT * FROM reshaped")
             self._db.execute("DROP TABLE reshaped")
-        stream.has_changed = True
 
     def put(self, stream: Stream, rows: Mapping[Key, bytes | None]) -> None:
         """Write rows by key; None removes the row."""
         parts = ", ".join(stream.parts)
         places = ", ".join("?" * (len(stream.parts) + 1))
-        written = self._db.executemany(
-            f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
-            " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
-            ((*key, row) for key, row in rows.items() if row is not None),
-        ).rowcount
+        try:
+            written = self._db.executemany(
+                f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
+                " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
+                ((*key, row) for key, row in rows.items() if row is not None),
+            ).rowcount
+        except OverflowError as error:
+            raise DtmError(
+                f"The key of a record of {stream.shape.stream} has an integer of more than 64 bits, which this target "
+                "cannot keep: send it as text."
+            ) from error
         where = " AND ".join(f"{part} = ?" for part in stream.parts)
         removed = self._db.executemany(
             f"DELETE FROM {stream.table} WHERE {where}",
@@ -241,14 +271,20 @@ class Store:
         stream.has_changed |= written > 0
 
     def saw(self, stream: Stream, version: int, keys: Iterable[Key]) -> None:
-        """Remember which keys a table version has, until it is activated."""
+        """Remember which keys a table version has, until it is activated: by this run, or by one that goes on from it."""
         parts = ", ".join(stream.parts)
         if stream.seen != version:
-            self._db.execute(f"DROP TABLE IF EXISTS temp.seen_{stream.number}")
-            self._db.execute(f"CREATE TEMP TABLE seen_{stream.number} ({parts}, PRIMARY KEY ({parts})) WITHOUT ROWID")
+            self._forget_seen(stream)
+            self._db.execute(f"CREATE TABLE seen_{stream.number} ({parts}, PRIMARY KEY ({parts})) WITHOUT ROWID")
             stream.seen = version
+            self.note(f"seen {stream.shape.stream}", version)
         places = ", ".join("?" * len(stream.parts))
         self._db.executemany(f"INSERT OR IGNORE INTO seen_{stream.number} VALUES ({places})", keys)
+
+    def _forget_seen(self, stream: Stream) -> None:
+        self._db.execute(f"DROP TABLE IF EXISTS seen_{stream.number}")
+        stream.seen = None
+        self.note(f"seen {stream.shape.stream}", None)
 
     def activate(self, stream: Stream, version: int) -> None:
         """Remove what does not belong to a table version."""
@@ -265,6 +301,8 @@ class Store:
         stream.removed += removed
         stream.has_changed |= removed > 0
         stream.active = version
+        if stream.seen is not None:
+            self._forget_seen(stream)
         self._db.execute("UPDATE streams SET active = ? WHERE name = ?", (version, stream.shape.stream))
 
     # What a package is made of.
@@ -346,3 +384,10 @@ class Store:
     def close(self) -> None:
         """Close the file. What was not committed never happened."""
         self._db.close()
+
+
+def _retyped(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
+    return DtmError(
+        f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}, which cannot be "
+        f"done to the rows of earlier runs ({reason}): start the tap without state and write it into another folder."
+    )

@@ -32,7 +32,10 @@ def table_schema(
     """
     fields = [field for field in resource.fields_for(api_version) if field.name not in leave_out]
     names = {field.name for field in fields}
-    schema: dict[str, Any] = {"fields": [field_descriptor(field, is_key=field.name in resource.key) for field in fields], "missingValues": [NULL]}
+    schema: dict[str, Any] = {
+        "fields": [field_descriptor(field, is_key=field.name in resource.key) for field in fields],
+        "missingValues": [NULL],
+    }
     if names.issuperset(resource.key):
         schema["primaryKey"] = list(resource.key)
     references = [
