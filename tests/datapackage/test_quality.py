@@ -11,7 +11,7 @@ import pytest
 from frictionless_dtm.contents import Contents, Table
 from frictionless_dtm.quality import report
 from frictionless_dtm.quality.freshness import freshness, reference_date
-from frictionless_dtm.quality.reporting import shape
+from frictionless_dtm.quality.reporting import pattern_of, shape
 
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
 from tap_dtm.sandbox import invent
@@ -132,8 +132,34 @@ def test_a_code_of_another_shape_breaks_the_pattern(tables: dict[str, list[Row]]
             row["admin2_pcode"] = "XA-101"
     said = report(contents_of(tables))["pcodes"]
     (example,) = [each for each in said["examples"] if each["code"] == "XA-101"]
-    assert (example["country"], example["level"], example["expected"]) == ("XAA", 2, "AA9999")
+    assert (example["country"], example["field"], example["expected"]) == ("XAA", "admin2_pcode", "XA9999")
     assert example["rows"] == sum(row["admin2_pcode"] == "XA-101" for row in tables["idp_admin2"])
+
+
+@pytest.mark.parametrize("field", ["admin1_pcode", "idp_origin_admin1_pcode"])
+def test_a_code_with_the_prefix_of_another_country_breaks_the_pattern(tables: dict[str, list[Row]], field: str) -> None:
+    before = report(contents_of(tables))["pcodes"]["found"]
+    row = next(row for row in tables["idp_admin1"] if row[field].startswith("XA"))
+    row[field] = row[field].replace("XA", "QQ")
+    said = report(contents_of(tables))["pcodes"]
+    assert said["found"] == before + 1
+    (example,) = [each for each in said["examples"] if each["code"] == row[field]]
+    assert (example["country"], example["field"], example["expected"]) == ("XAA", field, "XA99")
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (["XA01", "XA02", "XB01"], "XA99"),
+        (["KIN1", "NKV1", "EQU1"], "AAA9"),
+        (["ABC", "DEF"], "AAA"),
+        (["A1", "B-2"], None),
+        (["XCA-G01Q02"], "XCA-A99A99"),
+    ],
+)
+def test_the_pattern_of_codes(codes: list[str], expected: str | None) -> None:
+    pattern = pattern_of(codes)
+    assert (pattern and str(pattern)) == expected
 
 
 def test_placeholders_are_no_codes(tables: dict[str, list[Row]]) -> None:

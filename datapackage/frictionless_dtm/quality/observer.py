@@ -17,9 +17,9 @@ EXAMPLES: Final = 20
 """At most so many examples are kept of each finding."""
 
 _CODES: Final = (
-    ("admin1_pcode", "admin1_name", 1),
-    ("admin2_pcode", "admin2_name", 2),
-    ("idp_origin_admin1_pcode", "idp_origin_admin1_name", 1),
+    ("admin1_pcode", "admin1_name"),
+    ("admin2_pcode", "admin2_name"),
+    ("idp_origin_admin1_pcode", "idp_origin_admin1_name"),
 )
 
 
@@ -27,7 +27,6 @@ _CODES: Final = (
 class Code:
     """A P-code as the data have it: how often, and where it was met first."""
 
-    field: str
     name: str | None
     operation: str
     rows: int = 0
@@ -61,7 +60,7 @@ class QualityObserver:
     """Counts what the report needs, one run of rows after the other."""
 
     sums: dict[RoundKey, dict[int, Sum]] = field(default_factory=dict)
-    codes: dict[tuple[str, int], dict[str, Code]] = field(default_factory=dict)
+    codes: dict[tuple[str, str], dict[str, Code]] = field(default_factory=dict)
     unplaced: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     duplicates: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     duplicate_examples: list[dict[str, Any]] = field(default_factory=list)
@@ -79,9 +78,9 @@ class QualityObserver:
             at_level.unknown_rows += missing
             self.without_figure[run.table] += missing
         self._find_twins(run)
-        for column, title, level in _CODES:
+        for column, title in _CODES:
             if run.has(column, title):
-                self._count_codes(run, column, title, level)
+                self._count_codes(run, column, title)
         if run.has("number_males", "number_females"):
             self._count_sexes(run)
 
@@ -98,16 +97,16 @@ class QualityObserver:
                 example = dict(zip(columns, row, strict=True))
                 self.duplicate_examples.append({"resource": run.table, "times": times, "row": example})
 
-    def _count_codes(self, run: Run, column: str, title: str, level: int) -> None:
+    def _count_codes(self, run: Run, column: str, title: str) -> None:
         country, operation, *_ = run.key
         absent = placeholders()
-        known = self.codes.setdefault((country, level), {})
+        known = self.codes.setdefault((country, column), {})
         seen = Counter(map(itemgetter(column, title), run.rows))
         for (code, name), rows in seen.items():
             if code in absent:
                 self.unplaced[country, operation, column, code or ""] += rows
             else:
-                known.setdefault(code, Code(column, name, operation)).rows += rows
+                known.setdefault(code, Code(name, operation)).rows += rows
 
     def _count_sexes(self, run: Run) -> None:
         seen = self.sexes.setdefault((run.key[0], run.table), Sexes())
