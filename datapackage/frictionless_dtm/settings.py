@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("csv", "csv.gz", "parquet")
 PERMITTED: Final = "permitted"
 NOT_PERMITTED: Final = "not permitted"
-_VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z")
+_VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z", re.ASCII)
 
 SETTINGS: Final = th.PropertiesList(
     th.Property(

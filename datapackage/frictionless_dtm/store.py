@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.records import Key, Values
     from frictionless_dtm.shape import Column
+    from frictionless_dtm.undo import Differences
 
 _CACHE_KB: Final = 48 * 1024
 _FORMAT: Final = 1
@@ -41,7 +42,7 @@ class Stream:
     shape: Shape
     active: int | None = None
     has_changed: bool = False
-    removed: int = 0
+    has_stepped_back: bool = False  # its rows are no longer those that the package on disk was made of
     is_anew: bool = False  # the run brings all rows, and what it does not bring is gone
     seen: int | None = field(default=None)  # the table version whose keys are being collected
 
@@ -59,8 +60,8 @@ class Stream:
     def layout(self) -> Layout:
         """The columns of its table."""
         if self.shape.key:
-            return Layout(self.number, self.table, self.parts, "row")
-        return Layout(self.number, self.table, ["row", "version"], "copies")
+            return Layout(self.number, self.table, self.parts, "row", has_key=True)
+        return Layout(self.number, self.table, ["row", "version"], "copies", has_key=False)
 
 
 class Store:
@@ -136,7 +137,7 @@ class Store:
                 stream.is_anew = True
             elif start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
                 stream.shape = msgspec.json.decode(shape, type=Shape)
-                stream.has_changed = True
+                stream.has_changed = stream.has_stepped_back = True
         self._undo.begin(stream.layout, msgspec.json.encode(stream.shape).decode())
         self._begun.add(name)
 
@@ -242,7 +243,6 @@ class Store:
             f"DELETE FROM {stream.table} WHERE {where}",
             (key for key, row in rows.items() if row is None),
         ).rowcount
-        stream.removed += max(removed, 0)
         stream.has_changed |= written > 0 or removed > 0
 
     def keep_only(self, stream: Stream, keys: Iterable[Key]) -> None:
@@ -259,7 +259,7 @@ class Store:
         for *key, end in found:
             if end > (kept := last.get(tuple(key), -1)):
                 gone = f"DELETE FROM {stream.table} WHERE {where} AND {position} > ?"
-                stream.removed += self._db.execute(gone, (*key, kept)).rowcount
+                self._db.execute(gone, (*key, kept))
                 stream.has_changed = True
 
     def append(self, stream: Stream, rows: Iterable[tuple[bytes, int]]) -> None:
@@ -297,9 +297,7 @@ class Store:
             gone = f"DELETE FROM {stream.table} WHERE ({parts}) NOT IN (SELECT {parts} FROM seen_{stream.number})"
         else:
             gone = f"DELETE FROM {stream.table}"
-        removed = self._db.execute(gone).rowcount
-        stream.removed += removed
-        stream.has_changed |= removed > 0
+        stream.has_changed |= self._db.execute(gone).rowcount > 0
         stream.active = version
         if stream.seen is not None:
             self._forget_seen(stream)
@@ -323,6 +321,12 @@ class Store:
         """Return the number of a stream's rows."""
         what = "count(*)" if stream.shape.key else "coalesce(sum(copies), 0)"
         return int(self._db.execute(f"SELECT {what} FROM {stream.table}").fetchone()[0])
+
+    def differences(self, stream: Stream) -> Differences | None:
+        """Return how a stream's rows differ from those of the package on disk; None where that is not known."""
+        if stream.has_stepped_back:
+            return None
+        return self._undo.differences(stream.layout) if stream.shape.stream in self._begun else (0, 0, 0)
 
     def orphans(self, stream: Stream, fields: Iterable[str], other: Stream, other_fields: Iterable[str]) -> int:
         """Return how many different values of these key fields have no row in another stream."""
@@ -378,7 +382,8 @@ class Store:
         self._marked = None
         self._db.execute("BEGIN EXCLUSIVE")
         self.streams = {
-            name: replace(stream, has_changed=False, removed=0, is_anew=False) for name, stream in self.streams.items()
+            name: replace(stream, has_changed=False, is_anew=False, has_stepped_back=False)
+            for name, stream in self.streams.items()
         }
 
     def close(self) -> None:

@@ -272,7 +272,7 @@ def test_the_change_log_tells_what_changed_newest_first() -> None:
     )
 
 
-@pytest.mark.parametrize(("changes", "words"), [(None, "First version."), ((), "No round was added")])
+@pytest.mark.parametrize(("changes", "words"), [(None, "First version."), ((), "The data are the same")])
 def test_the_change_log_without_changes(changes: tuple[RoundChange, ...] | None, words: str) -> None:
     assert words in pages_of(world_contents(changes=changes))["CHANGELOG.md"]
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -120,9 +121,9 @@ def test_order_of_arrival_leaves_no_trace(tmp_path: Path, formats: list[str], mo
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1735689600")
     rows = [record(id=number, item=f"item {number % 7}", price=number / 4) for number in range(500)]
     shuffled = random.Random(1).sample(rows, len(rows))
-    run_target([schema(), *rows], tmp_path / "a" / "package", formats=formats)
+    run_target([schema(), *rows], tmp_path / "a" / "package", formats=formats, version="1.1.0")
     run_target([schema(), *shuffled[:250]], tmp_path / "b" / "package", formats=formats, version="1.0.0")
-    run_target([schema(), *shuffled[200:]], tmp_path / "b" / "package", formats=formats, version="1.0.0")
+    run_target([schema(), *shuffled[200:]], tmp_path / "b" / "package", formats=formats, version="1.1.0")
     assert content(tmp_path / "a" / "package") == content(tmp_path / "b" / "package")
 
 
@@ -174,6 +175,25 @@ def test_versions_follow_the_recipe(folder: Path) -> None:
     assert version(record(id=5)) == "7.1.0"
 
 
+@pytest.mark.parametrize("pinned", ["2.0.0", "1.9.9", "2.0.0-rc.1", "2.0.0+other"])
+def test_other_data_under_the_same_or_a_lower_version_are_refused(folder: Path, pinned: str) -> None:
+    run_target([schema(), record(id=1)], folder, version="2.0.0")
+    before = content(folder)
+    with pytest.raises(
+        DtmError, match=f"the setting version is {re.escape(pinned)} while the package is 2.0.0 already"
+    ):
+        run_target([schema(), record(id=2)], folder, version=pinned)
+    assert content(folder) == before
+    run_target([schema(), record(id=1)], folder, version="2.0.0")
+    assert content(folder) == before
+
+
+def test_a_wrong_time_in_the_environment_is_told_in_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "abc")
+    with pytest.raises(DtmError, match="SOURCE_DATE_EPOCH is 'abc'"):
+        run_target([schema()], folder)
+
+
 def test_created_changes_with_the_data_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     run_target([schema(), record(id=1)], folder)
@@ -209,6 +229,7 @@ def test_gzip_is_csv_packed(folder: Path) -> None:
         ({"redistribution": "yes"}, "redistribution is 'yes'"),
         ({"permission": "by me"}, "redistribution is 'not permitted'"),
         ({"version": "1"}, "version is '1'"),
+        ({"version": "\N{ARABIC-INDIC DIGIT ONE}.2.3"}, "write three numbers"),
         ({"metadata": "nowhere"}, "does not exist"),
         ({"path": ""}, "path is empty"),
     ],

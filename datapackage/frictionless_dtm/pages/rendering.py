@@ -69,6 +69,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
             shown=_SHOWN,
             files_for_people=("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
             changes=contents.changes,
+            other_changes=contents.others,
             figures_json=figures_json,
             linked_data=as_script(linked_data(front, contents.descriptor, covered)),
             style=_asset("page.css"),
@@ -126,6 +127,7 @@ def _environment() -> Environment:
     environment.filters.update(
         number=words.number,
         people=words.people,
+        resource_change=words.resource_change,
         text=words.markdown,
         cell=words.markdown,
         link=words.link,

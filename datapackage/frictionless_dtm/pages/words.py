@@ -10,7 +10,7 @@ from urllib.parse import quote
 import yaml
 
 if TYPE_CHECKING:
-    from frictionless_dtm.contents import Contents, RoundChange
+    from frictionless_dtm.contents import Contents, ResourceChange, RoundChange
     from frictionless_dtm.pages.figures import Round
     from frictionless_dtm.pages.front import Front
 
@@ -26,8 +26,7 @@ def people(of: Round) -> str:
     """Return the number of people of a round, and what of it is not known."""
     if of.persons is None:
         return "not known"
-    rows = "1 row" if of.unknown_rows == 1 else f"{number(of.unknown_rows)} rows"
-    return number(of.persons) + (f" and {rows} not known" if of.unknown_rows else "")
+    return number(of.persons) + (f" and {_rows(of.unknown_rows)} not known" if of.unknown_rows else "")
 
 
 def markdown(value: object) -> str:
@@ -88,14 +87,34 @@ def changelog_entry(contents: Contents, front: Front) -> str:
     title = f"## {front.version or 'Unversioned'}" + (f" ({front.created})" if front.created else "")
     if contents.changes is None:
         return f"{title}\n\nFirst version."
-    if not contents.changes:
-        return f"{title}\n\nNo round was added, revised or withdrawn."
+    if not contents.changes and not contents.others:
+        return f"{title}\n\nThe data are the same; what the package says of them is not."
     lines = [title]
+    if contents.others:
+        lines.append("\n".join(f"* {markdown(resource_change(each))}" for each in contents.others))
     for kind, name in _KINDS.items():
         changes = [each for each in contents.changes if each.kind == kind]
         if changes:
             lines.append(f"### {name}\n\n{_change_lines(changes)}")
     return "\n\n".join(lines)
+
+
+def resource_change(change: ResourceChange) -> str:
+    """Return what has changed in a table."""
+    name = change.name
+    if change.kind == "added":
+        return f"{name}: a new table, {_rows(change.added)}"
+    if change.kind == "removed":
+        return f"{name}: no longer in the package"
+    counts = {"added": change.added, "changed": change.changed, "removed": change.removed}
+    if None in counts.values():
+        return f"{name}: rows changed"
+    said = ", ".join(f"{_rows(count)} {what}" for what, count in counts.items() if count)
+    return f"{name}: {said or 'the same rows, written otherwise'}"
+
+
+def _rows(count: int | None) -> str:
+    return "1 row" if count == 1 else f"{number(count)} rows"
 
 
 def _change_lines(changes: list[RoundChange]) -> str:
