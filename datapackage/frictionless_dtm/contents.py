@@ -56,8 +56,8 @@ class Contents:
 
     ``descriptor`` is the finished Data Package v2 descriptor (resources with bytes, hash and rows included),
     ``tables`` its data by resource name (a resource that is another's data in another format, ``dtm:sameDataAs``, has
-    no table of its own), ``changes`` the rounds that are new against the version before (None at first), ``others`` the tables that differ
-    without a round that tells it.
+    no table of its own), ``changes`` the rounds that are new against the version before (None at
+    first), ``others`` the tables that differ without a round that tells it.
     """
 
     descriptor: Mapping[str, Any]

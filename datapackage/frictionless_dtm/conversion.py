@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from frictionless_dtm.dates import is_written_as
+from frictionless_dtm.shape import TIMES
+from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from frictionless_dtm.shape import Kind
+    from frictionless_dtm.shape import Column, Kind, Shape
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_PYTHON: Final = {"string": str, "integer": int, "number": (int, Decimal), "object": dict, "array": list}
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -51,20 +54,16 @@ def _number(value: str | Decimal) -> Decimal:
 
 
 def _has_kind(value: Any, kind: Kind) -> bool:  # noqa: ANN401
-    match kind:
-        case "any":
-            return True
-        case "string":
-            return isinstance(value, str)
-        case "date" | "datetime" | "time":
-            return isinstance(value, str) and is_written_as(kind, value)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "number":
-            return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "object":
-            return isinstance(value, dict)
-        case "array":
-            return isinstance(value, list)
+    if isinstance(value, str) and kind in TIMES:
+        return is_written_as(kind, value)
+    if isinstance(value, bool):
+        return kind in {"boolean", "any"}
+    return kind == "any" or isinstance(value, _PYTHON.get(kind, ()))
+
+
+def retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
+    """Return the refusal of a column's other type."""
+    return DtmError(
+        f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}, which cannot "
+        f"be done to the rows of earlier runs ({reason}): start the tap without state and write it into another folder."
+    )

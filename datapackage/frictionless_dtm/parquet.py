@@ -85,8 +85,8 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
         return pa.array(values, kind)
     except OverflowError as error:
         raise DtmError(
-            f"The column {column.name} has an integer of more than 64 bits, which Parquet cannot hold: take parquet out "
-            "of the setting formats."
+            f"The column {column.name} has an integer of more than 64 bits, which Parquet cannot hold: take parquet "
+            "out of the setting formats."
         ) from error
 
 

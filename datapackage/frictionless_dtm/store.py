@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from frictionless_dtm.conversion import converted
+from frictionless_dtm.conversion import converted, retyped_error
 from frictionless_dtm.records import RowReader
 from frictionless_dtm.shape import Shape
 from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from frictionless_dtm.records import Key, Values
-    from frictionless_dtm.shape import Column
     from frictionless_dtm.undo import Differences
 
 _CACHE_KB: Final = 48 * 1024
@@ -69,23 +68,36 @@ class Store:
 
     Raises:
         DtmError: Another run has it open, or it was written by another version of this program.
+        sqlite3.Error: It cannot be opened, read or written; so do all methods.
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
         self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        self._first: Any = None
+        self._begun: set[str] = set()
+        self._begun_at_mark: set[str] = set()
+        self._marked: dict[str, Stream] | None = None
+        self.streams: dict[str, Stream] = {}
+        try:
+            self._open(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _open(self, path: Path) -> None:
         try:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             for pragma in ("journal_mode = TRUNCATE", "synchronous = FULL", f"cache_size = -{_CACHE_KB}"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            self._db.close()
+            if "locked" not in str(error):
+                raise
             raise DtmError(
                 f"Another run is writing this data package ({path} is locked): wait for it to end."
             ) from error
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
         if found not in {0, _FORMAT}:
-            self.close()
             raise DtmError(f"{path} was written by another version of tap-dtm: use that version, or start anew.")
         self._db.execute(f"PRAGMA user_version = {_FORMAT}")
         self._db.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
@@ -93,11 +105,6 @@ class Store:
             "CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, number INTEGER, shape TEXT, active INTEGER)"
         )
         self._undo = UndoLog(self._db)
-        self._first: Any = None
-        self._begun: set[str] = set()
-        self._begun_at_mark: set[str] = set()
-        self._marked: dict[str, Stream] | None = None
-        self.streams: dict[str, Stream] = {}
         self._load()
 
     def _load(self) -> None:
@@ -178,7 +185,7 @@ class Store:
         kinds = {column.name: column.kind for column in before.columns}
         for column in after.columns:
             if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
-                raise _retyped(after, column, kinds[column.name], "it is part of the key")
+                raise retyped_error(after, column, kinds[column.name], "it is part of the key")
         if before.key != after.key:
             raise DtmError(
                 f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
@@ -200,7 +207,7 @@ class Store:
                     try:
                         found[place] = msgspec.Raw(converted(bytes(found[place]), column.kind))
                     except ValueError as error:
-                        refused.append(_retyped(shape, column, kinds[column.name], str(error)))
+                        refused.append(retyped_error(shape, column, kinds[column.name], str(error)))
                         raise
             return msgspec.json.encode(found)
 
@@ -271,7 +278,7 @@ class Store:
         stream.has_changed |= written > 0
 
     def saw(self, stream: Stream, version: int, keys: Iterable[Key]) -> None:
-        """Remember which keys a table version has, until it is activated: by this run, or by one that goes on from it."""
+        """Remember which keys a table version has, until it is activated, which a later run may do."""
         parts = ", ".join(stream.parts)
         if stream.seen != version:
             self._forget_seen(stream)
@@ -389,10 +396,3 @@ class Store:
     def close(self) -> None:
         """Close the file. What was not committed never happened."""
         self._db.close()
-
-
-def _retyped(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
-    return DtmError(
-        f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}, which cannot be "
-        f"done to the rows of earlier runs ({reason}): start the tap without state and write it into another folder."
-    )

@@ -83,7 +83,10 @@ Differences: TypeAlias = "tuple[int, int, int]"
 
 @dataclass(frozen=True)
 class Layout:
-    """The table of a stream: its number, its name, the columns of its key, and the one other column; whether the stream has a key."""
+    """The table of a stream: its number, its name, the columns of its key, and the one other column.
+
+    ``has_key`` says whether the stream has a key; the rows themselves are one where it has none.
+    """
 
     number: int
     table: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -201,10 +203,10 @@ def test_dates_and_times_are_valid_as_they_come(folder: Path, formats: list[str]
         (columns(v={"type": [{"type": "integer"}]}), "the property v is no JSON Schema"),
         (columns(v={"type": {"a": 1}}), "the property v is no JSON Schema"),
         (schema(of={"properties": {"id": "integer"}}, key=()), "the property id is no JSON Schema"),
-        (columns(**{'a "b"': "string"}), "a column is called"),
-        (columns(**{"a\\b": "string"}), "a column is called"),
-        (columns(**{"a\nb": "string"}), "a column is called"),
-        (columns(**{" ": "string"}), "a column is called"),
+        (schema(of={"properties": {'a "b"': {}}}, key=()), "a column is called"),
+        (schema(of={"properties": {"a\\b": {}}}, key=()), "a column is called"),
+        (schema(of={"properties": {"a\nb": {}}}, key=()), "a column is called"),
+        (schema(of={"properties": {" ": {}}}, key=()), "a column is called"),
     ],
 )
 def test_what_no_valid_package_can_hold_is_refused_in_a_sentence(folder: Path, message: Message, sentence: str) -> None:
@@ -220,3 +222,28 @@ def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -
         run_target([columns(v="integer"), record(id=2**63)], folder)
     with pytest.raises(DtmError, match="The column v has an integer of more than 64 bits, which Parquet"):
         run_target([columns(v="integer")], folder, formats=["parquet"])
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('{"type":"RECORD","stream":"Orders","record":null}', "not what its schema announces"),
+        ('{"type":"RECORD","stream":"Orders","record":[1]}', "not what its schema announces"),
+        ('{"type":"RECORD","stream":"Orders","record":{"id":1,"v":"\\ud83d"}}', "half a surrogate pair"),
+        (
+            f'{{"type":"RECORD","stream":"Orders","record":{{"id":1,"v":{"[" * 3000}{"]" * 3000}}}}}',
+            "nested too deeply",
+        ),
+        (b'{"type":"RECORD","stream":"Orders","record":{"id":1,"v":"\xff"}}', "UTF-8"),
+        (b'{"type":"STATE","value":"\xff"}', "UTF-8"),
+    ],
+)
+def test_bad_lines_are_refused_in_a_sentence(tmp_path: Path, line: str | bytes, sentence: str) -> None:
+    lines = [json.dumps(columns(v={})).encode(), line.encode() if isinstance(line, str) else line]
+    (tmp_path / "config.json").write_text(json.dumps({"path": "package"}))
+    command = [sys.executable, "-m", "frictionless_dtm.target", "--config", "config.json"]
+    run = subprocess.run(command, cwd=tmp_path, input=b"\n".join(lines), capture_output=True, check=False)
+    assert run.returncode == 1
+    assert b"Traceback" not in run.stderr
+    assert sentence.encode() in run.stderr.splitlines()[-1]
+    assert not (tmp_path / "package").exists()

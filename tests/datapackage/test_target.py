@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import random
@@ -232,6 +233,7 @@ def test_gzip_is_csv_packed(folder: Path) -> None:
         ({"version": "\N{ARABIC-INDIC DIGIT ONE}.2.3"}, "write three numbers"),
         ({"metadata": "nowhere"}, "does not exist"),
         ({"path": ""}, "path is empty"),
+        ({"path": "a\0b"}, "which is no path"),
     ],
 )
 def test_wrong_settings_are_told_in_a_sentence(config: dict[str, Any], message: str) -> None:
@@ -287,6 +289,61 @@ def test_a_state_without_the_rows_it_speaks_of_is_refused(tmp_path: Path) -> Non
         run_target(run_tap(target, api_url="sandbox://"), tmp_path / "package")
 
     assert not (tmp_path / "package").exists()
+
+
+def store_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.target-datapackage") / "rows.sqlite"
+
+
+def test_a_damaged_store_is_told_in_a_sentence(folder: Path) -> None:
+    run_target([schema(), record(id=1)], folder)
+    before = content(folder)
+    store_of(folder).write_bytes(b"garbage" * 1000)
+    with pytest.raises(DtmError, match=r"rows\.sqlite.* it is damaged"):
+        run_target([schema(), record(id=2)], folder)
+    store_of(folder).unlink()
+    store_of(folder).mkdir()
+    with pytest.raises(DtmError, match="it cannot be opened"):
+        run_target([schema(), record(id=2)], folder)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("pragma", "sentence"), [("max_page_count = 1", "the disk is full"), ("query_only = 1", "may not write it")]
+)
+def test_a_store_that_cannot_be_written_is_told_in_a_sentence(folder: Path, pragma: str, sentence: str) -> None:
+    run_target([schema(), record(id=1)], folder)
+    before = content(folder)
+    target = TargetDataPackage(config={"path": str(folder)})
+    target._store._db.execute(f"PRAGMA {pragma}")
+    messages = [schema(), *(record(id=number, item="x" * 100) for number in range(1000))]
+    with pytest.raises(DtmError, match=sentence):
+        target.listen(io.StringIO("".join(json.dumps(each) + "\n" for each in messages)))
+    target.close()
+    assert content(folder) == before
+
+
+def test_nothing_makes_no_package_and_says_so(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run_target([], folder)
+    assert "announced no stream" in caplog.text
+    assert "Nothing has changed" not in caplog.text
+    assert not folder.exists()
+
+
+def test_a_setting_that_there_is_not_is_warned_about(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run_target([schema()], folder, format="parquet", colour="red")
+    assert "no setting format, and does without it: did you mean formats?" in caplog.text
+    assert "no setting colour, and does without it: it knows path" in caplog.text
+
+
+@pytest.mark.parametrize("path", [".", ".."])
+def test_the_folder_that_the_command_runs_in_is_refused(
+    tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "now").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "now")
+    with pytest.raises(DtmError, match="in which this command runs"):
+        TargetDataPackage(config={"path": path})
 
 
 def test_two_runs_at_a_time_are_refused(folder: Path) -> None:

@@ -35,7 +35,7 @@ class Round:
         is_newest: Whether no round of the same assessment type has a newer date.
         persons: The people of all rows that have a figure; None when none has one, which is unknown and not 0.
         unknown_rows: The number of rows without a figure.
-        reasons, origins, areas, flows: Persons by part, as above; kept for the newest date of each assessment type only.
+        reasons, origins, areas, flows: Persons by part; kept for the newest date of each assessment type only.
     """
 
     date: str
