@@ -32,8 +32,8 @@ def catalogue_at(path: Path | None) -> Catalogue:
     if path is None:
         return load_catalogue()
     if path.is_dir():
-        return load_catalogue_from(path)
-    return load_catalogue_from(cast("Path", _OneFile(path)))  # all that is asked for is joinpath
+        return load_catalogue_from(path, is_foreign=True)
+    return load_catalogue_from(cast("Path", _OneFile(path)), is_foreign=True)  # all that is asked for is joinpath
 
 
 def resource_of(shape: Shape, catalogue: Catalogue) -> Resource | None:
@@ -49,20 +49,28 @@ def fields_of(shape: Shape, resource: Resource | None) -> dict[str, Field]:
     """Return what the catalogue says of the columns that it knows.
 
     A column that has another type in the stream than in the catalogue is of the stream's: of the catalogue's words,
-    its constraints are then left out.
+    its constraints and its example are then left out.
     """
     said = {field.name: field for field in resource.fields} if resource else {}
     found = {}
     for column in shape.columns:
         if field := said.get(column.name):
             is_same = field.type == column.kind
-            found[column.name] = field if is_same else replace(field, type=cast("Any", column.kind), constraints={})
+            found[column.name] = (
+                field if is_same else replace(field, type=cast("Any", column.kind), constraints={}, example="")
+            )
     return found
 
 
 def complaints(shapes: Iterable[Shape], catalogue: Catalogue) -> list[str]:
     """Return what a catalogue says otherwise than the streams do, a sentence each."""
     found = []
+    shapes = list(shapes)
+    if catalogue is not load_catalogue() and not any(shape.stream in catalogue.resources for shape in shapes):
+        found.append(
+            f"The metadata describes {', '.join(catalogue.resources)}, and the input has none of them but "
+            f"{', '.join(shape.stream for shape in shapes)}: it describes nothing of this package."
+        )
     for shape in shapes:
         resource = catalogue.resources.get(shape.stream)
         if resource and resource.key != shape.key:
@@ -104,5 +112,5 @@ class _OneFile:
         one, several = _PARTS[self._part]
         if not isinstance(whole, dict):
             raise CatalogueError(f"{self._path}: expected fields, warnings, resources and package.")
-        part = whole.get(one, {}) if one else {name: whole.get(name, {}) for name in several or ()}
+        part = whole.get(one, {}) if one else {name: whole.get(name) or {} for name in several or ()}
         return yaml.safe_dump(part, sort_keys=False, allow_unicode=True).encode()

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from frictionless_dtm.shape import Column, Kind, Shape
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_PYTHON: Final = {"string": str, "integer": int, "number": (int, Decimal), "object": dict, "array": list}
+_PYTHON: Final[dict[str, Any]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, Decimal),
+    "object": dict,
+    "array": list,
+}
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 from frictionless_dtm.catalogues import catalogue_at, complaints, resource_of
 from frictionless_dtm.changes import ROUND, RoundDigests
 from frictionless_dtm.contents import Contents, Table
-from frictionless_dtm.descriptor import Content, Coverage, DataFile, describe_package, hxl_tags, resource_name
+from frictionless_dtm.descriptor import (
+    Content,
+    Coverage,
+    DataFile,
+    describe_package,
+    file_names,
+    hxl_tags,
+    redistribution,
+    resource_name,
+)
 from frictionless_dtm.folder import DESCRIPTOR, Folder, Manifest
 from frictionless_dtm.release import Before, history, note, settle
 from frictionless_dtm.writer import CsvOutput, batches
@@ -21,7 +30,7 @@ from tap_dtm.metadata.model import API_VERSIONS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.changes import Round
@@ -150,7 +159,7 @@ class Packager:
     ) -> tuple[list[tuple[Stream, Content]], dict[str, Mapping[Round, str]]]:
         written: list[tuple[Stream, Content]] = []
         rounds: dict[str, Mapping[Round, str]] = {}
-        names = _unique_names([stream.shape.stream for stream in self._ordered()])
+        names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
             resource = resource_of(shape, self._catalogue)
@@ -205,7 +214,10 @@ class Packager:
         if file_format == "parquet":
             from frictionless_dtm.parquet import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
 
-            return ParquetOutput(path, shape, resource, self._settings)
+            may = redistribution(self._catalogue.package if resource else None, self._settings)
+            return ParquetOutput(
+                path, shape, resource, {"redistribution": may, "permission": self._settings.permission}
+            )
         return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
 
     def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
@@ -271,18 +283,23 @@ class Packager:
         return rows
 
 
-def _unique_names(streams: list[str]) -> dict[str, str]:
+def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:
     """Return a resource name for each stream.
 
     Raises:
-        DtmError: Two streams would have the same.
+        DtmError: Resources of two streams would have the same.
     """
     names: dict[str, str] = {}
+    taken: dict[str, str] = {}
     for stream in streams:
-        name = resource_name(stream)
-        if name in names.values():
-            raise DtmError(f"Two streams would be the resource {name!r} of the package: rename {stream} in the tap.")
-        names[stream] = name
+        names[stream] = resource_name(stream)
+        for name in file_names(names[stream], formats):
+            if name in taken:
+                raise DtmError(
+                    f"The streams {taken[name]} and {stream} would both be the resource {name!r}: rename "
+                    "one of them in the tap."
+                )
+            taken[name] = stream
     return names
 
 

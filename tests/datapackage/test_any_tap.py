@@ -247,3 +247,19 @@ def test_bad_lines_are_refused_in_a_sentence(tmp_path: Path, line: str | bytes, 
     assert b"Traceback" not in run.stderr
     assert sentence.encode() in run.stderr.splitlines()[-1]
     assert not (tmp_path / "package").exists()
+
+
+def test_names_of_other_scripts_are_kept_apart(folder: Path) -> None:
+    names = ["\N{ARABIC LETTER NOON}\N{ARABIC LETTER ALEF}", "\N{ARABIC LETTER NOON}"]
+    run_target([columns(names[0]), record(names[0], id=1)], folder)
+    first = descriptor(folder)["resources"][0]["name"]
+    run_target([columns(names[1]), record(names[1], id=2)], folder)
+    assert len({each["name"] for each in descriptor(folder)["resources"]}) == 2
+    assert read_csv(folder, first) == [{"id": "1"}]
+    assert problems(folder) == []
+
+
+def test_two_streams_that_would_be_one_resource_are_refused(folder: Path) -> None:
+    run_target([columns("x"), columns("x-parquet")], folder)
+    with pytest.raises(DtmError, match="x and x-parquet would both be the resource 'x-parquet'"):
+        run_target([], folder, formats=["csv", "parquet"])

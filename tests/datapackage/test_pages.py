@@ -170,6 +170,8 @@ def test_the_terms_stand_where_a_reader_looks() -> None:
         assert "Accessed on 2024-11-15" in text
         for sentence in package.license.terms:
             assert sentence in text
+    citation = yaml.safe_load(pages["CITATION.cff"])
+    assert citation["abstract"].endswith("Not for redistribution. " + " ".join(package.license.terms))
     assert pages["index.html"].count("Not for redistribution.") == 2  # at the top and in the footer
     assert pages["index.html"].index("Not for redistribution.") < pages["index.html"].index("<main")
 
@@ -180,6 +182,11 @@ def test_a_permission_is_printed_instead() -> None:
     assert html.escape(PERMISSION) in pages["README.md"]
     for page in pages.values():
         assert "Not for redistribution" not in page
+    assert PERMISSION in yaml.safe_load(pages["CITATION.cff"])["abstract"]
+    for name in ("README.md", "index.html"):
+        page = " ".join(text_of(pages[name]).split())
+        terms = page[page.rindex("Redistribution is permitted:") :]
+        assert terms.index("Beyond this permission, the general terms hold:") < terms.index("are not permitted")
 
 
 def test_invented_data_say_so() -> None:
@@ -330,6 +337,12 @@ def test_a_stream_of_another_tap_that_has_one_of_our_names_is_not_put_down_to_io
         text = (tmp_path / "package" / name).read_text("utf-8")
         for word in ("IOM", "International Organization", "Displacement", "dtm.iom.int"):
             assert word not in text, name
+
+
+def test_names_of_columns_leave_the_dictionary_a_table() -> None:
+    readme = pages_of(contents_of({"pets": [{"a|b": 1, "c`d": 2}]}))["README.md"]
+    assert "| `a\\|b` | integer |" in readme
+    assert "| ``c`d`` | integer |" in readme
 
 
 def test_the_page_stays_small() -> None:

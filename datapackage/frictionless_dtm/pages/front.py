@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from frictionless_dtm.descriptor import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
+from frictionless_dtm.settings import PERMITTED
 from frictionless_dtm.tableschema import PREFIX
 
 if TYPE_CHECKING:
@@ -86,6 +88,14 @@ class Front:
     files: tuple[File, ...]
     warnings: tuple[tuple[str, str], ...]
 
+    @property
+    def terms_in_short(self) -> str:
+        """Whether the data may be passed on, and on what terms: in one paragraph."""
+        terms = " ".join(self.terms)
+        if self.permission:
+            return f"Redistribution permitted: {self.permission}" + (f" {GENERAL_TERMS} {terms}" if terms else "")
+        return terms if self.redistribution else f"Not for redistribution. {terms}"
+
 
 def custom(mapping: Mapping[str, Any], name: str, default: Any = None) -> Any:  # noqa: ANN401
     """Return a property that the standard does not know, with or without the prefix."""
@@ -102,11 +112,12 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
     permission = str(custom(said, "permission", ""))
     accessed = str(_first(sources, "accessed") or said.get("created", ""))[:10]
     contributors = tuple(said.get("contributors") or ())
-    description, stated = _description(said)
+    redistribution = custom(said, "redistribution") == PERMITTED
     return Front(
         name=str(said.get("name", "")),
         title=str(said.get("title") or said.get("name") or "Data package"),
-        description=description,
+        # The terms end the description for those who read nothing else; the pages have a place of their own for them.
+        description=str(said.get("description", "")).removesuffix(terms_in_words(said)).rstrip(),
         version=str(said.get("version", "")),
         created=str(said.get("created", ""))[:10],
         accessed=accessed,
@@ -116,8 +127,8 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
         contributors=tuple(each for each in contributors if "contact" not in _roles(each)),
         license_title=str(license_.get("title") or license_.get("name") or ""),
         license_url=str(license_.get("path") or ""),
-        terms=tuple(custom(said, "terms", stated)),
-        redistribution=bool(permission) and custom(said, "redistribution") == "permitted",
+        terms=tuple(custom(said, "terms", () if redistribution else (UNKNOWN_TERMS.capitalize(),))),
+        redistribution=redistribution,
         permission=permission,
         credit_line=str(custom(said, "creditLine", "")),
         citation=str(custom(said, "citation", "")),
@@ -127,16 +138,6 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
         files=tuple(_file(resource, contents) for resource in said.get("resources") or ()),
         warnings=_warnings(said.get("resources") or ()),
     )
-
-
-def _description(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the description without the terms that follow it, and the terms where they are all it says."""
-    text = str(said.get("description", ""))
-    for prefix in ("Not for redistribution: ", "Redistribution permitted: "):
-        if text.startswith(prefix):
-            terms = text.removeprefix(prefix)
-            return "", (f"{terms[:1].upper()}{terms[1:]}",) if prefix.startswith("Not") else ()
-    return text.split("\n\n", maxsplit=1)[0], ()
 
 
 def _first(mappings: Iterable[Mapping[str, Any]], name: str) -> Any:  # noqa: ANN401

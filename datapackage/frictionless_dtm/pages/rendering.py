@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from frictionless_dtm.descriptor import GENERAL_TERMS
 from frictionless_dtm.invented import is_invented
 from frictionless_dtm.pages import words
 from frictionless_dtm.pages.coverage import coverage, days_in_words
@@ -54,6 +55,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "reference": reference,
         "staleness_rule": RULE,
         "warnings": front.warnings,
+        "general_terms": GENERAL_TERMS,
         "sample": sample,
         "sample_is_dtm": sample is not None
         and level_of(sample.name, [each.name for each in sample.columns]) is not None,
@@ -126,6 +128,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         number=words.number,
+        code=words.code,
+        paragraphs=words.paragraphs,
         people=words.people,
         resource_change=words.resource_change,
         text=words.markdown,

@@ -36,6 +36,18 @@ def markdown(value: object) -> str:
     return re.sub(r"([\\`*_\[\]#|])", r"\\\1", text)
 
 
+def paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text, which empty lines part."""
+    return [part for part in re.split(r"\n\s*\n", text.strip()) if part]
+
+
+def code(text: str) -> str:
+    """Return text as code in a cell of a Markdown table."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    room = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{room}{text}{room}{fence}".replace("|", "\\|")
+
+
 def link(path: str) -> str:
     """Return a path as a link target."""
     return quote(path)
@@ -57,7 +69,8 @@ def citation_cff(front: Front) -> str:
         "version": front.version or None,
         "date-released": front.created or None,
         "url": front.homepage or None,
-        "abstract": front.description or None,
+        # The format has no word for terms other than open licences, so they stand where everybody reads.
+        "abstract": "\n\n".join(filter(None, (front.description, front.terms_in_short))),
         "keywords": list(front.keywords) or None,
         "license-url": front.license_url or None,
         "contact": [{"name": "Contact for the data", "email": front.contact}] if front.contact else None,
