@@ -172,6 +172,14 @@ def test_placeholders_are_no_codes(tables: dict[str, list[Row]]) -> None:
     assert rows == sum(row["idp_origin_admin1_pcode"] in placeholders for name in names for row in tables[name])
 
 
+def test_a_column_without_any_code_has_no_pattern(tables: dict[str, list[Row]]) -> None:
+    for level in LEVELS:
+        for row in tables[f"idp_admin{level}"]:
+            row["idp_origin_admin1_pcode"] = "Not available"
+    said = report(contents_of(tables))["pcodes"]
+    assert {each["field"] for each in said["patterns"]} == {"admin1_pcode", "admin2_pcode"}
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [("XA01", "AA99"), ("XCA-G01Q02", "AAA-A99A99"), ("ÑÜ9", "AA9"), ("X A_1", "A A_9"), ("", "")],

@@ -100,12 +100,12 @@ class QualityObserver:
     def _count_codes(self, run: Run, column: str, title: str) -> None:
         country, operation, *_ = run.key
         absent = placeholders()
-        known = self.codes.setdefault((country, column), {})
         seen = Counter(map(itemgetter(column, title), run.rows))
         for (code, name), rows in seen.items():
             if code in absent:
                 self.unplaced[country, operation, column, code or ""] += rows
             else:
+                known = self.codes.setdefault((country, column), {})
                 known.setdefault(code, Code(name, operation)).rows += rows
 
     def _count_sexes(self, run: Run) -> None:
