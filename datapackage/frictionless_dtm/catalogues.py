@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import yaml
@@ -9,10 +10,11 @@ import yaml
 from tap_dtm.metadata import Catalogue, CatalogueError, load_catalogue, load_catalogue_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from frictionless_dtm.shape import Shape
-    from tap_dtm.metadata import Resource
+    from tap_dtm.metadata import Field, Resource
 
 _PARTS: Final = {
     "fields.yaml": ("fields", None),
@@ -30,17 +32,62 @@ def catalogue_at(path: Path | None) -> Catalogue:
     if path is None:
         return load_catalogue()
     if path.is_dir():
-        return load_catalogue_from(path)
-    return load_catalogue_from(cast("Path", _OneFile(path)))  # all that is asked for is joinpath
+        return load_catalogue_from(path, is_foreign=True)
+    return load_catalogue_from(cast("Path", _OneFile(path)), is_foreign=True)  # all that is asked for is joinpath
 
 
 def resource_of(shape: Shape, catalogue: Catalogue) -> Resource | None:
-    """Return what a catalogue says of a stream: its name, its key and every column must be there."""
+    """Return what a catalogue says of a stream: one of the same name and with the same key.
+
+    Columns that it does not know, such as those that a stream map adds, are described by the stream's own schema.
+    """
     resource = catalogue.resources.get(shape.stream)
-    if resource is None or resource.key != shape.key:
-        return None
-    known = {field.name for field in resource.fields}
-    return resource if known.issuperset(shape.names) else None
+    return resource if resource and resource.key == shape.key else None
+
+
+def fields_of(shape: Shape, resource: Resource | None) -> dict[str, Field]:
+    """Return what the catalogue says of the columns that it knows.
+
+    A column that has another type in the stream than in the catalogue is of the stream's: of the catalogue's words,
+    its constraints and its example are then left out.
+    """
+    said = {field.name: field for field in resource.fields} if resource else {}
+    found = {}
+    for column in shape.columns:
+        if field := said.get(column.name):
+            is_same = field.type == column.kind
+            found[column.name] = (
+                field if is_same else replace(field, type=cast("Any", column.kind), constraints={}, example="")
+            )
+    return found
+
+
+def complaints(shapes: Iterable[Shape], catalogue: Catalogue) -> list[str]:
+    """Return what a catalogue says otherwise than the streams do, a sentence each."""
+    found = []
+    shapes = list(shapes)
+    if catalogue is not load_catalogue() and not any(shape.stream in catalogue.resources for shape in shapes):
+        found.append(
+            f"The metadata describes {', '.join(catalogue.resources)}, and the input has none of them but "
+            f"{', '.join(shape.stream for shape in shapes)}: it describes nothing of this package."
+        )
+    for shape in shapes:
+        resource = catalogue.resources.get(shape.stream)
+        if resource and resource.key != shape.key:
+            found.append(
+                f"The stream {shape.stream} has the key {', '.join(shape.key) or 'none'}, and the metadata's "
+                f"{resource.name} has {', '.join(resource.key)}: it is taken for another, described by its own schema "
+                "only, without the metadata's terms, warnings and missing values."
+            )
+        elif resource:
+            said = {field.name: field.type for field in resource.fields}
+            found += [
+                f"The column {column.name} of {shape.stream} is of the type {column.kind}, and the metadata says "
+                f"{said[column.name]}: the package says {column.kind}."
+                for column in shape.columns
+                if said.get(column.name, column.kind) != column.kind
+            ]
+    return found
 
 
 class _OneFile:
@@ -65,5 +112,5 @@ class _OneFile:
         one, several = _PARTS[self._part]
         if not isinstance(whole, dict):
             raise CatalogueError(f"{self._path}: expected fields, warnings, resources and package.")
-        part = whole.get(one, {}) if one else {name: whole.get(name, {}) for name in several or ()}
+        part = whole.get(one, {}) if one else {name: whole.get(name) or {} for name in several or ()}
         return yaml.safe_dump(part, sort_keys=False, allow_unicode=True).encode()

@@ -40,15 +40,28 @@ class RoundChange:
 
 
 @dataclass(frozen=True)
+class ResourceChange:
+    """A table that differs from the package's previous version, with the numbers of rows if they are known."""
+
+    name: str
+    kind: str  # added, changed, removed: the table
+    added: int | None = None
+    changed: int | None = None
+    removed: int | None = None
+
+
+@dataclass(frozen=True)
 class Contents:
     """A data package about to be written.
 
     ``descriptor`` is the finished Data Package v2 descriptor (resources with bytes, hash and rows included),
     ``tables`` its data by resource name (a resource that is another's data in another format, ``dtm:sameDataAs``, has
-    no table of its own), ``changes`` what is new against the version before (None at first).
+    no table of its own), ``changes`` the rounds that are new against the version before (None at
+    first), ``others`` the tables that differ without a round that tells it.
     """
 
     descriptor: Mapping[str, Any]
     tables: Mapping[str, Table]
     changes: tuple[RoundChange, ...] | None = None
     history: tuple[str, ...] = field(default=())  # the CHANGELOG's earlier entries, newest first, as Markdown
+    others: tuple[ResourceChange, ...] = ()

@@ -5,16 +5,19 @@ Only what both frictionless and the standard's own JSON Schema accept; everythin
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.catalogues import fields_of
 from frictionless_dtm.invented import as_invented, is_invented
+from frictionless_dtm.settings import PERMITTED
 from frictionless_dtm.tableschema import NULL, PREFIX, field_descriptor
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from frictionless_dtm.settings import Settings
     from frictionless_dtm.shape import Column, Shape
@@ -27,6 +30,8 @@ _MEDIA_TYPES: Final = {
     "parquet": "application/vnd.apache.parquet",
 }
 _NUMBERS: Final = {"integer", "number"}
+UNKNOWN_TERMS: Final = "nobody has stated the terms of these data."
+GENERAL_TERMS: Final = "Beyond this permission, the general terms hold:"
 _NOT_IN_PACKAGES: Final = {"deleted_rows_stay"}
 """Warnings that do not hold here: rows that the API withdrew leave the package."""
 
@@ -67,16 +72,25 @@ class Coverage:
 
 
 def resource_name(stream: str) -> str:
-    """Return the name of a stream's resource: small letters, digits, ``-``, ``_`` and ``.`` only."""
-    return re.sub(r"[^a-z0-9._]+", "-", stream.lower()).strip("-") or "table"
+    """Return the name of a stream's resource: small letters, digits, ``-``, ``_`` and ``.`` only.
+
+    Where a name has none of them, as in other scripts, it gets a number of its own, the same every time.
+    """
+    name = re.sub(r"[^a-z0-9._]+", "-", stream.lower()).strip("-")
+    return name or f"table-{hashlib.sha256(stream.encode()).hexdigest()[:8]}"
+
+
+def file_names(name: str, formats: Sequence[str]) -> list[str]:
+    """Return the names of a stream's resources: the first has the stream's, the others name their format."""
+    return [name if number == 0 else f"{name}-{each.replace('.', '-')}" for number, each in enumerate(formats)]
 
 
 def hxl_tags(shape: Shape, resource: Resource | None) -> list[str] | None:
     """Return the HXL tag of each column, nothing where there is none; None for a stream without any."""
     if resource is None:
         return None
-    known = {field.name: field.hxl for field in resource.fields}
-    return [known.get(name, "") for name in shape.names]
+    known = fields_of(shape, resource)
+    return [known[name].hxl if name in known else "" for name in shape.names]
 
 
 def describe_package(  # noqa: PLR0913
@@ -102,7 +116,7 @@ def describe_package(  # noqa: PLR0913
     """
     if package and coverage and is_invented(coverage.countries):
         package = as_invented(package)
-    included = {content.name for content in contents}
+    included = {content.shape.stream: content.name for content in contents if content.resource}
     resources = [
         _resource(content, file, number, settings, included)
         for content in contents
@@ -111,18 +125,23 @@ def describe_package(  # noqa: PLR0913
     head: dict[str, Any] = {"$schema": PROFILE}
     if package is None:
         head |= {"name": resource_name(settings.path.name), "title": settings.path.name}
-        head["description"] = _terms_of_unknown(settings)
     else:
         head |= {"name": package.name, "title": package.title}
-        head["description"] = f"{package.description}\n\n{_terms(package, settings)}"
+    head["description"] = package.description if package else ""
     head |= {"version": version, "created": f"{created:%Y-%m-%dT%H:%M:%SZ}"}
     if package is not None:
         head |= _provenance(package, api_version, created)
-    head |= {f"{PREFIX}redistribution": settings.redistribution, f"{PREFIX}permission": settings.permission}
+    head |= {f"{PREFIX}redistribution": redistribution(package, settings), f"{PREFIX}permission": settings.permission}
+    head["description"] = "\n\n".join(filter(None, (head["description"], terms_in_words(head))))
     if coverage:
         head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
         head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)
     return _without_nothing(head) | {"resources": resources}
+
+
+def redistribution(package: Package | None, settings: Settings) -> str:
+    """Return whether the package may be passed on: as its licence has it, or else as the settings have it."""
+    return PERMITTED if package and package.license.redistribution else settings.redistribution
 
 
 def _provenance(package: Package, api_version: str | None, created: dt.datetime) -> dict[str, Any]:
@@ -153,23 +172,21 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
     }
 
 
-def _terms(package: Package, settings: Settings) -> str:
-    stated = f"{package.license.title} ({package.license.url}): {' '.join(package.license.terms)}"
-    if settings.permission:
-        return f"Redistribution permitted: {settings.permission}\n\n{stated}\n\n{package.credit_line}"
-    if package.license.redistribution:
-        return f"{stated}\n\n{package.credit_line}"
-    return f"Not for redistribution: {stated}\n\n{package.credit_line}"
-
-
-def _terms_of_unknown(settings: Settings) -> str:
-    if settings.permission:
-        return f"Redistribution permitted: {settings.permission}"
-    return "Not for redistribution: nobody has stated the terms of these data."
+def terms_in_words(said: Mapping[str, Any]) -> str:
+    """Return the terms of a package as the end of its description, from the other properties of its descriptor."""
+    licenses: Sequence[Mapping[str, str]] = said.get("licenses") or ()
+    license_ = licenses[0] if licenses else None
+    stated = f"{license_['title']} ({license_['path']}): {' '.join(said[f'{PREFIX}terms'])}" if license_ else ""
+    permission = said.get(f"{PREFIX}permission")
+    if permission:
+        stated = f"Redistribution permitted: {permission}" + (f"\n\n{GENERAL_TERMS} {stated}" if stated else "")
+    elif said[f"{PREFIX}redistribution"] != PERMITTED:
+        stated = f"Not for redistribution: {stated or UNKNOWN_TERMS}"
+    return "\n\n".join(filter(None, (stated, said.get(f"{PREFIX}creditLine"))))
 
 
 def _resource(
-    content: Content, file: DataFile, number: int, settings: Settings, included: Iterable[str]
+    content: Content, file: DataFile, number: int, settings: Settings, included: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return one resource. The first file of a stream has the stream's name, the others name it."""
     is_text = file.format != "parquet"
@@ -177,7 +194,7 @@ def _resource(
     known = content.resource
     hxl = hxl_tags(content.shape, known) if settings.include_hxl_row and is_text else None
     described: dict[str, Any] = {
-        "name": content.name if number == 0 else f"{content.name}-{file.format.replace('.', '-')}",
+        "name": file_names(content.name, [each.format for each in content.files])[number],
         "type": "table",
         "path": file.path,
         "title": known.title if known else content.shape.stream,
@@ -226,13 +243,15 @@ def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"parquet": {"categories": nullable}} if nullable else {}
 
 
-def _schema(content: Content, included: Iterable[str]) -> dict[str, Any]:
+def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
     """Return the Table Schema; a foreign key is declared when all rows keep it, so that the package is valid."""
     shape, known = content.shape, content.resource
-    fields = {field.name: field for field in known.fields} if known else {}
+    fields = fields_of(shape, known)
     schema: dict[str, Any] = {
         "fields": [
-            field_descriptor(fields[column.name]) if column.name in fields else _field(column, shape.key)
+            field_descriptor(fields[column.name], is_key=column.name in shape.key)
+            if column.name in fields
+            else _field(column, shape.key)
             for column in shape.columns
         ],
         "missingValues": [NULL],
@@ -242,7 +261,7 @@ def _schema(content: Content, included: Iterable[str]) -> dict[str, Any]:
     references = [
         {
             "fields": list(key.fields),
-            "reference": {"resource": key.resource, "fields": list(key.reference_fields)},
+            "reference": {"resource": included[key.resource], "fields": list(key.reference_fields)},
         }
         for key in (known.foreign_keys if known else ())
         if key.resource in included and key.fields not in (content.broken or {})

@@ -10,12 +10,10 @@ import shutil
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from tap_dtm.errors import DtmError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DESCRIPTOR: Final = "datapackage.json"
 _AT_FDCWD: Final = -100
@@ -80,6 +78,12 @@ class Folder:
                 f"The setting path names {path}, a mount point, which cannot be replaced in one step: name a folder "
                 "inside it."
             )
+        with suppress(FileNotFoundError):  # of a current folder that is gone
+            if Path.cwd().is_relative_to(path):
+                raise DtmError(
+                    f"The setting path names {path}, in which this command runs and which cannot be replaced: "
+                    "name a folder inside it, or start from elsewhere."
+                )
         if path.exists() and not path.is_dir():
             raise DtmError(f"The setting path names {path}, which is a file: name a folder.")
         try:

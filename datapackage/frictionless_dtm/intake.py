@@ -6,6 +6,7 @@ appended to. Properties that a stream's schema does not declare are not taken.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,17 @@ class _Message(msgspec.Struct, gc=False):
 
 
 _decode: Final = msgspec.json.Decoder(_Message).decode
+
+
+def _is_half_a_pair(line: str | bytes) -> bool:
+    """Whether a line would be JSON but for one of two escapes that stand for a character together."""
+    try:
+        json.dumps(json.loads(line), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    except (ValueError, RecursionError):
+        pass
+    return False
 
 
 class _Inlet:
@@ -128,7 +140,8 @@ class Intake:
             except msgspec.DecodeError as error:
                 if not line.strip():
                     continue
-                raise DtmError(f"A line of the input is not a Singer message ({error}): nothing was taken.") from error
+                reason = "it has half a surrogate pair, which is no text" if _is_half_a_pair(line) else error
+                raise DtmError(f"A line of the input is not a Singer message ({reason}): nothing was taken.") from error
             if message.type == "RECORD":
                 if self._held is not None:
                     self._begin(None)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
+import logging
 import os
-import re
-from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from frictionless_dtm.catalogues import catalogue_at, resource_of
-from frictionless_dtm.changes import ROUND, RoundDigests, compare
-from frictionless_dtm.contents import Contents, RoundChange, Table
-from frictionless_dtm.descriptor import Content, Coverage, DataFile, describe_package, hxl_tags, resource_name
+from frictionless_dtm.catalogues import catalogue_at, complaints, resource_of
+from frictionless_dtm.changes import ROUND, RoundDigests
+from frictionless_dtm.contents import Contents, Table
+from frictionless_dtm.descriptor import (
+    Content,
+    Coverage,
+    DataFile,
+    describe_package,
+    file_names,
+    hxl_tags,
+    redistribution,
+    resource_name,
+)
 from frictionless_dtm.folder import DESCRIPTOR, Folder, Manifest
-from frictionless_dtm.version import FIRST, Change, change, increased
+from frictionless_dtm.release import Before, history, note, settle
 from frictionless_dtm.writer import CsvOutput, batches
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.changes import Round
@@ -30,22 +38,12 @@ if TYPE_CHECKING:
     from frictionless_dtm.settings import Settings
     from frictionless_dtm.shape import Shape
     from frictionless_dtm.store import Store, Stream
+    from frictionless_dtm.undo import Differences
     from frictionless_dtm.writer import Output
 
     Render = Callable[[Contents], Mapping[str, bytes]]
 
-_CHANGELOG = "CHANGELOG.md"
-
-
-@dataclass(frozen=True)
-class _Before:
-    """The package as it is: its descriptor, its files, the digests of its rounds, and what it said was new."""
-
-    descriptor: Mapping[str, Any]
-    manifest: Manifest
-    fingerprint: str
-    rounds: Mapping[str, Mapping[Round, str]]
-    changes: tuple[RoundChange, ...] | None
+_LOGGER = logging.getLogger("target-datapackage")
 
 
 class Packager:
@@ -83,19 +81,25 @@ class Packager:
         Args:
             state: The Singer state that the rows belong to, if one came.
         """
-        before = self._before()
+        before = Before.noted_in(self._store)
         if not self._store.streams:
             return False
         fingerprint = self._fingerprint(state)
         if self._stands(before, fingerprint):
             self._store.commit(state)
             return False
+        for complaint in complaints((stream.shape for stream in self._ordered()), self._catalogue):
+            _LOGGER.warning("%s", complaint)
         building = self._folder.start()
         contents, rounds = self._write_data(building, before, fingerprint)
         describe = self._describer(contents, rounds, state)
-        descriptor, changes = self._settle(before, describe, rounds)
-        (building / DESCRIPTOR).write_bytes(_json(descriptor))
-        pages = self._render(Contents(descriptor, self._tables(contents), changes, self._history(descriptor)))
+        differences = self._differences(contents)
+        release = settle(before, describe, rounds, differences, self._settings.version)
+        (building / DESCRIPTOR).write_bytes(_json(release.descriptor))
+        past = history(self._folder.path, release.descriptor["version"])
+        pages = self._render(
+            Contents(release.descriptor, self._tables(contents), release.changes, past, release.others)
+        )
         for name, page in pages.items():
             (building / name).parent.mkdir(parents=True, exist_ok=True)
             (building / name).write_bytes(page)
@@ -104,33 +108,13 @@ class Packager:
         manifest = self._folder.ready()
         previous = before.manifest if before else None
         self._store.note("previous", previous.to_json() if previous else None)
-        self._store.note("manifest", manifest.to_json())
-        self._store.note("fingerprint", fingerprint)
-        self._store.note("descriptor", descriptor)
-        self._store.note("rounds", {name: [[*key, of] for key, of in each.items()] for name, each in rounds.items()})
-        self._store.note("changes", None if changes is None else [vars(each) for each in changes])
+        note(self._store, release, manifest, fingerprint, rounds)
         # From here on the new package is the one: a kill before it is in place is put right by the next start.
         self._store.commit(state)
         self._folder.install(previous)
         return True
 
-    def _before(self) -> _Before | None:
-        manifest = Manifest.from_json(self._store.get("manifest"))
-        if manifest is None:
-            return None
-        changes = self._store.get("changes")
-        return _Before(
-            self._store.get("descriptor"),
-            manifest,
-            self._store.get("fingerprint"),
-            {
-                name: {tuple(entry[:-1]): entry[-1] for entry in entries}
-                for name, entries in self._store.get("rounds").items()
-            },
-            None if changes is None else tuple(RoundChange(**each) for each in changes),
-        )
-
-    def _stands(self, before: _Before | None, fingerprint: str) -> bool:
+    def _stands(self, before: Before | None, fingerprint: str) -> bool:
         return (
             before is not None
             and before.fingerprint == fingerprint
@@ -153,7 +137,8 @@ class Packager:
         for stream in self._store.streams.values():
             if resource := resource_of(stream.shape, self._catalogue):
                 for version in resource.endpoints:
-                    if not {field.name for field in resource.fields_for(version)}.issuperset(stream.shape.names):
+                    known = {field.name for field in resource.fields}.intersection(stream.shape.names)
+                    if not {field.name for field in resource.fields_for(version)}.issuperset(known):
                         fitting.discard(version)
         return fitting.pop() if len(fitting) == 1 else None
 
@@ -170,11 +155,11 @@ class Packager:
         )
 
     def _write_data(
-        self, building: Path, before: _Before | None, fingerprint: str
+        self, building: Path, before: Before | None, fingerprint: str
     ) -> tuple[list[tuple[Stream, Content]], dict[str, Mapping[Round, str]]]:
         written: list[tuple[Stream, Content]] = []
         rounds: dict[str, Mapping[Round, str]] = {}
-        names = _unique_names([stream.shape.stream for stream in self._ordered()])
+        names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
             resource = resource_of(shape, self._catalogue)
@@ -182,17 +167,17 @@ class Packager:
             files = self._standing(name, before) if before and may_stand else None
             if files and before:
                 count = self._store.count(stream)
-                digests: Mapping[Round, str] | None = before.rounds.get(shape.stream)
+                digests: Mapping[Round, str] | None = before.rounds.get(name)
                 for file in files:
                     self._folder.reuse(file.path)
             else:
                 count, files, digests = self._write_stream(building, name, stream)
             if digests is not None:
-                rounds[shape.stream] = digests
+                rounds[name] = digests
             written.append((stream, Content(name, shape, count, files, resource)))
         return [(stream, self._with_broken_keys(stream, content)) for stream, content in written], rounds
 
-    def _standing(self, name: str, before: _Before) -> tuple[DataFile, ...] | None:
+    def _standing(self, name: str, before: Before) -> tuple[DataFile, ...] | None:
         """Return the files of a stream as the package has them, if they are there as they were written."""
         resources = {resource["path"]: resource for resource in before.descriptor["resources"]}
         files = []
@@ -229,14 +214,18 @@ class Packager:
         if file_format == "parquet":
             from frictionless_dtm.parquet import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
 
-            return ParquetOutput(path, shape, resource, self._settings)
+            may = redistribution(self._catalogue.package if resource else None, self._settings)
+            return ParquetOutput(
+                path, shape, resource, {"redistribution": may, "permission": self._settings.permission}
+            )
         return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
 
     def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
         broken = {}
         for key in content.resource.foreign_keys if content.resource else ():
             other = self._store.streams.get(key.resource)
-            if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
+            is_ours = other and resource_of(other.shape, self._catalogue)
+            if other and is_ours and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
                 broken[key.fields] = count
         return Content(content.name, content.shape, content.rows, content.files, content.resource, broken)
 
@@ -268,40 +257,9 @@ class Packager:
 
         return describe
 
-    def _settle(
-        self,
-        before: _Before | None,
-        describe: Callable[[str, dt.datetime], dict[str, Any]],
-        rounds: Mapping[str, Mapping[Round, str]],
-    ) -> tuple[dict[str, Any], tuple[RoundChange, ...] | None]:
-        """Decide on version and time: both stay when the data do."""
-        override = self._settings.version
-        now = _now()
-        if before is None:
-            return describe(override or FIRST, now), None
-        changes = compare(before.rounds, rounds)
-        draft = describe(before.descriptor["version"], now)
-        found = change(before.descriptor, draft, rows_added=self._has_new_rows(before, rounds, changes))
-        version = override or increased(before.descriptor["version"], found)
-        if version == before.descriptor["version"] and found is Change.NONE:
-            return dict(before.descriptor), before.changes
-        created = dt.datetime.strptime(before.descriptor["created"], "%Y-%m-%dT%H:%M:%S%z")
-        is_same_data = _hashes(before.descriptor) == _hashes(draft)
-        return describe(version, created if is_same_data else now), changes
-
-    def _has_new_rows(
-        self, before: _Before, rounds: Mapping[str, Mapping[Round, str]], changes: tuple[RoundChange, ...]
-    ) -> bool:
-        """Whether rows are new, and not only others in their place: of rounds, where a stream has them."""
-        if any(each.kind == "added" for each in changes):
-            return True
-        rows = {resource["name"]: resource["rows"] for resource in before.descriptor["resources"]}
-        names = _unique_names([stream.shape.stream for stream in self._ordered()])
-        return any(
-            self._store.count(stream) + stream.removed > rows.get(names[stream.shape.stream], 0)
-            for stream in self._ordered()
-            if stream.has_changed and stream.shape.stream not in rounds
-        )
+    def _differences(self, contents: list[tuple[Stream, Content]]) -> Callable[[str], Differences | None]:
+        streams = {content.name: stream for stream, content in contents}
+        return lambda name: self._store.differences(streams[name])
 
     # What the pages are made of.
 
@@ -324,44 +282,29 @@ class Packager:
 
         return rows
 
-    def _history(self, descriptor: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the entries of the present CHANGELOG, without one of the version that is written now."""
-        try:
-            text = (self._folder.path / _CHANGELOG).read_text(encoding="utf-8")
-        except OSError:
-            return ()
-        entries = re.split(r"(?m)^(?=## )", text)[1:]
-        version = re.compile(rf"## \W*{re.escape(descriptor['version'])}(?![\w.])")
-        return tuple(entry.rstrip("\n") + "\n" for entry in entries if not version.match(entry))
 
-
-def _unique_names(streams: list[str]) -> dict[str, str]:
+def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:
     """Return a resource name for each stream.
 
     Raises:
-        DtmError: Two streams would have the same.
+        DtmError: Resources of two streams would have the same.
     """
     names: dict[str, str] = {}
+    taken: dict[str, str] = {}
     for stream in streams:
-        name = resource_name(stream)
-        if name in names.values():
-            raise DtmError(f"Two streams would be the resource {name!r} of the package: rename {stream} in the tap.")
-        names[stream] = name
+        names[stream] = resource_name(stream)
+        for name in file_names(names[stream], formats):
+            if name in taken:
+                raise DtmError(
+                    f"The streams {taken[name]} and {stream} would both be the resource {name!r}: rename "
+                    "one of them in the tap."
+                )
+            taken[name] = stream
     return names
-
-
-def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(resource["name"], resource["hash"]) for resource in descriptor["resources"]]
 
 
 def _json(value: Any) -> bytes:  # noqa: ANN401
     return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _now() -> dt.datetime:
-    """Return the time in UTC; SOURCE_DATE_EPOCH sets it for builds that are to be repeated."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc) if epoch else dt.datetime.now(dt.timezone.utc)
 
 
 def _make_permanent(path: Path) -> None:

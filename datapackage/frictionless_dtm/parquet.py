@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from frictionless_dtm.catalogues import fields_of
 from frictionless_dtm.tableschema import field_descriptor
 from frictionless_dtm.writer import HashingFile, Written
+from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.records import Values
-    from frictionless_dtm.settings import Settings
     from frictionless_dtm.shape import Column, Shape
     from tap_dtm.metadata import Resource
 
@@ -37,12 +38,12 @@ class ParquetOutput:
         path: The file to make.
         shape: The columns.
         resource: What the catalogue says of them, if it knows the stream.
-        settings: The terms to write into the file.
+        terms: What to write into the file beside them, by name.
     """
 
-    def __init__(self, path: Path, shape: Shape, resource: Resource | None, settings: Settings) -> None:  # noqa: D107
+    def __init__(self, path: Path, shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> None:  # noqa: D107
         self._columns = shape.columns
-        self._schema = _schema(shape, resource, settings)
+        self._schema = _schema(shape, resource, terms)
         self._file = HashingFile(path)
         # gzip, because it ends each page with a checksum that every reader verifies. Those of Parquet and zstd none
         # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
@@ -74,12 +75,18 @@ class ParquetOutput:
 def _array(column: Column, values: list[Any]) -> pa.Array:
     kind = _TYPES.get(column.kind)
     if column.kind == "date":
-        return pa.array(values, pa.string()).cast(kind)
+        return pa.array([value or None for value in values], pa.string()).cast(kind)
     if column.kind == "number":
         return pa.array([None if value is None else float(value) for value in values], kind)
     if kind is None:
         return pa.array([_text(value) for value in values], pa.string())
-    return pa.array(values, kind)
+    try:
+        return pa.array(values, kind)
+    except OverflowError as error:
+        raise DtmError(
+            f"The column {column.name} has an integer of more than 64 bits, which Parquet cannot hold: take parquet "
+            "out of the setting formats."
+        ) from error
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401
@@ -88,12 +95,12 @@ def _text(value: Any) -> str | None:  # noqa: ANN401
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _schema(shape: Shape, resource: Resource | None, settings: Settings) -> pa.Schema:
-    known = {field.name: field for field in resource.fields} if resource else {}
+def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> pa.Schema:
+    known = fields_of(shape, resource)
     fields = []
     for column in shape.columns:
         if column.name in known:
-            words = field_descriptor(known[column.name])
+            words = field_descriptor(known[column.name], is_key=column.name in shape.key)
         else:
             words = {"title": column.title, "description": column.description}
         metadata = {
@@ -109,7 +116,7 @@ def _schema(shape: Shape, resource: Resource | None, settings: Settings) -> pa.S
                 metadata=metadata,
             )
         )
-    about = {"redistribution": settings.redistribution, "permission": settings.permission}
+    about = dict(terms)
     if resource:
         about |= {"title": resource.title, "description": resource.description, "grain": resource.grain}
     return pa.schema(fields, metadata={name: value for name, value in about.items() if value})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("csv", "csv.gz", "parquet")
 PERMITTED: Final = "permitted"
 NOT_PERMITTED: Final = "not permitted"
-_VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z")
+_VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z", re.ASCII)
 
 SETTINGS: Final = th.PropertiesList(
     th.Property(
@@ -101,17 +102,33 @@ class Settings:
         metadata = Path(config["metadata"]).expanduser() if config.get("metadata") else None
         if metadata and not metadata.exists():
             raise DtmError(f"The setting metadata names {metadata}, which does not exist.")
+        try:
+            path = Path(config["path"]).expanduser().resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise DtmError(f"The setting path is {config['path']!r}, which is no path: {error}.") from error
         version = config.get("version") or None
         if version and not _VERSION.match(version):
             raise DtmError(f"The setting version is {version!r}: write three numbers, such as 1.2.0.")
         return cls(
-            path=Path(config["path"]).expanduser().resolve(),
+            path=path,
             formats=_formats(config.get("formats") or ["csv"]),
             metadata=metadata,
             include_hxl_row=bool(config.get("include_hxl_row")),
             permission=_permission(config),
             version=version,
         )
+
+
+def unknown_settings(config: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each setting that there is none of, with the one that may be meant."""
+    known = list(SETTINGS.to_dict()["properties"])
+    warnings = []
+    for name in config:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}."
+            warnings.append(f"The target has no setting {name}, and does without it: {meant}")
+    return warnings
 
 
 def _formats(formats: list[str]) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Kind = Literal["string", "integer", "number", "boolean", "date", "datetime", "time", "object", "array", "any"]
 
@@ -23,10 +24,9 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "object": "object",
     "array": "array",
 }
-_CONSTRAINTS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "integer": ("minimum", "maximum"),
-    "number": ("minimum", "maximum"),
-}
+_LIMITS: Final[Mapping[str, Callable[[float], int]]] = {"minimum": math.ceil, "maximum": math.floor}
+_NOT_IN_NAMES: Final = frozenset('"\\')
+TIMES: Final = frozenset({"date", "datetime", "time"})
 _PLAIN_KEYS: Final = {"string", "integer", "date", "datetime", "time"}
 
 
@@ -71,38 +71,65 @@ def shape_of(stream: str, schema: Mapping[str, Any], key: Sequence[str]) -> Shap
     """Return the shape that a SCHEMA message announces.
 
     Raises:
-        ValueError: The key names a column that the schema lacks.
+        ValueError: It announces no columns, one that a table cannot have, or a key that it lacks.
     """
-    properties: Mapping[str, Any] = schema.get("properties") or {}
+    properties = schema.get("properties") or {}
+    if not isinstance(properties, dict):
+        raise ValueError("its properties are no mapping")  # noqa: TRY004  the message is wrong, not the program
     if missing := [name for name in key if name not in properties]:
         raise ValueError(f"the key names {', '.join(missing)}, which the schema lacks")
-    return Shape(
-        stream,
-        tuple(
-            _column(name, definition or {})
-            for name, definition in properties.items()
-            if not name.startswith(BOOKKEEPING) or name in key
-        ),
-        tuple(key),
+    columns = tuple(
+        _column(name, definition)
+        for name, definition in properties.items()
+        if not name.startswith(BOOKKEEPING) or name in key
     )
+    if not columns:
+        raise ValueError("it announces no columns")
+    return Shape(stream, columns, tuple(key))
 
 
-def _column(name: str, definition: Mapping[str, Any]) -> Column:
-    kind = _kind(definition)
-    constraints = [(each, definition[each]) for each in _CONSTRAINTS.get(kind, ()) if each in definition]
-    enum = [value for value in definition.get("enum", ()) if value is not None]
-    if enum and kind in {"string", "integer"}:
-        constraints.append(("enum", enum))
-    return Column(name, kind, definition.get("title"), definition.get("description"), tuple(constraints))
+def _column(name: str, definition: Any) -> Column:  # noqa: ANN401  whatever JSON holds
+    if not name.strip() or not name.isprintable() or _NOT_IN_NAMES.intersection(name):
+        raise ValueError(
+            f"a column is called {name!r}: rename it in the tap, without quotes, backslashes and line breaks"
+        )
+    if definition is None or isinstance(definition, bool):
+        definition = {}  # JSON Schema's true: whatever comes
+    try:
+        kind = _kind(definition)
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"the property {name} is no JSON Schema") from error
+    title, description = (
+        text if isinstance(text := definition.get(each), str) else None for each in ("title", "description")
+    )
+    return Column(name, kind, title, description, tuple(_constraints(kind, definition)))
 
 
-def _kind(definition: Mapping[str, Any]) -> Kind:
+def _constraints(kind: Kind, definition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what all values meet, as values of the column's type; what is no such value says nothing."""
+    for each, rounded in _LIMITS.items():
+        limit = definition.get(each)
+        if kind in {"integer", "number"} and isinstance(limit, (int, float)) and not isinstance(limit, bool):
+            yield each, rounded(limit) if kind == "integer" else limit
+    python = {"string": str, "integer": int}.get(kind)
+    enum = definition.get("enum")
+    if python and isinstance(enum, list):
+        values = [value for value in enum if value is not None]
+        if values and all(isinstance(value, python) and not isinstance(value, bool) for value in values):
+            yield "enum", values
+
+
+def _kind(definition: Any) -> Kind:  # noqa: ANN401
     """Return the one type that values other than null have; ``any`` where there are several or none."""
+    if isinstance(definition, bool):
+        return "any"
     alternatives = definition.get("anyOf") or definition.get("oneOf")
     if alternatives:
-        kinds = {_kind(each) for each in alternatives if each.get("type") != "null"}
+        kinds = {_kind(each) for each in alternatives if isinstance(each, bool) or each.get("type") != "null"}
         return kinds.pop() if len(kinds) == 1 else "any"
     declared = definition.get("type", [])
+    if not isinstance(declared, (str, list)):
+        raise TypeError
     types = {declared} if isinstance(declared, str) else set(declared)
     types.discard("null")
     if types == {"integer", "number"}:

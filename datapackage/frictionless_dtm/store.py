@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from frictionless_dtm.conversion import converted, retyped_error
 from frictionless_dtm.records import RowReader
 from frictionless_dtm.shape import Shape
 from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from frictionless_dtm.records import Key, Values
+    from frictionless_dtm.undo import Differences
 
 _CACHE_KB: Final = 48 * 1024
 _FORMAT: Final = 1
@@ -39,7 +41,7 @@ class Stream:
     shape: Shape
     active: int | None = None
     has_changed: bool = False
-    removed: int = 0
+    has_stepped_back: bool = False  # its rows are no longer those that the package on disk was made of
     is_anew: bool = False  # the run brings all rows, and what it does not bring is gone
     seen: int | None = field(default=None)  # the table version whose keys are being collected
 
@@ -57,8 +59,8 @@ class Stream:
     def layout(self) -> Layout:
         """The columns of its table."""
         if self.shape.key:
-            return Layout(self.number, self.table, self.parts, "row")
-        return Layout(self.number, self.table, ["row", "version"], "copies")
+            return Layout(self.number, self.table, self.parts, "row", has_key=True)
+        return Layout(self.number, self.table, ["row", "version"], "copies", has_key=False)
 
 
 class Store:
@@ -66,23 +68,36 @@ class Store:
 
     Raises:
         DtmError: Another run has it open, or it was written by another version of this program.
+        sqlite3.Error: It cannot be opened, read or written; so do all methods.
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
         self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        self._first: Any = None
+        self._begun: set[str] = set()
+        self._begun_at_mark: set[str] = set()
+        self._marked: dict[str, Stream] | None = None
+        self.streams: dict[str, Stream] = {}
+        try:
+            self._open(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _open(self, path: Path) -> None:
         try:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             for pragma in ("journal_mode = TRUNCATE", "synchronous = FULL", f"cache_size = -{_CACHE_KB}"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            self._db.close()
+            if "locked" not in str(error):
+                raise
             raise DtmError(
                 f"Another run is writing this data package ({path} is locked): wait for it to end."
             ) from error
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
         if found not in {0, _FORMAT}:
-            self.close()
             raise DtmError(f"{path} was written by another version of tap-dtm: use that version, or start anew.")
         self._db.execute(f"PRAGMA user_version = {_FORMAT}")
         self._db.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
@@ -90,17 +105,13 @@ class Store:
             "CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, number INTEGER, shape TEXT, active INTEGER)"
         )
         self._undo = UndoLog(self._db)
-        self._first: Any = None
-        self._begun: set[str] = set()
-        self._begun_at_mark: set[str] = set()
-        self._marked: dict[str, Stream] | None = None
-        self.streams: dict[str, Stream] = {}
         self._load()
 
     def _load(self) -> None:
         self.streams = {}
         for name, number, shape, active in self._db.execute("SELECT * FROM streams ORDER BY name"):
             self.streams[name] = Stream(number, msgspec.json.decode(shape, type=Shape), active)
+            self.streams[name].seen = self.get(f"seen {name}")
 
     # What a run brings.
 
@@ -133,7 +144,7 @@ class Store:
                 stream.is_anew = True
             elif start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
                 stream.shape = msgspec.json.decode(shape, type=Shape)
-                stream.has_changed = True
+                stream.has_changed = stream.has_stepped_back = True
         self._undo.begin(stream.layout, msgspec.json.encode(stream.shape).decode())
         self._begun.add(name)
 
@@ -171,7 +182,11 @@ class Store:
 
     @staticmethod
     def _check_key(before: Shape, after: Shape) -> None:
-        if before.key != after.key or before.plain_key != after.plain_key:
+        kinds = {column.name: column.kind for column in before.columns}
+        for column in after.columns:
+            if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
+                raise retyped_error(after, column, kinds[column.name], "it is part of the key")
+        if before.key != after.key:
             raise DtmError(
                 f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
                 f"{', '.join(after.key) or 'none'}: write it into another folder, or start anew without state."
@@ -179,13 +194,31 @@ class Store:
 
     def _reshape(self, stream: Stream, shape: Shape) -> None:
         old = [column.name for column in stream.shape.others]
+        kinds = {column.name: column.kind for column in stream.shape.others}
         positions = [old.index(column.name) if column.name in old else -1 for column in shape.others]
+        retyped = [kinds.get(column.name, column.kind) != column.kind for column in shape.others]
+        refused: list[DtmError] = []  # SQLite hides what a function of ours raises
 
         def moved(row: bytes) -> bytes:
             values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
-            return msgspec.json.encode([values[position] for position in positions])
+            found = [values[position] for position in positions]
+            for place, column in enumerate(shape.others):
+                if retyped[place]:
+                    try:
+                        found[place] = msgspec.Raw(converted(bytes(found[place]), column.kind))
+                    except ValueError as error:
+                        refused.append(retyped_error(shape, column, kinds[column.name], str(error)))
+                        raise
+            return msgspec.json.encode(found)
 
         self._db.create_function("moved", 1, moved, deterministic=True)
+        try:
+            self._move(stream, shape)
+        except sqlite3.OperationalError as error:
+            raise (refused[0] if refused else error) from None
+        stream.has_changed = True
+
+    def _move(self, stream: Stream, shape: Shape) -> None:
         if shape.key:
             self._db.execute(f"UPDATE {stream.table} SET row = moved(row)")
         else:
@@ -196,23 +229,27 @@ class Store:
             self._db.execute(f"DELETE FROM {stream.table}")
             self._db.execute(f"INSERT INTO {stream.table} SELECT * FROM reshaped")
             self._db.execute("DROP TABLE reshaped")
-        stream.has_changed = True
 
     def put(self, stream: Stream, rows: Mapping[Key, bytes | None]) -> None:
         """Write rows by key; None removes the row."""
         parts = ", ".join(stream.parts)
         places = ", ".join("?" * (len(stream.parts) + 1))
-        written = self._db.executemany(
-            f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
-            " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
-            ((*key, row) for key, row in rows.items() if row is not None),
-        ).rowcount
+        try:
+            written = self._db.executemany(
+                f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
+                " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
+                ((*key, row) for key, row in rows.items() if row is not None),
+            ).rowcount
+        except OverflowError as error:
+            raise DtmError(
+                f"The key of a record of {stream.shape.stream} has an integer of more than 64 bits, which this target "
+                "cannot keep: send it as text."
+            ) from error
         where = " AND ".join(f"{part} = ?" for part in stream.parts)
         removed = self._db.executemany(
             f"DELETE FROM {stream.table} WHERE {where}",
             (key for key, row in rows.items() if row is None),
         ).rowcount
-        stream.removed += max(removed, 0)
         stream.has_changed |= written > 0 or removed > 0
 
     def keep_only(self, stream: Stream, keys: Iterable[Key]) -> None:
@@ -229,7 +266,7 @@ class Store:
         for *key, end in found:
             if end > (kept := last.get(tuple(key), -1)):
                 gone = f"DELETE FROM {stream.table} WHERE {where} AND {position} > ?"
-                stream.removed += self._db.execute(gone, (*key, kept)).rowcount
+                self._db.execute(gone, (*key, kept))
                 stream.has_changed = True
 
     def append(self, stream: Stream, rows: Iterable[tuple[bytes, int]]) -> None:
@@ -241,14 +278,20 @@ class Store:
         stream.has_changed |= written > 0
 
     def saw(self, stream: Stream, version: int, keys: Iterable[Key]) -> None:
-        """Remember which keys a table version has, until it is activated."""
+        """Remember which keys a table version has, until it is activated, which a later run may do."""
         parts = ", ".join(stream.parts)
         if stream.seen != version:
-            self._db.execute(f"DROP TABLE IF EXISTS temp.seen_{stream.number}")
-            self._db.execute(f"CREATE TEMP TABLE seen_{stream.number} ({parts}, PRIMARY KEY ({parts})) WITHOUT ROWID")
+            self._forget_seen(stream)
+            self._db.execute(f"CREATE TABLE seen_{stream.number} ({parts}, PRIMARY KEY ({parts})) WITHOUT ROWID")
             stream.seen = version
+            self.note(f"seen {stream.shape.stream}", version)
         places = ", ".join("?" * len(stream.parts))
         self._db.executemany(f"INSERT OR IGNORE INTO seen_{stream.number} VALUES ({places})", keys)
+
+    def _forget_seen(self, stream: Stream) -> None:
+        self._db.execute(f"DROP TABLE IF EXISTS seen_{stream.number}")
+        stream.seen = None
+        self.note(f"seen {stream.shape.stream}", None)
 
     def activate(self, stream: Stream, version: int) -> None:
         """Remove what does not belong to a table version."""
@@ -261,10 +304,10 @@ class Store:
             gone = f"DELETE FROM {stream.table} WHERE ({parts}) NOT IN (SELECT {parts} FROM seen_{stream.number})"
         else:
             gone = f"DELETE FROM {stream.table}"
-        removed = self._db.execute(gone).rowcount
-        stream.removed += removed
-        stream.has_changed |= removed > 0
+        stream.has_changed |= self._db.execute(gone).rowcount > 0
         stream.active = version
+        if stream.seen is not None:
+            self._forget_seen(stream)
         self._db.execute("UPDATE streams SET active = ? WHERE name = ?", (version, stream.shape.stream))
 
     # What a package is made of.
@@ -285,6 +328,12 @@ class Store:
         """Return the number of a stream's rows."""
         what = "count(*)" if stream.shape.key else "coalesce(sum(copies), 0)"
         return int(self._db.execute(f"SELECT {what} FROM {stream.table}").fetchone()[0])
+
+    def differences(self, stream: Stream) -> Differences | None:
+        """Return how a stream's rows differ from those of the package on disk; None where that is not known."""
+        if stream.has_stepped_back:
+            return None
+        return self._undo.differences(stream.layout) if stream.shape.stream in self._begun else (0, 0, 0)
 
     def orphans(self, stream: Stream, fields: Iterable[str], other: Stream, other_fields: Iterable[str]) -> int:
         """Return how many different values of these key fields have no row in another stream."""
@@ -340,7 +389,8 @@ class Store:
         self._marked = None
         self._db.execute("BEGIN EXCLUSIVE")
         self.streams = {
-            name: replace(stream, has_changed=False, removed=0, is_anew=False) for name, stream in self.streams.items()
+            name: replace(stream, has_changed=False, is_anew=False, has_stepped_back=False)
+            for name, stream in self.streams.items()
         }
 
     def close(self) -> None:

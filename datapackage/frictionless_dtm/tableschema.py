@@ -32,7 +32,10 @@ def table_schema(
     """
     fields = [field for field in resource.fields_for(api_version) if field.name not in leave_out]
     names = {field.name for field in fields}
-    schema: dict[str, Any] = {"fields": [field_descriptor(field) for field in fields], "missingValues": [NULL]}
+    schema: dict[str, Any] = {
+        "fields": [field_descriptor(field, is_key=field.name in resource.key) for field in fields],
+        "missingValues": [NULL],
+    }
     if names.issuperset(resource.key):
         schema["primaryKey"] = list(resource.key)
     references = [
@@ -48,13 +51,17 @@ def table_schema(
     return schema
 
 
-def field_descriptor(field: Field) -> dict[str, Any]:
-    """Return the Table Schema field of a column; what the standard has no word for stands under `PREFIX`."""
+def field_descriptor(field: Field, *, is_key: bool) -> dict[str, Any]:
+    """Return the Table Schema field of a column; what the standard has no word for stands under `PREFIX`.
+
+    Only a column of the key is required: the tap delivers null wherever else the API publishes nothing, whatever the
+    catalogue has seen so far.
+    """
     constraints: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value for name, value in field.constraints.items()
     }
     # A placeholder reads as missing, so a column that has one is never required.
-    if not field.nullable and not field.missing_values:
+    if is_key and not field.missing_values:
         constraints = {"required": True, **constraints}
     described: dict[str, Any] = {
         "name": field.name,

@@ -8,16 +8,18 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_sdk import Target
 from singer_sdk.contrib.msgspec import MsgSpecReader
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
+from frictionless_dtm.faults import told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
 from frictionless_dtm.package import Packager
-from frictionless_dtm.settings import SETTINGS, Settings
+from frictionless_dtm.settings import SETTINGS, Settings, unknown_settings
 from frictionless_dtm.store import Store
 from tap_dtm.config_files import CheckedConfig
 from tap_dtm.errors import DtmError
@@ -62,28 +64,39 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
+        for warning in unknown_settings(self.config):
+            self.logger.warning("%s", warning)
         folder = Folder(settings.path)
-        self._store = Store(folder.store)
-        try:
-            self._packager = Packager(self._store, settings, folder, _render)
-            self._packager.recover()
-        except BaseException:
-            self._store.close()
-            raise
+        self._told = partial(told, folder.store)
+        with self._told():
+            self._store = Store(folder.store)
+            try:
+                self._packager = Packager(self._store, settings, folder, _render)
+                self._packager.recover()
+            except BaseException:
+                self._store.close()
+                raise
         self._path = settings.path
         self._intake = Intake(self._store)
 
     def _read(self, lines: Iterable[str | bytes]) -> Counter[str]:
-        return self._intake.read(lines)
+        with self._told():
+            return self._intake.read(lines)
 
     def process_endofpipe(self) -> None:
         """Write the package; then, and only then, confirm the state."""
-        if left_out := self._intake.finish():
+        with self._told():
+            left_out = self._intake.finish()
+            is_written = self._packager.write(self._intake.state)
+            is_empty = not self._store.streams
+        if left_out:
             self.logger.warning(
                 "The input broke off: %d records after the last state are left out, and the next run brings them.",
                 left_out,
             )
-        if self._packager.write(self._intake.state):
+        if is_empty:
+            self.logger.warning("The input announced no stream, so there is no data package %s yet", self._path)
+        elif is_written:
             self.logger.info("Wrote the data package %s", self._path)
         else:
             self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)

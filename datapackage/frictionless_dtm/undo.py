@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tap_dtm.metadata import load_catalogue
 
@@ -77,14 +77,22 @@ def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
     return Start.ONE_RUN_AHEAD if first == before else Start.OUT_OF_STEP
 
 
+Differences: TypeAlias = "tuple[int, int, int]"
+"""How many rows were added, changed and removed."""
+
+
 @dataclass(frozen=True)
 class Layout:
-    """The table of a stream: its number, its name, the columns of its key, and the one other column."""
+    """The table of a stream: its number, its name, the columns of its key, and the one other column.
+
+    ``has_key`` says whether the stream has a key; the rows themselves are one where it has none.
+    """
 
     number: int
     table: str
     key: list[str]
     value: str
+    has_key: bool
 
     @property
     def log(self) -> str:
@@ -135,6 +143,28 @@ class UndoLog:
         """Whether a stream had no rows when the noting began."""
         noted = self._db.execute("SELECT was_empty FROM undo WHERE number = ?", (layout.number,)).fetchone()
         return bool(noted and noted[0])
+
+    def differences(self, layout: Layout) -> Differences:
+        """Count how a stream's rows differ from those when the noting began."""
+        table, value, key = layout.table, layout.value, ", ".join(layout.key)
+        if layout.has_key:
+            now = f"{table}.{value}"
+            query = (
+                f"SELECT sum(log.value IS NULL AND {now} IS NOT NULL), sum({now} <> log.value),"
+                f" sum(log.value IS NOT NULL AND {now} IS NULL)"
+                f" FROM {layout.log} AS log LEFT JOIN {table} USING ({key})"
+            )
+            whole = f"SELECT count(*), 0, 0 FROM {table}"
+        else:
+            # Of equal rows, whichever table version they belong to, only the number counts.
+            query = (
+                "SELECT sum(max(net, 0)), 0, sum(max(-net, 0)) FROM ("
+                f"SELECT sum(coalesce(copies, 0) - coalesce(log.value, 0)) AS net"
+                f" FROM {layout.log} AS log LEFT JOIN {table} USING ({key}) GROUP BY row)"
+            )
+            whole = f"SELECT sum(copies), 0, 0 FROM {table}"
+        added, changed, removed = self._db.execute(whole if self.was_empty(layout) else query).fetchone()
+        return added or 0, changed or 0, removed or 0
 
     def step_back(self, layout: Layout) -> str | None:
         """Give a stream's rows the values that they had when the noting began, and return its shape then, as JSON.

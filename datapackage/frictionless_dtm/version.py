@@ -61,6 +61,13 @@ def increased(version: str, by: Change) -> str:
             return version
 
 
+def order(version: str) -> tuple[Any, ...]:
+    """Return what sorts versions as Semantic Versioning does: 1.0.0-rc.1 comes before 1.0.0, and +build is nothing."""
+    numbers, _, before = version.partition("+")[0].partition("-")
+    parts = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in before.split("."))
+    return (*(int(part) for part in numbers.split(".")), not before, parts)
+
+
 def without_times(descriptor: Mapping[str, Any]) -> dict[str, Any]:
     """Return a descriptor without what every run could write differently although nothing has changed."""
     rest = {name: value for name, value in descriptor.items() if name not in _OF_THE_RUN}

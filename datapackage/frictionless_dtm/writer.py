@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from frictionless_dtm.records import Values
     from frictionless_dtm.shape import Shape
@@ -60,12 +59,6 @@ class HashingFile(io.RawIOBase):
         written = self._file.write(data)
         self._bytes += written
         return written
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 
 from tap_dtm.metadata.model import (
     API_VERSIONS,
+    DTM_TYPES,
     Catalogue,
     Constraint,
     Contact,
@@ -29,7 +30,7 @@ from tap_dtm.metadata.naming import api_name_to_snake
 from tap_dtm.metadata.yaml_source import Section, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from importlib.abc import Traversable
     from pathlib import Path
 
@@ -61,6 +62,8 @@ _PACKAGE_KEYS: Final = (
     "keywords",
     "contributors",
 )
+_DTM_KEYS: Final = ("hxl", "versions", "replication", "endpoints", API_VERSIONS[-1])
+"""What the streams of other taps may leave out."""
 _CONSTRAINTS: Final = MappingProxyType({"integer": ("minimum", "maximum"), "string": ("pattern", "enum")})
 _LEVELS: Final = (0, 1, 2)
 
@@ -75,26 +78,38 @@ def load_catalogue() -> Catalogue:
     return _load(files("tap_dtm.metadata"))
 
 
-def load_catalogue_from(folder: Path) -> Catalogue:
+def load_catalogue_from(folder: Path, *, is_foreign: bool = False) -> Catalogue:
     """Return the catalogue in a folder with ``fields.yaml``, ``resources.yaml`` and ``package.yaml``.
+
+    Args:
+        folder: The folder.
+        is_foreign: Whether it describes the streams of another tap: it may then leave out what only DTM's have (HXL
+            tags, API versions, replication, endpoints), and has more types.
 
     Raises:
         CatalogueError: A file is absent or wrong; the message names file and line.
     """
-    return _load(folder)
+    return _load(folder, is_foreign=is_foreign)
 
 
-def _load(folder: Traversable) -> Catalogue:
-    fields = {name: _field(name, section) for name, section in read_yaml(folder, "fields.yaml").sections("field")}
+def _load(folder: Traversable, *, is_foreign: bool = False) -> Catalogue:
+    sections = read_yaml(folder, "fields.yaml").sections("field")
+    fields = {name: _field(name, section, is_foreign=is_foreign) for name, section in sections}
     return Catalogue(
         fields=MappingProxyType(fields),
-        resources=MappingProxyType(_resources(read_yaml(folder, "resources.yaml"), fields)),
+        resources=MappingProxyType(_resources(read_yaml(folder, "resources.yaml"), fields, is_foreign=is_foreign)),
         package=_package(read_yaml(folder, "package.yaml")),
     )
 
 
-def _field(name: str, section: Section) -> Field:
-    section.expect(_FIELD_KEYS, _FIELD_OPTIONS)
+def _expect(section: Section, keys: Sequence[str], options: Sequence[str], *, is_foreign: bool) -> None:
+    """Check the keys of a section; those that only DTM's streams have are optional for others."""
+    required = [key for key in keys if not (is_foreign and key in _DTM_KEYS)]
+    section.expect(required, [*(key for key in keys if key not in required), *options])
+
+
+def _field(name: str, section: Section, *, is_foreign: bool) -> Field:
+    _expect(section, _FIELD_KEYS, _FIELD_OPTIONS, is_foreign=is_foreign)
     api_name = section.optional_text("api_name")
     if api_name is not None and api_name_to_snake(api_name) != name:
         section.fail(
@@ -102,7 +117,7 @@ def _field(name: str, section: Section) -> Field:
             f"'api_name' of {section.name} is {api_name!r}; expected the field to be called "
             f"{api_name_to_snake(api_name)!r}, its name in snake_case.",
         )
-    field_type = cast("FieldType", section.choice("type", get_args(FieldType)))
+    field_type = cast("FieldType", section.choice("type", get_args(FieldType) if is_foreign else DTM_TYPES))
     measure = section.choice("measure", get_args(Measure)) if "measure" in section else None
     levels = section.integers("levels")
     if not set(levels) <= set(_LEVELS):
@@ -112,12 +127,12 @@ def _field(name: str, section: Section) -> Field:
         type=field_type,
         title=section.text("title"),
         description=section.text("description"),
-        hxl=section.text("hxl"),
+        hxl=section.optional_text("hxl") or "",
         nullable=section.flag("nullable"),
         example=section.text("example"),
         api_name=api_name,
         documented_name=section.optional_text("documented_name") or api_name,
-        versions=section.texts("versions", API_VERSIONS),
+        versions=section.texts("versions", API_VERSIONS) or API_VERSIONS,
         levels=levels,
         unit=section.optional_text("unit"),
         measure=cast("Measure | None", measure),
@@ -155,12 +170,14 @@ def _pattern(section: Section) -> str:
     return pattern
 
 
-def _resources(root: Section, fields: Mapping[str, Field]) -> dict[str, Resource]:
+def _resources(root: Section, fields: Mapping[str, Field], *, is_foreign: bool) -> dict[str, Resource]:
     root.expect(("warnings", "resources"))
     codes = root.section("warnings")
     warnings = {code: UsageWarning(code=code, text=codes.text(code)) for code in codes}
     sections = dict(root.section("resources").sections("resource"))
-    resources = {name: _resource(name, section, fields, warnings) for name, section in sections.items()}
+    resources = {
+        name: _resource(name, section, fields, warnings, is_foreign=is_foreign) for name, section in sections.items()
+    }
     for name, section in sections.items():
         _check_foreign_keys(section, resources[name], resources)
     return resources
@@ -171,14 +188,19 @@ def _resource(
     section: Section,
     fields: Mapping[str, Field],
     warnings: Mapping[str, UsageWarning],
+    *,
+    is_foreign: bool,
 ) -> Resource:
-    section.expect(_RESOURCE_KEYS, _RESOURCE_OPTIONS)
+    _expect(section, _RESOURCE_KEYS, _RESOURCE_OPTIONS, is_foreign=is_foreign)
     level = section.integer("level") if "level" in section else None
     if level is not None and level not in _LEVELS:
         section.fail("level", f"'level' of {section.name} is {level}; expected 0, 1 or 2.")
     method, replication_key = _replication(section)
-    endpoints = section.section("endpoints")
-    endpoints.expect(API_VERSIONS[-1:], API_VERSIONS[:-1])
+    endpoints = {}
+    if "endpoints" in section:
+        listed = section.section("endpoints")
+        _expect(listed, API_VERSIONS[-1:], API_VERSIONS[:-1], is_foreign=is_foreign)
+        endpoints = {version: listed.text(version) for version in listed}
     resource = Resource(
         name=name,
         title=section.text("title"),
@@ -190,7 +212,7 @@ def _resource(
         foreign_keys=tuple(_foreign_key(entry) for entry in section.listed_sections("foreign_keys")),
         replication_method=method,
         replication_key=replication_key,
-        endpoints=MappingProxyType({version: endpoints.text(version) for version in endpoints}),
+        endpoints=MappingProxyType(endpoints),
         warnings=tuple(warnings[code] for code in section.texts("warnings", list(warnings))),
     )
     _check_keys(section, resource)
@@ -217,6 +239,8 @@ def _listed_fields(section: Section, fields: Mapping[str, Field], level: int | N
 
 
 def _replication(resource: Section) -> tuple[ReplicationMethod, str | None]:
+    if "replication" not in resource:
+        return "FULL_TABLE", None
     section = resource.section("replication")
     section.expect(("method",), ("key",))
     method = cast("ReplicationMethod", section.choice("method", get_args(ReplicationMethod)))
@@ -231,8 +255,8 @@ def _replication(resource: Section) -> tuple[ReplicationMethod, str | None]:
 
 
 def _check_keys(section: Section, resource: Resource) -> None:
-    for version in resource.endpoints:
-        names = [field.name for field in resource.fields_for(version)]
+    for version in resource.endpoints or API_VERSIONS[-1:]:
+        names = [field.name for field in resource.fields if version in field.versions]
         for key in resource.key:
             if key not in names:
                 section.fail(

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-FieldType = Literal["string", "integer", "date", "datetime"]
+FieldType = Literal["string", "integer", "date", "datetime", "number", "boolean"]
 Measure = Literal["stock", "flow"]
 ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
 Constraint = int | str | tuple[str, ...]
+
+DTM_TYPES: Final = ("string", "integer", "date", "datetime")
+"""The types of DTM's own fields; those of other taps may have the others, too."""
 
 API_VERSIONS: Final = ("v2", "v3")
 
@@ -38,7 +41,7 @@ class Field:
         type: Type of the delivered value.
         title: A few words, for headings.
         description: Meaning, in one or two sentences. See `full_description` for all that is known.
-        hxl: HXL hashtag with its attributes.
+        hxl: HXL hashtag with its attributes; empty for fields of other taps without one.
         nullable: Whether the API publishes null here. Singer schemas are wider, because of tombstones.
         example: A value as text; invented, never a published row.
         api_name: Name in the API's JSON; None for columns that this project adds.

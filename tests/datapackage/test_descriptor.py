@@ -26,7 +26,7 @@ from tests.datapackage.pipe import descriptor, problems, resource, run_target, w
 from tests.datapackage.singer import dtm, record, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.target import Message
 
@@ -64,6 +64,19 @@ def test_every_variant_is_valid(tmp_path: Path, variant: str, version: str) -> N
     run_target(dtm("sandbox://?rows=200&countries=2", api_version=version), folder, **VARIANTS[variant])
     assert problems(folder) == []
     assert descriptor(folder)["sources"][0]["version"] == version
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_figures_that_are_not_known_are_valid(tmp_path: Path, messages: list[Message], variant: str) -> None:
+    keys = {"admin0_pcode", "operation", "row_number", "reporting_date"}
+    unknown = [
+        {**each, "record": {name: value if name in keys else None for name, value in each["record"].items()}}
+        if each["type"] == "RECORD" and each["stream"] == "idp_admin1"
+        else each
+        for each in messages
+    ]
+    run_target(unknown, tmp_path / "package", **VARIANTS[variant])
+    assert problems(tmp_path / "package") == []
 
 
 def test_package_says_where_it_comes_from_and_on_what_terms(tmp_path: Path) -> None:
@@ -124,7 +137,8 @@ def test_tables_carry_the_catalogue(package: Path) -> None:
     count = fields["num_present_idp_ind"]
     assert (count["type"], count["dtm:unit"], count["dtm:measure"]) == ("integer", "persons", "stock")
     assert (count["dtm:hxl"], count["dtm:apiName"]) == ("#affected+idps", "numPresentIdpInd")
-    assert count["constraints"] == {"required": True, "minimum": 0}
+    assert count["constraints"] == {"minimum": 0}
+    assert [name for name, field in fields.items() if field.get("constraints", {}).get("required")] == list(known.key)
     assert "Not available" in fields["idp_origin_admin1_pcode"]["missingValues"]
     assert said["schema"]["primaryKey"] == ["admin0_pcode", "operation", "row_number"]
     assert [key["reference"]["resource"] for key in said["schema"]["foreignKeys"]] == ["countries", "operations"]
@@ -312,3 +326,73 @@ def test_recipe() -> None:
     assert change(of(a="string"), of(b="string"), rows_added=True) is Change.MAJOR
     assert change(of(a="string"), of(a="string", b="string"), rows_added=True) is Change.MAJOR
     assert [increased("1.2.3", each) for each in Change] == ["1.2.3", "1.2.4", "1.3.0", "2.0.0"]
+
+
+def mapped(messages: list[Message], stream: str, change: Callable[[Message], None]) -> list[Message]:
+    """Return messages as a stream map makes them: changed copies of those of one stream."""
+    copies: list[Message] = json.loads(json.dumps(messages))
+    for each in copies:
+        if each.get("stream") == stream:
+            change(each)
+    return copies
+
+
+def test_a_column_more_takes_nothing_from_the_package(tmp_path: Path, messages: list[Message], package: Path) -> None:
+    def add(message: Message) -> None:
+        if message["type"] == "SCHEMA":
+            message["schema"]["properties"]["mine"] = {"type": ["boolean", "null"], "title": "Mine"}
+
+    folder = tmp_path / "package"
+    run_target(mapped(messages, "idp_admin1", add), folder)
+
+    said, before = resource(folder, "idp_admin1"), resource(package, "idp_admin1")
+    assert said["schema"]["fields"] == [
+        *before["schema"]["fields"],
+        {"name": "mine", "type": "boolean", "title": "Mine"},
+    ]
+    assert said["dtm:usageWarnings"] == before["dtm:usageWarnings"]
+    for name in ("licenses", "dtm:terms", "description", "sources"):
+        assert descriptor(folder)[name] == descriptor(package)[name]
+    assert problems(folder) == []
+
+
+def test_the_type_of_the_stream_wins_and_is_told(
+    tmp_path: Path, messages: list[Message], caplog: pytest.LogCaptureFixture
+) -> None:
+    def as_text(message: Message) -> None:
+        if message["type"] == "SCHEMA":
+            message["schema"]["properties"]["round_number"] = {"type": ["string", "null"]}
+        elif message["type"] == "RECORD":
+            message["record"]["round_number"] = f"no. {message['record']['round_number']}"
+
+    folder = tmp_path / "package"
+    run_target(mapped(messages, "idp_admin1", as_text), folder)
+
+    (said,) = [f for f in resource(folder, "idp_admin1")["schema"]["fields"] if f["name"] == "round_number"]
+    assert (said["type"], said["title"]) == ("string", load_catalogue().fields["round_number"].title)
+    assert "round_number of idp_admin1 is of the type string, and the metadata says integer" in caplog.text
+    assert problems(folder) == []
+
+
+def test_a_stream_of_our_name_with_another_key_is_another_taps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "package"
+    properties = {name: {"type": "string"} for name in ("code", "name")}
+    messages = [schema("countries", {"properties": properties}, ["code"]), record("countries", code="XX", name="X")]
+    run_target([*messages, schema(), record(id=1)], folder)
+    assert "The stream countries has the key code, and the metadata's countries has admin0_pcode" in caplog.text
+    assert "licenses" not in descriptor(folder)
+    assert problems(folder) == []
+
+
+def test_our_rows_refer_to_no_table_of_another_tap(tmp_path: Path, messages: list[Message]) -> None:
+    def rekey(message: Message) -> None:
+        if message["type"] == "SCHEMA":
+            message["key_properties"] = ["admin0_name"]
+
+    folder = tmp_path / "package"
+    run_target(mapped(messages, "countries", rekey), folder)
+    references = [key["reference"]["resource"] for key in resource(folder, "idp_admin0")["schema"]["foreignKeys"]]
+    assert references == ["operations"]
+    assert problems(folder) == []

@@ -20,6 +20,8 @@ from frictionless_dtm.pages.vendor import BUNDLE, VL_CONVERT, bundle
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import invent
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
+from tests.datapackage.pipe import run_target
+from tests.datapackage.singer import record, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +85,7 @@ def check_rounds(operation: dict[str, Any], by_level: list[list[Row]]) -> None:
     for level in (2, 1, 0):
         here: dict[tuple[Any, ...], list[Any]] = {}
         for row in by_level[level]:
-            sums = here.setdefault(round_of(row), [0, None, None, level])
+            sums = here.setdefault(round_of(row), [0, None, None, level, 0])
             sums[0] += row["num_present_idp_ind"]
             for place, name in ((1, "number_males"), (2, "number_females")):
                 if name in row:
@@ -126,6 +128,38 @@ def check_snapshots(operation: dict[str, Any], by_level: list[list[Row]]) -> Non
         assert dict(snapshot["reasons"]) == reasons
 
 
+def test_a_round_without_figures_is_not_known_and_one_with_some_says_so() -> None:
+    tables = tables_of(small_world())
+    rows = [row for level in (0, 1, 2) for row in tables[f"idp_admin{level}"]]
+    operation = (rows[0]["admin0_pcode"], rows[0]["operation"])
+    newest = max(row["reporting_date"] for row in rows if (row["admin0_pcode"], row["operation"]) == operation)
+    here = [
+        row for row in rows if (row["admin0_pcode"], row["operation"], row["reporting_date"]) == (*operation, newest)
+    ]
+    for row in here:
+        row["num_present_idp_ind"] = None
+
+    def said() -> tuple[str, Any]:
+        pages = pages_of(contents_of(tables))
+        (line,) = [
+            line
+            for line in pages["README.md"].splitlines()
+            if f"({operation[0]}) | {html.escape(operation[1], quote=False)} |" in line
+        ]
+        figures = inlined(pages["index.html"], 'type="application/json" id="figures"')
+        (shown,) = [each for each in figures["operations"] if (each["country"], each["name"]) == operation]
+        return line, shown
+
+    line, shown = said()
+    assert "| not known (" in line
+    assert {each[3] for each in shown["rounds"] if each[0] == newest} == {None}
+    assert {persons for _, persons in shown["snapshots"][0]["areas"] + shown["snapshots"][0]["reasons"]} == {None}
+
+    here[0]["num_present_idp_ind"] = 7
+    line, _ = said()
+    assert re.search(r"\| 7 and \d+ rows? not known \(", line)
+
+
 def test_the_terms_stand_where_a_reader_looks() -> None:
     pages = pages_of(world_contents())
     package = load_catalogue().package
@@ -136,6 +170,8 @@ def test_the_terms_stand_where_a_reader_looks() -> None:
         assert "Accessed on 2024-11-15" in text
         for sentence in package.license.terms:
             assert sentence in text
+    citation = yaml.safe_load(pages["CITATION.cff"])
+    assert citation["abstract"].endswith("Not for redistribution. " + " ".join(package.license.terms))
     assert pages["index.html"].count("Not for redistribution.") == 2  # at the top and in the footer
     assert pages["index.html"].index("Not for redistribution.") < pages["index.html"].index("<main")
 
@@ -146,6 +182,11 @@ def test_a_permission_is_printed_instead() -> None:
     assert html.escape(PERMISSION) in pages["README.md"]
     for page in pages.values():
         assert "Not for redistribution" not in page
+    assert PERMISSION in yaml.safe_load(pages["CITATION.cff"])["abstract"]
+    for name in ("README.md", "index.html"):
+        page = " ".join(text_of(pages[name]).split())
+        terms = page[page.rindex("Redistribution is permitted:") :]
+        assert terms.index("Beyond this permission, the general terms hold:") < terms.index("are not permitted")
 
 
 def test_invented_data_say_so() -> None:
@@ -238,7 +279,7 @@ def test_the_change_log_tells_what_changed_newest_first() -> None:
     )
 
 
-@pytest.mark.parametrize(("changes", "words"), [(None, "First version."), ((), "No round was added")])
+@pytest.mark.parametrize(("changes", "words"), [(None, "First version."), ((), "The data are the same")])
 def test_the_change_log_without_changes(changes: tuple[RoundChange, ...] | None, words: str) -> None:
     assert words in pages_of(world_contents(changes=changes))["CHANGELOG.md"]
 
@@ -281,6 +322,27 @@ def test_a_package_of_another_tap_has_pages_without_figures() -> None:
     assert 'id="figures"' not in pages["index.html"]
     assert "Not for redistribution" in text_of(pages["index.html"])
     assert len(pages["index.html"]) < 50_000
+
+
+def test_a_stream_of_another_tap_that_has_one_of_our_names_is_not_put_down_to_iom(tmp_path: Path) -> None:
+    properties = {name: {"type": "string"} for name in ("code", "name")}
+    messages = [
+        schema("countries", {"properties": properties}, ["code"]),
+        record("countries", code="XX", name="X"),
+        schema("operations", {"properties": properties}, ["code"]),
+        record("operations", code="1", name="Hip replacement"),
+    ]
+    run_target(messages, tmp_path / "package")
+    for name in PAGES:
+        text = (tmp_path / "package" / name).read_text("utf-8")
+        for word in ("IOM", "International Organization", "Displacement", "dtm.iom.int"):
+            assert word not in text, name
+
+
+def test_names_of_columns_leave_the_dictionary_a_table() -> None:
+    readme = pages_of(contents_of({"pets": [{"a|b": 1, "c`d": 2}]}))["README.md"]
+    assert "| `a\\|b` | integer |" in readme
+    assert "| ``c`d`` | integer |" in readme
 
 
 def test_the_page_stays_small() -> None:

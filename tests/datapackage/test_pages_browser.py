@@ -204,3 +204,18 @@ def test_the_browser_notices_what_the_page_must_not_do(page: Page, tmp_path: Pat
     page.wait_for("true")
     assert len(page.complaints) >= 2
     assert "http://127.0.0.1:9/x.png" in page.requests
+
+
+def test_figures_that_are_not_known_are_shown_as_such(page: Page, tmp_path: Path) -> None:
+    tables = tables_of(small_world())
+    for level in (0, 1, 2):
+        for row in tables[f"idp_admin{level}"]:
+            row["num_present_idp_ind"] = None
+    page.open(write(contents_of(tables), tmp_path))
+    page.wait_for(DRAWN)
+    assert page.evaluate("document.querySelector('.count').textContent") == "Not known"
+    for figure in ("stock", "areas", "reasons", "flows"):
+        assert "is not known" in page.evaluate(f"document.querySelector('#fig-{figure} [data-chart]').textContent")
+        cells = page.evaluate(f"document.querySelector('#fig-{figure} [data-table]').textContent")
+        assert "not known" in cells
+    assert page.complaints == []

@@ -191,7 +191,7 @@ class TestMetadata:
             "title": figure.title,
             "description": " ".join([figure.description, *figure.caveats]),
             "example": figure.example,
-            "constraints": {"required": True, "minimum": 0},
+            "constraints": {"minimum": 0},
             "dtm:unit": "persons",
             "dtm:measure": "stock",
             "dtm:hxl": "#affected+idps",

@@ -15,7 +15,7 @@ import pytest
 from frictionless_dtm.contents import Contents, Table
 from frictionless_dtm.quality import report
 from frictionless_dtm.quality.freshness import freshness, reference_date
-from frictionless_dtm.quality.reporting import shape
+from frictionless_dtm.quality.reporting import pattern_of, shape
 
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
 from tap_dtm.sandbox import invent
@@ -92,6 +92,26 @@ def test_a_changed_figure_makes_the_levels_differ(tables: dict[str, list[Row]]) 
     assert (wrong["country"], wrong["reporting_date"]) == (row["admin0_pcode"], row["reporting_date"])
 
 
+@pytest.mark.parametrize("is_partial", [False, True])
+def test_a_round_without_a_figure_is_not_compared(tables: dict[str, list[Row]], is_partial: bool) -> None:  # noqa: FBT001
+    names = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+    key = tuple(tables["idp_admin0"][0][name] for name in names)
+    rows = [row for row in tables["idp_admin0"] if tuple(row[name] for name in names) == key]
+    for row in rows[: 1 if is_partial else None]:
+        row["num_present_idp_ind"] = None
+    known = [row["num_present_idp_ind"] for row in rows[1:]] if is_partial else []
+
+    said = report(contents_of(tables))
+
+    (entry,) = [each for each in said["reconciliation"]["rounds"] if each["verdict"] == "figure_missing"]
+    assert (entry["country"], entry["operation"], entry["reporting_date"]) == key[:3]
+    assert entry["admin0"] == (sum(known) if known else None)
+    assert entry["rows_without_figure_at_admin0"] == len(rows) - len(known)
+    assert said["reconciliation"]["figure_missing"] == 1
+    assert said["rows_without_figure"] == {"idp_admin0": len(rows) - len(known)}
+    assert sum(each["total_unknown"] for each in said["sex"]["by_country"]) == len(rows) - len(known)
+
+
 def test_more_males_and_females_than_people_are_a_contradiction(tables: dict[str, list[Row]]) -> None:
     row, more = changed(tables, "idp_admin1", number_males=10**7)
     assert more == {"sex": 1}
@@ -119,8 +139,34 @@ def test_a_code_of_another_shape_breaks_the_pattern(tables: dict[str, list[Row]]
             row["admin2_pcode"] = "XA-101"
     said = report(contents_of(tables))["pcodes"]
     (example,) = [each for each in said["examples"] if each["code"] == "XA-101"]
-    assert (example["country"], example["level"], example["expected"]) == ("XAA", 2, "AA9999")
+    assert (example["country"], example["field"], example["expected"]) == ("XAA", "admin2_pcode", "XA9999")
     assert example["rows"] == sum(row["admin2_pcode"] == "XA-101" for row in tables["idp_admin2"])
+
+
+@pytest.mark.parametrize("field", ["admin1_pcode", "idp_origin_admin1_pcode"])
+def test_a_code_with_the_prefix_of_another_country_breaks_the_pattern(tables: dict[str, list[Row]], field: str) -> None:
+    before = report(contents_of(tables))["pcodes"]["found"]
+    row = next(row for row in tables["idp_admin1"] if row[field].startswith("XA"))
+    row[field] = row[field].replace("XA", "QQ")
+    said = report(contents_of(tables))["pcodes"]
+    assert said["found"] == before + 1
+    (example,) = [each for each in said["examples"] if each["code"] == row[field]]
+    assert (example["country"], example["field"], example["expected"]) == ("XAA", field, "XA99")
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (["XA01", "XA02", "XB01"], "XA99"),
+        (["KIN1", "NKV1", "EQU1"], "AAA9"),
+        (["ABC", "DEF"], "AAA"),
+        (["A1", "B-2"], None),
+        (["XCA-G01Q02"], "XCA-A99A99"),
+    ],
+)
+def test_the_pattern_of_codes(codes: list[str], expected: str | None) -> None:
+    pattern = pattern_of(codes)
+    assert (pattern and str(pattern)) == expected
 
 
 def test_placeholders_are_no_codes(tables: dict[str, list[Row]]) -> None:
@@ -131,6 +177,14 @@ def test_placeholders_are_no_codes(tables: dict[str, list[Row]]) -> None:
     rows = sum(each["rows"] for each in said["placeholders"] if each["field"] == "idp_origin_admin1_pcode")
     names = ("idp_admin0", "idp_admin1", "idp_admin2")
     assert rows == sum(row["idp_origin_admin1_pcode"] in placeholders for name in names for row in tables[name])
+
+
+def test_a_column_without_any_code_has_no_pattern(tables: dict[str, list[Row]]) -> None:
+    for level in LEVELS:
+        for row in tables[f"idp_admin{level}"]:
+            row["idp_origin_admin1_pcode"] = "Not available"
+    said = report(contents_of(tables))["pcodes"]
+    assert {each["field"] for each in said["patterns"]} == {"admin1_pcode", "admin2_pcode"}
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -120,9 +122,9 @@ def test_order_of_arrival_leaves_no_trace(tmp_path: Path, formats: list[str], mo
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1735689600")
     rows = [record(id=number, item=f"item {number % 7}", price=number / 4) for number in range(500)]
     shuffled = random.Random(1).sample(rows, len(rows))
-    run_target([schema(), *rows], tmp_path / "a" / "package", formats=formats)
+    run_target([schema(), *rows], tmp_path / "a" / "package", formats=formats, version="1.1.0")
     run_target([schema(), *shuffled[:250]], tmp_path / "b" / "package", formats=formats, version="1.0.0")
-    run_target([schema(), *shuffled[200:]], tmp_path / "b" / "package", formats=formats, version="1.0.0")
+    run_target([schema(), *shuffled[200:]], tmp_path / "b" / "package", formats=formats, version="1.1.0")
     assert content(tmp_path / "a" / "package") == content(tmp_path / "b" / "package")
 
 
@@ -174,6 +176,25 @@ def test_versions_follow_the_recipe(folder: Path) -> None:
     assert version(record(id=5)) == "7.1.0"
 
 
+@pytest.mark.parametrize("pinned", ["2.0.0", "1.9.9", "2.0.0-rc.1", "2.0.0+other"])
+def test_other_data_under_the_same_or_a_lower_version_are_refused(folder: Path, pinned: str) -> None:
+    run_target([schema(), record(id=1)], folder, version="2.0.0")
+    before = content(folder)
+    with pytest.raises(
+        DtmError, match=f"the setting version is {re.escape(pinned)} while the package is 2.0.0 already"
+    ):
+        run_target([schema(), record(id=2)], folder, version=pinned)
+    assert content(folder) == before
+    run_target([schema(), record(id=1)], folder, version="2.0.0")
+    assert content(folder) == before
+
+
+def test_a_wrong_time_in_the_environment_is_told_in_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "abc")
+    with pytest.raises(DtmError, match="SOURCE_DATE_EPOCH is 'abc'"):
+        run_target([schema()], folder)
+
+
 def test_created_changes_with_the_data_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     run_target([schema(), record(id=1)], folder)
@@ -209,8 +230,10 @@ def test_gzip_is_csv_packed(folder: Path) -> None:
         ({"redistribution": "yes"}, "redistribution is 'yes'"),
         ({"permission": "by me"}, "redistribution is 'not permitted'"),
         ({"version": "1"}, "version is '1'"),
+        ({"version": "\N{ARABIC-INDIC DIGIT ONE}.2.3"}, "write three numbers"),
         ({"metadata": "nowhere"}, "does not exist"),
         ({"path": ""}, "path is empty"),
+        ({"path": "a\0b"}, "which is no path"),
     ],
 )
 def test_wrong_settings_are_told_in_a_sentence(config: dict[str, Any], message: str) -> None:
@@ -266,6 +289,61 @@ def test_a_state_without_the_rows_it_speaks_of_is_refused(tmp_path: Path) -> Non
         run_target(run_tap(target, api_url="sandbox://"), tmp_path / "package")
 
     assert not (tmp_path / "package").exists()
+
+
+def store_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.target-datapackage") / "rows.sqlite"
+
+
+def test_a_damaged_store_is_told_in_a_sentence(folder: Path) -> None:
+    run_target([schema(), record(id=1)], folder)
+    before = content(folder)
+    store_of(folder).write_bytes(b"garbage" * 1000)
+    with pytest.raises(DtmError, match=r"rows\.sqlite.* it is damaged"):
+        run_target([schema(), record(id=2)], folder)
+    store_of(folder).unlink()
+    store_of(folder).mkdir()
+    with pytest.raises(DtmError, match="it cannot be opened"):
+        run_target([schema(), record(id=2)], folder)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("pragma", "sentence"), [("max_page_count = 1", "the disk is full"), ("query_only = 1", "may not write it")]
+)
+def test_a_store_that_cannot_be_written_is_told_in_a_sentence(folder: Path, pragma: str, sentence: str) -> None:
+    run_target([schema(), record(id=1)], folder)
+    before = content(folder)
+    target = TargetDataPackage(config={"path": str(folder)})
+    target._store._db.execute(f"PRAGMA {pragma}")
+    messages = [schema(), *(record(id=number, item="x" * 100) for number in range(1000))]
+    with pytest.raises(DtmError, match=sentence):
+        target.listen(io.StringIO("".join(json.dumps(each) + "\n" for each in messages)))
+    target.close()
+    assert content(folder) == before
+
+
+def test_nothing_makes_no_package_and_says_so(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run_target([], folder)
+    assert "announced no stream" in caplog.text
+    assert "Nothing has changed" not in caplog.text
+    assert not folder.exists()
+
+
+def test_a_setting_that_there_is_not_is_warned_about(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run_target([schema()], folder, format="parquet", colour="red")
+    assert "no setting format, and does without it: did you mean formats?" in caplog.text
+    assert "no setting colour, and does without it: it knows path" in caplog.text
+
+
+@pytest.mark.parametrize("path", [".", ".."])
+def test_the_folder_that_the_command_runs_in_is_refused(
+    tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "now").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "now")
+    with pytest.raises(DtmError, match="in which this command runs"):
+        TargetDataPackage(config={"path": path})
 
 
 def test_two_runs_at_a_time_are_refused(folder: Path) -> None:

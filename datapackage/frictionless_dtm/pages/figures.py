@@ -6,11 +6,13 @@ are parts of it (one per reason and origin), and the rows of a level are parts o
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from unicodedata import combining, normalize
+
+from frictionless_dtm.quality.runs import plus, total
 
 if TYPE_CHECKING:
     from frictionless_dtm.quality.runs import OperationKey, Run
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 _ORIGIN = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
 Place = tuple[str | None, str | None]
 """Code and name of an area."""
+Part = TypeVar("Part")
+Parts = dict[Part, "int | None"]
+"""People by part of a round; None where no row of the part has a figure."""
 
 
 @dataclass(eq=False)
@@ -28,6 +33,8 @@ class Round:
         level: The coarsest level that has the round; persons, sexes and reasons come from it.
         area_level: The coarsest level below the country that has it; areas and flows come from it.
         is_newest: Whether no round of the same assessment type has a newer date.
+        persons: The people of all rows that have a figure; None when none has one, which is unknown and not 0.
+        unknown_rows: The number of rows without a figure.
         reasons, origins, areas, flows: Persons by part; kept for the newest date of each assessment type only.
     """
 
@@ -36,14 +43,15 @@ class Round:
     assessment: str | None
     level: int
     area_level: int | None = None
-    persons: int = 0
+    persons: int | None = None
+    unknown_rows: int = 0
     males: int = 0
     females: int = 0
     is_newest: bool = False
-    reasons: Counter[str] = field(default_factory=Counter)
-    origins: Counter[Place] = field(default_factory=Counter)
-    areas: Counter[Place] = field(default_factory=Counter)
-    flows: Counter[tuple[Place, Place]] = field(default_factory=Counter)
+    reasons: Parts[str] = field(default_factory=dict)
+    origins: Parts[Place] = field(default_factory=dict)
+    areas: Parts[Place] = field(default_factory=dict)
+    flows: Parts[tuple[Place, Place]] = field(default_factory=dict)
 
     @property
     def order(self) -> tuple[str, int, str]:
@@ -113,7 +121,8 @@ class FiguresObserver:
         operation = self._operation(run)
         this = operation.round_of(run.key[2:], run.level)
         if this.level == run.level:
-            this.persons += sum(run.persons)
+            this.persons = plus(this.persons, total(run.persons))
+            this.unknown_rows += run.persons.count(None)
             if run.has("number_males", "number_females"):
                 this.males += sum(filter(None, run.column("number_males")))
                 this.females += sum(filter(None, run.column("number_females")))
@@ -148,19 +157,23 @@ class FiguresObserver:
 def _add_parts(this: Round, run: Run) -> None:
     if run.has("displacement_reason"):
         for reason, persons in zip(run.column("displacement_reason"), run.persons, strict=True):
-            this.reasons[spell_reason(reason)] += persons
+            _add(this.reasons, spell_reason(reason), persons)
     if run.has(*_ORIGIN):
         for origin, persons in zip(map(itemgetter(*_ORIGIN), run.rows), run.persons, strict=True):
-            this.origins[origin] += persons
+            _add(this.origins, origin, persons)
 
 
 def _add_areas(this: Round, run: Run) -> None:
     hosts: list[Place] = list(map(itemgetter("admin1_pcode", "admin1_name"), run.rows))
     for host, persons in zip(hosts, run.persons, strict=True):
-        this.areas[host] += persons
+        _add(this.areas, host, persons)
     if run.has(*_ORIGIN):
         for origin, host, persons in zip(map(itemgetter(*_ORIGIN), run.rows), hosts, run.persons, strict=True):
-            this.flows[origin, host] += persons
+            _add(this.flows, (origin, host), persons)
+
+
+def _add(parts: Parts[Part], part: Part, persons: int | None) -> None:
+    parts[part] = plus(parts.get(part), persons)
 
 
 def plain(text: str) -> str:

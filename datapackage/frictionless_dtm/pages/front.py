@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from frictionless_dtm.descriptor import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
+from frictionless_dtm.settings import PERMITTED
 from frictionless_dtm.tableschema import PREFIX
-from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -83,10 +84,17 @@ class Front:
     citation: str
     contact: str
     api_version: str
-    is_dtm: bool
     invented: bool
     files: tuple[File, ...]
     warnings: tuple[tuple[str, str], ...]
+
+    @property
+    def terms_in_short(self) -> str:
+        """Whether the data may be passed on, and on what terms: in one paragraph."""
+        terms = " ".join(self.terms)
+        if self.permission:
+            return f"Redistribution permitted: {self.permission}" + (f" {GENERAL_TERMS} {terms}" if terms else "")
+        return terms if self.redistribution else f"Not for redistribution. {terms}"
 
 
 def custom(mapping: Mapping[str, Any], name: str, default: Any = None) -> Any:  # noqa: ANN401
@@ -96,22 +104,20 @@ def custom(mapping: Mapping[str, Any], name: str, default: Any = None) -> Any:  
 
 
 def front_of(contents: Contents, *, invented: bool) -> Front:
-    """Read the descriptor; what it leaves unsaid about DTM's data comes from the catalogue."""
+    """Read the descriptor: what it does not say, no page says."""
     said = contents.descriptor
-    catalogue = load_catalogue()
-    package = catalogue.package
-    is_dtm = any(name in catalogue.resources for name in contents.tables)
     license_: Mapping[str, Any] = (said.get("licenses") or ({},))[0]
     sources = said.get("sources") or ()
     places = tuple((str(each.get("title", "")), str(each.get("path", ""))) for each in sources)
     permission = str(custom(said, "permission", ""))
     accessed = str(_first(sources, "accessed") or said.get("created", ""))[:10]
     contributors = tuple(said.get("contributors") or ())
-    description, stated = _description(said)
+    redistribution = custom(said, "redistribution") == PERMITTED
     return Front(
         name=str(said.get("name", "")),
         title=str(said.get("title") or said.get("name") or "Data package"),
-        description=description,
+        # The terms end the description for those who read nothing else; the pages have a place of their own for them.
+        description=str(said.get("description", "")).removesuffix(terms_in_words(said)).rstrip(),
         version=str(said.get("version", "")),
         created=str(said.get("created", ""))[:10],
         accessed=accessed,
@@ -119,30 +125,19 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
         keywords=tuple(str(each) for each in said.get("keywords") or ()),
         sources=places,
         contributors=tuple(each for each in contributors if "contact" not in _roles(each)),
-        license_title=str(license_.get("title") or license_.get("name") or (package.license.title if is_dtm else "")),
-        license_url=str(license_.get("path") or (package.license.url if is_dtm else "")),
-        terms=tuple(custom(said, "terms", package.license.terms if is_dtm else stated)),
-        redistribution=bool(permission) and custom(said, "redistribution") == "permitted",
+        license_title=str(license_.get("title") or license_.get("name") or ""),
+        license_url=str(license_.get("path") or ""),
+        terms=tuple(custom(said, "terms", () if redistribution else (UNKNOWN_TERMS.capitalize(),))),
+        redistribution=redistribution,
         permission=permission,
-        credit_line=str(custom(said, "creditLine", package.credit_line if is_dtm else "")),
-        citation=str(custom(said, "citation", package.citation.replace("{access_date}", accessed) if is_dtm else "")),
+        credit_line=str(custom(said, "creditLine", "")),
+        citation=str(custom(said, "citation", "")),
         contact=str(_first([each for each in contributors if "contact" in _roles(each)], "email") or ""),
         api_version=str(_first(sources, "version") or ""),
-        is_dtm=is_dtm,
         invented=invented or any("sandbox" in f"{title} {path}".casefold() for title, path in places),
         files=tuple(_file(resource, contents) for resource in said.get("resources") or ()),
         warnings=_warnings(said.get("resources") or ()),
     )
-
-
-def _description(said: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the description without the terms that follow it, and the terms where they are all it says."""
-    text = str(said.get("description", ""))
-    for prefix in ("Not for redistribution: ", "Redistribution permitted: "):
-        if text.startswith(prefix):
-            terms = text.removeprefix(prefix)
-            return "", (f"{terms[:1].upper()}{terms[1:]}",) if prefix.startswith("Not") else ()
-    return text.split("\n\n", maxsplit=1)[0], ()
 
 
 def _first(mappings: Iterable[Mapping[str, Any]], name: str) -> Any:  # noqa: ANN401

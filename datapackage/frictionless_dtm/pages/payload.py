@@ -1,13 +1,13 @@
 """What the page's charts are drawn from, as compact as the page needs it.
 
-Rounds are lists ``[date, number, assessment type, persons, males, females, level]``. Areas are named once per
+Rounds are lists ``[date, number, assessment type, persons, males, females, level, rows without a figure]``; numbers
+of people are null where no row has one. Areas are named once per
 operation, in ``places``, and referred to by position.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.quality.streams import placeholders
@@ -46,7 +46,7 @@ def _operation(operation: Operation, status: str | None) -> dict[str, Any]:
         "rounds": [
             [each.date, each.number, each.assessment, each.persons]
             + ([each.males, each.females] if operation.has_sex else [None, None])
-            + [each.level]
+            + [each.level, each.unknown_rows]
             for each in operation.in_order()
         ],
         "snapshots": snapshots,
@@ -58,7 +58,7 @@ def _operation(operation: Operation, status: str | None) -> dict[str, Any]:
 def _snapshot(operation: Operation, each: Round, places: dict[Place, int]) -> dict[str, Any]:
     here: Place = (operation.country, operation.country_name)
     # All pairs, so that what the page draws adds up to the round whatever it puts together.
-    flows = each.flows or Counter({(origin, here): persons for origin, persons in each.origins.items()})
+    flows = each.flows or {(origin, here): persons for origin, persons in each.origins.items()}
     return {
         "round": [each.date, each.number, each.assessment],
         "areas": [[_position(area, places), persons] for area, persons in _largest_first(each.areas)],
@@ -72,8 +72,9 @@ def _snapshot(operation: Operation, each: Round, places: dict[Place, int]) -> di
     }
 
 
-def _largest_first(parts: Counter[Any]) -> list[tuple[Any, int]]:
-    return sorted(parts.items(), key=lambda item: (-item[1], str(item[0])))
+def _largest_first(parts: Mapping[Any, int | None]) -> list[tuple[Any, int | None]]:
+    """Return parts by size; those of unknown size last."""
+    return sorted(parts.items(), key=lambda item: (item[1] is None, -(item[1] or 0), str(item[0])))
 
 
 def _position(place: Place, places: dict[Place, int]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from frictionless_dtm.descriptor import GENERAL_TERMS
 from frictionless_dtm.invented import is_invented
 from frictionless_dtm.pages import words
 from frictionless_dtm.pages.coverage import coverage, days_in_words
@@ -54,6 +55,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "reference": reference,
         "staleness_rule": RULE,
         "warnings": front.warnings,
+        "general_terms": GENERAL_TERMS,
         "sample": sample,
         "sample_is_dtm": sample is not None
         and level_of(sample.name, [each.name for each in sample.columns]) is not None,
@@ -69,6 +71,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
             shown=_SHOWN,
             files_for_people=("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
             changes=contents.changes,
+            other_changes=contents.others,
             figures_json=figures_json,
             linked_data=as_script(linked_data(front, contents.descriptor, covered)),
             style=_asset("page.css"),
@@ -125,6 +128,10 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         number=words.number,
+        code=words.code,
+        paragraphs=words.paragraphs,
+        people=words.people,
+        resource_change=words.resource_change,
         text=words.markdown,
         cell=words.markdown,
         link=words.link,

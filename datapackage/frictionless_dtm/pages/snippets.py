@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NEWEST = """\
 newest = idps[idps["reporting_date"] == idps.groupby(["admin0_pcode", "operation"])["reporting_date"].transform("max")]
 by = ["admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type"]
-print(newest.groupby(by)["num_present_idp_ind"].sum())"""
+print(newest.groupby(by)["num_present_idp_ind"].sum(min_count=1))"""
 _NEWEST_SQL = """\
 SELECT admin0_pcode, operation, reporting_date, round_number, assessment_type,
        sum(num_present_idp_ind) AS persons

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.quality.runs import plus, total
 from frictionless_dtm.quality.streams import placeholders
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ EXAMPLES: Final = 20
 """At most so many examples are kept of each finding."""
 
 _CODES: Final = (
-    ("admin1_pcode", "admin1_name", 1),
-    ("admin2_pcode", "admin2_name", 2),
-    ("idp_origin_admin1_pcode", "idp_origin_admin1_name", 1),
+    ("admin1_pcode", "admin1_name"),
+    ("admin2_pcode", "admin2_name"),
+    ("idp_origin_admin1_pcode", "idp_origin_admin1_name"),
 )
 
 
@@ -26,10 +27,17 @@ _CODES: Final = (
 class Code:
     """A P-code as the data have it: how often, and where it was met first."""
 
-    field: str
     name: str | None
     operation: str
     rows: int = 0
+
+
+@dataclass
+class Sum:
+    """People of one round at one level: what is known of them (None: nothing), and rows without a figure."""
+
+    persons: int | None = None
+    unknown_rows: int = 0
 
 
 @dataclass
@@ -42,6 +50,7 @@ class Sexes:
     more: int = 0
     one_unknown: int = 0
     both_unknown: int = 0
+    total_unknown: int = 0
     persons: int = 0
     persons_known: int = 0
 
@@ -50,8 +59,8 @@ class Sexes:
 class QualityObserver:
     """Counts what the report needs, one run of rows after the other."""
 
-    sums: dict[RoundKey, dict[int, int]] = field(default_factory=dict)
-    codes: dict[tuple[str, int], dict[str, Code]] = field(default_factory=dict)
+    sums: dict[RoundKey, dict[int, Sum]] = field(default_factory=dict)
+    codes: dict[tuple[str, str], dict[str, Code]] = field(default_factory=dict)
     unplaced: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     duplicates: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     duplicate_examples: list[dict[str, Any]] = field(default_factory=list)
@@ -63,14 +72,15 @@ class QualityObserver:
     def take(self, run: Run) -> None:
         """Count one run."""
         self.rows[run.table] += len(run.rows)
-        by_level = self.sums.setdefault(run.key, {})
-        by_level[run.level] = by_level.get(run.level, 0) + sum(run.persons)
-        if missing := run.column("num_present_idp_ind").count(None):
+        at_level = self.sums.setdefault(run.key, {}).setdefault(run.level, Sum())
+        at_level.persons = plus(at_level.persons, total(run.persons))
+        if missing := run.persons.count(None):
+            at_level.unknown_rows += missing
             self.without_figure[run.table] += missing
         self._find_twins(run)
-        for column, title, level in _CODES:
+        for column, title in _CODES:
             if run.has(column, title):
-                self._count_codes(run, column, title, level)
+                self._count_codes(run, column, title)
         if run.has("number_males", "number_females"):
             self._count_sexes(run)
 
@@ -87,23 +97,26 @@ class QualityObserver:
                 example = dict(zip(columns, row, strict=True))
                 self.duplicate_examples.append({"resource": run.table, "times": times, "row": example})
 
-    def _count_codes(self, run: Run, column: str, title: str, level: int) -> None:
+    def _count_codes(self, run: Run, column: str, title: str) -> None:
         country, operation, *_ = run.key
         absent = placeholders()
-        known = self.codes.setdefault((country, level), {})
         seen = Counter(map(itemgetter(column, title), run.rows))
         for (code, name), rows in seen.items():
             if code in absent:
                 self.unplaced[country, operation, column, code or ""] += rows
             else:
-                known.setdefault(code, Code(column, name, operation)).rows += rows
+                known = self.codes.setdefault((country, column), {})
+                known.setdefault(code, Code(name, operation)).rows += rows
 
     def _count_sexes(self, run: Run) -> None:
         seen = self.sexes.setdefault((run.key[0], run.table), Sexes())
         seen.rows += len(run.rows)
-        seen.persons += sum(run.persons)
+        seen.persons += total(run.persons) or 0
         rows = zip(run.persons, run.column("number_males"), run.column("number_females"), strict=True)
-        for index, (total, males, females) in enumerate(rows):
+        for index, (persons, males, females) in enumerate(rows):
+            if persons is None:
+                seen.total_unknown += 1
+                continue
             if males is None or females is None:
                 if males is females:
                     seen.both_unknown += 1
@@ -113,9 +126,9 @@ class QualityObserver:
                 continue
             known = males + females
             seen.persons_known += known
-            if known == total:
+            if known == persons:
                 seen.equal += 1
-            elif known < total:
+            elif known < persons:
                 seen.less += 1
             else:
                 seen.more += 1

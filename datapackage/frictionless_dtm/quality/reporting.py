@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.quality.freshness import RULE, freshness, reference_date
@@ -11,11 +12,11 @@ from frictionless_dtm.quality.observer import EXAMPLES
 from frictionless_dtm.quality.streams import levels_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from frictionless_dtm.contents import Contents
     from frictionless_dtm.quality.freshness import Round
-    from frictionless_dtm.quality.observer import QualityObserver
+    from frictionless_dtm.quality.observer import QualityObserver, Sum
     from frictionless_dtm.quality.runs import OperationKey, RoundKey
 
 CHECKS: Final = {
@@ -75,10 +76,13 @@ def round_order(key: RoundKey) -> tuple[str, str, str, int, str]:
     return country, operation, date, -1 if number is None else number, assessment or ""
 
 
-def _reconciliation(rounds: list[tuple[RoundKey, dict[int, int]]], levels: tuple[int, ...]) -> dict[str, Any]:
+def _reconciliation(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple[int, ...]) -> dict[str, Any]:
     entries = []
     for (country, operation, date, number, assessment), sums in rounds:
-        if len(set(sums.values())) > 1:
+        unknown_rows = {level: each.unknown_rows for level, each in sums.items() if each.unknown_rows}
+        if unknown_rows:
+            verdict = "figure_missing"
+        elif len({each.persons for each in sums.values()}) > 1:
             verdict = "different"
         elif len(sums) < len(levels):
             verdict = "level_missing"
@@ -91,18 +95,21 @@ def _reconciliation(rounds: list[tuple[RoundKey, dict[int, int]]], levels: tuple
                 "reporting_date": date,
                 "round_number": number,
                 "assessment_type": assessment,
-                **{f"admin{level}": sums.get(level) for level in levels},
+                **{f"admin{level}": sums[level].persons if level in sums else None for level in levels},
+                **{f"rows_without_figure_at_admin{level}": rows for level, rows in sorted(unknown_rows.items())},
                 "verdict": verdict,
             }
         )
     verdicts = Counter(entry["verdict"] for entry in entries)
     return {
         "about": "The sum of the figures of each round at each administrative level. All levels show the same "
-        "people, so the sums of a round are expected to be equal.",
+        "people, so the sums of a round are expected to be equal. A sum of null is not known, and not 0; where some "
+        "rows of a round have no figure, the sum is of the others, and nothing is compared.",
         "checked": len(entries) if len(levels) > 1 else 0,
         "found": verdicts["different"],
         "equal": verdicts["equal"] if len(levels) > 1 else 0,
         "level_missing": verdicts["level_missing"],
+        "figure_missing": verdicts["figure_missing"],
         "rounds": entries,
     }
 
@@ -126,45 +133,82 @@ def shape(code: str) -> str:
     return re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", code))
 
 
+@dataclass(frozen=True)
+class Pattern:
+    """What most codes of a country look like: a prefix of letters as they are, and the shape of what follows."""
+
+    prefix: str
+    rest: str
+
+    def __str__(self) -> str:
+        """The prefix, then A for a letter and 9 for a digit."""
+        return self.prefix + self.rest
+
+    def fits(self, code: str) -> bool:
+        """Say whether a code follows the pattern."""
+        return code.startswith(self.prefix) and shape(code[len(self.prefix) :]) == self.rest
+
+
+def pattern_of(codes: Collection[str]) -> Pattern | None:
+    """Return the pattern of more than half of these codes; None where there is none.
+
+    The letters that they begin with belong to it where most codes have the same, as the country's prefix.
+    """
+    usual, count = _most_common(map(shape, codes))
+    if count <= _MAJORITY * len(codes):
+        return None
+    prefix, count = _most_common(code[: len(_letters(code))] for code in codes if shape(code) == usual)
+    if count <= _MAJORITY * len(codes):
+        prefix = ""
+    return Pattern(prefix, usual[len(prefix) :])
+
+
+def _most_common(values: Iterable[str]) -> tuple[str, int]:
+    """Return the most common value and how often it is there; of equally common ones the first in the alphabet."""
+    return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+
+
+def _letters(code: str) -> str:
+    """Return the letters that a code begins with."""
+    return re.match(r"[^\W\d_]*", code)[0]  # type: ignore[index]  # it always matches
+
+
 def _pcodes(observer: QualityObserver) -> dict[str, Any]:
     patterns: list[dict[str, Any]] = []
     examples: list[dict[str, Any]] = []
     checked = found = 0
-    for (country, level), codes in sorted(observer.codes.items()):
-        shapes = Counter(shape(code) for code in codes)
-        # The most common one; of equally common ones the first in the alphabet.
-        usual, count = min(shapes.items(), key=lambda item: (-item[1], item[0]))
-        has_majority = count > _MAJORITY * len(codes)
+    for (country, field), codes in sorted(observer.codes.items()):
+        pattern = pattern_of(codes)
+        shapes = Counter(map(shape, codes))
         checked += len(codes)
         patterns.append(
             {
                 "country": country,
-                "level": level,
-                "pattern": usual if has_majority else None,
+                "field": field,
+                "pattern": pattern and str(pattern),
                 "codes": len(codes),
                 "shapes": dict(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]),
             }
         )
-        breaking = sorted(code for code in codes if shape(code) != usual) if has_majority else []
+        breaking = sorted(code for code in codes if pattern and not pattern.fits(code))
         found += len(breaking)
         for code in breaking[: max(0, EXAMPLES - len(examples))]:
             entry = codes[code]
             examples.append(
                 {
                     "country": country,
-                    "level": level,
+                    "field": field,
                     "code": code,
-                    "expected": usual,
+                    "expected": str(pattern),
                     "name": entry.name,
-                    "field": entry.field,
                     "operation": entry.operation,
                     "rows": entry.rows,
                 }
             )
     return {
-        "about": "The pattern of most codes of a country and level, with A for a letter and 9 for a digit, and the "
-        "codes that do not follow it. A country without a majority has no pattern. Codes of origin count as "
-        "first-level codes of the country.",
+        "about": "The pattern of most codes of a country in one column, and the codes that do not follow it: the "
+        "letters that most codes begin with as they are, then A for a letter and 9 for a digit. A country without a "
+        "majority has no pattern. Codes of origin are judged by themselves, since people may come from elsewhere.",
         "checked": checked,
         "found": found,
         "patterns": patterns,
@@ -187,6 +231,7 @@ def _sex(observer: QualityObserver) -> dict[str, Any]:
             "more_than_total": seen.more,
             "one_unknown": seen.one_unknown,
             "both_unknown": seen.both_unknown,
+            "total_unknown": seen.total_unknown,
             "share_of_persons_known": round(seen.persons_known / seen.persons, 4) if seen.persons else None,
         }
         for (country, resource), seen in sorted(observer.sexes.items())
@@ -202,7 +247,7 @@ def _sex(observer: QualityObserver) -> dict[str, Any]:
     }
 
 
-def _missing_levels(rounds: list[tuple[RoundKey, dict[int, int]]], levels: tuple[int, ...]) -> dict[str, Any]:
+def _missing_levels(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple[int, ...]) -> dict[str, Any]:
     seen: dict[OperationKey, Counter[int]] = defaultdict(Counter)
     totals: Counter[OperationKey] = Counter()
     for (country, operation, *_), sums in rounds:

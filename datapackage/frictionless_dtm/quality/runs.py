@@ -46,9 +46,22 @@ class Run:
         return list(map(itemgetter(name), self.rows))
 
     @cached_property
-    def persons(self) -> list[int]:
-        """The numbers of people, 0 where there is none."""
-        return [number or 0 for number in self.column("num_present_idp_ind")]
+    def persons(self) -> list[int | None]:
+        """The numbers of people; None where none was published, which is unknown and not 0."""
+        return self.column("num_present_idp_ind")
+
+
+def plus(one: int | None, other: int | None) -> int | None:
+    """Add what is known of two numbers of people; None when nothing is."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other
+
+
+def total(persons: Iterable[int | None]) -> int | None:
+    """Add up what is known; None when nothing is."""
+    known = [each for each in persons if each is not None]
+    return sum(known) if known else None
 
 
 class Observer(Protocol):

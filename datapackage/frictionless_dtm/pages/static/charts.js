@@ -20,7 +20,7 @@ const charts = (() => {
       orient: "top", symbolSize: 90, symbolOpacity: 1, columnPadding: 14, offset: 6 },
     text: { color: INK, fontSize: 12 },
   };
-  const count = (n) => n.toLocaleString("en");
+  const count = (n) => (n === null ? "not known" : n.toLocaleString("en"));
   const base = (width, height, rest) => ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height,
     autosize: { type: "fit", contains: "padding" }, padding: 2, config, ...rest });
   // A list of texts within an expression; Vega's parser stumbles over some characters as they are.
@@ -33,7 +33,7 @@ const charts = (() => {
     axis: { format: "~s", tickCount: 5, domain: false, ticks: false } });
 
   function stock(operation, chosen, width) {
-    const values = operation.rounds.map(([date, number, type, people]) => ({ date, round: roundName(number),
+    const values = operation.rounds.filter((each) => each[3] !== null).map(([date, number, type, people]) => ({ date, round: roundName(number),
       type: typeName(type), people, shown: count(people),
       chosen: chosen && date === chosen[0] && number === chosen[1] && type === chosen[2] ? 1 : 0 }));
     const types = [...new Set(values.map((v) => v.type))].sort();
@@ -59,7 +59,7 @@ const charts = (() => {
 
   // Horizontal bars with their numbers; rows are [label, people].
   function bars(rows, colour, width) {
-    const values = rows.slice(0, BARS).map(([label, people], index) => ({ label, people, index, shown: count(people) }));
+    const values = rows.filter((row) => row[1] !== null).slice(0, BARS).map(([label, people], index) => ({ label, people, index, shown: count(people) }));
     const most = Math.max(1, ...values.map((v) => v.people));
     const labels = Math.min(240, Math.round(width * 0.42));
     const y = { field: "index", type: "ordinal", title: null, axis: { labelExpr: `${literal(values.map((v) => v.label))}[datum.value]`,
@@ -77,7 +77,7 @@ const charts = (() => {
 
   function sex(rounds, width) {
     const room = Math.max(8, Math.min(SEX_ROUNDS, Math.floor(width / 22)));
-    const shown = rounds.slice(-room);
+    const shown = rounds.filter((each) => each[3] !== null).slice(-room);
     const values = shown.flatMap(([date, number, , people, males, females], index) => {
       const parts = [females, males, Math.max(0, people - males - females)];
       return SEXES.map(([what], order) => ({ index, date, round: roundName(number), what, order, people: parts[order], shown: count(parts[order]) }));

@@ -2,6 +2,8 @@
 // Wires the controls to the charts and their tables. Text goes into the page as text, never as markup.
 
 const TYPE_WORDS = { BA: "baseline assessment (BA)", SA: "site assessment (SA)", ETT: "emergency tracking tool (ETT)" };
+const UNKNOWN = "How many people they were is not known: DTM published no figure.";
+const unknown = (rows, place) => (rows.length && rows.every((row) => row[place] === null) ? UNKNOWN : null);
 const byId = (id) => document.getElementById(id);
 
 function element(name, text, attributes = {}) {
@@ -21,7 +23,7 @@ function table(caption, heads, rows) {
     const line = body.insertRow();
     row.forEach((cell, i) => {
       const isNumber = typeof cell === "number";
-      line.append(element(i ? "td" : "th", isNumber ? charts.count(cell) : cell, { ...(i ? {} : { scope: "row" }), ...(isNumber ? { class: "n" } : {}) }));
+      line.append(element(i ? "td" : "th", isNumber || cell === null ? charts.count(cell) : cell, { ...(i ? {} : { scope: "row" }), ...(isNumber ? { class: "n" } : {}) }));
     });
   }
   return made;
@@ -93,7 +95,7 @@ function explore(data) {
   }
 
   function headline(operation, snapshot) {
-    const [date, number, type, people, males, females] = total(operation, snapshot);
+    const [date, number, type, people, males, females, , unknown] = total(operation, snapshot);
     const known = operation.sex && people ? Math.round((100 * (males + females)) / people) : null;
     const origins = snapshot.flows === null || !people ? null : knownOrigins(operation, snapshot, people);
     const facts = element("ul");
@@ -102,13 +104,14 @@ function explore(data) {
       item.append(element("b", value));
       facts.append(item);
     };
+    if (unknown) fact("Rows without a figure", charts.count(unknown));
     fact("Rounds known", charts.count(operation.rounds.length));
-    fact("Sex known", known === null ? "not published" : `${known} % of the people`);
+    if (people !== null) fact("Sex known", known === null ? "not published" : `${known} % of the people`);
     if (origins !== null) fact("Origin known", origins);
     if (operation.status) fact("IOM's status", operation.status);
     byId("headline").replaceChildren(
-      element("p", charts.count(people), { class: "count" }),
-      element("p", `people displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS[type] ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
+      element("p", people === null ? "Not known" : charts.count(people), { class: "count" }),
+      element("p", `${people === null ? "how many people were" : "people"} displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS[type] ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
       facts,
     );
   }
@@ -127,6 +130,7 @@ function explore(data) {
       caption: "People displaced, by round; not to be added up", heads: ["Date", "Round", "Type", "People"],
       rows: operation.rounds.map((each) => [each[0], charts.roundName(each[1]), charts.typeName(each[2]), each[3]]).reverse(),
       spec: (width) => charts.stock(operation, snapshot.round, width),
+      instead: operation.rounds.some((each) => each[3] !== null) ? null : UNKNOWN,
     });
     const areas = snapshot.areas;
     document.querySelector(".figures").classList.toggle("tall", areas.length > 7);
@@ -135,7 +139,7 @@ function explore(data) {
       caption: `${round}: people by area`, heads: ["Area", "People", "Share"],
       rows: areas.map(([place, n]) => [where(operation, place), n, share(n, people)]),
       spec: (width) => charts.bars(areas.map(([place, n]) => [name(operation, place), n]), "#0b5fa5", width),
-      instead: areas.length ? null : "This package has no figures below the country for this round.",
+      instead: areas.length ? unknown(areas, 1) : "This package has no figures below the country for this round.",
     });
     const reasons = snapshot.reasons ?? [];
     figure("reasons", {
@@ -143,7 +147,7 @@ function explore(data) {
       caption: `${round}: people by reason`, heads: ["Reason", "People", "Share"],
       rows: reasons.map(([reason, n]) => [reason, n, share(n, people)]),
       spec: (width) => charts.bars(reasons, "#8a5a00", width),
-      instead: snapshot.reasons ? null : "The version of the API that these data come from publishes no reasons.",
+      instead: snapshot.reasons ? unknown(reasons, 1) : "The version of the API that these data come from publishes no reasons.",
     });
     drawSex(operation, type);
     drawFlows(operation, snapshot, round);
@@ -151,12 +155,12 @@ function explore(data) {
 
   function drawSex(operation, type) {
     const rounds = operation.rounds.filter((each) => each[2] === type);
-    const anyone = operation.sex && rounds.some((each) => each[4] + each[5]);
+    const anyone = operation.sex && rounds.some((each) => each[3] !== null && each[4] + each[5]);
     figure("sex", {
       note: `Each bar is one round of assessment type ${charts.typeName(type)}; bars are not to be added up. Grey is everyone whose sex is not known, and says nothing about which it is.${rounds.length > charts.SEX_ROUNDS ? " The newest rounds; the table has all." : ""}`,
       caption: "People by sex and round; not to be added up", heads: ["Date", "Round", "Female", "Male", "Not known", "Known"],
       rows: operation.sex ? rounds.map(([date, number, , people, males, females]) =>
-        [date, charts.roundName(number), females, males, Math.max(0, people - males - females), share(males + females, people)]).reverse() : [],
+        [date, charts.roundName(number), females, males, people === null ? null : Math.max(0, people - males - females), share(males + females, people)]).reverse() : [],
       spec: (width) => charts.sex(rounds, width),
       instead: anyone ? null : operation.sex ? "The sex of nobody in this operation is known." : "The version of the API that these data come from publishes no sexes.",
     });
@@ -176,7 +180,7 @@ function explore(data) {
     });
     const names = new Map();
     const merged = new Map();
-    for (const [from, to, people] of all) {
+    for (const [from, to, people] of all.filter((flow) => flow[2] !== null)) {
       const ends = [["from", from], ["to", to]].map(([end, place], side) => {
         const key = keep[side].has(place) ? `${end}:${place}` : `${end}:rest`;
         names.set(key, keep[side].has(place) ? name(operation, place) : "Other areas");
@@ -192,11 +196,11 @@ function explore(data) {
       caption: `${round}: people by area of origin and area of stay`, heads: ["Origin", "Stay", "People", "Way"],
       rows: all.map(([from, to, n]) => [where(operation, from), where(operation, to), n, way(from, to)]),
       spec: (width) => charts.flows(pairs, names, width),
-      instead: pairs.length ? null : snapshot.flows ? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
+      instead: pairs.length ? null : snapshot.flows ? unknown(all, 2) ?? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
     });
   }
 
-  const share = (n, whole) => (whole ? `${((100 * n) / whole).toFixed(1)} %` : "–");
+  const share = (n, whole) => (whole && n !== null ? `${((100 * n) / whole).toFixed(1)} %` : "–");
 
   fill(countries, Object.entries(data.countries).sort((a, b) => a[1].localeCompare(b[1], "en")).map(([code, title]) => [code, `${title} (${code})`]));
   countries.addEventListener("change", () => chooseCountry(countries.value));

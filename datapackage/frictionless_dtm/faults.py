@@ -1,0 +1,48 @@
+"""What SQLite and the decoder raise, told in a sentence."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# By what SQLite says: the codes came with Python 3.11 only.
+_ADVICE: Final = {
+    "database is locked": "another run is writing this data package; wait for it to end",
+    "disk is full": "the disk is full; make room",
+    "readonly database": "this user may not write it; change who may",
+    "unable to open": "it cannot be opened; see who may read and write it and its folder",
+    "not a database": "it is damaged; bring it back from a backup, or name another folder and start without state",
+    "malformed": "it is damaged; bring it back from a backup, or name another folder and start without state",
+    "disk I/O error": "the disk cannot be read or written; look at the disk, and at who may write the folder",
+}
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with the store or the input into one sentence.
+
+    Args:
+        path: The file of the store.
+
+    Raises:
+        DtmError: Something went wrong. Nothing of the run was kept.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        advice = next((advice for words, advice in _ADVICE.items() if words in str(error)), "look into that")
+        raise DtmError(
+            f"What the target remembers between runs ({path}) cannot be used ({error}): {advice}. The data package "
+            "stands as it was."
+        ) from error
+    except RecursionError as error:
+        raise DtmError("The input has JSON that is nested too deeply: nothing was taken.") from error
+    except UnicodeDecodeError as error:
+        raise DtmError(f"The input is not UTF-8 ({error}): nothing was taken.") from error

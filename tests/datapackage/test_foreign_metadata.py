@@ -1,0 +1,126 @@
+"""The setting `metadata`: streams of another tap, described by a file of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tap_dtm.errors import DtmError
+from tests.datapackage.pipe import descriptor, problems, resource, run_target
+from tests.datapackage.singer import record, schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROPERTIES = {
+    "id": {"type": "integer"},
+    "at": {"type": ["string", "null"], "format": "date-time"},
+    "price": {"type": ["number", "null"]},
+    "paid": {"type": ["boolean", "null"]},
+}
+MESSAGES = [
+    schema("orders", {"properties": PROPERTIES}),
+    record("orders", id=1, at="2024-01-01T10:00:00Z", price=1.5, paid=True),
+]
+
+
+def metadata(path: Path, **changes: Any) -> str:
+    """Write a file that says only what has a meaning outside DTM."""
+    column = {"description": "What it is.", "nullable": True}
+    said: dict[str, Any] = {
+        "fields": {
+            "id": {"type": "integer", "title": "Number", "example": "1", **column},
+            "at": {"type": "datetime", "title": "Time", "example": "2024-01-01T10:00:00Z", **column},
+            "price": {"type": "number", "title": "Price", "example": "1.5", **column},
+            "paid": {"type": "boolean", "title": "Paid", "example": "true", **column},
+        },
+        "warnings": {},
+        "resources": {
+            "orders": {
+                "title": "Orders of the shop",
+                "description": "All orders.",
+                "grain": "One row per order.",
+                "key": ["id"],
+                "fields": ["id", "at", "price", "paid"],
+            }
+        },
+        "package": {
+            "name": "shop",
+            "title": "A shop",
+            "description": "First paragraph.\n\nSecond paragraph.",
+            "homepage": "https://example.org",
+            "source": {"title": "Shop", "url": "https://example.org", "documentation": "https://example.org/doc"},
+            "license": {
+                "name": "CC-BY-4.0",
+                "title": "CC BY 4.0",
+                "url": "https://creativecommons.org/licenses/by/4.0/",
+                "stated_by": "The shop",
+                "commercial_use": True,
+                "redistribution": True,
+                "derivative_works": True,
+                "credit_required": True,
+                "terms": ["Share freely."],
+            },
+            "credit_line": "The shop",
+            "citation": "The shop, {access_date}.",
+            "contact": {"title": "The shop", "email": "shop@example.org"},
+            "keywords": ["shop"],
+            "contributors": [{"title": "The shop", "url": "https://example.org", "roles": ["creator"]}],
+        },
+    }
+    for name, change in changes.items():
+        said[name] |= change
+    path.write_text(yaml.safe_dump(said), "utf-8")
+    return str(path)
+
+
+def test_what_has_no_meaning_outside_dtm_may_be_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    run_target(MESSAGES, folder, metadata=metadata(tmp_path / "shop.yaml"), formats=["csv", "parquet"])
+    said = resource(folder, "orders")
+    assert said["title"] == "Orders of the shop"
+    fields = {field["name"]: (field["type"], field["title"]) for field in said["schema"]["fields"]}
+    assert fields["price"] == ("number", "Price")
+    assert fields["paid"] == ("boolean", "Paid")
+    assert problems(folder) == []
+
+
+def test_the_licence_says_in_one_place_whether_data_may_be_passed_on(tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    run_target(MESSAGES, folder, metadata=metadata(tmp_path / "shop.yaml"))
+    assert descriptor(folder)["dtm:redistribution"] == "permitted"
+    for name in ("README.md", "index.html", "CITATION.cff", "datapackage.json"):
+        text = (folder / name).read_text("utf-8")
+        assert "Share freely." in text
+        assert "Second paragraph." in text
+        assert "Not for redistribution" not in text
+
+
+def test_the_streams_own_type_wins(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "package"
+    wrong = {"id": "integer", "at": "date", "price": "integer", "paid": "boolean"}
+    examples = {"id": "1", "at": "2024-01-01", "price": "3", "paid": "true"}
+    fields = {
+        name: {"type": kind, "title": name, "description": name, "nullable": True, "example": examples[name]}
+        for name, kind in wrong.items()
+    }
+    run_target(MESSAGES, folder, metadata=metadata(tmp_path / "shop.yaml", fields=fields))
+    types = {field["name"]: field["type"] for field in resource(folder, "orders")["schema"]["fields"]}
+    assert types == {"id": "integer", "at": "datetime", "price": "number", "paid": "boolean"}
+    assert "The column price of orders is of the type number, and the metadata says integer" in caplog.text
+    assert problems(folder) == []
+
+
+def test_metadata_of_other_streams_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run_target(
+        [schema("bills"), record("bills", id=1)], tmp_path / "package", metadata=metadata(tmp_path / "shop.yaml")
+    )
+    assert "The metadata describes orders, and the input has none of them but bills" in caplog.text
+
+
+def test_mistakes_are_told_with_their_line(tmp_path: Path) -> None:
+    wrong = {"id": {"type": "whole", "title": "x", "description": "x", "nullable": True, "example": "1"}}
+    with pytest.raises(DtmError, match=r"line \d+: 'type' of the field 'id' is 'whole'; expected one of"):
+        run_target(MESSAGES, tmp_path / "package", metadata=metadata(tmp_path / "shop.yaml", fields=wrong))
