@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from tap_dtm.metadata.model import UsageWarning
 
-ColumnType = FieldType | Literal["number", "boolean", "array"]
+ColumnType = FieldType | Literal["array"]
 
-_TYPES: Final = (*get_args(FieldType), "number", "boolean", "array")
+_TYPES: Final = (*get_args(FieldType), "array")
 _LEVELS: Final = (0, 1, 2)
 
 

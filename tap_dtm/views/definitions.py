@@ -260,15 +260,16 @@ def reconciliation(warehouse: Warehouse, _: View) -> str:
     sums = ",\n    ".join(f"MAX(CASE WHEN admin_level = {n} THEN idps END) AS idps_admin{n}" for n in (0, 1, 2))
     return f"""
 WITH sums AS (
-{warehouse.sums(warehouse.levels)}
+{warehouse.sums(warehouse.levels, figures=", COUNT(num_present_idp_ind) AS figure_count")}
 ),
 levels AS (
   SELECT
     {ROUND},
     MAX(admin0_name) AS admin0_name,
     COUNT(*) AS level_count,
-    MIN(COALESCE(idps, -1)) AS smallest,  -- a level without any figure differs from one with a figure
-    MAX(COALESCE(idps, -1)) AS largest,
+    MIN(idps) AS smallest,
+    MAX(idps) AS largest,
+    SUM(row_count - figure_count) AS rows_without_figure,
     {sums}
   FROM sums
   GROUP BY {ROUND}
@@ -276,6 +277,7 @@ levels AS (
 SELECT
   *,
   CASE
+    WHEN rows_without_figure > 0 THEN 'figure_missing'
     WHEN smallest <> largest THEN 'different'
     WHEN level_count < {len(warehouse.levels)} THEN 'level_missing'
     ELSE 'equal'

@@ -196,7 +196,9 @@ class Reference:
             there = [_idps(sums[key]) for sums in self.sums.values() if key in sums]
             totals = [_idps(sums.get(key, [])) for sums in self.sums.values()]
             is_whole = len(there) == len(self.levels)
+            figures = [row["num_present_idp_ind"] for sums in self.sums.values() for row in sums.get(key, [])]
             verdict = "different" if len({*there}) > 1 else "equal" if is_whole else "level_missing"
+            verdict = "figure_missing" if None in figures else verdict
             named = dict(zip((f"idps_admin{level}" for level in self.levels), totals, strict=True))
             nothing = {f"idps_admin{level}": None for level in LEVELS}
             yield {**dict(zip(_ROUND, key, strict=True)), **nothing, **named, "verdict": verdict}
