@@ -14,6 +14,7 @@ from tap_dtm.airbyte.catalog import CURSOR, DELETED, discover
 from tap_dtm.airbyte.output import Output
 from tap_dtm.airbyte.read import read
 from tap_dtm.metadata import load_catalogue
+from tests.guards.support import config_for
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from tap_dtm.sandbox import World
+    from tap_dtm.sandbox import SandboxServer, World
 
 Message = dict[str, Any]
 
@@ -30,6 +31,9 @@ LEVEL_STREAMS = ("idp_admin0", "idp_admin1", "idp_admin2")
 STREAMS = (*LISTS, *LEVEL_STREAMS)
 DEDUP, APPEND = ("incremental", "append_dedup"), ("incremental", "append")
 OVERWRITE, SNAPSHOTS = ("full_refresh", "overwrite"), ("full_refresh", "append")
+
+WHOLE = ["STARTED", "RUNNING", "COMPLETE"]
+BROKEN = ["STARTED", "RUNNING", "INCOMPLETE"]
 
 # `frozen` makes the SDK look for .env in the current folder: else it would find, and obey, that of a developer.
 COMMAND = [sys.executable, "-c", "import sys; sys.frozen = True; from tap_dtm.airbyte.__main__ import main; main()"]
@@ -221,3 +225,16 @@ def errors(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Return the errors of a run."""
     traces = [message["trace"] for message in messages if message["type"] == "TRACE"]
     return [trace["error"] for trace in traces if trace["type"] == "ERROR"]
+
+
+def sync(sandbox: SandboxServer, destination: Destination, modes: Any = None, **options: Any) -> list[Message]:
+    """Run one sync into the destination."""
+    catalog = configured(modes or EVERYTHING)
+    sandbox.requests.clear()
+    messages = run_read(catalog, destination.state, **{**config_for(sandbox), **options})
+    destination.take(messages, catalog)
+    return messages
+
+
+def states(messages: list[Message], stream: str) -> list[dict[str, Any]]:
+    return [message["state"] for message in messages if message["type"] == "STATE" and stream_of(message) == stream]
