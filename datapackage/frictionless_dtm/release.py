@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frictionless_dtm.changes import compare
 from frictionless_dtm.contents import ResourceChange, RoundChange
 from frictionless_dtm.folder import Manifest
+from frictionless_dtm.invented import is_invented
 from frictionless_dtm.tableschema import PREFIX
 from frictionless_dtm.version import FIRST, Change, change, increased, order
 from tap_dtm.errors import DtmError
@@ -92,13 +93,19 @@ def settle(
         pinned: The version that the settings name.
 
     Raises:
-        DtmError: The pinned version is not above that of other data.
+        DtmError: Invented data would take the place of others; or the pinned version is not above that of other data.
     """
     now = _now()
     if before is None:
         return Release(describe(pinned or FIRST, now), None, ())
     last = before.descriptor["version"]
     draft = describe(last, now)
+    places = _countries(before.descriptor)
+    if places and is_invented(_countries(draft)) and not is_invented(places):
+        raise DtmError(
+            "What came is invented by the sandbox, and this data package is not: it stands as it was. Name another "
+            "folder, or read the real API (with Meltano, --environment=prod)."
+        )
     is_same_data = _hashes(before.descriptor) == _hashes(draft)
     changes = compare(before.rounds, rounds)
     others = () if is_same_data else _others(before, draft, rounds, differences)
@@ -141,6 +148,10 @@ def _tables(descriptor: Mapping[str, Any]) -> list[tuple[str, str, int]]:
         for each in descriptor["resources"]
         if f"{PREFIX}sameDataAs" not in each
     ]
+
+
+def _countries(descriptor: Mapping[str, Any]) -> list[str]:
+    return list(descriptor.get(f"{PREFIX}spatialCoverage", ()))
 
 
 def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:

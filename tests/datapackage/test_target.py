@@ -19,7 +19,7 @@ from frictionless_dtm.target import TargetDataPackage
 
 from tap_dtm.errors import DtmError
 from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target, without_pages
-from tests.datapackage.singer import activate, record, schema, state
+from tests.datapackage.singer import activate, dtm, record, schema, state
 from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
@@ -344,6 +344,18 @@ def test_the_folder_that_the_command_runs_in_is_refused(
     monkeypatch.chdir(tmp_path / "here" / "now")
     with pytest.raises(DtmError, match="in which this command runs"):
         TargetDataPackage(config={"path": path})
+
+
+def test_invented_data_never_take_the_place_of_others(folder: Path) -> None:
+    invented = dtm("sandbox://?rows=200&countries=1")
+    (code,) = {message["record"]["admin0_pcode"] for message in invented if message["type"] == "RECORD"}
+    run_target(json.loads(json.dumps(invented).replace(f'"{code}"', '"QQQ"')), folder)
+    before = content(folder)
+
+    with pytest.raises(DtmError, match="What came is invented by the sandbox, and this data package is not"):
+        run_target(invented, folder)
+
+    assert content(folder) == before
 
 
 def test_two_runs_at_a_time_are_refused(folder: Path) -> None:
