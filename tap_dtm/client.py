@@ -8,7 +8,6 @@ sits behind a gateway (keys, quotas: JSON) and a firewall (HTML).
 from __future__ import annotations
 
 import codecs
-import ipaddress
 import logging
 import random
 import re
@@ -75,6 +74,7 @@ class DtmClient:
 
     def __init__(self, settings: Settings) -> None:  # noqa: D107
         self._url = settings.api_url
+        self._is_local = settings.is_local
         self._key = settings.subscription_key or ""
         self._user_agent = settings.user_agent
         self._timeout = (min(CONNECT_TIMEOUT, settings.request_timeout), settings.request_timeout)
@@ -172,7 +172,7 @@ class DtmClient:
         except IndexError:
             session = requests.Session()
             # A proxy elsewhere cannot reach this machine's own addresses, and would be sent the key unencrypted.
-            session.trust_env = not _is_loopback(urlsplit(self._url).hostname)
+            session.trust_env = not self._is_local
             session.headers.update(
                 {"User-Agent": self._user_agent, "Accept": "application/json", KEY_HEADER: self._key}
             )
@@ -200,13 +200,6 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 def _host(url: str) -> str:
     """Return the host and port of a URL, without the name and password that may stand before them."""
     return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:  # a name
-        return False
 
 
 def _root_cause(error: BaseException) -> str:

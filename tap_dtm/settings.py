@@ -160,6 +160,11 @@ class Settings:
         """Whether the offline API with invented data was asked for."""
         return urlsplit(self.api_url).scheme == SANDBOX_SCHEME
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the API is on this machine, as tests' and the sandbox's are."""
+        return urlsplit(self.api_url).hostname in _LOOPBACK
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """Check the tap's configuration, which has passed its JSON Schema.
@@ -203,7 +208,7 @@ class Settings:
         is_plain = url.port != 0 and not (url.query or url.fragment or url.username)
         if url.scheme not in {"http", "https"} or not url.hostname or not is_plain:
             raise DtmError(_WHAT_URLS_LOOK_LIKE)
-        if url.scheme == "http" and url.hostname not in _LOOPBACK:
+        if url.scheme == "http" and not self.is_local:
             raise DtmError(f"The setting api_url would send the key unencrypted to {url.hostname}: use https://.")
         if not (self.user_agent.isascii() and self.user_agent.isprintable()):
             raise DtmError("The setting user_agent holds characters that HTTP does not carry: write it in ASCII.")
