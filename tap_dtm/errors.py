@@ -1,12 +1,14 @@
 """The one family of errors of this project.
 
 Each message is a whole sentence for the operator who reads it at night: what happened, for which
-endpoint and country, and what to do. None ever holds the subscription key.
+endpoint and country, and what to do. It passes through ``redaction``, so that none ever holds a secret.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from tap_dtm.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,10 @@ class DtmError(Exception):
 
     Raised directly for what the operator set wrongly; subclasses tell apart what callers treat differently.
     """
+
+    def __init__(self, message: str = "") -> None:
+        """Keep the sentence as it may be shown."""
+        super().__init__(shown(message))
 
 
 class DtmAccessError(DtmError):
