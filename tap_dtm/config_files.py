@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from singer_sdk.plugin_base import PluginBase
+import click
+from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.singerlib import Catalog
 
 from tap_dtm.errors import DtmError
-
-if TYPE_CHECKING:
-    import click
+from tap_dtm.redaction import guard
+from tap_dtm.utf8 import read_text
 
 
 class CheckedConfig(PluginBase):
     """A plugin whose ``--config`` is checked first."""
 
     @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
-        """Check the files of ``--config`` before the SDK reads them.
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:  # noqa: ARG003
+        """Read the files of ``--config``; a later one wins.
 
         Raises:
             DtmError: One of them cannot be read.
         """
+        config: dict[str, Any] = {}
         for path in value:
             if path == "ENV":
                 cls._check_environment()
             else:
-                read_object(path, "settings")
-        return super().cb_config(ctx, param, value)
+                config |= read_object(path, "settings")
+        if isinstance(key := config.get("subscription_key"), str):
+            guard(key)
+        return _ConfigInput(config, parse_env="ENV" in value)
 
     @classmethod
     def _check_environment(cls) -> None:
@@ -38,6 +41,41 @@ class CheckedConfig(PluginBase):
             _ = cls._env_var_config
         except ValueError as error:
             raise DtmError(f"The settings in the environment cannot be read: {error}.") from None
+
+
+class StateFile(click.ParamType):
+    """The file of a state on the command line, as the SDK takes it."""
+
+    name = "filename"
+    kind = "state"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """Read the file and check it.
+
+        Raises:
+            DtmError: It cannot be read, or holds something else.
+        """
+        name = f"The {self.kind} file {value}"
+        text = read_text(value, name)
+        self.check(check_json(text, name), name)
+        return io.StringIO(text)
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check what the file holds; the tap checks states itself."""
+
+
+class CatalogFile(StateFile):
+    """The file of a catalog on the command line."""
+
+    kind = "catalog"
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check that the file holds a Singer catalog.
+
+        Raises:
+            DtmError: It holds something else.
+        """
+        check_catalog(content, name)
 
 
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
@@ -53,11 +91,7 @@ def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa:
     """
     # Settings in the place of a file's name may hold the key: they are not repeated.
     name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise DtmError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
-    return check_json(text, name, or_list=or_list)
+    return check_json(read_text(path, name), name, or_list=or_list)
 
 
 def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401

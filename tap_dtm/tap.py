@@ -133,11 +133,8 @@ class TapDTM(Tap):
             run.finish()
             for stream in self.streams.values():
                 stream.activate_version()  # type: ignore[attr-defined]
-        except OSError as error:
-            # Said here, because click ends a program whose pipe is broken without a word.
-            raise DtmOutputError(
-                f"Cannot write the messages: {error.strerror}. The next run goes on from the last state."
-            ) from error
+        except DtmOutputError as error:
+            raise DtmOutputError(f"{error} The next run continues from the last state.") from error
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
         """End at once. The STATE messages that were written are all there is to save."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-import traceback
 from typing import Any, Literal, TypeAlias
 
+from tap_dtm import console
 from tap_dtm.errors import (
     DtmAnswerError,
     DtmError,
@@ -49,18 +49,15 @@ def stream_status(stream: str, status: Status) -> Message:
     return _trace("STREAM_STATUS", "stream_status", {"stream_descriptor": {"name": stream}, "status": status})
 
 
-def failure(error: BaseException) -> Message:
+def failure(error: Exception) -> Message:
     """Why the command failed, and whether the settings, a passing fault or a program is to blame."""
-    if not isinstance(error, DtmError):
-        content = {
-            "message": f"source-dtm has met a mistake of its own ({type(error).__name__}): please report it.",
-            "stack_trace": "".join(traceback.format_tb(error.__traceback__)),
-        }
-    elif isinstance(error, DtmPartialSyncError):
+    if isinstance(error, DtmPartialSyncError):
         reasons = [f"{code}: {reason}" for code, reason in sorted(error.failures.items())]
         content = {"message": " ".join([str(error), *reasons[:_MOST_REASONS]])}
     else:
-        content = {"message": str(error)}
+        content = {"message": console.sentence(error)}
+    if stack := console.where(error):
+        content["stack_trace"] = stack
     return _trace("ERROR", "error", content | {"failure_type": _failure_type(error)})
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tap_dtm.errors import DtmError
+from tap_dtm import console
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.install import install
@@ -21,6 +21,7 @@ from tap_dtm.views.warehouse import Warehouse
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+_NAME = "tap-dtm-views"
 _SCHEMA = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _DATASET = re.compile(r"([A-Za-z][\w-]*\.)?\w+", re.ASCII)
 
@@ -76,16 +77,18 @@ def command(  # noqa: PLR0913 - one for each option
     if is_install and dialect != "postgres":
         raise click.UsageError("--install goes with --dialect postgres: pipe the script into your database's program.")
     warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
-    try:
-        text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
-        if is_install:
-            install(text, os.environ)
-            click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
-        else:
-            sys.stdout.write(text)
-    except DtmError as error:
-        raise click.ClickException(str(error)) from error
+    text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
+    if is_install:
+        install(text, os.environ)
+        click.echo(f"{_NAME}: the views in the schema {schema} are up to date.", err=True)
+    else:
+        sys.stdout.write(text)
+
+
+def main() -> None:
+    """Run the command."""
+    console.run(_NAME, lambda: command(prog_name=_NAME), secrets=("TARGET_POSTGRES_PASSWORD",))
 
 
 if __name__ == "__main__":
-    command()
+    main()
