@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tap_dtm.metadata import Field
-    from tap_dtm.rounds import Row
+    from tap_dtm.selfcheck import Row
 
 # Without these a row cannot be placed: they make up the keys and the bookmarks.
 _NEVER_NULL = {"admin0_pcode", "operation", "reporting_date"}

@@ -88,6 +88,15 @@ SETTINGS = th.PropertiesList(
         "level does not show; each country's turn comes once in 1 / fraction runs.",
     ),
     th.Property(
+        "scrub_resends",
+        th.BooleanType,
+        default=False,
+        title="Scrub resends",
+        description="Whether the countries that are re-read whole are also sent again whole, so that tables which "
+        "somebody changed or restored are right again within 1 / scrub_fraction runs. For targets that upsert; "
+        "targets that append would keep the same rows many times.",
+    ),
+    th.Property(
         "accept_withdrawn_countries",
         th.ArrayType(th.StringType),
         title="Accept withdrawn countries",
@@ -149,6 +158,7 @@ class Settings:
     start_date: str | None
     end_date: str | None
     scrub_fraction: float
+    scrub_resends: bool
     accept_withdrawn_countries: frozenset[str]
     max_parallel_requests: int
     request_timeout: float
@@ -185,6 +195,7 @@ class Settings:
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
             scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
+            scrub_resends=config.get("scrub_resends", False),
             accept_withdrawn_countries=frozenset(_codes(config.get("accept_withdrawn_countries")) or ()),
             max_parallel_requests=config.get("max_parallel_requests", 4),
             request_timeout=config.get("request_timeout", 120),

@@ -17,16 +17,21 @@ class _Context(msgspec.Struct):
 class _Partition(msgspec.Struct):
     context: _Context
     operations: dict[str, Bookmark] = {}
+    positions: dict[str, int] = {}
+    read_whole: int = 0
 
 
 class _Countries(msgspec.Struct):
     keys: list[tuple[str]] = []
+    gone: list[tuple[str]] = []
     runs: int = 0
     read_whole: dict[str, int] = {}
 
 
 class _Operations(msgspec.Struct):
     keys: list[tuple[str, str]] = []
+    gone: list[tuple[str, str]] = []
+    runs: int = 0
 
 
 class _Idp(msgspec.Struct):

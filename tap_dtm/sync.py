@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tap_dtm import report
 from tap_dtm.country import CountryReader
 from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
 from tap_dtm.records import RecordBuilder
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tap_dtm.client import DtmClient
     from tap_dtm.country import CountryChanges, Job
     from tap_dtm.metadata import Catalogue
-    from tap_dtm.rounds import Row
+    from tap_dtm.selfcheck import Row
     from tap_dtm.settings import Settings
 
 _logger = logging.getLogger("tap-dtm")
@@ -45,6 +46,7 @@ class Sync:
 
     def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
         self.settings = settings
+        self.number = 0
         self.failures: dict[str, DtmError] = {}
         self._client = client
         self._catalogue = catalogue
@@ -135,8 +137,12 @@ class Sync:
                 f"{'The nearest: ' + hints if hints else 'The stream operations lists them'}."
             )
 
-    def start(self, jobs: Iterable[Job]) -> None:
-        """Begin to read countries, in the order in which they will be asked for with ``changes``."""
+    def start(self, jobs: Iterable[Job], number: int) -> None:
+        """Begin to read countries, in the order in which they will be asked for with ``changes``.
+
+        ``number`` is that of the run, counted from 1.
+        """
+        self.number = number
         self._jobs = deque(jobs)
         self._read_ahead()
 
@@ -188,12 +194,13 @@ class Sync:
         _logger.error("%s failed and keeps its rows and bookmarks: %s", code, error)
 
     def _report(self, changes: CountryChanges) -> None:
+        report.warn(changes)
         operations = changes.by_operation()
         rows = {
             f"idp_admin{number} {sum(len(delivery.rows) for delivery in level.deliveries)}"
             for number, level in changes.levels.items()
         }
-        withdrawn = sum(len(delivery.tombstones) for level in changes.levels.values() for delivery in level.deliveries)
+        withdrawn = sum(delivery.removed for level in changes.levels.values() for delivery in level.deliveries)
         emitted = sum(len(delivery.rows) for level in changes.levels.values() for delivery in level.deliveries)
         self._totals.update({_WORDS[change]: count for change, count in operations.items()})
         self._totals.update(countries=1, rows=emitted, removed=withdrawn)

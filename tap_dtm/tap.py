@@ -14,6 +14,7 @@ from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
 from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_dtm import maps
+from tap_dtm.base import IdpStream
 from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.metadata import load_catalogue
@@ -60,6 +61,12 @@ class TapDTM(Tap):
         if settings.is_sandbox:
             settings = _in_sandbox(settings)
         return Sync(DtmClient(settings), load_catalogue(), settings)
+
+    @property
+    def sends_everything(self) -> bool:
+        """Whether the catalog asks for every row of a stream of figures, whatever the state says."""
+        streams = (stream for stream in self.streams.values() if isinstance(stream, IdpStream))
+        return any(stream.selected and stream.is_full_table for stream in streams)
 
     def setup_mapper(self) -> None:
         """Read the stream maps, and apply the catalog before they do.

@@ -1,0 +1,72 @@
+"""What the log says of a country's levels that contradict admin 0, or that could not be read in one piece."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tap_dtm.country import CountryChanges, Job
+    from tap_dtm.level import Doubt, LevelChanges
+
+_logger = logging.getLogger("tap-dtm.country")
+
+
+def warn(changes: CountryChanges) -> None:
+    """Warn of what does not add up, and of what was read in parts."""
+    for number, level in changes.levels.items():
+        if level.in_parts:
+            _warn_of_parts(changes.job, number, level)
+        silent = [doubt for doubt in level.doubts if doubt.is_silence]
+        if silent:
+            _warn_of_silence(changes.job, number, silent)
+        for doubt in level.doubts:
+            if not doubt.is_silence:
+                _warn_of_doubt(changes.job, number, doubt)
+
+
+def _warn_of_doubt(job: Job, level: int, doubt: Doubt) -> None:
+    is_believed = doubt.contradiction is None or doubt.contradiction.is_believed
+    outlook = "Three runs saw the same: it is taken as final" if is_believed else "The next run asks again"
+    for found in doubt.comparison.disagreements:
+        date, number, assessment_type = found.round_key
+        shown = "does not list the round" if found.index_sum is None else f"says {found.index_sum}"
+        if found.index_sum == found.level_sum:
+            shown += " with other reasons, origins or another country name"
+        _logger.warning(
+            "%s, %s, round %s (%s, %s): admin %d adds up to %d%s, admin 0 %s. Delivered as published. %s.",
+            job,
+            doubt.operation,
+            number,
+            date,
+            assessment_type,
+            level,
+            found.level_sum or 0,
+            " (it lacks the round)" if found.level_sum is None else "",
+            shown,
+            outlook,
+        )
+
+
+def _warn_of_silence(job: Job, level: int, doubts: list[Doubt]) -> None:
+    _logger.warning(
+        "%s answers with no rows at all at admin %d, although admin 0 has some (%s). %s.",
+        job,
+        level,
+        ", ".join(doubt.operation for doubt in doubts),
+        "It did so in two runs: the level is taken to have none"
+        if all(doubt.contradiction is None for doubt in doubts)
+        else "The next run asks again",
+    )
+
+
+def _warn_of_parts(job: Job, number: int, level: LevelChanges) -> None:
+    kept = [name for name in level.kept if name in level.bookmarks and level.bookmarks[name].rows]
+    _logger.warning(
+        "%s did not answer for the whole country at admin %d, and was read in parts.%s",
+        job,
+        number,
+        f" Until it does, these operations, which admin 0 does not list, keep their rows: {', '.join(kept)}."
+        if kept
+        else "",
+    )
