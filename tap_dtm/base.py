@@ -155,24 +155,24 @@ class ListStream(DtmStream):
     def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
         """Yield the list, then tombstones for what has left it."""
         rows = {self._key(row): row for row in self.sync_run.list_rows(self.name)}
-        self.stream_state["runs"] = self.run
-        if not self.selected:  # the list is read for its countries: nothing is sent, so nothing changes in the target
-            yield from rows.values()
-            return
         gone = [key for key in self.known_keys if key not in rows]
         removed = [key for key in gone if self.may_remove(key)]
         kept = [key for key in gone if key not in removed]
         long_gone = [tuple(key) for key in self.stream_state.get("gone", ()) if tuple(key) not in {*rows, *gone}]
-        # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
-        self.stream_state.update(keys=[list(key) for key in sorted({*rows, *gone})], unfinished=True)
-        self.write_state()
+        self.stream_state["runs"] = self.run
+        # A list may be read only for what hangs on it: then nothing is sent, and the state goes on saying what was.
+        if self.selected:
+            # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
+            self.stream_state.update(keys=[list(key) for key in sorted({*rows, *gone})], unfinished=True)
+            self.write_state()
         for row in rows.values():
             yield row | {DELETED_AT: None}
         for key in removed + (long_gone if self._resends else []):
             yield self.tombstone(**dict(zip(self.resource.key, key, strict=True)))
-        self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
-        self.stream_state["gone"] = [list(key) for key in sorted({*long_gone, *removed})]
-        del self.stream_state["unfinished"]
+        if self.selected:
+            self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
+            self.stream_state["gone"] = [list(key) for key in sorted({*long_gone, *removed})]
+            del self.stream_state["unfinished"]
 
     @cached_property
     def run(self) -> int:

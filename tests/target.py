@@ -51,6 +51,18 @@ class MemoryTarget:
         return [row for row in self.tables.get(stream, {}).values() if row["_sdc_deleted_at"] is None]
 
 
+def selecting(*streams: str, full_table: bool = False) -> dict[str, Any]:
+    """Return the discovered catalog with only these streams selected."""
+    catalog: dict[str, Any] = TapDTM(config={"api_url": "sandbox://"}).catalog_dict
+    for stream in catalog["streams"]:
+        if full_table and stream["tap_stream_id"].startswith("idp_"):
+            stream["replication_method"] = "FULL_TABLE"
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
+    return catalog
+
+
 def run_tap(
     target: MemoryTarget,
     *,

@@ -178,10 +178,11 @@ class TestALevelWithoutRows:
         sandbox.faults.add(Fault("empty", 1, country="XBA", path="admin2"))
         sync(sandbox, target)
         assert {row["admin0_pcode"] for row in target.live("idp_admin2")} == {"XAA", "XCA"}
-        assert warnings(caplog) == [
-            "Invented XBA (XBA) answers with no rows at all at admin 2, although admin 0 has some (Invented Drought, "
-            "Invented Flood). The next run asks again."
-        ]
+        (warning,) = warnings(caplog)
+        assert warning.startswith(
+            "Invented XBA (XBA) answers with no rows at all at admin 2, although admin 0 has some"
+        )
+        assert warning.endswith("The next run asks again.")
 
         sync(sandbox, target)
 
