@@ -123,8 +123,9 @@ def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
     for state in (before, after):
         for partition in state.get("partitions", ()):
             country = taken[partition["context"]["admin0_pcode"]]
-            for operation, mark in partition.get("operations", {}).items():
-                country[operation] = max(mark.get("rows", 0), country.get(operation, 0))
+            taken_now = {name: mark.get("rows", 0) for name, mark in partition.get("operations", {}).items()}
+            for operation, rows in (*taken_now.items(), *partition.get("positions", {}).items()):
+                country[operation] = max(rows, country.get(operation, 0))
     return {
         "partitions": [
             {
