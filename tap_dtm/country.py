@@ -174,7 +174,8 @@ class CountryReader:
             rows = rounds.newer_than(rows, bookmark.round_key)
             return None if compare(index_new, rows) else rounds.extend(operation, index, rows, bookmark)
         comparison = compare(index, rows)
-        if not is_known(comparison, bookmark):
+        # Rows that the index lacks may be missing without a trace: only an unfiltered answer says that they are gone.
+        if not is_known(comparison, bookmark) or (bookmark and bookmark.unindexed and not comparison):
             return None
         return job.levels[level].replaced(operation, index, rows, changes.look(operation, comparison, bookmark))
 
@@ -206,7 +207,7 @@ class CountryReader:
             if not is_known(comparison, bookmark):
                 raise DtmAnswerError(
                     f"{job} had to be read in parts at admin {level}, and those of {name} do not add up to admin 0 "
-                    f"({comparison.disagreements[0]}). Nothing was taken; the next run asks again."
+                    f"({comparison.disagreements[0].at(level)}). Nothing was taken; the next run asks again."
                 )
             contradiction = bookmark.contradiction if comparison and bookmark else None
             changes.add(delivered.replaced(name, index[name], rows, contradiction))

@@ -29,23 +29,7 @@ def _warn_of_doubt(job: Job, level: int, doubt: Doubt) -> None:
     is_believed = doubt.contradiction is None or doubt.contradiction.is_believed
     outlook = "Three runs saw the same: it is taken as final" if is_believed else "The next run asks again"
     for found in doubt.comparison.disagreements:
-        date, number, assessment_type = found.round_key
-        shown = "does not list the round" if found.index_sum is None else f"says {found.index_sum}"
-        if found.index_sum == found.level_sum:
-            shown += " with other reasons, origins or another country name"
-        _logger.warning(
-            "%s, %s, round %s (%s, %s): admin %d adds up to %d%s, admin 0 %s. Delivered as published. %s.",
-            job,
-            doubt.operation,
-            number,
-            date,
-            assessment_type,
-            level,
-            found.level_sum or 0,
-            " (it lacks the round)" if found.level_sum is None else "",
-            shown,
-            outlook,
-        )
+        _logger.warning("%s, %s, %s. Delivered as published. %s.", job, doubt.operation, found.at(level), outlook)
 
 
 def _warn_of_silence(job: Job, level: int, doubts: list[Doubt]) -> None:

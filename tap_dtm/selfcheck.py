@@ -1,9 +1,10 @@
 """Does a level agree with the index? Pure functions, no I/O.
 
 Each row of the index (admin 0) is the sum of the rows below it that have the same country name, round, reason and
-origin. A level that has other sums contradicts the index: DTM is publishing the levels one after the other, has
-corrected only one of them, or has never published a round at this level. The tap delivers such a level as published,
-and asks for it again in the next runs until the contradiction is gone or has been seen often enough to be believed.
+origin: so it is for the people and for either sex, as far as it is known, in every recorded answer. A level that has
+other sums contradicts the index: DTM is publishing the levels one after the other, has corrected only one of them, or
+has never published a round at this level. The tap delivers such a level as published, and asks for it again in the next
+runs until the contradiction is gone or has been seen often enough to be believed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ MEASURE = "num_present_idp_ind"
 # What an index row shares with the rows that it sums up, after the round. Version 2 of the API has the first alone.
 _PARTS = ("admin0_name", "displacement_reason", "idp_origin_admin1_pcode", "idp_origin_admin1_name")
 EMPTY_LEVEL = "empty"  # the digest of a level without any rows
+_SEXES = ("number_males", "number_females")
 _LOOKS = 2  # how many later runs must see a contradiction before it is believed
 _LOOKS_AT_NOTHING = 1  # the same for a level that answers with no rows at all and never had any
 
@@ -45,21 +47,24 @@ class Contradiction:
 class Disagreement:
     """One round in which a level and the index differ; a sum is None where there is no such round.
 
-    Equal sums say that the two differ in the reasons, origins or country name of the same people.
+    Equal sums say that the two differ in the reasons, origins, sexes or country name of the same people.
     """
 
     round_key: RoundKey
     index_sum: int | None
     level_sum: int | None
 
-    def __str__(self) -> str:
-        """Name the round and both sums."""
+    def at(self, level: int) -> str:
+        """Name the round and both sums, for a message about an admin level."""
         date, number, assessment_type = self.round_key
-        level = "has no such round" if self.level_sum is None else f"adds up to {self.level_sum}"
+        lacks = " (it lacks the round)" if self.level_sum is None else ""
         index = "does not list the round" if self.index_sum is None else f"says {self.index_sum}"
         if self.level_sum == self.index_sum:
-            index += " with other reasons, origins or another country name"
-        return f"round {number} ({date}, {assessment_type}): the level {level}, admin 0 {index}"
+            index += " with other reasons, origins, sexes or country name"
+        return (
+            f"round {number} ({date}, {assessment_type}): admin {level} adds up to {self.level_sum or 0}{lacks}, "
+            f"admin 0 {index}"
+        )
 
 
 def round_key(row: Row) -> RoundKey:
@@ -104,19 +109,26 @@ def compare(index: Sequence[Row], level: Sequence[Row]) -> Comparison:
     )
 
 
-def _sums(rows: Sequence[Row]) -> dict[tuple[Any, ...], int]:
-    sums: defaultdict[tuple[Any, ...], int] = defaultdict(int)
-    if rows:
-        names = (*ROUND_FIELDS, *(name for name in _PARTS if name in rows[0]))
-        for row in rows:
-            sums[tuple([row[name] for name in names])] += row[MEASURE] or 0
+def _sums(rows: Sequence[Row]) -> dict[tuple[Any, ...], list[int | None]]:
+    """Add up people, males and females by everything that an index row has in common with the rows below it."""
+    sums: dict[tuple[Any, ...], list[int | None]] = {}
+    if not rows:
+        return sums
+    names = (*ROUND_FIELDS, *(name for name in _PARTS if name in rows[0]))
+    sexes = [name for name in _SEXES if name in rows[0]]
+    for row in rows:
+        total = sums.setdefault(tuple([row[name] for name in names]), [0, *(None for _ in sexes)])
+        total[0] = (total[0] or 0) + (row[MEASURE] or 0)
+        for place, name in enumerate(sexes, start=1):
+            if row.get(name) is not None:
+                total[place] = (total[place] or 0) + row[name]
     return sums
 
 
-def _by_round(sums: Mapping[tuple[Any, ...], int]) -> dict[tuple[Any, ...], int]:
+def _by_round(sums: Mapping[tuple[Any, ...], list[int | None]]) -> dict[tuple[Any, ...], int]:
     rounds: defaultdict[tuple[Any, ...], int] = defaultdict(int)
-    for key, value in sums.items():
-        rounds[key[: len(ROUND_FIELDS)]] += value
+    for key, total in sums.items():
+        rounds[key[: len(ROUND_FIELDS)]] += total[0] or 0
     return rounds
 
 

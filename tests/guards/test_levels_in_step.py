@@ -115,9 +115,7 @@ class TestLevelsThatArePublishedLater:
         sync(sandbox, target)
 
         (warning,) = warnings(caplog)
-        assert (
-            "admin 2 adds up to 300, admin 0 says 300 with other reasons, origins or another country name." in warning
-        )
+        assert "admin 2 adds up to 300, admin 0 says 300 with other reasons, origins, sexes or country name." in warning
 
     def test_another_contradiction_is_looked_at_three_times_again(
         self, sandbox: SandboxServer, target: MemoryTarget
