@@ -154,9 +154,9 @@ class ListStream(DtmStream):
 
     def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
         """Yield the list, then tombstones for what has left it."""
-        rows = {self._key(row): row for row in self.sync_run.list_rows(self.name)}
+        rows = {self._key(row): row for row in self.sync_run.lists.rows(self.name)}
         gone = [key for key in self.known_keys if key not in rows]
-        removed = [key for key in gone if self.may_remove(key)]
+        removed = [key for key in gone if self.sync_run.lists.is_whole(self.name) and self.may_remove(key)]
         kept = [key for key in gone if key not in removed]
         long_gone = [tuple(key) for key in self.stream_state.get("gone", ()) if tuple(key) not in {*rows, *gone}]
         self.stream_state["runs"] = self.run
@@ -173,6 +173,11 @@ class ListStream(DtmStream):
             self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
             self.stream_state["gone"] = [list(key) for key in sorted({*long_gone, *removed})]
             del self.stream_state["unfinished"]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row of the list was read, too."""
+        return super().is_complete and self.sync_run.lists.is_whole(self.name)
 
     @cached_property
     def run(self) -> int:

@@ -77,12 +77,12 @@ class CountryListStream(ListStream):
         """Decide what to read, and report the countries that left the list without leave."""
         settings = self.sync_run.settings
         self.sync_run.check_names(code for (code,) in self.known_keys)
-        names = {row["admin0_pcode"]: row["admin0_name"] for row in self.sync_run.list_rows(self.name)}
+        names = {row["admin0_pcode"]: row["admin0_name"] for row in self.sync_run.lists.rows(self.name)}
         wanted = [code for code in names if settings.countries is None or code in settings.countries]
         streams = [stream for stream in self._idp_streams if stream.selected]
         due_at = {stream: due(wanted, stream.read_whole, run, settings.scrub_fraction) for stream in streams}
         jobs = [self._job(code, names[code], due_at) for code in wanted] if streams else []
-        for (code,) in self.known_keys:
+        for (code,) in self.known_keys if self.sync_run.lists.is_whole(self.name) else ():
             if code in names or (settings.countries and code not in settings.countries):
                 continue
             if not self.may_remove((code,)):

@@ -92,9 +92,12 @@ class CountryReader:
         client: The API.
         catalogue: What the API serves.
         settings: The checked settings.
+        unknown: The names of fields that were warned of, shared by all that reads rows in the run.
     """
 
-    def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
+    def __init__(  # noqa: D107
+        self, client: DtmClient, catalogue: Catalogue, settings: Settings, unknown: set[str] | None = None
+    ) -> None:
         self._client = client
         self._settings = settings
         self._paths: dict[int, str] = {}
@@ -102,7 +105,8 @@ class CountryReader:
         for resource in catalogue.resources.values():
             if (level := resource.level) is not None:
                 path = self._paths[level] = resource.endpoints[settings.api_version]
-                self._builders[level] = RecordBuilder(path, resource.fields_for(settings.api_version))
+                fields = resource.fields_for(settings.api_version)
+                self._builders[level] = RecordBuilder(path, fields, level=level, unknown=unknown)
 
     def read(self, job: Job) -> CountryChanges:
         """Find out what changed in a country since its bookmarks.
