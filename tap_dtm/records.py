@@ -173,23 +173,35 @@ def _range(least: int, most: int) -> str:
 
 
 def _text(field: Field) -> Convert:
-    pattern = re.compile(str(field.constraints.get("pattern", "")))
-    is_code, is_key = field.name == _CODE, field.name in _NEVER_NULL
-    needed = f"string, in the form {pattern.pattern}" if pattern.pattern else "string"
-    if is_key and not is_code:
-        needed += f", not blank and of at most {_LONGEST_KEY} characters"
+    if field.name == _CODE:
+        return _code(str(field.constraints["pattern"]))
+    is_key = field.name in _NEVER_NULL
+    needed = f"string, not blank and of at most {_LONGEST_KEY} characters" if is_key else "string"
 
-    def checked(value: Any) -> str:  # noqa: ANN401
-        if type(value) is not str:
-            raise _WrongValueError(needed)
-        text: str = value.strip().upper() if is_code else value
-        if "\0" in text:  # no database has it
+    def text(value: Any) -> str:  # noqa: ANN401
+        if type(value) is not str or "\0" in value:  # which no database holds
             raise _WrongValueError(f"{needed}, without the character NUL")
-        if (is_key and not 0 < len(text.strip()) <= len(text) <= _LONGEST_KEY) or not pattern.search(text):
+        if is_key and not 0 < len(value.strip()) <= len(value) <= _LONGEST_KEY:
             raise _WrongValueError(needed)
+        return value
+
+    return text
+
+
+def _code(pattern: str) -> Convert:
+    known: dict[str, str] = {}  # an answer has one
+
+    def code(value: Any) -> str:  # noqa: ANN401
+        if type(value) is not str:
+            raise _WrongValueError("string")
+        if (text := known.get(value)) is None:
+            text = value.strip().upper()
+            if not re.fullmatch(pattern, text):
+                raise _WrongValueError(f"string, in the form {pattern}")
+            known[value] = text
         return text
 
-    return checked
+    return code
 
 
 def _date(_: Field) -> Convert:
