@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog, MetadataMapping
+    from singer_sdk.singerlib import Catalog, MetadataMapping, RecordMessage
 
     from tap_dtm.country import Job
     from tap_dtm.level import LevelChanges
@@ -120,6 +120,10 @@ class DtmStream(Stream):
         """Note that the stream has been read to its end: the SDK says so nowhere else."""
         super().finalize_state_progress_markers(state)
         self._is_read = True
+
+    def map_sample(self, record: Record) -> Iterable[RecordMessage]:
+        """Return what the selection, the maps and the flattening make of a record."""
+        return self._generate_record_messages(record)
 
     def write_state(self) -> None:
         """Write a STATE message now."""

@@ -6,7 +6,6 @@ A value is taken when it has exactly one meaning: ``123.0`` and ``"123"`` are th
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_dtm.errors import DtmAnswerError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.redaction import quoted
+from tap_dtm.settings import is_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -212,17 +212,9 @@ def _date(_: Field) -> Convert:
             raise _WrongValueError("date")
         if (day := known.get(value)) is None:
             match = _MIDNIGHT.fullmatch(value)
-            if not match or not _is_date(match[1]):
+            if not match or not is_date(match[1]):
                 raise _WrongValueError("date")
             day = known[value] = match[1]
         return day
 
     return date
-
-
-def _is_date(text: str) -> bool:
-    try:
-        dt.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

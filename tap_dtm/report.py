@@ -6,14 +6,30 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tap_dtm.country import CountryChanges, Job
     from tap_dtm.level import Doubt, LevelChanges
 
 _logger = logging.getLogger("tap-dtm.country")
 
 
-def warn(changes: CountryChanges) -> None:
-    """Warn of what does not add up, and of what was read in parts."""
+def warn(changes: CountryChanges, filters: Collection[str]) -> None:
+    """Warn of what does not add up, of what was read in parts, and of filters that remove a whole country.
+
+    Args:
+        changes: What was found in a country.
+        filters: The names of the settings that choose among its rows.
+    """
+    before = sum(mark.rows for level in changes.job.levels.values() for mark in level.bookmarks.values())
+    after = sum(mark.rows for level in changes.levels.values() for mark in level.bookmarks.values())
+    if filters and before and not after:
+        _logger.warning(
+            "All %d rows of %s are removed, because none passes the settings %s. Check them if you did not mean that.",
+            before,
+            changes.job,
+            ", ".join(filters),
+        )
     for number, level in changes.levels.items():
         if level.in_parts:
             _warn_of_parts(changes.job, number, level)

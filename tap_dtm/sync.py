@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import threading
 from collections import Counter, defaultdict, deque
@@ -10,7 +9,7 @@ from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tap_dtm import report
+from tap_dtm import names, report
 from tap_dtm.country import CountryReader
 from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError
 from tap_dtm.lists import Lists
@@ -86,28 +85,16 @@ class Sync:
         Raises:
             DtmError: A country or operation is unknown; the message names the nearest ones.
         """
-        countries = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
+        known = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
         is_whole = self.lists.is_whole("countries")
         for code in self.settings.countries or ():
-            if is_whole and code not in countries and code not in set(known_countries):
-                names = {str(name).casefold(): valid for valid, name in countries.items()}
-                near = [names[name] for name in difflib.get_close_matches(code.casefold(), names)]
-                near += difflib.get_close_matches(code, countries, n=5, cutoff=0.3)
-                hints = ", ".join(f"{valid} ({countries[valid]})" for valid in dict.fromkeys(near))
-                raise DtmError(
-                    f"The setting countries names {code}, which DTM does not list. "
-                    f"{'The nearest: ' + hints if hints else 'It wants ISO 3166-1 alpha-3 codes'}."
-                )
+            if is_whole and code not in known and code not in set(known_countries):
+                raise DtmError(names.unknown_country(code, known))
         if not self.settings.operations or not self.lists.is_whole("operations"):
             return
         operations = {row["operation"] for row in self.lists.rows("operations")}
         for operation in sorted(self.settings.operations - operations):
-            near = difflib.get_close_matches(operation, operations, n=3, cutoff=0.4)
-            hints = ", ".join(f'"{name}"' for name in near)
-            raise DtmError(
-                f'The setting operations names "{operation}", which DTM does not list (any more): its rows are kept. '
-                f"{'The nearest: ' + hints if hints else 'The stream operations lists them'}."
-            )
+            raise DtmError(names.unknown_operation(operation, operations))
 
     def start(self, jobs: Iterable[Job], number: int) -> None:
         """Begin to read countries, in the order in which they will be asked for with ``changes``.
@@ -166,7 +153,7 @@ class Sync:
         _logger.error("%s failed and keeps its rows and bookmarks: %s", code, error)
 
     def _report(self, changes: CountryChanges) -> None:
-        report.warn(changes)
+        report.warn(changes, self.settings.filters)
         operations = changes.by_operation()
         rows = {
             f"idp_admin{number} {sum(len(delivery.rows) for delivery in level.deliveries)}"
