@@ -10,7 +10,7 @@ from tap_dtm.errors import DtmError, DtmWithdrawnError
 from tap_dtm.scrub import due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -80,6 +80,8 @@ class CountryListStream(ListStream):
         names = {row["admin0_pcode"]: row["admin0_name"] for row in self.sync_run.lists.rows(self.name)}
         wanted = [code for code in names if settings.countries is None or code in settings.countries]
         streams = [stream for stream in self._idp_streams if stream.selected]
+        if streams:
+            self._warn_of_strangers(streams, wanted)
         due_at = {stream: due(wanted, stream.read_whole, run, settings.scrub_fraction) for stream in streams}
         jobs = [self._job(code, names[code], due_at) for code in wanted] if streams else []
         for (code,) in self.known_keys if self.sync_run.lists.is_whole(self.name) else ():
@@ -90,6 +92,18 @@ class CountryListStream(ListStream):
             elif streams:
                 jobs.append(self._job(code, code, dict.fromkeys(streams, frozenset[str]()), is_gone=True))
         return jobs
+
+    def _warn_of_strangers(self, streams: list[IdpStream], wanted: Collection[str]) -> None:
+        """Warn of countries that are new to a state which has figures of others: another state may know of them."""
+        listed = {code for (code,) in super().known_keys} & set(wanted)
+        known = [stream.read_whole.keys() for stream in streams]
+        strangers = sorted(code for code in listed if all(codes and code not in codes for codes in known))
+        if strangers:
+            self.logger.warning(
+                "The state knows nothing of the figures of %s, which earlier runs listed. They are read as new. Rows "
+                "of them that another state has loaded into these tables stay, if DTM withdraws them.",
+                ", ".join(strangers),
+            )
 
     def _job(self, code: str, name: str, due_at: Mapping[IdpStream, frozenset[str]], *, is_gone: bool = False) -> Job:
         scrubbed = {stream for stream, codes in due_at.items() if code in codes}

@@ -125,7 +125,9 @@ class TapDTM(Tap):
         """
         if not isinstance(self._config.get("subscription_key") or "", str):
             raise DtmError("The setting subscription_key is not a text: put it in quotes.")
-        check_names(self._config, self.config_jsonschema["properties"])
+        schema: dict[str, Any] = {"properties": dict(self.config_jsonschema["properties"])}
+        self.append_builtin_config(schema)
+        check_names(self._config, schema["properties"])
         try:
             return super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
