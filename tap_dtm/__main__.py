@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from singer_sdk.tap_base import CliTestOptionValue
+
 from tap_dtm import console
 from tap_dtm.config_files import CatalogFile, CheckedConfig, StateFile
 from tap_dtm.settings import KEY_VARIABLE
@@ -30,11 +32,17 @@ class Command(CheckedConfig, TapDTM):
 
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Run ``--test``.
+        """Run ``--test``: one record of each stream.
 
         Raises:
-            DtmError: The test failed.
+            DtmError: Something could not be read.
         """
+        if value == CliTestOptionValue.All.value:
+            given = ctx.params["config"]
+            tap = cls(config=given.config, parse_env_config=given.parse_env)
+            tap.run_connection_test()
+            tap.sync_run.finish()  # which the SDK's test does not reach
+            ctx.exit()
         super().cb_test(ctx, param, value)
 
 

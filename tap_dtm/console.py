@@ -1,7 +1,7 @@
 """How every command of this project starts and ends.
 
-The streams are UTF-8, log records pass through ``redaction``, and whatever goes wrong ends the command with one sentence
-and exit code 1. Only an error that nobody foresaw shows where it happened, without any value.
+The streams are UTF-8, log records pass through ``redaction``, and whatever goes wrong ends the command with one
+sentence and exit code 1. Only an error that nobody foresaw shows where it happened, without any value.
 """
 
 from __future__ import annotations

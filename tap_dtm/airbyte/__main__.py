@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tap_dtm import console
@@ -16,10 +17,11 @@ from tap_dtm.airbyte.spec import specification
 from tap_dtm.config_files import read_object
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import guard
-from tap_dtm.settings import KEY_VARIABLE, SETTINGS, checked_api_version
+from tap_dtm.settings import KEY_VARIABLE, SETTINGS, check_names, checked_api_version
+from tap_dtm.tap import TapDTM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # A check answers a person who waits.
 _PATIENCE = {"max_retries": 1, "request_timeout": 30}
@@ -45,18 +47,26 @@ class _Source:
         self.output = Output(sys.stdout.buffer)
         logging.basicConfig(level=logging.INFO, handlers=[self.output], format="%(message)s", force=True)
         logging.captureWarnings(capture=True)
-        try:
+        with _stopping():
             self.output.heed_signals()
             arguments = _parser().parse_args()
             sys.stdout = sys.stderr  # whatever else is printed is no message
             arguments.command(self.output, arguments)
-        except Stopped as stopped:
-            _logger.warning("%s", stopped)
-            stopped.end()
 
     def report(self, error: Exception) -> None:
         """Write why the command failed, where Airbyte looks for it."""
-        self.output.write(messages.failure(error))
+        with _stopping():
+            self.output.write(messages.failure(error))
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """End the program as a signal asks."""
+    try:
+        yield
+    except Stopped as stopped:
+        _logger.warning("%s", stopped)
+        stopped.end()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,8 +122,11 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
     if isinstance(key := config.get("subscription_key"), str):
         guard(key)
     known = SETTINGS.to_dict()["properties"]
+    of_sdk: dict[str, Any] = {"properties": {}}
+    TapDTM.append_builtin_config(of_sdk)
+    check_names(config, [*known, *of_sdk["properties"]])
     if unknown := sorted(config.keys() - known):
-        _logger.warning("There are no settings %s: they are left out.", ", ".join(unknown))
+        _logger.warning("These settings have no meaning here and are ignored: %s.", ", ".join(unknown))
     return {name: value for name, value in config.items() if name in known and value is not None}
 
 
