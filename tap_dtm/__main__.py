@@ -48,7 +48,8 @@ class Command(CheckedConfig, TapDTM):
 
 def main() -> None:
     """Run the tap."""
-    console.run(Command.name, lambda: Command.cli(), secrets=SECRETS)
+    # Not Command.cli alone: asking for it sets up logging.
+    console.run(Command.name, lambda: Command.cli(), secrets=SECRETS)  # noqa: PLW0108
 
 
 if __name__ == "__main__":

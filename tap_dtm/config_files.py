@@ -75,7 +75,7 @@ def _problem(declared: dict[str, Any], value: str) -> str:
     return ""
 
 
-class StateFile(click.ParamType):
+class StateFile(click.ParamType):  # type: ignore[type-arg]  # older versions of click have no parameter here
     """The file of a state on the command line, as the SDK takes it."""
 
     name = "filename"

@@ -150,12 +150,13 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
 def main() -> None:
     """Run the target, or ``publish``."""
     if sys.argv[1:2] == ["publish"]:
-        from frictionless_dtm.publish.command import PROGRAM, TOKENS, main as publish  # noqa: PLC0415  a command of its own
+        from frictionless_dtm.publish.command import PROGRAM, TOKENS  # noqa: PLC0415  a command of its own
+        from frictionless_dtm.publish.command import main as publish  # noqa: PLC0415
 
         console.run(PROGRAM, lambda: publish(sys.argv[2:]), secrets=TOKENS)
     # Millions of rows pass by, none of them in a cycle: looking for cycles takes a tenth of the time.
     gc.set_threshold(200_000)
-    console.run(TargetDataPackage.name, lambda: TargetDataPackage.cli())
+    console.run(TargetDataPackage.name, lambda: TargetDataPackage.cli())  # noqa: PLW0108  asking for `cli` sets up logging
 
 
 if __name__ == "__main__":
