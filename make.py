@@ -28,6 +28,7 @@ VENV = ROOT / ".venv"
 # not the one meant here.
 ENV = {k: v for k, v in os.environ.items() if k not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
 ENV.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: some networks have certificates of their own
+ENV["PYTHONUTF8"] = "1"  # whatever the locale: Meltano reads and writes files in it
 
 
 def main(task: str = "help", *arguments: str) -> None:

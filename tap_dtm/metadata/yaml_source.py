@@ -8,6 +8,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 from tap_dtm.metadata.model import CatalogueError
+from tap_dtm.utf8 import HOW_TO_SAVE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -42,7 +43,7 @@ def read_yaml(folder: Traversable, name: str) -> Section:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise CatalogueError(f"{file}, line {line}: not UTF-8; expected text in UTF-8.") from error
+        raise CatalogueError(f"{file}, line {line}: not encoded in UTF-8. {HOW_TO_SAVE}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CatalogueError(f"{file}, line {line}: not valid YAML, {error.problem}.") from error
