@@ -55,6 +55,8 @@ def load_and_show() -> None:
         url = server.url.replace("://", "+psycopg://")
         meltano_run(FOLDER / "state", "target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
         with psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db:
+            if db.execute("SELECT 1 FROM idp_admin2 LIMIT 1").fetchone() is None:
+                sys.exit("demo: the tables are empty. Delete output/demo, and run the demo again.")
             show(db)
 
 
@@ -62,7 +64,8 @@ def meltano_run(state: Path, *blocks: str, **settings: str) -> None:
     """Run the job as an operator would, except that the operator's own settings play no part."""
     own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTM_VIEWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | settings
-    environment["MELTANO_STATE_BACKEND_URI"] = state.as_uri()
+    # Relative to where Meltano starts, because it takes the path of a URI as it is, and cuts it at # and ?.
+    environment["MELTANO_STATE_BACKEND_URI"] = f"file:{state.relative_to(ROOT).as_posix()}"
     arguments = ["--environment=sandbox", "run", "tap-dtm", *blocks]
     remove_stale_plugins()
     print("$ meltano", *arguments, flush=True)
@@ -78,6 +81,8 @@ def make_package() -> None:
     if not package.exists():  # what an earlier package had received counts no more
         shutil.rmtree(state, ignore_errors=True)
     meltano_run(state, "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
+    if not (package / "datapackage.json").exists():
+        sys.exit("demo: there is no data package. Delete output/demo, and run the demo again.")
     print("\nThe data package is in the folder output/demo/package:\n")
     for path in sorted(path for path in package.rglob("*") if path.is_file()):
         print(f"{path.stat().st_size:>9,}  {path.relative_to(package)}")
