@@ -20,6 +20,7 @@ from demo.postgres import EmbeddedPostgres, PostgresError
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "output" / "demo"
 SCHEMA = "dtm_sandbox"
+STATE_SUFFIX = "demo"  # apart from the states of what an operator tries in the sandbox
 MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
@@ -51,25 +52,37 @@ def load_and_show() -> None:
         with psycopg.connect(server.url) as db:
             is_new = db.execute("SELECT to_regnamespace(%s) IS NULL", [SCHEMA]).fetchone() == (True,)
         if is_new:  # what an earlier database had received counts no more
-            shutil.rmtree(FOLDER / "state", ignore_errors=True)
+            forget("target-postgres")
         url = server.url.replace("://", "+psycopg://")
-        meltano_run(FOLDER / "state", "target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
+        meltano_run("target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
         with psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db:
             if db.execute("SELECT 1 FROM idp_admin2 LIMIT 1").fetchone() is None:
                 sys.exit("demo: the tables are empty. Delete output/demo, and run the demo again.")
             show(db)
 
 
-def meltano_run(state: Path, *blocks: str, **settings: str) -> None:
-    """Run the job as an operator would, except that the operator's own settings play no part."""
+def forget(target: str) -> None:
+    """Clear the state of a target's job, which says what was delivered. An empty target needs everything."""
+    meltano("state", "clear", "--force", f"sandbox:tap-dtm-to-{target}:{STATE_SUFFIX}")
+
+
+def meltano_run(*blocks: str, **settings: str) -> None:
+    """Run the job as an operator would, except that the operator's own settings and states play no part.
+
+    Meltano keeps the state in its own database: the URI of a folder would depend on the folder's name, because Meltano
+    does not decode it and cuts it at # and ?.
+    """
+    remove_stale_plugins()
+    meltano("run", f"--state-id-suffix={STATE_SUFFIX}", "tap-dtm", *blocks, **settings)
+
+
+def meltano(*arguments: str, **settings: str) -> None:
+    """Run Meltano, or exit when it fails."""
     own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTM_VIEWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | settings
-    # Relative to where Meltano starts, because it takes the path of a URI as it is, and cuts it at # and ?.
-    environment["MELTANO_STATE_BACKEND_URI"] = f"file:{state.relative_to(ROOT).as_posix()}"
-    arguments = ["--environment=sandbox", "run", "tap-dtm", *blocks]
-    remove_stale_plugins()
+    arguments = ("--environment=sandbox", *arguments)
     print("$ meltano", *arguments, flush=True)
-    command = [str(MELTANO), f"--env-file={os.devnull}", *arguments]
+    command = [sys.executable, "-m", "demo.meltano", f"--env-file={os.devnull}", *arguments]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
         sys.exit("demo: meltano failed; its last lines above say why.")
 
@@ -77,10 +90,10 @@ def meltano_run(state: Path, *blocks: str, **settings: str) -> None:
 def make_package() -> None:
     """Run the tap with Meltano into a data package, and say where it is."""
     signal.signal(signal.SIGINT, lambda *_: None)
-    package, state = FOLDER / "package", FOLDER / "package-state"
+    package = FOLDER / "package"
     if not package.exists():  # what an earlier package had received counts no more
-        shutil.rmtree(state, ignore_errors=True)
-    meltano_run(state, "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
+        forget("target-datapackage")
+    meltano_run("target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
     if not (package / "datapackage.json").exists():
         sys.exit("demo: there is no data package. Delete output/demo, and run the demo again.")
     print("\nThe data package is in the folder output/demo/package:\n")
