@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "output" / "demo"
 SCHEMA = "dtm_sandbox"
 STATE_SUFFIX = "demo"  # apart from the states of what an operator tries in the sandbox
+REASON = ROOT / "catalog" / "recipes" / "reason.py"
 MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
@@ -83,8 +84,19 @@ def meltano(*arguments: str, **settings: str) -> None:
     arguments = ("--environment=sandbox", *arguments)
     print("$ meltano", *arguments, flush=True)
     command = [sys.executable, "-m", "demo.meltano", f"--env-file={os.devnull}", *arguments]
-    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
-        sys.exit("demo: meltano failed; its last lines above say why.")
+    log = FOLDER / "meltano.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as process,
+    ):
+        for line in process.stderr or ():
+            file.write(line)
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
+    if process.returncode:
+        subprocess.run([sys.executable, REASON, log], check=False, stdout=sys.stderr)
+        sys.exit(1)
 
 
 def make_package() -> None:

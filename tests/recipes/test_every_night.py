@@ -48,7 +48,9 @@ def test_cron_sends_the_reason_when_the_tap_or_the_target_fails(
 
     mail = machine.mails()
     assert mail.startswith("to: -s DTM failed you@example.org\n")
-    assert reason in mail
+    last = mail.splitlines()[-1]
+    assert last.startswith("Reason: ")
+    assert reason in last
     assert value not in mail
 
 
