@@ -116,7 +116,7 @@ def _forbidden(where: str, message: str, *, is_json: bool) -> DtmError:
 
 def _passing_status(reply: Reply, where: str, message: str) -> Exception:
     seconds = _retry_after(reply.headers.get("retry-after", ""))
-    failure = DtmRequestError(f"{where}: HTTP {reply.status}{': ' if message else '. '}{message}")
+    failure = DtmRequestError(f"{where}: HTTP {reply.status}{f': {message}' if message else '.'}")
     if seconds > LONGEST_WAIT:
         return DtmRequestError(f"{failure} The API asks to wait {seconds:g} s: run again after that.")
     return PassingFault(failure, wait=seconds)
@@ -149,7 +149,10 @@ def _unwrap(envelope: Envelope | None, where: str) -> Answer:
         rows = envelope.rows() or []
     except DtmAnswerError as error:
         raise PassingFault(
-            DtmAnswerError(f"{where}: the answer is JSON, but not the DTM API's: {error}. Check the setting api_url.")
+            DtmAnswerError(
+                f"{where}: the answer is JSON, but not the DTM API's: {error}. "
+                "Nothing was taken. Check the setting api_url."
+            )
         ) from None
     message = said(envelope.value("errorMessages"))
     announced, status = envelope.value("totalRecordsCount"), envelope.value("statusCode")
