@@ -55,16 +55,18 @@ class Budget:
         with self._changed:
             while (missing := self._taken() - share.size + size - self.size) > 0:
                 if share is not self._oldest():
-                    raise self._given_up(share)
+                    raise GiveWay
                 self._ask_to_give_way(missing)
                 self._changed.wait()
             if share.must_give_way:
-                raise self._given_up(share)
+                raise GiveWay
             share.size = size
 
     def wait_for_turn(self, share: Share) -> None:
-        """Wait until no older answer is left."""
+        """Take a share's bytes back, and wait until no older answer is left."""
         with self._changed:
+            share.size = 0
+            self._changed.notify_all()
             self._changed.wait_for(lambda: share is self._oldest())
             share.must_give_way = False
 
@@ -80,11 +82,6 @@ class Budget:
                 break
             share.must_give_way = True
             missing -= share.size
-
-    def _given_up(self, share: Share) -> GiveWay:
-        share.size = 0
-        self._changed.notify_all()
-        return GiveWay()
 
 
 class Share:
@@ -106,5 +103,5 @@ class Share:
             self._budget.grow(self, size)
 
     def wait_for_turn(self) -> None:
-        """Wait until no older answer is left; after that, this one need not give way."""
+        """Give all bytes back, and wait until no older answer is left; after that, this one need not give way."""
         self._budget.wait_for_turn(self)

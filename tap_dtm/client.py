@@ -104,20 +104,30 @@ class DtmClient:
             raise fault.failure from None
 
     def _try(self, path: str, params: Mapping[str, str], where: str) -> Answer:
-        outcome = self._outcome(path, params, where)
+        with self._budget.share() as share:
+            # An exception keeps all that it passes through in memory: what had arrived, too. So it is raised out here.
+            while (outcome := self._outcome(path, params, where, share)) is None:
+                _logger.info("%s: waits until other answers have left it enough memory.", where)
+                share.wait_for_turn()
         if isinstance(outcome, Answer):
             return outcome
-        raise outcome  # out here, where it does not keep what had arrived in memory
+        raise outcome
 
-    def _outcome(self, path: str, params: Mapping[str, str], where: str) -> Answer | DtmError | PassingFault:
+    def _outcome(
+        self, path: str, params: Mapping[str, str], where: str, share: Share
+    ) -> Answer | DtmError | PassingFault | None:
+        """Return the rows, or what is wrong; None if it must be asked for again, because it had to give way."""
+        with self._count_lock:
+            self.requests_made += 1
         try:
-            with self._budget.share() as share:
-                try:
-                    reply = self._reply(path, params, where, share)
-                except _NO_ANSWER as error:
-                    return self._failure(error, where)
-                with self._decoding:
-                    return judge(reply, where)
+            try:
+                reply = self._send(path, params, where, share)
+            except _NO_ANSWER as error:
+                return self._failure(error, where)
+            with self._decoding:
+                return judge(reply, where)
+        except GiveWay:
+            return None
         except (DtmError, PassingFault) as error:
             return _alone(error)
         except MemoryError:
@@ -125,16 +135,6 @@ class DtmClient:
                 f"{where}: there is not enough memory for the answer. Lower answer_budget_mb or "
                 "max_parallel_requests, or use a machine with more memory."
             )
-
-    def _reply(self, path: str, params: Mapping[str, str], where: str, share: Share) -> Reply:
-        while True:
-            with self._count_lock:
-                self.requests_made += 1
-            try:
-                return self._send(path, params, where, share)
-            except GiveWay:
-                _logger.info("%s: waits until other answers have left it enough memory.", where)
-                share.wait_for_turn()
 
     def _send(self, path: str, params: Mapping[str, str], where: str, share: Share) -> Reply:
         url = self._url + path

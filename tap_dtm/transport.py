@@ -135,11 +135,15 @@ def _body(response: requests.Response, meter: _Meter) -> bytearray:
         return body
     if not {part.strip() for part in response.headers.get("content-encoding", "").lower().split(",")} <= _ENCODINGS:
         raise ContentDecodingError("an encoding that was not asked for")
-    for piece in response.iter_content(_PIECE):
-        meter.unpacked(len(body) + len(piece))
-        body += piece
-        if response.status_code >= _FIRST_ERROR and len(body) > _MOST_EXPLANATION:
-            return bytearray()
+    try:
+        for piece in response.iter_content(_PIECE):
+            meter.unpacked(len(body) + len(piece))
+            body += piece
+            if response.status_code >= _FIRST_ERROR and len(body) > _MOST_EXPLANATION:
+                return bytearray()
+    except BaseException:
+        body.clear()  # the exception keeps this frame, and urllib3 keeps the exception for a while
+        raise
     return body
 
 

@@ -1,0 +1,123 @@
+"""Four answers at once, hostile or large: how much memory they take. Each measurement has a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_dtm.sandbox import SandboxServer, invent
+from tests.hostile import support
+from tests.hostile.support import RawServer, chunk, head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.hostile.support import Hostility, Pieces
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+
+MEGABYTE = 1_000_000
+ROW: dict[str, object] = {
+    "id": 1,
+    "operation": "Countrywide monitoring",
+    "admin0Name": "Invented",
+    "admin0Pcode": "XAA",
+    "admin1Name": "Region",
+    "admin1Pcode": "XA01",
+    "admin2Name": "District",
+    "admin2Pcode": "XA0101",
+    "numPresentIdpInd": 1234,
+    "reportingDate": "2025-06-30T00:00:00",
+    "yearReportingDate": 2025,
+    "monthReportingDate": 6,
+    "roundNumber": 10,
+    "displacementReason": "Conflict",
+    "numberMales": 600,
+    "numberFemales": 634,
+    "idpOriginAdmin1Name": "Not available",
+    "idpOriginAdmin1Pcode": "Not available",
+    "assessmentType": "BA",
+}
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Hostility], RawServer]]:
+    servers: list[RawServer] = []
+
+    def start(hostility: Hostility) -> RawServer:
+        servers.append(RawServer(sandbox, hostility, lambda _: True))
+        return servers[-1]
+
+    with SandboxServer(invent(seed=1, countries=1)) as sandbox:
+        yield start
+    for server in servers:
+        server.__exit__(None, None, None)
+
+
+def ask(server: RawServer, budget: int, times: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.hostile.asking", server.url, str(budget), *["/v3/any"] * times]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=120)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+class Large:
+    """A valid answer of many rows, each different, in chunks. ``go`` holds all of them back before their last rows."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.size = 0
+        row = json.dumps(ROW)
+        self._start = [row.replace("1234", str(1000 + number % 9000)) for number in range(rows)]
+
+    def __call__(self, closing: threading.Event) -> Pieces:
+        said = {"statusCode": 200, "isSuccess": True, "errorMessages": [], "totalRecordsCount": self.rows}
+        yield head(200, "Transfer-Encoding: chunked") + chunk(b'{"result":[')
+        self.size = 0
+        for first in range(0, self.rows, 1000):
+            if closing.is_set():
+                return
+            piece = ",".join(self._start[first : first + 1000]).encode()
+            self.size += len(piece)
+            yield chunk((b"," if first else b"") + piece)
+        yield chunk(b"]," + json.dumps(said).encode()[1:]) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "hostility", [support.endless_body, support.endless_list, support.gzip_bomb, support.endless_trailer]
+)
+def test_hostile_answers_take_the_budget_and_little_more(
+    serve: Callable[[Hostility], RawServer], hostility: Hostility
+) -> None:
+    outcome = ask(serve(hostility), budget=40, times=4)
+
+    assert all("larger than 40 MB" in said or "broke off" in said for said in outcome["outcomes"])
+    assert outcome["peak"] - outcome["before"] < 40 + 40
+
+
+def test_large_answers_wait_for_each_other(serve: Callable[[Hostility], RawServer]) -> None:
+    large = Large(40_000)
+
+    outcome = ask(serve(large), budget=30, times=4)
+
+    assert outcome["outcomes"] == [40_000] * 4
+    size = large.size / MEGABYTE
+    assert 15 < size < 30  # no two of them fit into the budget
+    assert outcome["peak"] - outcome["before"] < 30 + 3 * size + 40
+
+
+def test_an_answer_that_is_larger_than_the_budget_is_read_with_a_larger_one(
+    serve: Callable[[Hostility], RawServer],
+) -> None:
+    server = serve(Large(10_000))
+
+    refused, accepted = ask(server, budget=4, times=1), ask(server, budget=8, times=1)
+
+    assert "larger than 4 MB" in refused["outcomes"][0]
+    assert "raise answer_budget_mb" in refused["outcomes"][0]
+    assert accepted["outcomes"] == [10_000]
