@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
@@ -35,15 +35,14 @@ def check_environment(url: str) -> None:
         DtmRefusedError: It cannot be used; the message names the variable.
     """
     if proxy := _proxy_setting(url):
-        _check_proxy(proxy)
+        _check_proxy(proxy, _variable_of(proxy, url))
     # In the order in which requests looks at them.
     name = next((name for name in _BUNDLES if os.environ.get(name)), None)
     if name and url.startswith("https:"):
         _check_bundle(name, Path(os.environ[name]))
 
 
-def _check_proxy(proxy: str) -> None:
-    name = _variable_of(proxy)
+def _check_proxy(proxy: str, name: str) -> None:
     try:
         parts = _parts_of(proxy)
     except LocationParseError:
@@ -75,10 +74,11 @@ def _proxy_setting(url: str) -> str | None:
     return select_proxy(url, get_environ_proxies(url))
 
 
-def _variable_of(proxy: str) -> str:
-    for name, value in os.environ.items():
-        if value == proxy and name.lower().endswith("_proxy"):
-            return f"The environment variable {name}"
+def _variable_of(proxy: str, url: str) -> str:
+    for wanted in (f"{urlsplit(url).scheme}_proxy", "all_proxy"):
+        for name, value in os.environ.items():
+            if name.lower() == wanted and value == proxy:
+                return f"The environment variable {name}"
     return "The proxy setting of this machine"
 
 
@@ -102,7 +102,7 @@ def explain(error: Exception, url: str, host: str, address: str, *, trust_env: b
     """
     proxy = _proxy_setting(url) if trust_env else None
     if isinstance(error, requests.exceptions.ProxyError) and proxy:
-        return _of_proxy(error, proxy, host)
+        return _of_proxy(error, _host_of(proxy), _variable_of(proxy, url), host)
     cause = root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Failure(
@@ -115,21 +115,20 @@ def explain(error: Exception, url: str, host: str, address: str, *, trust_env: b
     )
 
 
-def _of_proxy(error: Exception, proxy: str, host: str) -> Failure:
+def _of_proxy(error: Exception, name: str, variable: str, host: str) -> Failure:
     cause = root(error)
-    name = _host_of(proxy)
     # http.client has no other sign of it.
     said = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(cause), re.DOTALL)
     if said is None:
         return Failure(
             f"the proxy {name} cannot be reached ({words(error)}). "
-            f"{_variable_of(proxy)} names it: check its address, and whether it runs.",
+            f"{variable} names it: check its address, and whether it runs.",
             may_pass=True,
         )
     if int(said[1]) == _PROXY_AUTHENTICATION:
         return Failure(
             f"the proxy {name} asks for a user name and a password, or refuses them (407). "
-            f"{_variable_of(proxy)} takes them as http://name:password@host:port.",
+            f"{variable} takes them as http://name:password@host:port.",
             may_pass=False,
         )
     return Failure(

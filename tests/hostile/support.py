@@ -114,11 +114,10 @@ class RawServer:
     def _send(self, connection: socket.socket, piece: bytes) -> None:
         rest = memoryview(piece)
         while rest.nbytes:
-            try:
+            with contextlib.suppress(TimeoutError):
                 rest = rest[connection.send(rest) :]
-            except TimeoutError:
-                if self.closing.is_set():
-                    raise StopIteration from None
+            if self.closing.is_set():
+                raise StopIteration
 
 
 def head(status: int = 200, *headers: str) -> bytes:
