@@ -205,7 +205,8 @@ class DtmClient:
                     f"{where}: no answer within {self._timeout:g} s. Raise request_timeout if the API is slow for you."
                 )
             )
-        if isinstance(error, ValueError):
+        # An InvalidHeader is the answer's: the settings' own were checked.
+        if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
             return DtmRefusedError(
                 f"{where}: the request could not be made ({network.words(error)}). "
                 "Check the settings api_url and user_agent."

@@ -133,7 +133,7 @@ class TestAnswersThatAreNone:
     def test_null_in_the_place_of_rows_is_an_error_when_rows_are_announced(self, changes: dict[str, object]) -> None:
         with (
             ScriptedServer(always(NO_ROWS | {"result": None} | changes)) as server,
-            pytest.raises(DtmAnswerError, match="announces .* rows and holds 0"),
+            pytest.raises(DtmAnswerError, match=r"announces .* rows and holds 0"),
         ):
             client_of(server.url, max_retries=0).get(ADMIN0)
 

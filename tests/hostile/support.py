@@ -210,9 +210,9 @@ def endless_chunk_size(closing: threading.Event) -> Pieces:
         yield b"x" * 65536
 
 
-def memory_bomb(_: threading.Event) -> Pieces:
+def memory_bomb(_: threading.Event, rows: int = 600_000) -> Pieces:
     """A valid answer whose rows are small in JSON, and twenty times as large in memory."""
-    yield _whole(b"{}", 600_000)
+    yield _whole(b"{}", rows)
 
 
 def nested_bomb(_: threading.Event) -> Pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,11 @@ def serve() -> Iterator[Callable[[Hostility], RawServer]]:
         server.__exit__(None, None, None)
 
 
-def ask(server: RawServer, budget: int, times: int) -> dict[str, Any]:
+def ask(server: RawServer, budget: int, times: int, address_space: int | None = None) -> dict[str, Any]:
+    """Ask several times at once, within so many megabytes of address space."""
     command = [sys.executable, "-m", "tests.hostile.asking", server.url, str(budget), *["/v3/any"] * times]
+    if address_space:
+        command = ["sh", "-c", f'ulimit -v {address_space * 1000}; exec "$@"', "sh", *command]
     done = subprocess.run(command, capture_output=True, check=True, timeout=120)
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
@@ -109,6 +113,25 @@ def test_large_answers_wait_for_each_other(serve: Callable[[Hostility], RawServe
     size = large.size / MEGABYTE
     assert 15 < size < 30  # no two of them fit into the budget
     assert outcome["peak"] - outcome["before"] < 30 + 3 * size + 40
+
+
+def test_a_machine_with_less_memory_than_the_budget_fails_in_a_sentence(
+    serve: Callable[[Hostility], RawServer],
+) -> None:
+    outcome = ask(serve(support.endless_body), budget=100_000, times=1, address_space=800)
+
+    assert "there is not enough memory for the answer. Lower answer_budget_mb" in outcome["outcomes"][0]
+
+
+def test_rows_that_are_small_in_json_alone_take_three_times_their_bytes(
+    serve: Callable[[Hostility], RawServer],
+) -> None:
+    bomb = serve(partial(support.memory_bomb, rows=4_000_000))
+
+    outcome = ask(bomb, budget=20, times=4)
+
+    assert all("would take far more memory than rows of the DTM API do" in said for said in outcome["outcomes"])
+    assert outcome["peak"] - outcome["before"] < 20 + 3 * 12 + 60
 
 
 def test_an_answer_that_is_larger_than_the_budget_is_read_with_a_larger_one(

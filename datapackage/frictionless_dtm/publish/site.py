@@ -61,6 +61,7 @@ class Site:
         self.host = parts.netloc
         self.has_token = bool(token)
         self._token_variable = token_variable
+        network.check_environment(url)
         redaction.guard(token)
         self._budget = Budget(_LARGEST)
         self._session = Session(trust_env=True)
@@ -96,7 +97,6 @@ class Site:
         return self._send("POST", path, data=form, headers={"Content-Type": form.content_type})
 
     def _send(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401
-        network.check_environment(self.url)
         try:
             with self._budget.share() as share:
                 # Redirects are not followed: the token would go along, and a POST would become a GET.

@@ -153,7 +153,8 @@ def _reason(error: SiteError, host: str, action: str) -> str:
     reasons = error.body.get("error") if _is_ckan(error.body) else None
     if error.status == requests.codes.forbidden:
         said = reasons.get("message") if isinstance(reasons, dict) else None
-        return f"{host} does not let this token do {action} ({quoted(said or 'no reason given')}): ask for an editor's role."
+        why = quoted(said or "no reason given")
+        return f"{host} does not let this token do {action} ({why}): ask for an editor's role."
     if isinstance(reasons, dict):
         texts = [
             f"{name}: {'; '.join(map(str, said)) if isinstance(said, list) else said}"
