@@ -189,3 +189,12 @@ class TestAnswersThatAreNone:
         ):
             client_of(server.url).get(ADMIN0)
         assert len(server.requests) == 1
+
+    def test_two_lengths_that_contradict_each_other_are_the_answers_fault(self) -> None:
+        with (
+            ScriptedServer(always(NO_ROWS, 200, Content_Length="5, 6")) as server,
+            pytest.raises(DtmRequestError, match=f"{ADMIN0}: the connection to .* failed or broke off") as caught,
+        ):
+            client_of(server.url, max_retries=1).get(ADMIN0)
+        assert "user_agent" not in str(caught.value)
+        assert len(server.requests) == 2
