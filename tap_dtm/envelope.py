@@ -32,6 +32,10 @@ _BEFORE_ROW = re.compile(rb"[ \t\r\n]*\[[ \t\r\n]*")
 _BRACE = re.compile(rb"\}")
 
 
+# msgspec's own errors are ValueErrors in newer versions only; bad UTF-8 is one in all of them.
+_NOT_JSON: Final = (msgspec.DecodeError, ValueError, RecursionError)
+
+
 class NotJsonError(Exception):
     """The bytes are not JSON."""
 
@@ -88,7 +92,7 @@ def read_envelope(body: bytearray) -> Envelope | None:
     except msgspec.ValidationError:
         _decoded(text, msgspec.Raw)
         return None
-    except (ValueError, RecursionError):
+    except _NOT_JSON:
         raise NotJsonError from None
 
 
@@ -136,7 +140,7 @@ def _row(raw: memoryview, start: int) -> tuple[dict[str, Any], int]:
             break
         try:
             return _decode_row(raw[start:end]), end
-        except (ValueError, RecursionError):
+        except _NOT_JSON:
             continue
     raise NotJsonError
 
@@ -171,7 +175,7 @@ _decode_row = msgspec.json.Decoder(dict[str, Any]).decode
 def _decoded(text: memoryview, kind: Any = Any) -> Any:  # noqa: ANN401
     try:
         return msgspec.json.decode(text, type=kind)
-    except (ValueError, RecursionError):
+    except _NOT_JSON:
         raise NotJsonError from None
 
 

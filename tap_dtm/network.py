@@ -48,7 +48,7 @@ def _check_proxy(proxy: str, name: str) -> None:
     except LocationParseError:
         parts = Url()
     redaction.guard(unquote((parts.auth or "").partition(":")[2]))
-    if parts.scheme not in {"http", "https", *_SOCKS} or not parts.host or parts.port == 0:
+    if parts.scheme not in {"http", "https", *_SOCKS} or not parts.host:
         raise DtmRefusedError(f"{name} does not hold the address of a proxy: write it as http://host:port.")
     if parts.scheme in _SOCKS and importlib.util.find_spec("socks") is None:
         raise DtmRefusedError(

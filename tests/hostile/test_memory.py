@@ -112,7 +112,8 @@ def test_large_answers_wait_for_each_other(serve: Callable[[Hostility], RawServe
     assert outcome["outcomes"] == [40_000] * 4
     size = large.size / MEGABYTE
     assert 15 < size < 30  # no two of them fit into the budget
-    assert outcome["peak"] - outcome["before"] < 30 + 3 * size + 40
+    # At once and as plain objects, they would take 16 times their size. Threads keep some freed memory for later.
+    assert outcome["peak"] - outcome["before"] < 30 + 3 * size + 100
 
 
 def test_a_machine_with_less_memory_than_the_budget_fails_in_a_sentence(
