@@ -189,7 +189,10 @@ class TestWrongSettings:
         ("config", "words"),
         [
             ({}, "No subscription key for the DTM API. Register at https://dtm-apim-portal.iom.int"),
-            ({"start_date": "2024-13-01"}, "The setting start_date is '2024-13-01': write a date as YYYY-MM-DD."),
+            (
+                {"start_date": "2024-13-01"},
+                "The setting start_date is '2024-13-01', not a valid date: write it as YYYY-MM-DD.",
+            ),
             (
                 {"start_date": "2024-02-01", "end_date": "2024-01-01"},
                 "The setting start_date (2024-02-01) is after end_date (2024-01-01): swap them.",

@@ -15,7 +15,8 @@ from tap_dtm.airbyte.read import AirbyteTap, read
 from tap_dtm.airbyte.spec import specification
 from tap_dtm.config_files import read_object
 from tap_dtm.errors import DtmError, DtmOutputError
-from tap_dtm.settings import SETTINGS, checked_api_version
+from tap_dtm.settings import SETTINGS, check_names, checked_api_version
+from tap_dtm.tap import TapDTM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,8 +116,11 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     config = read_object(arguments.config, "settings")
     known = SETTINGS.to_dict()["properties"]
+    of_sdk: dict[str, Any] = {"properties": {}}
+    TapDTM.append_builtin_config(of_sdk)
+    check_names(config, [*known, *of_sdk["properties"]])
     if unknown := sorted(config.keys() - known):
-        _logger.warning("There are no settings %s: they are left out.", ", ".join(unknown))
+        _logger.warning("These settings have no meaning here and are ignored: %s.", ", ".join(unknown))
     return {name: value for name, value in config.items() if name in known and value is not None}
 
 

@@ -102,10 +102,10 @@ class TestAFailingCountry:
     @pytest.mark.parametrize(
         ("level", "field", "value", "name"),
         [
-            (1, "numPresentIdpInd", "12", "num_present_idp_ind"),
+            (1, "numPresentIdpInd", "12 people", "num_present_idp_ind"),
             (2, "numPresentIdpInd", 12.5, "num_present_idp_ind"),
             (0, "numPresentIdpInd", True, "num_present_idp_ind"),
-            (1, "roundNumber", "1", "round_number"),
+            (1, "roundNumber", "R1", "round_number"),
             (2, "displacementReason", 3, "displacement_reason"),
             (0, "assessmentType", ["BA"], "assessment_type"),
             (1, "operation", None, "operation"),
