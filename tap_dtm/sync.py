@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tap_dtm import names, report
 from tap_dtm.country import CountryReader
-from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError
+from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
 from tap_dtm.lists import Lists
 from tap_dtm.rounds import Change
 

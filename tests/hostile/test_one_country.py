@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_dtm.country import CountryReader
 from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.sandbox import SANDBOX_KEY, SandboxServer
 from tests.airbyte.support import EVERYTHING, configured, records, run_read
@@ -20,6 +21,7 @@ from tests.world import count, served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_dtm.country import CountryChanges, Job
     from tests.hostile.support import Hostility
 
 TOO_LARGE = r"the answer is larger than 2 MB, which all answers together may take\. .* raise answer_budget_mb"
@@ -94,3 +96,22 @@ class TestAHostileAnswer:
 
         assert words
         assert {row["admin0_pcode"] for row in records(messages, "idp_admin2")} == {"XAA", "XCA"}
+
+
+def test_memory_that_runs_out_while_a_country_is_read_fails_that_country(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = CountryReader.read
+
+    def short_of_memory(self: CountryReader, job: Job) -> CountryChanges:
+        if job.code == VICTIM:
+            raise MemoryError
+        return read(self, job)
+
+    monkeypatch.setattr(CountryReader, "read", short_of_memory)
+    target = MemoryTarget()
+
+    run_tap(target, error=DtmPartialSyncError, api_url=sandbox.url, subscription_key=SANDBOX_KEY)
+
+    assert "XBA failed and keeps its rows and bookmarks: There is not enough memory for this country." in caplog.text
+    assert count(target.live("idp_admin2")) == served(sandbox.world, 2, countries=["XAA", "XCA"])
