@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tap_dtm.sandbox.api import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -35,13 +35,19 @@ class RawServer:
         sandbox: Answers everything else.
         hostility: The pieces, up to the end of the connection. It is handed an event to sleep on.
         is_victim: Which requests get it, if not the ones for that country.
+        others: What other paths get in its place.
     """
 
     def __init__(
-        self, sandbox: SandboxServer, hostility: Hostility, is_victim: Callable[[Request], bool] | None = None
+        self,
+        sandbox: SandboxServer,
+        hostility: Hostility,
+        is_victim: Callable[[Request], bool] | None = None,
+        others: Mapping[str, Hostility] | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._hostility = hostility
+        self._others = others or {}
         self._is_victim = is_victim or (lambda said: said.path == ADMIN1 and said.params["admin0pcode"] == VICTIM)
         self.requests: list[Request] = []
         self.closing = threading.Event()
@@ -84,7 +90,7 @@ class RawServer:
                 request = self._request(incoming)
                 self.requests.append(request)
                 if self._is_victim(request):
-                    for piece in self._hostility(self.closing):
+                    for piece in self._others.get(request.path, self._hostility)(self.closing):
                         self._send(connection, piece)
                     return
                 status, headers, body, _ = self._sandbox.respond(request)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
 
 MEGABYTE = 1_000_000
+ONE = "/v3/any"
+FOUR = [ONE] * 4
 ROW: dict[str, object] = {
     "id": 1,
     "operation": "Countrywide monitoring",
@@ -48,11 +50,12 @@ ROW: dict[str, object] = {
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Hostility], RawServer]]:
+def serve() -> Iterator[Callable[..., RawServer]]:
     servers: list[RawServer] = []
 
-    def start(hostility: Hostility) -> RawServer:
-        servers.append(RawServer(sandbox, hostility, lambda _: True))
+    def start(hostility: Hostility, **others: Hostility) -> RawServer:
+        by_path = {f"/{name}": other for name, other in others.items()}
+        servers.append(RawServer(sandbox, hostility, lambda _: True, by_path))
         return servers[-1]
 
     with SandboxServer(invent(seed=1, countries=1)) as sandbox:
@@ -61,9 +64,9 @@ def serve() -> Iterator[Callable[[Hostility], RawServer]]:
         server.__exit__(None, None, None)
 
 
-def ask(server: RawServer, budget: int, times: int, address_space: int | None = None) -> dict[str, Any]:
-    """Ask several times at once, within so many megabytes of address space."""
-    command = [sys.executable, "-m", "tests.hostile.asking", server.url, str(budget), *["/v3/any"] * times]
+def ask(server: RawServer, budget: int, *paths: str, address_space: int | None = None) -> dict[str, Any]:
+    """Ask for several paths at once, within so many megabytes of address space."""
+    command = [sys.executable, "-m", "tests.hostile.asking", server.url, str(budget), *paths]
     if address_space:
         command = ["sh", "-c", f'ulimit -v {address_space * 1000}; exec "$@"', "sh", *command]
     done = subprocess.run(command, capture_output=True, check=True, timeout=120)
@@ -95,19 +98,17 @@ class Large:
 @pytest.mark.parametrize(
     "hostility", [support.endless_body, support.endless_list, support.gzip_bomb, support.endless_trailer]
 )
-def test_hostile_answers_take_the_budget_and_little_more(
-    serve: Callable[[Hostility], RawServer], hostility: Hostility
-) -> None:
-    outcome = ask(serve(hostility), budget=40, times=4)
+def test_hostile_answers_take_the_budget_and_little_more(serve: Callable[..., RawServer], hostility: Hostility) -> None:
+    outcome = ask(serve(hostility), 40, *FOUR)
 
     assert all("larger than 40 MB" in said or "broke off" in said for said in outcome["outcomes"])
     assert outcome["peak"] - outcome["before"] < 40 + 40
 
 
-def test_large_answers_wait_for_each_other(serve: Callable[[Hostility], RawServer]) -> None:
+def test_large_answers_wait_for_each_other(serve: Callable[..., RawServer]) -> None:
     large = Large(40_000)
 
-    outcome = ask(serve(large), budget=30, times=4)
+    outcome = ask(serve(large), 30, *FOUR)
 
     assert outcome["outcomes"] == [40_000] * 4
     size = large.size / MEGABYTE
@@ -117,30 +118,41 @@ def test_large_answers_wait_for_each_other(serve: Callable[[Hostility], RawServe
 
 
 def test_a_machine_with_less_memory_than_the_budget_fails_in_a_sentence(
-    serve: Callable[[Hostility], RawServer],
+    serve: Callable[..., RawServer],
 ) -> None:
-    outcome = ask(serve(support.endless_body), budget=100_000, times=1, address_space=800)
+    outcome = ask(serve(support.endless_body), 100_000, ONE, address_space=800)
 
     assert "there is not enough memory for the answer. Lower answer_budget_mb" in outcome["outcomes"][0]
 
 
 def test_rows_that_are_small_in_json_alone_take_three_times_their_bytes(
-    serve: Callable[[Hostility], RawServer],
+    serve: Callable[..., RawServer],
 ) -> None:
     bomb = serve(partial(support.memory_bomb, rows=4_000_000))
 
-    outcome = ask(bomb, budget=20, times=4)
+    outcome = ask(bomb, 20, ONE)
 
     assert all("would take far more memory than rows of the DTM API do" in said for said in outcome["outcomes"])
     assert outcome["peak"] - outcome["before"] < 20 + 3 * 12 + 60
 
 
+def test_large_answers_arrive_next_to_hostile_ones(serve: Callable[..., RawServer]) -> None:
+    large = Large(40_000)
+    server = serve(large, body=support.endless_body, list=support.endless_list, bomb=support.gzip_bomb)
+
+    outcome = ask(server, 30, "/body", "/v3/a", "/list", "/v3/b", "/bomb", "/v3/c", "/body", "/v3/d")
+
+    assert outcome["outcomes"][1::2] == [40_000] * 4
+    assert all("larger than 30 MB" in said for said in outcome["outcomes"][::2])
+    assert outcome["peak"] - outcome["before"] < 30 + 3 * large.size / MEGABYTE + 200
+
+
 def test_an_answer_that_is_larger_than_the_budget_is_read_with_a_larger_one(
-    serve: Callable[[Hostility], RawServer],
+    serve: Callable[..., RawServer],
 ) -> None:
     server = serve(Large(10_000))
 
-    refused, accepted = ask(server, budget=4, times=1), ask(server, budget=8, times=1)
+    refused, accepted = ask(server, 4, ONE), ask(server, 8, ONE)
 
     assert "larger than 4 MB" in refused["outcomes"][0]
     assert "raise answer_budget_mb" in refused["outcomes"][0]
