@@ -38,7 +38,7 @@ def check_environment(url: str) -> None:
         _check_proxy(proxy, _variable_of(proxy, url))
     # In the order in which requests looks at them.
     name = next((name for name in _BUNDLES if os.environ.get(name)), None)
-    if name and url.startswith("https:"):
+    if name and urlsplit(url).scheme == "https":
         _check_bundle(name, Path(os.environ[name]))
 
 
