@@ -15,7 +15,7 @@ from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
 
 from tap_dtm.errors import DtmError
-from tap_dtm.redaction import quoted
+from tap_dtm.redaction import guard, quoted
 from tap_dtm.utf8 import read_text
 
 _BOOLEANS: Final = {"true", "1", "yes", "on", "false", "0", "no", "off"}
@@ -37,6 +37,8 @@ class CheckedConfig(PluginBase):
                 cls._check_environment()
             else:
                 config |= read_object(path, "settings")
+        if isinstance(key := config.get("subscription_key"), str):
+            guard(key)
         read = super().cb_config(ctx, param, tuple(path for path in value if path == "ENV"))
         read.config |= config
         return read
@@ -46,7 +48,9 @@ class CheckedConfig(PluginBase):
         """Check the variables that hold settings, one by one. One that is empty is not set."""
         schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
         cls.append_builtin_config(schema)
-        DotEnv(find_dotenv()).set_as_environment_variables()  # as the SDK does when it reads them
+        if path := find_dotenv():  # as the SDK does when it reads them
+            text = read_text(path, f"The file {path}")
+            DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
         for name, declared in schema["properties"].items():
             variable = f"{cls._env_var_prefix}{name.upper().replace('-', '_')}"
             if (value := os.environ.get(variable)) is None:

@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 from functools import partial
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_sdk import Target
@@ -20,11 +21,12 @@ from frictionless_dtm.settings import SETTINGS, Settings, unknown_settings
 from frictionless_dtm.store import Store
 from tap_dtm import console
 from tap_dtm.config_files import CheckedConfig
-from tap_dtm.errors import DtmOutputError
+from tap_dtm.errors import DtmError, DtmOutputError
+from tap_dtm.utf8 import BOM, is_utf_16
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
 
     from frictionless_dtm.contents import Contents
@@ -42,8 +44,24 @@ class _Reader(MsgSpecReader):
         file_input: IO[str] | None,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
     ) -> Counter[str]:
-        lines = file_input or sys.stdin
-        return self._read(getattr(lines, "buffer", lines))
+        lines: Iterable[bytes] = getattr(file_input or sys.stdin, "buffer", ())
+        return self._read(_in_utf8(lines))
+
+
+def _in_utf8(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines without the byte order mark that PowerShell writes before the first one.
+
+    Raises:
+        DtmError: The first line is UTF-16.
+    """
+    lines = iter(lines)
+    for first in islice(lines, 1):
+        if is_utf_16(first):
+            raise DtmError(
+                "The input is encoded in UTF-16, not in UTF-8. Use a pipe of PowerShell 7.4 or newer, or cmd."
+            )
+        yield first.removeprefix(BOM)
+    yield from lines
 
 
 class TargetDataPackage(CheckedConfig, Target):
