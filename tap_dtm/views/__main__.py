@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.views.dialects import DIALECTS
@@ -21,6 +22,7 @@ from tap_dtm.views.warehouse import Warehouse
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+SECRETS = ("TARGET_POSTGRES_PASSWORD", "TARGET_POSTGRES_SQLALCHEMY_URL")
 _SCHEMAS = {
     # Postgres cuts longer names off, so that the views would be in another schema than the one named here.
     "postgres": (r"[A-Za-z_][\w-]{0,62}", "a schema in Postgres: use letters, digits, _ and -, 63 at most"),
@@ -96,5 +98,10 @@ def command(  # noqa: PLR0913 - one for each option
         raise click.ClickException(str(error)) from error
 
 
+def main() -> None:
+    """Run the command."""
+    console.run("tap-dtm-views", command, secrets=SECRETS)
+
+
 if __name__ == "__main__":
-    command()
+    main()
