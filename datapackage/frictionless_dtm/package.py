@@ -24,7 +24,8 @@ from frictionless_dtm.descriptor import (
 )
 from frictionless_dtm.folder import DESCRIPTOR, Folder, Manifest
 from frictionless_dtm.release import Before, history, note, settle
-from frictionless_dtm.writer import CsvOutput, batches
+from frictionless_dtm.undo import bookmark
+from frictionless_dtm.writer import CsvOutput
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS
 
@@ -130,8 +131,7 @@ class Packager:
 
     def _api_version(self, state: Mapping[str, Any] | None) -> str | None:
         """Return the API's version: the tap's state says it, or else the columns do."""
-        bookmark = ((state or {}).get("bookmarks") or {}).get("countries") or {}
-        if stated := bookmark.get("api_version"):
+        if stated := bookmark("countries", state).get("api_version"):
             return str(stated)
         fitting = set(API_VERSIONS)
         for stream in self._store.streams.values():
@@ -197,12 +197,12 @@ class Packager:
         outputs = {each: self._output(building / "data" / f"{name}.{each}", each, shape) for each in formats}
         digests = RoundDigests(shape.names) if set(ROUND) <= set(shape.names) else None
         count = 0
-        for batch in batches(self._store.values(stream)):
-            count += len(batch)
+        for batch in self._store.batches(stream):
+            count += len(batch.rows)
             for output in outputs.values():
                 output.write(batch)
             if digests:
-                digests.add(batch)
+                digests.add(batch.rows)
         files = []
         for each, output in outputs.items():
             written = output.close()

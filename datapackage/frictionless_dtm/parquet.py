@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import pyarrow as pa
@@ -10,18 +11,21 @@ import pyarrow.parquet as pq
 
 from frictionless_dtm.catalogues import fields_of
 from frictionless_dtm.tableschema import field_descriptor
+from frictionless_dtm.texts import text_of
 from frictionless_dtm.writer import HashingFile, Written
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
 
-    from frictionless_dtm.records import Values
+    from frictionless_dtm.records import Batch, Values
     from frictionless_dtm.shape import Column, Shape
     from tap_dtm.metadata import Resource
 
 _ROW_GROUP: Final = 50_000
+_MOST_BYTES: Final = 32 * 1024 * 1024  # of a row group, as JSON: rows are kept in memory until it is written
 _TYPES: Final = {
     "integer": pa.int64(),
     "number": pa.float64(),
@@ -49,13 +53,16 @@ class ParquetOutput:
         # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
         self._writer = pq.ParquetWriter(cast("BinaryIO", self._file), self._schema, compression="gzip")
         self._rows: list[Values] = []
+        self._bytes = 0
 
-    def write(self, rows: Sequence[Values]) -> None:
+    def write(self, batch: Batch) -> None:
         """Write rows."""
-        self._rows.extend(rows)
-        while len(self._rows) >= _ROW_GROUP:
+        self._rows.extend(batch.rows)
+        self._bytes += batch.bytes
+        while len(self._rows) >= _ROW_GROUP or self._bytes >= _MOST_BYTES:
             self._write_group(self._rows[:_ROW_GROUP])
             del self._rows[:_ROW_GROUP]
+            self._bytes = batch.bytes * len(self._rows) // len(batch.rows)
 
     def close(self) -> Written:
         """Finish the file."""
@@ -77,9 +84,10 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
     if column.kind == "date":
         return pa.array([value or None for value in values], pa.string()).cast(kind)
     if column.kind == "number":
-        return pa.array([None if value is None else float(value) for value in values], kind)
+        return pa.array([None if value is None else _float(column, value) for value in values], kind)
     if kind is None:
-        return pa.array([_text(value) for value in values], pa.string())
+        # An empty text is null, as it is in CSV.
+        return pa.array([text_of(value) or None for value in values], pa.string())
     try:
         return pa.array(values, kind)
     except OverflowError as error:
@@ -89,10 +97,17 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
         ) from error
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _float(column: Column, value: Decimal | int) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number):
+        raise DtmError(
+            f"The column {column.name} has a number of more than 308 digits, which Parquet cannot hold: take parquet "
+            "out of the setting formats."
+        )
+    return number
 
 
 def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> pa.Schema:
@@ -106,7 +121,8 @@ def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | N
         metadata = {
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for name, value in words.items()
-            if value and name not in {"name", "type"}
+            # Which constraints hold is known when all rows are written: the descriptor says it.
+            if value and name not in {"name", "type", "constraints"}
         }
         fields.append(
             pa.field(

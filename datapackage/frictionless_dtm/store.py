@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from frictionless_dtm.conversion import converted, retyped_error
-from frictionless_dtm.records import RowReader
+from frictionless_dtm.records import Batch, RowReader
 from frictionless_dtm.shape import Shape
 from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
 from tap_dtm.errors import DtmError
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _CACHE_KB: Final = 48 * 1024
 _FORMAT: Final = 1
+_BATCH_ROWS: Final = 5_000
+_BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass
@@ -234,17 +236,11 @@ class Store:
         """Write rows by key; None removes the row."""
         parts = ", ".join(stream.parts)
         places = ", ".join("?" * (len(stream.parts) + 1))
-        try:
-            written = self._db.executemany(
-                f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
-                " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
-                ((*key, row) for key, row in rows.items() if row is not None),
-            ).rowcount
-        except OverflowError as error:
-            raise DtmError(
-                f"The key of a record of {stream.shape.stream} has an integer of more than 64 bits, which this target "
-                "cannot keep: send it as text."
-            ) from error
+        written = self._db.executemany(
+            f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
+            " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
+            ((*key, row) for key, row in rows.items() if row is not None),
+        ).rowcount
         where = " AND ".join(f"{part} = ?" for part in stream.parts)
         removed = self._db.executemany(
             f"DELETE FROM {stream.table} WHERE {where}",
@@ -314,7 +310,21 @@ class Store:
 
     def values(self, stream: Stream) -> Iterator[Values]:
         """Yield a stream's rows in the order of the key, or of their values where there is none."""
-        return RowReader(stream.shape).rows(self._stored(stream))
+        return map(RowReader(stream.shape).row, self._stored(stream))
+
+    def batches(self, stream: Stream) -> Iterator[Batch]:
+        """Yield the same rows in batches that are limited in number and bytes."""
+        read = RowReader(stream.shape).row
+        rows: list[Values] = []
+        size = 0
+        for row in self._stored(stream):
+            rows.append(read(row))
+            size += len(row[-1])
+            if len(rows) == _BATCH_ROWS or size >= _BATCH_BYTES:
+                yield Batch(rows, size)
+                rows, size = [], 0
+        if rows:
+            yield Batch(rows, size)
 
     def _stored(self, stream: Stream) -> Iterator[tuple[Any, ...]]:
         cursor = self._db.cursor()

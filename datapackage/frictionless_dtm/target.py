@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import os
 import sys
@@ -102,7 +101,7 @@ class TargetDataPackage(CheckedConfig, Target):
             self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)
         self.close()
         if self._intake.has_state:
-            sys.stdout.write(json.dumps(self._intake.state) + "\n")
+            sys.stdout.write(self._intake.state_as_sent + "\n")
             sys.stdout.flush()
 
     def close(self) -> None:

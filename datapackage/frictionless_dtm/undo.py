@@ -37,31 +37,37 @@ def bookmarks(stream: str, state: Any) -> Any:  # noqa: ANN401  whatever JSON ho
     resource = load_catalogue().resources.get(stream)
     if resource is None or resource.level is None:
         return {}
-    return _bookmarks(state).get(stream) or {}
+    return bookmark(stream, state)
 
 
 def delivered(stream: str, state: Any) -> int:  # noqa: ANN401
     """Return how many rows of an IDP stream of tap-dtm were delivered in full, as a state says."""
-    return sum(
-        mark.get("rows", 0)
-        for partition in bookmarks(stream, state).get("partitions", ())
-        for mark in partition.get("operations", {}).values()
-        if mark.get("content")
-    )
+    partitions = bookmarks(stream, state).get("partitions")
+    marks = [
+        mark
+        for partition in (partitions if isinstance(partitions, list) else ())
+        for mark in _mapping(_mapping(partition).get("operations")).values()
+    ]
+    rows = [mark.get("rows") for mark in map(_mapping, marks) if mark.get("content")]
+    return sum(number for number in rows if isinstance(number, int))
 
 
 def listed_keys(stream: str, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
     """Return the keys that a list of tap-dtm may have in the target, as a state says; None for other streams."""
     resource = load_catalogue().resources.get(stream)
-    keys = (_bookmarks(state).get(stream) or {}).get("keys")
-    if resource is None or resource.level is not None or keys is None:
+    keys = bookmark(stream, state).get("keys")
+    if resource is None or resource.level is not None or not isinstance(keys, list):
         return None
-    return [tuple(key) for key in keys]
+    return [tuple(key) for key in keys] if all(isinstance(key, list) for key in keys) else None
 
 
-def _bookmarks(state: Any) -> dict[str, Any]:  # noqa: ANN401
-    found = state.get("bookmarks") if isinstance(state, dict) else None
-    return found if isinstance(found, dict) else {}
+def bookmark(stream: str, state: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what a state says of a stream; nothing where it is not a state, as another tap's may be."""
+    return _mapping(_mapping(_mapping(state).get("bookmarks")).get(stream))
+
+
+def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    return value if isinstance(value, dict) else {}
 
 
 def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401

@@ -170,8 +170,8 @@ TIME = {"type": ["string", "null"], "format": "time"}
         (TIME, "10:00"),
     ],
 )
-def test_a_date_that_is_none_is_refused(folder: Path, definition: Any, value: str, formats: list[str]) -> None:
-    with pytest.raises(DtmError, match=rf"of Orders .*v is '{value}', which is no (date|time)"):
+def test_an_invalid_date_is_refused(folder: Path, definition: Any, value: str, formats: list[str]) -> None:
+    with pytest.raises(DtmError, match=rf"of Orders .*v is '{value}', which is not a valid (date|time)"):
         run_target([columns(v=definition), record(id=1, v=value)], folder, formats=formats)
 
 
@@ -218,7 +218,7 @@ def test_what_no_valid_package_can_hold_is_refused_in_a_sentence(folder: Path, m
 def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -> None:
     run_target([columns(v="integer"), record(id=1, v=10**30)], folder)
     assert read_csv(folder, "orders")[0]["v"] == str(10**30)
-    with pytest.raises(DtmError, match="The key of a record of Orders has an integer of more than 64 bits"):
+    with pytest.raises(DtmError, match="a key cannot have an integer of more than 64 bits"):
         run_target([columns(v="integer"), record(id=2**63)], folder)
     with pytest.raises(DtmError, match="The column v has an integer of more than 64 bits, which Parquet"):
         run_target([columns(v="integer")], folder, formats=["parquet"])
@@ -227,8 +227,8 @@ def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('{"type":"RECORD","stream":"Orders","record":null}', "not what its schema announces"),
-        ('{"type":"RECORD","stream":"Orders","record":[1]}', "not what its schema announces"),
+        ('{"type":"RECORD","stream":"Orders","record":null}', "does not match its schema"),
+        ('{"type":"RECORD","stream":"Orders","record":[1]}', "does not match its schema"),
         ('{"type":"RECORD","stream":"Orders","record":{"id":1,"v":"\\ud83d"}}', "half a surrogate pair"),
         (
             f'{{"type":"RECORD","stream":"Orders","record":{{"id":1,"v":{"[" * 3000}{"]" * 3000}}}}}',
