@@ -21,7 +21,7 @@ from tap_dtm.metadata import load_catalogue
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.records import Key
     from frictionless_dtm.store import Store, Stream
@@ -58,32 +58,57 @@ def _understood(value: msgspec.Raw) -> Any:  # noqa: ANN401  whatever JSON holds
             return None
 
 
-def _is_half_a_pair(line: str | bytes) -> bool:
-    """Whether a line would be JSON but for one of two escapes that stand for a character together."""
+def _as_python_reads(line: str | bytes) -> Any:  # noqa: ANN401
+    """Return what Python reads in a line that is not quite JSON, such as one with NaN; None for nothing."""
     try:
-        json.dumps(json.loads(line), ensure_ascii=False).encode()
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_half_a_pair(value: Any) -> bool:  # noqa: ANN401
+    """Whether it has one of two escapes that stand for a character together."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return True
-    except (ValueError, RecursionError):
-        pass
     return False
 
 
-def _refuse_line(number: int, line: str | bytes, error: msgspec.DecodeError) -> NoReturn:
-    reason = "it has half a surrogate pair, which is not text" if _is_half_a_pair(line) else error
+def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], error: Exception) -> NoReturn:
+    value = _as_python_reads(line)
     start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
-    found = _STREAM.search(start)
-    of_stream = f" (stream {quoted(found[1], 100)})" if found else ""
+    stream = found[1] if (found := _STREAM.search(start)) else ""
+    reason = str(error)
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    elif _is_half_a_pair(value):
+        reason = "it has half a surrogate pair, which is not text"
+    elif (
+        value is not None and isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError)
+    ):
+        reason = "it has NaN or Infinity, which JSON does not know"
+    of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
+    if stream in inlets and isinstance(value, dict) and isinstance(value.get("record"), dict):
+        key = inlets[stream].stream.shape.key
+        parts = ", ".join(f"{name} {quoted(json.dumps(value['record'].get(name)), 100)}" for name in key)
+        of_stream = f" (stream {quoted(stream, 100)}, key {parts})" if key else of_stream
     raise DtmError(
         f"Line {number} of the input{of_stream} is not a Singer message: {reason}. Nothing of this run was kept."
     ) from error
 
 
-def _refuse_record(number: int, message: _Message, inlet: _Inlet, error: RecordError) -> NoReturn:
+def _refuse_record(number: int, message: _Message, inlet: _Inlet | None, error: Exception) -> NoReturn:
+    if inlet is None:
+        raise DtmError(
+            f"Line {number} of the input is a record of {message.stream!r} before its schema. Nothing of this run was "
+            "kept."
+        ) from error
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
     key = inlet.reader.named(message.record)
     with_key = f" with the key {key}" if key else ""
     raise DtmError(
-        f"Line {number} of the input, a record of {message.stream}{with_key}, does not match its schema: {error}. "
+        f"Line {number} of the input, a record of {message.stream}{with_key}, does not match its schema: {reason}. "
         "Nothing of this run was kept."
     ) from error
 
@@ -181,23 +206,19 @@ class Intake:
         for number, line in enumerate(lines, 1):
             try:
                 message = _decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if not line.strip():
                     continue
-                _refuse_line(number, line, error)
+                if self._held:
+                    self._begin(None)
+                _refuse_line(number, line, inlets, error)
             if message.type == "RECORD":
                 if self._held is not None:
                     self._begin(None)
-                inlet = inlets.get(message.stream)
-                if inlet is None:
-                    raise DtmError(
-                        f"Line {number} of the input is a record of {message.stream!r} before its schema. Nothing of "
-                        "this run was kept."
-                    )
                 try:
-                    inlet.take(message.record, message.version)
-                except RecordError as error:
-                    _refuse_record(number, message, inlet, error)
+                    inlets[message.stream].take(message.record, message.version)
+                except (RecordError, RecursionError, KeyError) as error:
+                    _refuse_record(number, message, inlets.get(message.stream), error)
                 records += 1
                 self._pending += 1
                 self._pending_bytes += len(line)

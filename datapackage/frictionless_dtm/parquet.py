@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Resource
 
 _ROW_GROUP: Final = 50_000
-_MOST_BYTES: Final = 32 * 1024 * 1024  # of a row group, as JSON: rows are kept in memory until it is written
+_MOST_BYTES: Final = 16 * 1024 * 1024  # of a row group, as JSON: rows are kept in memory until it is written
 _TYPES: Final = {
     "integer": pa.int64(),
     "number": pa.float64(),
@@ -42,16 +42,33 @@ class ParquetOutput:
         path: The file to make.
         shape: The columns.
         resource: What the catalogue says of them, if it knows the stream.
-        terms: What to write into the file beside them, by name.
+        terms: What to write into the file as well, by name.
+        largest: The bytes of the largest row, as JSON.
     """
 
-    def __init__(self, path: Path, shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> None:  # noqa: D107
+    def __init__(  # noqa: D107
+        self,
+        path: Path,
+        shape: Shape,
+        resource: Resource | None,
+        terms: Mapping[str, str | None],
+        *,
+        largest: int = 0,
+    ) -> None:
         self._columns = shape.columns
         self._schema = _schema(shape, resource, terms)
         self._file = HashingFile(path)
         # gzip, because it ends each page with a checksum that every reader verifies. Those of Parquet and zstd none
         # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
-        self._writer = pq.ParquetWriter(cast("BinaryIO", self._file), self._schema, compression="gzip")
+        # Dictionaries and statistics hold copies of the values.
+        is_small = largest < _MOST_BYTES
+        self._writer = pq.ParquetWriter(
+            cast("BinaryIO", self._file),
+            self._schema,
+            compression="gzip",
+            use_dictionary=is_small,
+            write_statistics=is_small,
+        )
         self._rows: list[Values] = []
         self._bytes = 0
 

@@ -12,7 +12,7 @@ import msgspec
 
 from frictionless_dtm.dates import is_written_as, moment_of
 from frictionless_dtm.shape import DELETED_AT, TIMES
-from frictionless_dtm.texts import text_of
+from frictionless_dtm.texts import decode_exactly, text_of
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ _TYPES: Final[Mapping[Kind, Any]] = {
 }
 _KEY_INTEGER: Final = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what the store can compare
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
-_decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 _NOUNS: Final = {"date": "date", "datetime": "date with time", "time": "time"}
 _NOTHING: Final = (None, "")
 _LONGEST: Final = 300  # digits of an integer that was sent as a decimal number
@@ -47,6 +46,7 @@ _LARGE: Final = 16 * 1024 * 1024
 
 
 _PLAINLY: Final = {
+    "Number out of range": "a number has more than 4300 digits",
     "Integer value out of range": "an integer has more than 4300 digits",
     f"Expected `int` <= {2**63 - 1}": "a key cannot have an integer of more than 64 bits, send it as text",
     f"Expected `int` >= {-(2**63)}": "a key cannot have an integer of more than 64 bits, send it as text",
@@ -203,7 +203,7 @@ class RecordReader:
         for number, name in reversed(list(enumerate(self._shape.names))):
             reason = reason.replace(f"`f{number}`", f"`{name}`")
         try:
-            values = _decode(record)
+            values = decode_exactly(record)
         except msgspec.ValidationError:
             raise RecordError(reason) from error
         if not isinstance(values, dict):
@@ -236,7 +236,7 @@ class RowReader:
     def row(self, stored: tuple[Any, ...]) -> Values:
         """Return a row's values in column order. Numbers are Decimals or ints; dates and times are texts."""
         key = stored[:-1] if self._is_plain else self._plain(stored)
-        return self._in_order((*key, *_decode(stored[-1])))
+        return self._in_order((*key, *decode_exactly(stored[-1])))
 
 
 def _whole(value: Any) -> int | None:  # noqa: ANN401

@@ -104,6 +104,7 @@ class Settings:
             raise DtmError(f"The setting metadata names {metadata}, which does not exist.")
         try:
             path = Path(config["path"]).expanduser().resolve()
+            str(path).encode()  # its name is in the package, which is UTF-8
         except (OSError, RuntimeError, ValueError) as error:
             raise DtmError(f"The setting path is {config['path']!r}, which is no path: {error}.") from error
         version = config.get("version") or None

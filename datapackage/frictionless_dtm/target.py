@@ -14,6 +14,7 @@ from singer_sdk import Target
 from singer_sdk.contrib.msgspec import MsgSpecReader
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
+from frictionless_dtm.extra import require
 from frictionless_dtm.faults import told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
@@ -63,6 +64,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
+        require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
         for warning in unknown_settings(self.config):
             self.logger.warning("%s", warning)
         folder = Folder(settings.path)

@@ -11,6 +11,7 @@ when the next run shows by its first STATE message that it goes on from the stat
 from __future__ import annotations
 
 import enum
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -111,10 +112,13 @@ class UndoLog:
 
     Args:
         db: The store's database, inside a transaction.
+        by_value: Whether rows differ only if their values do, and not the spelling of their numbers: an earlier
+            version stored them with fewer digits.
     """
 
-    def __init__(self, db: sqlite3.Connection) -> None:  # noqa: D107
+    def __init__(self, db: sqlite3.Connection, *, by_value: bool = False) -> None:  # noqa: D107
         self._db = db
+        db.create_function("differs", 2, _differ_by_value if by_value else _differ, deterministic=True)
         # A stream that had no rows when the run began needs no log: it has none but the stream's former self.
         db.execute("CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, was_empty INTEGER, shape TEXT)")
 
@@ -156,7 +160,7 @@ class UndoLog:
         if layout.has_key:
             now = f"{table}.{value}"
             query = (
-                f"SELECT sum(log.value IS NULL AND {now} IS NOT NULL), sum({now} <> log.value),"
+                f"SELECT sum(log.value IS NULL AND {now} IS NOT NULL), sum(differs({now}, log.value)),"
                 f" sum(log.value IS NOT NULL AND {now} IS NULL)"
                 f" FROM {layout.log} AS log LEFT JOIN {table} USING ({key})"
             )
@@ -186,3 +190,11 @@ class UndoLog:
         self._db.execute(f"INSERT INTO {layout.table} SELECT * FROM back WHERE value IS NOT NULL")
         self._db.execute("DROP TABLE back")
         return str(noted[0])
+
+
+def _differ(one: bytes | None, other: bytes | None) -> bool | None:
+    return None if one is None or other is None else one != other
+
+
+def _differ_by_value(one: bytes | None, other: bytes | None) -> bool | None:
+    return None if one is None or other is None else json.loads(one) != json.loads(other)

@@ -8,10 +8,11 @@ import hashlib
 import io
 import os
 from dataclasses import dataclass
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
-from frictionless_dtm.texts import csv_line, text_of
+from frictionless_dtm.texts import csv_row, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.records import Batch, Values
     from frictionless_dtm.shape import Shape
 
+_CHUNK: Final = 1024 * 1024  # characters
 _TEXT_AS_IS: Final = {"string", "integer", "date", "datetime", "time", "number"}
 
 
@@ -97,17 +99,20 @@ class CsvOutput:
         self._csv = csv.writer(SimpleNamespace(write=self._lines.append), lineterminator="\n")
         for row in (shape.names, second_row):
             if row:
-                self._out.write(csv_line(row).encode())
+                self._out.write("".join(csv_row(row)).encode())
 
     def write(self, batch: Batch) -> None:
         """Write rows."""
         rows = list(map(self._convert, batch.rows)) if self._convert else batch.rows
-        lines = None if batch.is_large else self._quickly(rows)
+        if batch.is_large:
+            for text in chain.from_iterable(map(csv_row, rows)):
+                for start in range(0, len(text), _CHUNK):
+                    self._out.write(text[start : start + _CHUNK].encode())
+            return
+        lines = self._quickly(rows)
         if lines is None:
-            for row in rows:
-                self._out.write(csv_line(row).encode())
-        else:
-            self._out.write(lines.encode())
+            lines = "".join(chain.from_iterable(map(csv_row, rows)))
+        self._out.write(lines.encode())
 
     def _quickly(self, rows: Sequence[Values]) -> str | None:
         """Return rows as Python's csv module writes them; None where versions of Python differ or it cannot.
