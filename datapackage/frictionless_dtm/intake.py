@@ -98,12 +98,14 @@ def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], e
     ) from error
 
 
-def _refuse_record(number: int, message: _Message, inlet: _Inlet | None, error: Exception) -> NoReturn:
-    if inlet is None:
-        raise DtmError(
-            f"Line {number} of the input is a record of {message.stream!r} before its schema. Nothing of this run was "
-            "kept."
-        ) from error
+def _refuse_stream(number: int, stream: str) -> NoReturn:
+    raise DtmError(
+        f"Line {number} of the input is a record of {quoted(repr(stream), 100)} before its schema. Nothing of this run "
+        "was kept."
+    )
+
+
+def _refuse_record(number: int, message: _Message, inlet: _Inlet, error: Exception) -> NoReturn:
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
     key = inlet.reader.named(message.record)
     with_key = f" with the key {key}" if key else ""
@@ -215,10 +217,11 @@ class Intake:
             if message.type == "RECORD":
                 if self._held is not None:
                     self._begin(None)
+                inlet = inlets.get(message.stream) or _refuse_stream(number, message.stream)
                 try:
-                    inlets[message.stream].take(message.record, message.version)
-                except (RecordError, RecursionError, KeyError) as error:
-                    _refuse_record(number, message, inlets.get(message.stream), error)
+                    inlet.take(message.record, message.version)
+                except (RecordError, RecursionError) as error:
+                    _refuse_record(number, message, inlet, error)
                 records += 1
                 self._pending += 1
                 self._pending_bytes += len(line)

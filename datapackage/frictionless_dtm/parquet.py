@@ -94,6 +94,8 @@ class ParquetOutput:
             _array(column, list(values)) for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
         ]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=_ROW_GROUP)
+        del arrays
+        pa.default_memory_pool().release_unused()
 
 
 def _array(column: Column, values: list[Any]) -> pa.Array:

@@ -93,7 +93,7 @@ def shape_of(stream: str, schema: Mapping[str, Any], key: Sequence[str]) -> Shap
     for column in columns:
         if column.name in key and column.kind in _NO_KEYS:
             raise ValueError(
-                f"the key column {column.name} is of the type {column.kind}, which no key of a data package can be"
+                f"the key column {column.name} is of the type {column.kind}, which cannot be part of a key"
             )
     return Shape(stream, columns, tuple(key))
 

@@ -72,7 +72,8 @@ class Stream:
     def layout(self) -> Layout:
         """The columns of its table."""
         if self.shape.key:
-            return Layout(self.number, self.table, self.parts, "row", has_key=True)
+            places = (place for place, column in enumerate(self.shape.others) if column.name in self.shape.key)
+            return Layout(self.number, self.table, self.parts, "row", has_key=True, key_places=frozenset(places))
         return Layout(self.number, self.table, ["row", "version"], "copies", has_key=False)
 
 

@@ -15,10 +15,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from frictionless_dtm.texts import decode_exactly
 from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Collection
 
 
 class Start(enum.Enum):
@@ -92,7 +94,8 @@ Differences: TypeAlias = "tuple[int, int, int]"
 class Layout:
     """The table of a stream: its number, its name, the columns of its key, and the one other column.
 
-    ``has_key`` says whether the stream has a key; the rows themselves are one where it has none.
+    ``has_key`` says whether the stream has a key; the rows themselves are one where it has none. ``key_places`` are the
+    places in a row where parts of the key are as they were sent.
     """
 
     number: int
@@ -100,6 +103,7 @@ class Layout:
     key: list[str]
     value: str
     has_key: bool
+    key_places: frozenset[int] = frozenset()
 
     @property
     def log(self) -> str:
@@ -118,7 +122,7 @@ class UndoLog:
 
     def __init__(self, db: sqlite3.Connection, *, by_value: bool = False) -> None:  # noqa: D107
         self._db = db
-        db.create_function("differs", 2, _differ_by_value if by_value else _differ, deterministic=True)
+        self._by_value = by_value
         # A stream that had no rows when the run began needs no log: it has none but the stream's former self.
         db.execute("CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, was_empty INTEGER, shape TEXT)")
 
@@ -157,6 +161,7 @@ class UndoLog:
     def differences(self, layout: Layout) -> Differences:
         """Count how a stream's rows differ from those when the noting began."""
         table, value, key = layout.table, layout.value, ", ".join(layout.key)
+        self._db.create_function("differs", 2, self._comparison(layout.key_places), deterministic=True)
         if layout.has_key:
             now = f"{table}.{value}"
             query = (
@@ -176,6 +181,20 @@ class UndoLog:
         added, changed, removed = self._db.execute(whole if self.was_empty(layout) else query).fetchone()
         return added or 0, changed or 0, removed or 0
 
+    def _comparison(self, key_places: Collection[int]) -> Callable[[bytes | None, bytes | None], bool | None]:
+        """Return what compares two rows of one key. Another spelling of the key is no difference."""
+        decode = json.loads if self._by_value else decode_exactly
+
+        def rest(row: bytes) -> list[Any]:
+            return [value for place, value in enumerate(decode(row)) if place not in key_places]
+
+        def differ(one: bytes | None, other: bytes | None) -> bool | None:
+            if one is None or other is None or one == other:
+                return None if one is None or other is None else False
+            return rest(one) != rest(other) if key_places or self._by_value else True
+
+        return differ
+
     def step_back(self, layout: Layout) -> str | None:
         """Give a stream's rows the values that they had when the noting began, and return its shape then, as JSON.
 
@@ -190,11 +209,3 @@ class UndoLog:
         self._db.execute(f"INSERT INTO {layout.table} SELECT * FROM back WHERE value IS NOT NULL")
         self._db.execute("DROP TABLE back")
         return str(noted[0])
-
-
-def _differ(one: bytes | None, other: bytes | None) -> bool | None:
-    return None if one is None or other is None else one != other
-
-
-def _differ_by_value(one: bytes | None, other: bytes | None) -> bool | None:
-    return None if one is None or other is None else json.loads(one) != json.loads(other)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frictionless_dtm.target import TargetDataPackage
 
 from tap_dtm.errors import DtmError
-from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target, without_pages
+from tests.datapackage.pipe import (
+    content,
+    descriptor,
+    problems,
+    read_csv,
+    resource,
+    run_lines,
+    run_target,
+    without_pages,
+)
 from tests.datapackage.singer import activate, record, schema, state
 
 if TYPE_CHECKING:
@@ -40,17 +47,6 @@ def columns(stream: str = "Orders", key: tuple[str, ...] = ("id",), **definition
         for name, definition in {"id": "integer", **definitions}.items()
     }
     return schema(stream, {"properties": properties}, key)
-
-
-def run_lines(folder: Path, *lines: Message | str) -> None:
-    """Let the target read lines as they are."""
-    target = TargetDataPackage(config={"path": str(folder)})
-    try:
-        target.listen(
-            io.StringIO("".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in lines))
-        )
-    finally:
-        target.close()
 
 
 def test_rows_of_a_version_that_two_runs_bring_are_kept(folder: Path) -> None:
