@@ -98,7 +98,7 @@ def test_a_state_is_handed_over_in_ascii(folder: Path) -> None:
 
 @pytest.mark.parametrize("number", [0xDC80, 0xD800])
 def test_a_path_that_is_not_text_is_refused(number: int) -> None:
-    with pytest.raises(DtmError, match=r"The setting path is 'pk.*', which is no path"):
+    with pytest.raises(DtmError, match=r"The setting path is 'pk.*', which is not a valid path"):
         run_lines(Path(f"pk{chr(number)}"), schema())
 
 
