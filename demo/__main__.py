@@ -108,7 +108,7 @@ def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subpr
 
 def reason(lines: Iterable[str]) -> str:
     """Return the line of a log that says why Meltano failed: the last one of a plugin about an error."""
-    telling = [line for line in lines if re.search(r"CRITICAL|FATAL|[A-Za-z]Error: ", line)]
+    telling = [line for line in lines if re.search(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ", line)]
     return telling[-1].strip() if telling else "Its last lines above say why."
 
 
