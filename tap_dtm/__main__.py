@@ -35,21 +35,21 @@ class Command(CheckedConfig, TapDTM):
         """Run ``--test``: one record of each stream.
 
         Raises:
-            DtmError: Something could not be read.
+            DtmError: The test failed, for which the SDK would exit with 0.
         """
-        if value == CliTestOptionValue.All.value:
-            given = ctx.params["config"]
-            tap = cls(config=given.config, parse_env_config=given.parse_env)
-            tap.run_connection_test()
-            tap.sync_run.finish()  # which the SDK's test does not reach
-            ctx.exit()
-        super().cb_test(ctx, param, value)
+        if value != CliTestOptionValue.All.value:
+            super().cb_test(ctx, param, value)
+            return
+        given = ctx.params["config"]
+        tap = cls(config=given.config, parse_env_config=given.parse_env)
+        tap.run_connection_test()
+        tap.sync_run.finish()
+        ctx.exit()
 
 
 def main() -> None:
     """Run the tap."""
-    # Not Command.cli alone: asking for it sets up logging.
-    console.run(Command.name, lambda: Command.cli(), secrets=SECRETS)  # noqa: PLW0108
+    console.run(Command.name, Command.cli, secrets=SECRETS, outlook=console.NEXT_RUN)
 
 
 if __name__ == "__main__":

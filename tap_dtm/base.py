@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
+from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
@@ -92,11 +94,6 @@ class DtmStream(Stream):
             entry.replication_key = self.resource.replication_key
         super().apply_catalog(catalog)
 
-    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
-        """Log, except the SDK's line on every error: the command reports each error once, with its reason."""
-        if not message.startswith("An unhandled error"):
-            super().log(message, *args, level=level, **kwargs)
-
     @property
     def metadata(self) -> MetadataMapping:
         """The metadata of the catalog, in which the mark of deleted rows cannot be deselected."""
@@ -105,6 +102,11 @@ class DtmStream(Stream):
             mark = metadata.setdefault(("properties", DELETED_AT), Metadata())
             mark.inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log a message, but for the SDK's line on an error that is foreseen: the last line of the log says it."""
+        if not isinstance(sys.exc_info()[1], (DtmError, AbortedSyncFailedException, AbortedSyncPausedException)):
+            super().log(message, *args, level=level, **kwargs)
 
     @property
     def sync_run(self) -> Sync:

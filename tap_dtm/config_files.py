@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 from dotenv import find_dotenv
 from dotenv.main import DotEnv
-from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
 
 from tap_dtm.errors import DtmError
@@ -25,8 +25,8 @@ class CheckedConfig(PluginBase):
     """A plugin whose ``--config`` is checked first."""
 
     @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:  # noqa: ARG003
-        """Read the files of ``--config``; a later one wins.
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
+        """Check and read the files of ``--config``, where the SDK would stop at a byte order mark.
 
         Raises:
             DtmError: One of them cannot be read.
@@ -39,7 +39,9 @@ class CheckedConfig(PluginBase):
                 config |= read_object(path, "settings")
         if isinstance(key := config.get("subscription_key"), str):
             guard(key)
-        return _ConfigInput(config, parse_env="ENV" in value)
+        read = super().cb_config(ctx, param, tuple(path for path in value if path == "ENV"))
+        read.config |= config
+        return read
 
     @classmethod
     def _check_environment(cls) -> None:
@@ -75,41 +77,6 @@ def _problem(declared: dict[str, Any], value: str) -> str:
     return ""
 
 
-class StateFile(click.ParamType):  # type: ignore[type-arg]  # older versions of click have no parameter here
-    """The file of a state on the command line, as the SDK takes it."""
-
-    name = "filename"
-    kind = "state"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
-        """Read the file and check it.
-
-        Raises:
-            DtmError: It cannot be read, or holds something else.
-        """
-        name = f"The {self.kind} file {value}"
-        text = read_text(value, name)
-        self.check(check_json(text, name), name)
-        return io.StringIO(text)
-
-    def check(self, content: dict[str, Any], name: str) -> None:
-        """Check what the file holds; the tap checks states itself."""
-
-
-class CatalogFile(StateFile):
-    """The file of a catalog on the command line."""
-
-    kind = "catalog"
-
-    def check(self, content: dict[str, Any], name: str) -> None:
-        """Check that the file holds a Singer catalog.
-
-        Raises:
-            DtmError: It holds something else.
-        """
-        check_catalog(content, name)
-
-
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
     """Read a JSON object from a file that a command line names.
 
@@ -124,6 +91,45 @@ def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa:
     # Settings in the place of a file's name may hold the key: they are not repeated.
     name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
     return check_json(read_text(path, name), name, or_list=or_list)
+
+
+class _CheckedFile(click.ParamType):  # type: ignore[type-arg]
+    """A file of an option of the SDK's, checked, as the open file that the SDK expects."""
+
+    name = "file"
+    kind = ""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """Read and check the file.
+
+        Raises:
+            DtmError: It cannot be read, or holds something else.
+        """
+        if not isinstance(value, str):
+            return value
+        name = f"The {self.kind} on standard input" if value == "-" else f"The {self.kind} file {value}"
+        content = check_json(read_text(value, name), name)
+        self.check(content, name)
+        return io.StringIO(json.dumps(content))
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check what the file holds."""
+
+
+class StateFile(_CheckedFile):
+    """The file of ``--state``."""
+
+    kind = "state"
+
+
+class CatalogFile(_CheckedFile):
+    """The file of ``--catalog``."""
+
+    kind = "catalog"
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check that it is a Singer catalog."""
+        check_catalog(content, name)
 
 
 def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _STDOUT: Final = 1
 _METRICS: Final = "singer_sdk.metrics"  # whose structured form is made from the arguments
+NEXT_RUN: Final = "The next run goes on from the last state."
 _INTERRUPTED: Final = 130
 
 
@@ -34,6 +35,7 @@ def run(
     command: Callable[[], object],
     *,
     secrets: Iterable[str] = (),
+    outlook: str = "",
     report: Callable[[Exception], None] | None = None,
 ) -> Never:
     """Run a command to its end, and exit.
@@ -42,6 +44,7 @@ def run(
         name: The command's name, which is also that of its logger.
         command: What to run.
         secrets: The names of environment variables that hold secrets.
+        outlook: What happens next, for the message about output that cannot be written.
         report: Reports an error instead of the log, for commands with a protocol of their own.
     """
     _use_utf8()
@@ -50,7 +53,7 @@ def run(
         guard(os.environ.get(variable))
     if sys.stdout is None:  # the first file to be opened would take its number, and receive what is printed
         sys.exit(f"{name}: Cannot write the output: standard output is closed.")
-    output = sys.stdout = _checked_output()
+    output = sys.stdout = _checked_output(outlook)
     try:
         try:
             command()
@@ -68,7 +71,7 @@ def run(
     sys.exit(code)
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: BaseException) -> str:
     """Return what went wrong, in words for the operator. Only errors of this project may show what they say."""
     if isinstance(error, DtmError):
         return str(error)
@@ -77,12 +80,12 @@ def sentence(error: Exception) -> str:
     return f"Internal error ({type(error).__name__}). Please report it with what is below."
 
 
-def where(error: Exception) -> str:
+def where(error: BaseException) -> str:
     """Return where an error happened that nobody foresaw, without any value; nothing for other errors."""
     return "" if _is_foreseen(error) else "".join(traceback.format_tb(error.__traceback__))
 
 
-def _is_foreseen(error: Exception) -> bool:
+def _is_foreseen(error: BaseException) -> bool:
     return isinstance(error, DtmError) or (isinstance(error, OSError) and error.filename is not None)
 
 
@@ -139,6 +142,8 @@ def _use_utf8() -> None:
 class _Output(io.FileIO):
     """Standard output, whose errors are told apart from those of other files."""
 
+    outlook = ""
+
     def write(self, content: Buffer, /) -> int:
         """Write to the file.
 
@@ -148,11 +153,12 @@ class _Output(io.FileIO):
         try:
             return super().write(content)
         except OSError as error:
-            raise DtmOutputError(f"Cannot write the output: {error.strerror}.") from error
+            raise DtmOutputError(f"Cannot write the output: {error.strerror}.{self.outlook}") from error
 
 
-def _checked_output() -> io.TextIOWrapper:
+def _checked_output(outlook: str) -> io.TextIOWrapper:
     raw = _Output(_STDOUT, "w", closefd=False)
+    raw.outlook = outlook and f" {outlook}"
     return io.TextIOWrapper(
         io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=raw.isatty()
     )

@@ -125,7 +125,16 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=86400),
         default=120,
         title="Request timeout",
-        description="How many seconds to wait for the API to go on with an answer.",
+        description="How many seconds to wait for the next part of an answer. "
+        "A whole answer may take ten times as long.",
+    ),
+    th.Property(
+        "answer_budget_mb",
+        th.IntegerType(minimum=1, maximum=1_000_000),
+        default=512,
+        title="Memory for answers",
+        description="How many megabytes (unpacked) the answers may take together while they arrive. A larger answer is "
+        "an error; to decode one takes up to three times its size in addition.",
     ),
     th.Property(
         "max_retries",
@@ -186,6 +195,7 @@ class Settings:
     accept_withdrawn_countries: frozenset[str]
     max_parallel_requests: int
     request_timeout: float
+    answer_budget_mb: int
     max_retries: int
     user_agent: str
 
@@ -229,6 +239,7 @@ class Settings:
             accept_withdrawn_countries=frozenset(_codes(config, "accept_withdrawn_countries") or ()),
             max_parallel_requests=config.get("max_parallel_requests", 4),
             request_timeout=config.get("request_timeout", 120),
+            answer_budget_mb=config.get("answer_budget_mb", 512),
             max_retries=config.get("max_retries", 5),
             user_agent=config.get("user_agent", "").strip(" ") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )

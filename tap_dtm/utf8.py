@@ -10,9 +10,7 @@ from typing import Final
 from tap_dtm.errors import DtmError
 
 BOM: Final = codecs.BOM_UTF8
-HOW_TO_SAVE: Final = (
-    "Save it as UTF-8: choose that encoding in your editor, or `Out-File -Encoding utf8` in PowerShell."
-)
+HOW_TO_SAVE: Final = "Save it as UTF-8: in your editor, or with `Out-File -Encoding utf8` in PowerShell."
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
+from tap_dtm import __main__
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.tap import TapDTM
@@ -282,9 +284,27 @@ class TestWrongSettings:
             code, _, log = tap.run("--catalog", path, config={"api_url": "sandbox://"})
             assert_one_sentence(code, log, words)
 
+    def test_what_nobody_foresaw_is_told_with_its_place_and_without_its_words(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        words = "what may be secret"
+
+        def fail(**_: object) -> None:
+            raise RuntimeError(words)
+
+        monkeypatch.setattr(__main__.Command, "cli", fail)
+        with pytest.raises(SystemExit, match="1"):
+            __main__.main()
+        logging.disable(logging.NOTSET)
+        (record,) = caplog.records
+        assert record.levelname == "CRITICAL"
+        assert record.message == "Internal error (RuntimeError). Please report it with what is below."
+        assert "in fail" in caplog.text
+        assert words not in caplog.text
+
 
 class TestOutputThatGoesNowhere:
-    SAID = "Cannot write the output: {}. The next run continues from the last state."
+    SAID = "Cannot write the output: {}. The next run goes on from the last state."
 
     @pytest.mark.parametrize(
         ("path", "mode", "words"),

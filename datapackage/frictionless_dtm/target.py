@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import sys
 from functools import partial
 from itertools import islice
@@ -13,6 +12,7 @@ from singer_sdk import Target
 from singer_sdk.contrib.msgspec import MsgSpecReader
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
+from frictionless_dtm.extra import require
 from frictionless_dtm.faults import told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
@@ -44,11 +44,9 @@ class _Reader(MsgSpecReader):
         file_input: IO[str] | None,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
     ) -> Counter[str]:
-        lines = file_input or sys.stdin
-        if lines is None:
-            raise DtmError("There is no input: standard input is closed.")
-        buffer: IO[bytes] | None = getattr(lines, "buffer", None)  # None for text at hand
-        return self._read(lines if buffer is None else _in_utf8(buffer))
+        text = file_input or sys.stdin or ()
+        lines: Iterable[bytes] = getattr(text, "buffer", None) or (line.encode() for line in text)
+        return self._read(_in_utf8(lines))
 
 
 def _in_utf8(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -83,6 +81,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
+        require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
         for warning in unknown_settings(self.config):
             self.logger.warning("%s", warning)
         folder = Folder(settings.path)
@@ -121,14 +120,7 @@ class TargetDataPackage(CheckedConfig, Target):
             self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)
         self.close()
         if self._intake.has_state:
-            try:
-                sys.stdout.write(json.dumps(self._intake.state) + "\n")
-                sys.stdout.flush()
-            except DtmOutputError as error:
-                raise DtmOutputError(
-                    f"{error} The data package is written, but its state is not handed over. The next run continues "
-                    "from the state before."
-                ) from error
+            _deliver(self._intake.state_as_sent)
 
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
@@ -144,6 +136,23 @@ class TargetDataPackage(CheckedConfig, Target):
         sys.exit(128 + signum)
 
 
+def _deliver(state: str) -> None:
+    """Write the state, now that the package has what it says.
+
+    Raises:
+        DtmOutputError: Nobody takes it.
+    """
+    try:
+        sys.stdout.write(state + "\n")
+        sys.stdout.flush()
+    except (DtmOutputError, OSError, ValueError) as error:
+        reason = getattr(error.__cause__ or error, "strerror", None) or "standard output is closed"
+        raise DtmOutputError(
+            f"The data package is complete, but its state could not be delivered ({reason}). "
+            "The next run sends the same again, which does no harm."
+        ) from error
+
+
 def _render(contents: Contents) -> Mapping[str, bytes]:
     from frictionless_dtm.pages import render  # noqa: PLC0415  loaded when there is something to show
 
@@ -152,14 +161,18 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
 
 def main() -> None:
     """Run the target, or ``publish``."""
-    if sys.argv[1:2] == ["publish"]:
-        from frictionless_dtm.publish.command import PROGRAM, TOKENS  # noqa: PLC0415  a command of its own
-        from frictionless_dtm.publish.command import main as publish  # noqa: PLC0415
+    console.run("target-datapackage", _command, secrets=("CKAN_API_TOKEN", "GITHUB_TOKEN"))
 
-        console.run(PROGRAM, lambda: publish(sys.argv[2:]), secrets=TOKENS)
+
+def _command() -> None:
+    if sys.argv[1:2] == ["publish"]:
+        from frictionless_dtm.publish.__main__ import main as publish  # noqa: PLC0415  a command of its own
+
+        publish(sys.argv[2:])
+        return
     # Millions of rows pass by, none of them in a cycle: looking for cycles takes a tenth of the time.
     gc.set_threshold(200_000)
-    console.run(TargetDataPackage.name, lambda: TargetDataPackage.cli())  # noqa: PLW0108  asking for `cli` sets up logging
+    TargetDataPackage.cli()
 
 
 if __name__ == "__main__":

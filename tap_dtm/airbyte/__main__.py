@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tap_dtm import console
+from tap_dtm.__main__ import SECRETS
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import discover
 from tap_dtm.airbyte.output import Output, Stopped
@@ -16,13 +16,13 @@ from tap_dtm.airbyte.read import AirbyteTap, read
 from tap_dtm.airbyte.spec import specification
 from tap_dtm.config_files import read_object
 from tap_dtm.errors import DtmError
-from tap_dtm.redaction import guard
-from tap_dtm.settings import KEY_VARIABLE, SETTINGS, check_names, checked_api_version
+from tap_dtm.settings import SETTINGS, check_names, checked_api_version
 from tap_dtm.tap import TapDTM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+NAME = "source-dtm"
 # A check answers a person who waits.
 _PATIENCE = {"max_retries": 1, "request_timeout": 30}
 _logger = logging.getLogger("tap-dtm")
@@ -33,40 +33,36 @@ class _Parser(argparse.ArgumentParser):
         raise DtmError(f"{self.prog}: {message}.")
 
 
-def main() -> None:
-    """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
-    source = _Source()
-    console.run("source-dtm", source.run, secrets=(KEY_VARIABLE,), report=source.report)
+class _Program:
+    """One command in Airbyte's protocol: whatever it logs, and what it fails of, is a message."""
 
-
-class _Source:
-    """The command, which tells everything in messages of the protocol."""
+    def __init__(self) -> None:
+        self._output: Output | None = None
 
     def run(self) -> None:
         """Run the command that the arguments name."""
-        self.output = Output(sys.stdout.buffer)
-        logging.basicConfig(level=logging.INFO, handlers=[self.output], format="%(message)s", force=True)
+        self._output = output = Output(sys.stdout.buffer)
+        logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
         logging.captureWarnings(capture=True)
-        with _stopping():
-            self.output.heed_signals()
+        sys.stdout = sys.stderr  # whatever else is printed is no message
+        try:
+            output.heed_signals()
             arguments = _parser().parse_args()
-            sys.stdout = sys.stderr  # whatever else is printed is no message
-            arguments.command(self.output, arguments)
+            arguments.command(output, arguments)
+        except Stopped as stopped:
+            _logger.warning("%s", stopped)
+            stopped.end()
 
     def report(self, error: Exception) -> None:
-        """Write why the command failed, where Airbyte looks for it."""
-        with _stopping():
-            self.output.write(messages.failure(error))
+        """Say why the command failed, where Airbyte looks for it."""
+        if self._output is not None:
+            self._output.write(messages.failure(error))
 
 
-@contextmanager
-def _stopping() -> Iterator[None]:
-    """End the program as a signal asks."""
-    try:
-        yield
-    except Stopped as stopped:
-        _logger.warning("%s", stopped)
-        stopped.end()
+def main() -> None:
+    """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
+    program = _Program()
+    console.run(NAME, program.run, secrets=SECRETS, outlook=console.NEXT_RUN, report=program.report)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,8 +115,6 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
     Forms send null for what was left empty.
     """
     config = read_object(arguments.config, "settings")
-    if isinstance(key := config.get("subscription_key"), str):
-        guard(key)
     known = SETTINGS.to_dict()["properties"]
     of_sdk: dict[str, Any] = {"properties": {}}
     TapDTM.append_builtin_config(of_sdk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Literal, TypeAlias
 
-from tap_dtm import console
+from tap_dtm.console import sentence, where
 from tap_dtm.errors import (
     DtmAnswerError,
     DtmError,
@@ -49,15 +49,18 @@ def stream_status(stream: str, status: Status) -> Message:
     return _trace("STREAM_STATUS", "stream_status", {"stream_descriptor": {"name": stream}, "status": status})
 
 
-def failure(error: Exception) -> Message:
+def failure(error: BaseException) -> Message:
     """Why the command failed, and whether the settings, a passing fault or a program is to blame."""
-    if isinstance(error, DtmPartialSyncError):
+    if not isinstance(error, DtmError):
+        content = {
+            "message": sentence(error),
+            "stack_trace": where(error),
+        }
+    elif isinstance(error, DtmPartialSyncError):
         reasons = [f"{code}: {reason}" for code, reason in sorted(error.failures.items())]
         content = {"message": " ".join([str(error), *reasons[:_MOST_REASONS]])}
     else:
-        content = {"message": console.sentence(error)}
-    if stack := console.where(error):
-        content["stack_trace"] = stack
+        content = {"message": str(error)}
     return _trace("ERROR", "error", content | {"failure_type": _failure_type(error)})
 
 

@@ -55,7 +55,7 @@ class Output(logging.Handler):
         """Write a message; a record may wait for the next message of another kind.
 
         Raises:
-            DtmOutputError: Nobody reads any more, or the disk is full.
+            OSError: Nobody reads any more, or the disk is full.
             Stopped: A signal came while the main thread was writing.
         """
         line = _encode(message) + b"\n"

@@ -132,7 +132,7 @@ def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], sta
             message_writer=translator,
         )
         tap.sync_all()
-    except DtmOutputError:
+    except (DtmOutputError, OSError):
         raise  # nobody would hear how the streams ended
     except BaseException:
         translator.finish(tap)

@@ -8,7 +8,6 @@ import sys
 import threading
 
 from tap_dtm import console
-from tap_dtm.errors import DtmError
 from tap_dtm.sandbox.faults import KINDS, Fault, parse_fault
 from tap_dtm.sandbox.publications import publish, world_at
 from tap_dtm.sandbox.server import SandboxServer
@@ -46,19 +45,15 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Serve until interrupted."""
+    """Run the command."""
     console.run("dtm-sandbox", serve)
 
 
 def serve(argv: list[str] | None = None) -> None:
-    """Serve until interrupted.
-
-    Raises:
-        DtmError: An argument is wrong, or the port is taken.
-    """
+    """Serve until interrupted."""
     given = _arguments(argv)
     if given.publish_every is not None and given.publish_every <= 0:
-        raise DtmError("--publish-every is a number of seconds greater than 0.")
+        sys.exit("dtm-sandbox: --publish-every is a number of seconds greater than 0.")
     with contextlib.suppress(KeyboardInterrupt):
         _serve(given)
 
@@ -68,10 +63,10 @@ def _serve(given: argparse.Namespace) -> None:
         world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
         server = SandboxServer(world, port=given.port)
     except ValueError as error:
-        raise DtmError(str(error)) from error
+        sys.exit(f"dtm-sandbox: {error}")
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "it is not a port number"
-        raise DtmError(f"Cannot listen on port {given.port}: {reason}.") from error
+        sys.exit(f"dtm-sandbox: cannot listen on port {given.port}: {reason}.")
     with server:
         server.faults.add(*given.fault)
         sys.stdout.write(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tap_dtm import console
+from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.install import install
@@ -21,9 +22,17 @@ from tap_dtm.views.warehouse import Warehouse
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_NAME = "tap-dtm-views"
-_SCHEMA = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
-_DATASET = re.compile(r"([A-Za-z][\w-]*\.)?\w+", re.ASCII)
+SECRETS = ("TARGET_POSTGRES_PASSWORD", "TARGET_POSTGRES_SQLALCHEMY_URL")
+_SCHEMAS = {
+    # Postgres cuts longer names off, so that the views would be in another schema than the one named here.
+    "postgres": (r"[A-Za-z_][\w-]{0,62}", "a schema in Postgres: use letters, digits, _ and -, 63 at most"),
+    "duckdb": (r"[A-Za-z_][\w-]*", "a schema in DuckDB: use letters, digits, _ and -"),
+    "bigquery": (
+        r"([A-Za-z][\w-]*\.)?\w+",
+        "a dataset in BigQuery: use letters, digits and _, or project.dataset",
+    ),
+}
+"""What may name a schema of each dialect, and the same in words."""
 
 
 @click.command(context_settings={"auto_envvar_prefix": "DTM_VIEWS", "show_default": True})
@@ -70,24 +79,28 @@ def command(  # noqa: PLR0913 - one for each option
 
     Pipe it into psql, bq or duckdb. It may be run again at any time.
     """
-    if not (_DATASET if dialect == "bigquery" else _SCHEMA).fullmatch(schema):
-        raise click.UsageError(f"{schema!r} is no schema that these views can stand in: use letters, digits and _.")
+    pattern, in_words = _SCHEMAS[dialect]
+    if not re.fullmatch(pattern, schema, re.ASCII):
+        raise click.UsageError(f"{schema!r} is not a name of {in_words}.")
     if package is not None and dialect != "duckdb":
         raise click.UsageError("--package goes with --dialect duckdb: a Singer target loads the other databases.")
     if is_install and dialect != "postgres":
         raise click.UsageError("--install goes with --dialect postgres: pipe the script into your database's program.")
     warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
-    text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
-    if is_install:
-        install(text, os.environ)
-        click.echo(f"{_NAME}: the views in the schema {schema} are up to date.", err=True)
-    else:
-        sys.stdout.write(text)
+    try:
+        text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
+        if is_install:
+            install(text, os.environ)
+            click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
+        else:
+            sys.stdout.write(text)
+    except DtmError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def main() -> None:
     """Run the command."""
-    console.run(_NAME, lambda: command(prog_name=_NAME), secrets=("TARGET_POSTGRES_PASSWORD",))
+    console.run("tap-dtm-views", command, secrets=SECRETS)
 
 
 if __name__ == "__main__":

@@ -48,9 +48,8 @@ def test_cron_sends_the_reason_when_the_tap_or_the_target_fails(
 
     mail = machine.mails()
     assert mail.startswith("to: -s DTM failed you@example.org\n")
-    last = mail.splitlines()[-1]
-    assert last.startswith("Reason: ")
-    assert reason in last
+    assert reason in mail.splitlines()[-1]
+    assert mail.splitlines()[-1].startswith("Reason: ")
     assert value not in mail
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from frictionless_dtm.publish.folder import Folder
     from frictionless_dtm.publish.github.plan import Plan as GithubPlan
 
-PROGRAM: Final = "target-datapackage publish"
-TOKENS: Final = (ckan.TOKEN_VARIABLE, github.TOKEN_VARIABLE)
 _SET_BY: Final = {
     "name": "use --dataset",
     "private": "use --public or --private",
@@ -78,13 +76,13 @@ def publish(path: Path, to: str, *, yes: bool, **options: Any) -> None:  # noqa:
     try:
         folder = open_folder(path)
         {"zip": _zip, "ckan": _ckan, "github": _github}[to](folder, options, yes=yes)
-    except DtmError as error:
+    except (DtmError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 
 def main(argv: Sequence[str]) -> None:
-    """Run the command with the arguments after ``publish``, and exit."""
-    publish.main(args=list(argv), prog_name=PROGRAM)
+    """Run the command with the arguments after ``publish``; ends the program when it fails."""
+    publish.main(args=list(argv), prog_name="target-datapackage publish", standalone_mode=True)
 
 
 def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
