@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog, MetadataMapping, RecordMessage
+    from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_dtm.country import Job
     from tap_dtm.level import LevelChanges
@@ -121,9 +122,11 @@ class DtmStream(Stream):
         super().finalize_state_progress_markers(state)
         self._is_read = True
 
-    def map_sample(self, record: Record) -> Iterable[RecordMessage]:
-        """Return what the selection, the maps and the flattening make of a record."""
-        return self._generate_record_messages(record)
+    def selected_part(self, record: Record) -> Record:
+        """Return what the catalog selects of a record, before it is mapped."""
+        record = dict(record)
+        pop_deselected_record_properties(record, self.schema, self.mask)
+        return record
 
     def write_state(self) -> None:
         """Write a STATE message now."""
