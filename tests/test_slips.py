@@ -12,6 +12,7 @@ import pytest
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer
+from tap_dtm.state import FORM
 from tap_dtm.tap import TapDTM
 from tests.guards.support import (
     FLOOD,
@@ -30,6 +31,8 @@ from tests.target import COMMAND, MemoryTarget, run_tap, selecting
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tap_dtm.sandbox import World
 
 
 @pytest.fixture
@@ -303,11 +306,15 @@ class TestStates:
             (lambda part: part["operations"][FLOOD].update(digest=None), "country XBA"),
             (lambda part: part["operations"].update({FLOOD: []}), "country XBA"),
             (lambda part: part.update(operations=None), "country XBA"),
+            (lambda part: part.pop("operations"), "country XBA"),
+            (lambda part: part["operations"][FLOOD].pop("rows"), "country XBA"),
+            (lambda part: part["operations"][FLOOD].update(rows=0), "country XBA"),
+            (lambda part: part["operations"][FLOOD].update(contradiction={"digest": "x"}), "country XBA"),
             (lambda part: part.update(of_a_newer_version=1), "country XBA"),
             (lambda part: part["context"].update(admin0_pcode="xba"), "country xba"),
             (lambda part: part.pop("context"), "idp_admin2"),
         ],
-        ids=range(9),
+        ids=range(13),
     )
     def test_that_are_damaged_are_refused_with_the_country(
         self, sandbox: SandboxServer, target: MemoryTarget, change: Any, place: str
@@ -383,17 +390,86 @@ class TestStates:
         assert "state.json" in last
         assert words in last
 
-    def test_that_know_nothing_of_countries_of_earlier_runs_are_warned_of(
+    def test_of_a_newer_version_are_refused(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        """Whatever else is in them: this version cannot know what it would lose."""
+        state = copy.deepcopy(target.state)
+        state["bookmarks"]["countries"]["form"] = FORM + 1
+        state["bookmarks"]["idp_admin0"]["partitions"][0]["of_a_newer_version"] = 1
+
+        said = self.refused(sandbox, state)
+
+        assert said.startswith(f"The state was written by a newer version of tap-dtm (form {FORM + 1}, and this ")
+
+    def test_with_bookmarks_of_another_tap_as_well_lose_only_them(
         self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """So it is after `meltano state merge`, which puts the countries of one state in the place of another's."""
-        for stream in ("idp_admin0", "idp_admin1", "idp_admin2"):
-            del target.state["bookmarks"][stream]["partitions"][0]
+        target.state["bookmarks"] |= {"users": {"partitions": [{"context": {"id": 1}}]}, "orders": 5}
+
+        messages = sync(sandbox, target)
+
+        assert not [message for message in messages if message["type"] == "RECORD" and "idp" in message["stream"]]
+        assert not {"users", "orders"} & target.state["bookmarks"].keys()
+        assert [line.partition(",")[0] for line in warnings(caplog)] == [
+            "The state has bookmarks of orders",
+            "The state has bookmarks of users",
+        ]
+
+
+class TestJoinedStates:
+    """`meltano state merge` joins objects, and puts the list of one state in the place of the other's."""
+
+    def joined(self, source: dict[str, Any], destination: dict[str, Any]) -> dict[str, Any]:
+        state: dict[str, Any] = pytest.importorskip("meltano.core.utils").merge(source, destination)
+        return state
+
+    def withdrawn_from(self, world: World, code: str) -> None:
+        (country,) = [each for each in world.countries if each.pcode == code]
+        first, *others = country.operations
+        put_operations(world, code, an_operation(first.name, first.rounds[0]), *others)
+
+    @pytest.mark.parametrize("into", ["XAA", "XBA"])
+    def test_of_two_jobs_know_the_rows_of_both(self, sandbox: SandboxServer, into: str) -> None:
+        target = MemoryTarget()
+        states = {}
+        for code in ("XAA", "XBA"):
+            target.state = {}
+            sync(sandbox, target, countries=[code])
+            states[code] = copy.deepcopy(target.state)
+        (other,) = states.keys() - {into}
+        target.state = self.joined(states[other], states[into])
+        self.withdrawn_from(sandbox.world, "XAA")
+        self.withdrawn_from(sandbox.world, "XBA")
 
         sync(sandbox, target)
 
-        (line,) = warnings(caplog)
-        assert line.startswith("The state knows nothing of the figures of XAA, which earlier runs listed")
+        assert_exact(sandbox.world, target)
+
+    @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+    def test_of_a_full_refresh_that_broke_off_know_what_was_loaded_before(
+        self, sandbox: SandboxServer, target: MemoryTarget, share: float
+    ) -> None:
+        """Meltano lays the state of the run that broke off over the one that was complete."""
+        complete = target.state
+        target.state = {}
+        run_tap(target, killed_at=share, **config_for(sandbox))
+        target.state = self.joined(target.state, copy.deepcopy(complete))
+        for code in ("XAA", "XBA", "XCA"):
+            self.withdrawn_from(sandbox.world, code)
+
+        sync(sandbox, target)
+
+        assert_exact(sandbox.world, target)
+
+    def test_of_the_first_release_are_refused_if_they_have_lost_a_country(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        state = target.state
+        state["bookmarks"]["countries"]["read_whole"] = {"XAA": 1, "XBA": 1}
+        for stream in ("idp_admin0", "idp_admin1", "idp_admin2"):
+            del state["bookmarks"][stream]["partitions"][0], state["bookmarks"][stream]["taken"]
+
+        with pytest.raises(DtmError, match=r"The state remembers that XAA was read, and has lost .* Restore it"):
+            TapDTM(config=config_for(sandbox), state=state)
 
 
 def test_nothing_of_a_state_is_lost_by_reading_it(sandbox: SandboxServer, target: MemoryTarget) -> None:
