@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from dotenv import find_dotenv
 from dotenv.main import DotEnv
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
 
+from tap_dtm import environment
 from tap_dtm.errors import DtmError
-from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     import click
-
-_BOOLEANS: Final = {"true", "1", "yes", "on", "false", "0", "no", "off"}
 
 
 class CheckedConfig(PluginBase):
@@ -30,45 +27,22 @@ class CheckedConfig(PluginBase):
         """Check the files of ``--config`` before the SDK reads them.
 
         Raises:
-            DtmError: One of them cannot be read.
+            DtmError: One of them, or a variable of the environment, cannot be read.
         """
-        for path in value:
-            if path == "ENV":
-                cls._check_environment()
-            else:
-                read_object(path, "settings")
-        return super().cb_config(ctx, param, value)
+        files = tuple(path for path in value if path != "ENV")
+        for path in files:
+            read_object(path, "settings")
+        options = super().cb_config(ctx, param, files)
+        if len(files) < len(value):
+            options.config |= cls._from_environment()
+        return options
 
     @classmethod
-    def _check_environment(cls) -> None:
-        """Check the variables that hold settings, one by one. One that is empty is not set."""
+    def _from_environment(cls) -> dict[str, Any]:
         schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
         cls.append_builtin_config(schema)
         DotEnv(find_dotenv()).set_as_environment_variables()  # as the SDK does when it reads them
-        for name, declared in schema["properties"].items():
-            variable = f"{cls._env_var_prefix}{name.upper().replace('-', '_')}"
-            if (value := os.environ.get(variable)) is None:
-                continue
-            if not value.strip():
-                del os.environ[variable]
-            elif problem := _problem(declared, value):
-                raise DtmError(f"The variable {variable} {problem}.")
-
-
-def _problem(declared: dict[str, Any], value: str) -> str:
-    """Say what is wrong with the text of a setting, if it cannot have its type."""
-    kinds = declared["type"]
-    if "boolean" in kinds and value.lower() not in _BOOLEANS:
-        return f"is {quoted(value, 100)}: write true or false"
-    if "integer" in kinds and not re.fullmatch("[+-]?[0-9]+", value):
-        return f"is {quoted(value, 100)}: write a whole number"
-    if "object" in kinds:
-        try:
-            is_object = isinstance(json.loads(value), dict)
-        except (ValueError, RecursionError):
-            is_object = False
-        return "" if is_object else "does not hold a JSON object in braces"
-    return ""
+        return environment.read(schema["properties"], cls._env_var_prefix, os.environ)
 
 
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401

@@ -39,6 +39,11 @@ def _list_or_text() -> th.CustomType:
     return th.CustomType({"type": ["array", "string", "null"], "items": {"type": ["string"]}})
 
 
+def _whole_number(minimum: int, maximum: int) -> th.CustomType:
+    """Declare a whole number. Text as well: Meltano fails on an empty variable, without naming the setting."""
+    return th.CustomType({"type": ["integer", "string", "null"], "minimum": minimum, "maximum": maximum})
+
+
 SETTINGS = th.PropertiesList(
     th.Property(
         "subscription_key",
@@ -115,21 +120,21 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "max_parallel_requests",
-        th.IntegerType(minimum=1, maximum=16),
+        _whole_number(1, 16),
         default=4,
         title="Parallel requests",
         description="How many countries are read ahead at the same time. IOM publishes no rate limit; be polite.",
     ),
     th.Property(
         "request_timeout",
-        th.IntegerType(minimum=1, maximum=86400),
+        _whole_number(1, 86400),
         default=120,
         title="Request timeout",
         description="How many seconds to wait for the API to go on with an answer.",
     ),
     th.Property(
         "max_retries",
-        th.IntegerType(minimum=0, maximum=100),
+        _whole_number(0, 100),
         default=5,
         title="Retries",
         description="How often to repeat a request that met a passing fault, with growing pauses.",
@@ -227,9 +232,9 @@ class Settings:
             scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
             scrub_resends=config.get("scrub_resends", False),
             accept_withdrawn_countries=frozenset(_codes(config, "accept_withdrawn_countries") or ()),
-            max_parallel_requests=config.get("max_parallel_requests", 4),
-            request_timeout=config.get("request_timeout", 120),
-            max_retries=config.get("max_retries", 5),
+            max_parallel_requests=_whole(config, "max_parallel_requests"),
+            request_timeout=_whole(config, "request_timeout"),
+            max_retries=_whole(config, "max_retries"),
             user_agent=config.get("user_agent", "").strip(" ") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )
         try:
@@ -307,6 +312,20 @@ def _fraction(value: float | str) -> float:
     if not 0 <= fraction <= 1:
         raise DtmError(f"The setting scrub_fraction is {value!r}: write a number from 0 to 1, such as 0.05.")
     return fraction
+
+
+def _whole(config: Mapping[str, Any], name: str) -> int:
+    """Return a whole number, which text may hold, too; the bounds of numbers have been checked."""
+    declared = SETTINGS.to_dict()["properties"][name]
+    value = config.get(name, declared["default"])
+    if not isinstance(value, str):
+        return value  # type: ignore[no-any-return]
+    if not value.strip():
+        return declared["default"]  # type: ignore[no-any-return]
+    low, high = declared["minimum"], declared["maximum"]
+    if not re.fullmatch("[0-9]{1,9}", value.strip()) or not low <= int(value) <= high:
+        raise DtmError(f"The setting {name} is {quoted(repr(value))}: write a whole number from {low} to {high}.")
+    return int(value)
 
 
 def _date(config: Mapping[str, Any], name: str) -> str | None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_dtm import environment
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer
+from tap_dtm.settings import SETTINGS, Settings
 from tap_dtm.state import FORM
 from tap_dtm.tap import TapDTM
 from tests.guards.support import (
@@ -85,27 +87,36 @@ class TestSettings:
 
 
 class TestVariablesOfTheEnvironment:
-    def run(self, tmp_path: Path, **variables: str) -> tuple[int, str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TAP_DTM_")}
+    def run(self, folder: Path, **variables: str) -> tuple[int, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TAP_DTM_")}
         done = subprocess.run(
-            [*COMMAND, "--config=ENV", "--about"],
-            env=environment | {"TAP_DTM_API_URL": "sandbox://"} | variables,
+            [*COMMAND, "--config=ENV", "--discover"],
+            env=kept | {"TAP_DTM_API_URL": "sandbox://"} | variables,
             capture_output=True,
             text=True,
             check=False,
-            cwd=tmp_path,
+            cwd=folder,
         )
         return done.returncode, done.stderr
 
     def test_that_are_empty_are_not_set(self, tmp_path: Path) -> None:
-        code, _ = self.run(tmp_path, TAP_DTM_MAX_RETRIES="", TAP_DTM_COUNTRIES="", TAP_DTM_START_DATE="")
+        (tmp_path / ".env").write_text("TAP_DTM_REQUEST_TIMEOUT=\nTAP_DTM_FLATTENING_MAX_DEPTH=\n", encoding="utf-8")
+        empty = ("MAX_RETRIES", "COUNTRIES", "START_DATE", "SCRUB_RESENDS", "STREAM_MAPS")
+
+        code, log = self.run(tmp_path, **{f"TAP_DTM_{name}": "" for name in empty})
+
+        assert (code, "Traceback" in log) == (0, False)
+
+    def test_of_other_programs_are_left_alone(self, tmp_path: Path) -> None:
+        code, _ = self.run(tmp_path, TAP_DTM_LOGLEVEL="INFO", TAP_DTM__CATALOG="catalog.json", TAP_OTHER_COUNTRY="XAA")
 
         assert code == 0
 
     @pytest.mark.parametrize(
         ("variable", "value", "words"),
         [
-            ("TAP_DTM_MAX_RETRIES", "many", "The variable TAP_DTM_MAX_RETRIES is many: write a whole number."),
+            ("TAP_DTM_COUNTRY", "XAA", "TAP_DTM_COUNTRY, which is not a setting. The nearest: TAP_DTM_COUNTRIES"),
+            ("TAP_DTM_FLATTENING_MAX_DEPTH", "much", "FLATTENING_MAX_DEPTH is much: write a whole number."),
             ("TAP_DTM_SCRUB_RESENDS", "perhaps", "TAP_DTM_SCRUB_RESENDS is perhaps: write true or false."),
             ("TAP_DTM_STREAM_MAPS", "{", "TAP_DTM_STREAM_MAPS does not hold a JSON object in braces."),
         ],
@@ -116,6 +127,22 @@ class TestVariablesOfTheEnvironment:
         assert code == 1
         assert words in log
         assert "Traceback" not in log
+
+    def test_hold_text_as_it_is(self) -> None:
+        """An operation may have a comma in its name, where the SDK would make two of it."""
+        properties = SETTINGS.to_dict()["properties"]
+        variables = {
+            "TAP_DTM_OPERATIONS": "Invented Survey, Border & Coast",
+            "TAP_DTM_COUNTRIES": "xaa,XBA",
+            "TAP_DTM_MAX_RETRIES": "3",
+            "TAP_DTM_SCRUB_RESENDS": "Yes",
+        }
+
+        settings = Settings.from_config({"api_url": "sandbox://"} | environment.read(properties, "TAP_DTM_", variables))
+
+        assert settings.operations == frozenset({"Invented Survey, Border & Coast"})
+        assert settings.countries == ("XAA", "XBA")
+        assert (settings.max_retries, settings.scrub_resends) == (3, True)
 
 
 class TestStreamMaps:
