@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
+from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
@@ -102,6 +104,11 @@ class DtmStream(Stream):
             mark = metadata.setdefault(("properties", DELETED_AT), Metadata())
             mark.inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log a message, but for the SDK's line on an error that is foreseen: the last line of the log says it."""
+        if not isinstance(sys.exc_info()[1], (DtmError, AbortedSyncFailedException, AbortedSyncPausedException)):
+            super().log(message, *args, level=level, **kwargs)
 
     @property
     def sync_run(self) -> Sync:

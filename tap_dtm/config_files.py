@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import click
 from dotenv import find_dotenv
 from dotenv.main import DotEnv
 from singer_sdk.plugin_base import PluginBase
@@ -14,9 +15,8 @@ from singer_sdk.singerlib import Catalog
 
 from tap_dtm import environment
 from tap_dtm.errors import DtmError
-
-if TYPE_CHECKING:
-    import click
+from tap_dtm.redaction import guard, quoted
+from tap_dtm.utf8 import read_text
 
 
 class CheckedConfig(PluginBase):
@@ -24,24 +24,30 @@ class CheckedConfig(PluginBase):
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
-        """Check the files of ``--config`` before the SDK reads them.
+        """Check and read the files of ``--config``, where the SDK would stop at a byte order mark.
 
         Raises:
             DtmError: One of them, or a variable of the environment, cannot be read.
         """
-        files = tuple(path for path in value if path != "ENV")
-        for path in files:
-            read_object(path, "settings")
-        options = super().cb_config(ctx, param, files)
-        if len(files) < len(value):
-            options.config |= cls._from_environment()
-        return options
+        config: dict[str, Any] = {}
+        for path in value:
+            if path != "ENV":
+                config |= read_object(path, "settings")
+        if "ENV" in value:  # and not handed to the SDK, whose reader passes over misspelt names
+            config |= cls._from_environment()
+        if isinstance(key := config.get("subscription_key"), str):
+            guard(key)
+        read = super().cb_config(ctx, param, ())
+        read.config |= config
+        return read
 
     @classmethod
     def _from_environment(cls) -> dict[str, Any]:
         schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
         cls.append_builtin_config(schema)
-        DotEnv(find_dotenv()).set_as_environment_variables()  # as the SDK does when it reads them
+        if path := find_dotenv():  # as the SDK does when it reads them
+            text = read_text(path, f"The file {path}")
+            DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
         return environment.read(schema["properties"], cls._env_var_prefix, os.environ)
 
 
@@ -58,11 +64,46 @@ def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa:
     """
     # Settings in the place of a file's name may hold the key: they are not repeated.
     name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise DtmError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
-    return check_json(text, name, or_list=or_list)
+    return check_json(read_text(path, name), name, or_list=or_list)
+
+
+class _CheckedFile(click.ParamType):  # type: ignore[type-arg]
+    """A file of an option of the SDK's, checked, as the open file that the SDK expects."""
+
+    name = "file"
+    kind = ""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """Read and check the file.
+
+        Raises:
+            DtmError: It cannot be read, or holds something else.
+        """
+        if not isinstance(value, str):
+            return value
+        name = f"The {self.kind} on standard input" if value == "-" else f"The {self.kind} file {value}"
+        content = check_json(read_text(value, name), name)
+        self.check(content, name)
+        return io.StringIO(json.dumps(content))
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check what the file holds."""
+
+
+class StateFile(_CheckedFile):
+    """The file of ``--state``."""
+
+    kind = "state"
+
+
+class CatalogFile(_CheckedFile):
+    """The file of ``--catalog``."""
+
+    kind = "catalog"
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check that it is a Singer catalog."""
+        check_catalog(content, name)
 
 
 def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
@@ -73,7 +114,7 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
     """
     problem = ""
     try:
-        content = json.loads(text, parse_constant=_refuse_constant)
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
         if not isinstance(content, (dict, list) if or_list else dict):
             problem = f"holds something else than a JSON object in braces{' or a list' if or_list else ''}"
     except ValueError as error:
@@ -87,6 +128,15 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a value of JSON")
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{quoted(twice, 100)} is declared twice in one object")
+    return content
 
 
 def check_catalog(content: dict[str, Any], name: str) -> None:

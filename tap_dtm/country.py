@@ -189,7 +189,10 @@ class CountryReader:
             rows = self._fetch_country(job, level, count)
         except _NoWholeAnswerError as error:
             _logger.info("%s Asking for the operations one by one instead.", error.reason)
-            return self._read_in_parts(job, level, index)
+            try:
+                return self._read_in_parts(job, level, index)
+            except DtmRequestError:
+                raise error.reason from None  # smaller requests fail no less: the first one says what is wrong
         wanted = rounds.by_operation(self._wanted(rows))
         return settle(job.levels[level], index, wanted, is_silent=not rows)
 

@@ -130,7 +130,16 @@ SETTINGS = th.PropertiesList(
         _whole_number(1, 86400),
         default=120,
         title="Request timeout",
-        description="How many seconds to wait for the API to go on with an answer.",
+        description="How many seconds to wait for the next part of an answer. "
+        "A whole answer may take ten times as long.",
+    ),
+    th.Property(
+        "answer_budget_mb",
+        _whole_number(1, 1_000_000),
+        default=512,
+        title="Memory for answers",
+        description="How many megabytes (unpacked) the answers may take together while they arrive. A larger answer is "
+        "an error; to decode one takes up to three times its size in addition.",
     ),
     th.Property(
         "max_retries",
@@ -191,6 +200,7 @@ class Settings:
     accept_withdrawn_countries: frozenset[str]
     max_parallel_requests: int
     request_timeout: float
+    answer_budget_mb: int
     max_retries: int
     user_agent: str
 
@@ -234,6 +244,7 @@ class Settings:
             accept_withdrawn_countries=frozenset(_codes(config, "accept_withdrawn_countries") or ()),
             max_parallel_requests=_whole(config, "max_parallel_requests"),
             request_timeout=_whole(config, "request_timeout"),
+            answer_budget_mb=_whole(config, "answer_budget_mb"),
             max_retries=_whole(config, "max_retries"),
             user_agent=config.get("user_agent", "").strip(" ") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tap_dtm import names, report
 from tap_dtm.country import CountryReader
-from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError
+from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
 from tap_dtm.lists import Lists
 from tap_dtm.rounds import Change
 
@@ -117,6 +117,13 @@ class Sync:
     def _read(self, job: Job, future: Future[CountryChanges]) -> None:
         try:
             future.set_result(self._reader.read(job))
+        except MemoryError:
+            future.set_exception(
+                DtmAnswerError(
+                    "There is not enough memory for this country. Lower max_parallel_requests, or use a machine with "
+                    "more memory."
+                )
+            )
         except BaseException as error:  # noqa: BLE001  handed over, and raised where the result is asked for
             future.set_exception(error)
 

@@ -18,7 +18,7 @@ from singer_sdk.singerlib import Catalog
 from tap_dtm import maps, projection
 from tap_dtm.base import DELETED_AT, IdpStream
 from tap_dtm.client import DtmClient
-from tap_dtm.errors import DtmError, DtmOutputError
+from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
 from tap_dtm.state import check_state
@@ -144,7 +144,6 @@ class TapDTM(Tap):
 
         Raises:
             DtmPartialSyncError: Some countries failed.
-            DtmOutputError: The messages cannot be written.
         """
         if not any(stream.selected for stream in self.streams.values()):
             raise DtmError("The catalog selects no stream: there is nothing to do.")
@@ -153,16 +152,10 @@ class TapDTM(Tap):
         projection.check(selected.values(), self.maps, DELETED_AT)  # type: ignore[arg-type]
         for name in maps.without_effect(self.maps, selected):
             self.logger.warning("The setting stream_maps maps %s, which the catalog does not select.", name)
-        try:
-            super().sync_all()
-            run.finish()
-            for stream in self.streams.values():
-                stream.activate_version()  # type: ignore[attr-defined]
-        except OSError as error:
-            # Said here, because click ends a program whose pipe is broken without a word.
-            raise DtmOutputError(
-                f"Cannot write the messages: {error.strerror}. The next run goes on from the last state."
-            ) from error
+        super().sync_all()
+        run.finish()
+        for stream in self.streams.values():
+            stream.activate_version()  # type: ignore[attr-defined]
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
         """End at once. The STATE messages that were written are all there is to save."""

@@ -52,12 +52,13 @@ class History(RuleBasedStateMachine):
     # An operation that admin 0 lacks shows, too: by its bookmark, or in the list of operations.
     mutations = (*VISIBLE, *COUNTRY, add_hidden_operation, hide_from_admin0)
     scrub_fraction: float = 0
+    scrub_resends: bool = False
 
     def __init__(self) -> None:
         super().__init__()
         self.target = MemoryTarget()
         self.filters: dict[str, Any] = {}
-        self.scrub: dict[str, Any] = {"scrub_fraction": self.scrub_fraction}
+        self.scrub: dict[str, Any] = {"scrub_fraction": self.scrub_fraction, "scrub_resends": self.scrub_resends}
         self.may_fail = False
         self.is_synced = False
 
@@ -112,7 +113,10 @@ class History(RuleBasedStateMachine):
 
     @rule(fraction=st.sampled_from([0, 0.3, 1]), resends=st.booleans(), share=ENDS)
     def scrub_otherwise(self, fraction: float, resends: bool, share: float) -> None:  # noqa: FBT001
-        self.scrub = {"scrub_fraction": max(fraction, self.scrub_fraction), "scrub_resends": resends}
+        self.scrub = {
+            "scrub_fraction": max(fraction, self.scrub_fraction),
+            "scrub_resends": resends or self.scrub_resends,
+        }
         self.sync(share)
 
     @rule(data=st.data(), seed=st.integers(0, 10**9), faults=st.lists(FAULTS, min_size=1, max_size=2), share=ENDS)
@@ -192,6 +196,36 @@ class History(RuleBasedStateMachine):
             self.sandbox.close()
 
 
+class ResentHistory(History):
+    """Whatever happens to the tables, a run that scrubs everything and sends it again puts it right."""
+
+    mutations = (*VISIBLE, *COUNTRY, *INVISIBLE)
+    scrub_fraction = 1
+    scrub_resends = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backup: dict[str, dict[Any, Any]] = {}
+
+    @rule()
+    def back_up(self) -> None:
+        self.backup = {stream: dict(rows) for stream, rows in self.target.tables.items()}
+
+    @rule(restores=st.booleans(), seed=st.integers(0, 10**9))
+    def damage(self, restores: bool, seed: int) -> None:  # noqa: FBT001
+        """Somebody brings back an older backup, deletes rows, or edits them."""
+        rng = Random(seed)
+        if restores and self.backup:
+            self.target.tables = {stream: dict(rows) for stream, rows in self.backup.items()}
+        for rows in self.target.tables.values():
+            for key in [key for key in rows if rng.random() < 0.3]:
+                if rng.random() < 0.5:
+                    del rows[key]
+                else:
+                    rows[key] = {**rows[key], "admin0_name": "Edited", "_sdc_deleted_at": rng.choice([None, "2026"])}
+        self.sync(1)
+
+
 class ScrubbedHistory(History):
     """Every change is found at once when every run re-reads everything."""
 
@@ -210,6 +244,8 @@ _LONG = settings(
     deadline=None, stateful_step_count=8, suppress_health_check=list(HealthCheck), derandomize=False, print_blob=True
 )
 TestHistory = History.TestCase
-TestHistory.settings = settings(_LONG, max_examples=60)
+TestHistory.settings = settings(_LONG, max_examples=300)
+TestResentHistory = ResentHistory.TestCase
+TestResentHistory.settings = settings(_LONG, max_examples=60)
 TestScrubbedHistory = ScrubbedHistory.TestCase
 TestScrubbedHistory.settings = settings(_LONG, max_examples=100)

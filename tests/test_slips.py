@@ -399,10 +399,11 @@ class TestStates:
             ('{"bookmarks": {"countries": {"runs": NaN}}}', "NaN is not a value of JSON"),
             ('{"bookmarks": ' * 100_000, "is nested too deeply"),
             ('{"bookmarks": {"countries": {"runs": 1', "is not valid JSON"),
+            ('{"bookmarks": {}, "bookmarks": {}}', "bookmarks is declared twice in one object"),
         ],
-        ids=["NaN", "deep", "half"],
+        ids=["NaN", "deep", "half", "twice"],
     )
-    def test_files_that_are_no_json_are_refused(self, tmp_path: Path, text: str, words: str) -> None:
+    def test_files_that_are_not_valid_json_are_refused(self, tmp_path: Path, text: str, words: str) -> None:
         (tmp_path / "state.json").write_text(text, encoding="utf-8")
         (tmp_path / "config.json").write_text('{"api_url": "sandbox://"}', encoding="utf-8")
 

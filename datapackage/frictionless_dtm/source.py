@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PATIENCE = 60.0  # seconds until a table that failed is asked for again
 # As Meltano hands them to the tap.
 _VARIABLE_PREFIX = "TAP_DTM_"
-_VARIABLES = ("api_url", "request_timeout", "max_retries", "user_agent")
+_VARIABLES = ("api_url", "request_timeout", "answer_budget_mb", "max_retries", "user_agent")
 
 
 class Reading:
