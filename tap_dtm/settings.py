@@ -34,7 +34,7 @@ _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def _list_or_text() -> th.CustomType:
+def list_or_text() -> th.CustomType:
     """Declare a list of texts. Text as well: Meltano fails on text that is no JSON, without naming the setting."""
     return th.CustomType({"type": ["array", "string", "null"], "items": {"type": ["string"]}})
 
@@ -69,14 +69,14 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "countries",
-        _list_or_text(),
+        list_or_text(),
         title="Countries",
         description="ISO 3166-1 alpha-3 codes of the countries to read; all of them when not set. "
         "Leaving a country out later keeps its rows as they are.",
     ),
     th.Property(
         "operations",
-        _list_or_text(),
+        list_or_text(),
         title="Operations",
         description="Exact names of the DTM operations to read; all of them when not set. "
         "Leaving an operation out later removes its rows.",
@@ -113,7 +113,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "accept_withdrawn_countries",
-        _list_or_text(),
+        list_or_text(),
         title="Accept withdrawn countries",
         description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM you have checked: "
         "their rows are removed. Any other country that disappears keeps its rows and is an error.",
@@ -236,7 +236,7 @@ class Settings:
             else config["api_url"],
             api_version=config.get("api_version", "v3"),
             countries=_codes(config, "countries"),
-            operations=frozenset(_texts(config, "operations")) or None,
+            operations=frozenset(texts(config, "operations")) or None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
             scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
@@ -282,19 +282,20 @@ class Settings:
             )
 
 
-def _texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[str]:
+def texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[str]:
     """Return what a setting lists: a list, or text that is a JSON list or its only entry.
 
     With a separator, text may also hold entries with that between them.
+
+    Raises:
+        DtmError: The text is not a valid list, or an entry is empty.
     """
     values = config.get(name) or ()
     if isinstance(values, str):
         values = _from_text(values, name, separator)
     texts = [value.strip() for value in values]
     if not all(texts):
-        raise DtmError(
-            f"The setting {name} has an empty entry: remove it, or leave the setting out to read everything."
-        )
+        raise DtmError(f"The setting {name} has an empty entry: remove it, or leave the setting out.")
     return texts
 
 
@@ -312,7 +313,7 @@ def _from_text(text: str, name: str, separator: str) -> list[str]:
 
 
 def _codes(config: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    return tuple(dict.fromkeys(code.strip().upper() for code in _texts(config, name, separator=","))) or None
+    return tuple(dict.fromkeys(code.strip().upper() for code in texts(config, name, separator=","))) or None
 
 
 def _fraction(value: float | str) -> float:
