@@ -6,7 +6,6 @@ at a time, and it can be counted column by column, which is several times faster
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, groupby
@@ -91,7 +90,6 @@ def _runs(name: str, rows: Iterator[Row]) -> Iterable[Run]:
     first = next(rows, None)
     level = None if first is None else level_of(name, first)
     if first is None or level is None:
-        deque(rows, maxlen=0)
         return
     for key, run in groupby(chain([first], rows), _KEY):
         yield Run(name, level, key, list(run))
