@@ -267,7 +267,9 @@ def test_the_report_judges_as_the_views_of_a_warehouse_do(seed: int) -> None:
         db.execute(f"CREATE SCHEMA dtm; {load(tables, where, 'duckdb')} {script(where)}")
         views = rows_of(db, "SELECT *, CAST(newest_reporting_date AS TEXT) AS newest FROM dtm.operation_freshness")
         (today,) = rows_of(db, "SELECT CAST(CURRENT_DATE AS TEXT) AS today")
-    contents = dataclasses.replace(contents_of(as_text), descriptor={"created": today["today"]})
+    contents = contents_of(as_text)
+    dated = {"created": today["today"], "resources": contents.descriptor["resources"]}
+    contents = dataclasses.replace(contents, descriptor=dated)
 
     said = report(contents)["staleness"]["operations"]
 

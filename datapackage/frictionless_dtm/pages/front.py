@@ -47,6 +47,7 @@ class File:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     same_as: str
+    level: int | None
 
     @property
     def size(self) -> str:
@@ -177,6 +178,7 @@ def _file(resource: Mapping[str, Any], contents: Contents) -> File:
         key=tuple(schema.get("primaryKey") or ()),
         columns=tuple(_column(field) for field in schema.get("fields") or ()),
         same_as=str(custom(resource, "sameDataAs", "")),
+        level=custom(resource, "level"),
     )
 
 

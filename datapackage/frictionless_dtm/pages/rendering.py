@@ -17,10 +17,9 @@ from frictionless_dtm.pages.figures import FiguresObserver
 from frictionless_dtm.pages.front import front_of
 from frictionless_dtm.pages.linked_data import linked_data
 from frictionless_dtm.pages.payload import as_script, payload
-from frictionless_dtm.pages.snippets import sample_file, snippets
+from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
 from frictionless_dtm.quality import QualityObserver, compose, read
 from frictionless_dtm.quality.freshness import RULE, reference_date
-from frictionless_dtm.quality.streams import level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,8 +56,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "warnings": front.warnings,
         "general_terms": GENERAL_TERMS,
         "sample": sample,
-        "sample_is_dtm": sample is not None
-        and level_of(sample.name, [each.name for each in sample.columns]) is not None,
+        "sample_is_dtm": sample is not None and shows_newest(sample),
         "snippets": snippets(sample, resources[sample.name]) if sample else {},
         "summary": _summary(front, reference, len({each.country for each in operations}), len(operations)),
     }
@@ -126,6 +124,7 @@ def _environment() -> Environment:
         trim_blocks=False,
         keep_trailing_newline=True,
     )
+    environment.globals.update(at_levels=_at_levels, level_names=_level_names)
     environment.filters.update(
         number=words.number,
         code=words.code,
@@ -144,6 +143,15 @@ def _environment() -> Environment:
 @cache
 def _asset(name: str) -> str:
     return (files("frictionless_dtm.pages") / "static" / name).read_text(encoding="utf-8")
+
+
+def _at_levels(entry: Mapping[str, Any], levels: Iterable[int], name: str) -> list[Any]:
+    """Return what an entry of the report says of each level that the package has."""
+    return [entry[f"{name}{level}"] for level in levels]
+
+
+def _level_names(levels: Iterable[int], words: str) -> list[str]:
+    return [f"{words} {level}" for level in levels]
 
 
 def _sentence_list(values: Iterable[Any]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.quality.streams import FIGURES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -34,17 +36,6 @@ newest <- idps |>
   filter(reporting_date == max(reporting_date)) |>
   group_by(round_number, reporting_date, assessment_type, .add = TRUE) |>
   summarise(persons = sum(num_present_idp_ind), .groups = "drop")"""
-_NEEDED: Final = frozenset(
-    {
-        "admin0_pcode",
-        "operation",
-        "reporting_date",
-        "round_number",
-        "assessment_type",
-        "num_present_idp_ind",
-    }
-)
-"""The columns of the examples that show the newest figures."""
 _DUCKDB_TYPES: Final = {"integer": "HUGEINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
 """By type in the Table Schema; every other type is text in the file."""
 _WIDTH: Final = 100
@@ -61,7 +52,7 @@ def sample_file(files: Sequence[File]) -> File | None:
 
 def shows_newest(file: File) -> bool:
     """Whether the examples show the newest figures: the table is DTM's and has the columns for it."""
-    return file.level is not None and _NEEDED.issubset(column.name for column in file.columns)
+    return file.level is not None and FIGURES.issubset(column.name for column in file.columns)
 
 
 def snippets(file: File, resource: Mapping[str, Any]) -> dict[str, str]:
