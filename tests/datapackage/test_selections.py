@@ -7,12 +7,18 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
+from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.sandbox import world_at
 from tap_dtm.tap import TapDTM
-from tests.datapackage.pipe import descriptor, problems, read_csv, resource, run_target
+from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.script import script
+from tests.datapackage.pipe import descriptor, problems, read_csv, resource, run_target, without_pages
 from tests.datapackage.singer import dtm
+from tests.views.databases import assert_views_are_right, place, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -73,6 +79,30 @@ def test_every_selection_of_streams_becomes_a_valid_package(tmp_path: Path, stre
     for level in (0, 1, 2):
         column = f">At admin {level}</th>"
         assert (column in page) == (level in levels and bool(report["missing_levels"]["operations"]))
+
+
+@pytest.mark.parametrize("streams", [each for each in SELECTIONS if {*STREAMS[:2]} < {*each}], ids="+".join)
+def test_the_views_read_every_selection_that_has_both_lists_and_a_level(
+    tmp_path: Path, streams: tuple[str, ...]
+) -> None:
+    folder, url = tmp_path / "package", "sandbox://?publication=2"
+    where = place("duckdb", levels=[int(name[-1]) for name in streams[2:]])
+    with without_pages():
+        run_target(dtm(url, catalog=catalog_of(streams)), folder, formats=["parquet"])
+
+    with duckdb.connect() as db:
+        db.execute(script(where, tables_from_package(where, folder)))
+
+        assert_views_are_right(lambda query: rows_of(db, query), world_at(publication=2), where)
+
+
+@pytest.mark.parametrize("streams", [("countries", "idp_admin1"), ("operations", "idp_admin0", "idp_admin2")])
+def test_the_views_name_the_table_that_a_package_lacks(tmp_path: Path, streams: tuple[str, ...]) -> None:
+    with without_pages():
+        run_target(dtm(SMALL, catalog=catalog_of(streams)), tmp_path / "package", formats=["parquet"])
+
+    with pytest.raises(DtmError, match=r"has no data/(countries|operations)\.parquet"):
+        tables_from_package(place("duckdb", levels=[1]), tmp_path / "package")
 
 
 def test_the_ready_made_catalog_without_the_country_level_becomes_a_package(tmp_path: Path) -> None:

@@ -100,7 +100,8 @@ def _duckdb_csv(file: File, *, has_hxl_row: bool) -> str:
         "read_csv",
         [
             f"'{file.path}'",
-            f"""delim = ',', quote = '"', {"skip = 2, header = false" if has_hxl_row else "header = true"}""",
+            """auto_detect = false, delim = ',', quote = '"', escape = '"'""",
+            "skip = 2, header = false" if has_hxl_row else "header = true",
             f"columns = {{\n{_in_lines(columns, 8)}\n    }}",
         ],
     )

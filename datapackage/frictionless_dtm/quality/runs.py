@@ -81,9 +81,7 @@ def read(contents: Contents, *observers: Observer) -> dict[OperationKey, str | N
                 observer.take(run)
     statuses: dict[OperationKey, str | None] = {}
     for resource in contents.descriptor.get("resources") or ():
-        if resource["name"] in contents.tables and columns_of(resource) >= _STATUS:
-            statuses |= {
-                (row["admin0_pcode"], row["operation"]): row["operation_status"]
-                for row in contents.tables[resource["name"]].rows()
-            }
+        table = contents.tables.get(resource["name"])  # none of its own where it repeats another in another format
+        if table and columns_of(resource) >= _STATUS:
+            statuses |= {(row["admin0_pcode"], row["operation"]): row["operation_status"] for row in table.rows()}
     return statuses
