@@ -10,6 +10,7 @@ import msgspec
 from frictionless_dtm.publish.shapes import as_shape
 from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,8 +89,23 @@ def read_descriptor(path: Path) -> Mapping[str, Any]:
     for name in ("name", "version"):
         if not isinstance(descriptor.get(name), str) or not descriptor[name]:
             raise DtmError(f"{path} has no {name}, without which it cannot be published.")
-    as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
+    read = as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
+    _check_addresses(path, read)
     return descriptor
+
+
+def _check_addresses(path: Path, said: _Descriptor) -> None:
+    """Refuse addresses that a site would turn into links of another kind than web pages."""
+    named = [("homepage", said.homepage)]
+    named += [("sources", each.path) for each in said.sources]
+    named += [("contributors", each.path) for each in said.contributors]
+    named += [("licenses", each.path) for each in said.licenses]
+    for what, address in named:
+        if address and not is_web_address(address):
+            raise DtmError(
+                f"{path} is not published: {what} names the address {address!r}. Only addresses with http:// or "
+                "https:// may be published. Correct the metadata and write the package again."
+            )
 
 
 def _without_null(value: Any, depth: int = 0) -> Any:  # noqa: ANN401
