@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from frictionless_dtm.quality import QualityObserver, compose, read
 from frictionless_dtm.quality.freshness import RULE, reference_date
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.contents import Contents
     from frictionless_dtm.pages.front import Column, File, Front
@@ -61,6 +63,8 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "summary": _summary(front, reference, len({each.country for each in operations}), len(operations)),
     }
     figures_json = as_script(payload(operations, statuses)) if operations else ""
+    style = _asset("page.css")
+    scripts = [_asset(name) for name in ("page.js", *(("vega.js", "charts.js", "explore.js") if operations else ()))]
     page = as_html(
         "index.html.j2",
         **shared,
@@ -70,9 +74,9 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         other_changes=contents.others,
         figures_json=figures_json,
         linked_data=as_script(linked_data(front, contents.descriptor, covered)),
-        style=_asset("page.css"),
-        scripts=[_asset(name) for name in ("page.js", *(("charts.js", "explore.js") if operations else ()))],
-        vega=_asset("vega.js") if operations else "",
+        style=style,
+        scripts=scripts,
+        policy=_policy(style, scripts),
     )
     texts = {
         "README.md": as_markdown("README.md.j2", **shared),
@@ -109,6 +113,19 @@ def _summary(front: Front, reference: str, countries: int, operations: int) -> l
         ("Operations", str(operations) if operations else ""),
     ]
     return [(label, value) for label, value in lines if value]
+
+
+def _policy(style: str, scripts: Iterable[str]) -> str:
+    """Return the page's Content Security Policy: it runs these scripts, and asks for nothing."""
+    return (
+        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    """Return how a policy names the one text that an element may contain."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 @cache
