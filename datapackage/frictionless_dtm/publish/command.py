@@ -19,6 +19,7 @@ from frictionless_dtm.publish.github import publisher as github
 from frictionless_dtm.publish.github.plan import commit_message
 from frictionless_dtm.publish.site import Site
 from tap_dtm.errors import DtmError
+from tap_dtm.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,12 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--to", "to", type=click.Choice(["zip", "ckan", "github"]), required=True, help="Where it goes.")
 @click.option("--yes", is_flag=True, help="Do it.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="NAME",
+    help="Another file or folder in PATH to publish: else only the package's own files are. Repeatable.",
+)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="zip: the file, else beside PATH.")
 @click.option("--url", help="ckan: the site, such as https://data.humdata.org. github: the API, if not GitHub's own.")
 @click.option("--owner-org", help="ckan: the organisation that the dataset belongs to.")
@@ -72,9 +79,12 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.option("--branch", default="main", help="github: the branch, which must exist.")
 @click.option("--folder", "subfolder", default="", help="github: where in the repository, else at its top.")
 @click.option("--replace", is_flag=True, help="github: replace files there that are not the package's.")
-def publish(path: Path, to: str, *, yes: bool, **options: Any) -> None:  # noqa: ANN401, D103
+def publish(path: Path, to: str, *, yes: bool, include: Sequence[str], **options: Any) -> None:  # noqa: ANN401, D103
     try:
-        folder = open_folder(path)
+        folder = open_folder(path, include)
+        if folder.others:
+            names = ", ".join(map(shown, folder.others))
+            click.echo(f"Left out, since the package does not name them (--include takes one along): {names}")
         {"zip": _zip, "ckan": _ckan, "github": _github}[to](folder, options, yes=yes)
     except (DtmError, OSError) as error:
         raise click.ClickException(str(error)) from error

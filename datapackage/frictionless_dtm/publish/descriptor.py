@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DESCRIPTOR: Final = "datapackage.json"
+PAGES: Final = ("README.md", "CHANGELOG.md", "CITATION.cff", "index.html", "quality.json")
+"""What target-datapackage writes in addition to the data and the descriptor, which does not list these files."""
 
 
 class _Contributor(msgspec.Struct):
