@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from frictionless_dtm.catalogues import resource_of
 from frictionless_dtm.records import RecordReader
 from frictionless_dtm.shape import shape_of
 from frictionless_dtm.undo import delivered, listed_keys
@@ -58,10 +59,8 @@ class _Inlet:
         self.stream = stream
         self.read = RecordReader(stream.shape).read
         self.has_key = bool(stream.shape.key)
-        resource = load_catalogue().resources.get(stream.shape.stream)
-        self._is_delivered_whole = (
-            resource is not None and resource.level is not None and resource.key == stream.shape.key
-        )
+        resource = resource_of(stream.shape, load_catalogue())
+        self._is_delivered_whole = resource is not None and resource.level is not None
         self.has_taken = False
         # Of a stream that comes anew: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}

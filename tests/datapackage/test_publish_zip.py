@@ -154,6 +154,12 @@ class TestRefusals:
 
         assert (code, f"{name} is a link" in output) == (1, True)
 
+    @pytest.mark.parametrize("name", ["name", "version"])
+    def test_a_name_of_several_lines(self, tmp_path: Path, name: str) -> None:
+        edit(folder := finished_package(tmp_path / "p"), {name: "1.0.0\n\nCo-authored-by: Mallory"})
+        code, output = run(folder, "--to", "zip")
+        assert (code, f"a {name} is one line of printable characters" in output) == (1, True)
+
     def test_a_folder_that_is_no_package(self, tmp_path: Path) -> None:
         code, output = run(tmp_path, "--to", "zip")
         assert (code, "is no data package" in output) == (1, True)

@@ -127,6 +127,27 @@ def test_a_stream_under_another_name_keeps_its_description_and_its_terms(tmp_pat
     assert problems(folder) == []
 
 
+@pytest.mark.parametrize("stream", STREAMS[1:])
+def test_a_map_may_remove_a_stream(tmp_path: Path, stream: str) -> None:
+    report = package(tmp_path / "package", mapped(**{stream: None}))
+
+    left = [each for each in STREAMS if each != stream]
+    assert [each["name"] for each in descriptor(tmp_path / "package")["resources"]] == left
+    assert report["levels"] == [int(each[-1]) for each in left if each.startswith("idp_")]
+    assert problems(tmp_path / "package") == []
+
+
+def test_a_delivery_that_breaks_off_is_left_out_under_any_name(tmp_path: Path) -> None:
+    messages = mapped(idp_admin1={"__alias__": "renamed"})
+    last = max(n for n, each in enumerate(messages) if each["type"] == "RECORD" and each["stream"] == "renamed")
+    states = [n for n, each in enumerate(messages[:last]) if each["type"] == "STATE"]
+    at_last_state = sum(1 for each in messages[: states[-1]] if each.get("stream") == "renamed" and "record" in each)
+
+    run_target(messages[:last], tmp_path / "package")
+
+    assert len(read_csv(tmp_path / "package", "renamed")) == at_last_state < last
+
+
 def test_renamed_streams_still_refer_to_each_other(tmp_path: Path) -> None:
     names = {stream: {"__alias__": f"dtm_{stream}"} for stream in STREAMS}
     folder = tmp_path / "package"

@@ -89,8 +89,11 @@ def read_descriptor(path: Path) -> Mapping[str, Any]:
     if not isinstance(descriptor, dict) or not isinstance(descriptor.get("resources"), list):
         raise DtmError(f"{path} is no data package: it lists no resources.")
     for name in ("name", "version"):
-        if not isinstance(descriptor.get(name), str) or not descriptor[name]:
+        text = descriptor.get(name)
+        if not isinstance(text, str) or not text:
             raise DtmError(f"{path} has no {name}, without which it cannot be published.")
+        if not text.isprintable():
+            raise DtmError(f"{path} has the {name} {text!r}: a {name} is one line of printable characters.")
     read = as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
     _check_addresses(path, read)
     return descriptor
