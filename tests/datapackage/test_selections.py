@@ -64,11 +64,21 @@ def is_on_ioms_terms(folder: Path) -> bool:
     )
 
 
+def with_a_wrong_figure(messages: list[Message], stream: str) -> list[Message]:
+    """Return messages in which one figure of a stream is not that of the other levels."""
+    figures = [each["record"] for each in messages if each["type"] == "RECORD" and each["stream"] == stream]
+    for row in figures[:1]:
+        if "num_present_idp_ind" in row:
+            row["num_present_idp_ind"] += 1
+    return messages
+
+
 @pytest.mark.parametrize("streams", SELECTIONS, ids="+".join)
 def test_every_selection_of_streams_becomes_a_valid_package(tmp_path: Path, streams: tuple[str, ...]) -> None:
     folder = tmp_path / "package"
+    messages = dtm("sandbox://", catalog=catalog_of(streams))  # in which some operations lack a level
 
-    report = package(folder, dtm(SMALL, catalog=catalog_of(streams)))
+    report = package(folder, with_a_wrong_figure(messages, streams[-1]))
 
     assert [each["name"] for each in descriptor(folder)["resources"]] == list(streams)
     assert problems(folder) == []
@@ -77,8 +87,8 @@ def test_every_selection_of_streams_becomes_a_valid_package(tmp_path: Path, stre
     assert report.get("levels", []) == levels
     page = (folder / "index.html").read_text("utf-8")
     for level in (0, 1, 2):
-        column = f">At admin {level}</th>"
-        assert (column in page) == (level in levels and bool(report["missing_levels"]["operations"]))
+        for words in ("At admin", "Admin"):  # missing levels, and levels that differ
+            assert (f">{words} {level}</th>" in page) == (level in levels and len(levels) > 1)
 
 
 @pytest.mark.parametrize("streams", [each for each in SELECTIONS if {*STREAMS[:2]} < {*each}], ids="+".join)
@@ -108,9 +118,10 @@ def test_the_views_name_the_table_that_a_package_lacks(tmp_path: Path, streams: 
 def test_the_ready_made_catalog_without_the_country_level_becomes_a_package(tmp_path: Path) -> None:
     catalog = json.loads((Path(__file__).parents[2] / "catalog" / "v3" / "sub_national.json").read_text("utf-8"))
 
-    report = package(tmp_path / "package", dtm(SMALL, catalog=catalog))
+    report = package(tmp_path / "package", dtm("sandbox://", catalog=catalog))
 
     assert report["levels"] == [1, 2]
+    assert report["missing_levels"]["found"] > 0
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -129,7 +140,7 @@ def test_a_stream_under_another_name_keeps_its_description_and_its_terms(tmp_pat
 
 @pytest.mark.parametrize("stream", STREAMS[1:])
 def test_a_map_may_remove_a_stream(tmp_path: Path, stream: str) -> None:
-    report = package(tmp_path / "package", mapped(**{stream: None}))
+    report = package(tmp_path / "package", dtm("sandbox://", stream_maps={stream: None}))
 
     left = [each for each in STREAMS if each != stream]
     assert [each["name"] for each in descriptor(tmp_path / "package")["resources"]] == left
