@@ -39,11 +39,10 @@ def _setting(name: str, declared: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "label": declared.get("title") or name.replace("_", " ").capitalize(),
         "description": declared["description"],
-        # Meltano's own kind for a number, decimal, cannot come from the environment: the tap takes text as well.
+        # Where the tap takes text, it gets the text: Meltano's decimal cannot come from the environment, its array
+        # fails without naming the setting, and its date_iso8601 reads 2022 as some day of that year.
         "kind": "string" if "string" in types else types.pop(),
     }
-    if declared.get("format") == "date":
-        setting["kind"] = "date_iso8601"
     if "enum" in declared:
         setting["kind"] = "options"
         setting["options"] = [{"label": str(value), "value": value} for value in declared["enum"]]

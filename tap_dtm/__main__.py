@@ -2,72 +2,54 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import os
-import sys
-import traceback
-from typing import IO, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from tap_dtm.config_files import CheckedConfig, check_catalog, check_json
-from tap_dtm.errors import DtmError, DtmOutputError
+from singer_sdk.tap_base import CliTestOptionValue
+
+from tap_dtm import console
+from tap_dtm.config_files import CatalogFile, CheckedConfig, StateFile
+from tap_dtm.settings import KEY_VARIABLE
 from tap_dtm.tap import TapDTM
+
+if TYPE_CHECKING:
+    import click
+
+SECRETS = (KEY_VARIABLE, "TAP_DTM_SUBSCRIPTION_KEY")
 
 
 class Command(CheckedConfig, TapDTM):
     """Singer tap for the API of IOM's Displacement Tracking Matrix, on the command line."""
 
+    _files: ClassVar = {"state": StateFile(), "catalog": CatalogFile()}
+
     @classmethod
-    def invoke(
-        cls,
-        *,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
-        **options: Any,  # noqa: ANN401
-    ) -> None:
-        """Check the files of ``--state`` and ``--catalog``, and run.
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command, which reads its files as UTF-8 and checks them first."""
+        command = super().get_singer_command()
+        for parameter in command.params:
+            parameter.type = cls._files.get(parameter.name or "", parameter.type)
+        return command
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run ``--test``: one record of each stream.
 
         Raises:
-            DtmError: One of them cannot be read.
+            DtmError: The test failed, for which the SDK would exit with 0.
         """
-        super().invoke(state=_checked(state, "state"), catalog=_checked(catalog, "catalog"), **options)
-
-
-def _checked(file: IO[str] | None, kind: str) -> IO[str] | None:
-    if file is None:
-        return None
-    text = file.read()
-    name = f"The {kind} file {file.name}"
-    content = check_json(text, name)
-    if kind == "catalog":
-        check_catalog(content, name)
-    return io.StringIO(text)
+        if value != CliTestOptionValue.All.value:
+            super().cb_test(ctx, param, value)
+            return
+        given = ctx.params["config"]
+        tap = cls(config=given.config, parse_env_config=given.parse_env)
+        tap.run_connection_test()
+        tap.sync_run.finish()
+        ctx.exit()
 
 
 def main() -> None:
-    """Run the tap. A failure that this project foresees ends it with one sentence and exit code 1."""
-    logger = logging.getLogger("tap-dtm")
-    try:
-        Command.cli()
-    except DtmOutputError as error:
-        logger.critical("%s", error)
-        _abandon_output()
-    except DtmError as error:
-        logger.critical("%s", error)
-    except OSError as error:
-        logger.critical("Cannot write the output: %s.", error.strerror or type(error).__name__)
-        _abandon_output()
-    except Exception as error:  # noqa: BLE001  its words may hold anything, so where it happened must do
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.critical("tap-dtm has met a mistake of its own (%s): please report it.\n%s", type(error).__name__, where)
-    finally:
-        logging.disable()  # what is still being read ahead has no say any more: the last line says how it ended
-    sys.exit(1)
-
-
-def _abandon_output() -> None:
-    """Forget what is still buffered: it has nowhere to go, and Python would complain about it while exiting."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Run the tap."""
+    console.run(Command.name, Command.cli, secrets=SECRETS, outlook=console.NEXT_RUN)
 
 
 if __name__ == "__main__":

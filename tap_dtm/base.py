@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
+from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
 
 from tap_dtm.errors import DtmError
+from tap_dtm.level import Delivered, highest_positions
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer import singer_schema
 from tap_dtm.rounds import Bookmark, fingerprint
@@ -22,9 +26,12 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog, MetadataMapping
+    from singer_sdk.singerlib import Catalog, MetadataMapping, RecordMessage
 
-    from tap_dtm.rounds import Delivery, Row
+    from tap_dtm.country import Job
+    from tap_dtm.level import LevelChanges
+    from tap_dtm.rounds import Delivery
+    from tap_dtm.selfcheck import Row
     from tap_dtm.sync import Sync
 
 DELETED_AT = "_sdc_deleted_at"
@@ -96,6 +103,11 @@ class DtmStream(Stream):
             mark.inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
 
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log a message, but for the SDK's line on an error that is foreseen: the last line of the log says it."""
+        if not isinstance(sys.exc_info()[1], (DtmError, AbortedSyncFailedException, AbortedSyncPausedException)):
+            super().log(message, *args, level=level, **kwargs)
+
     @property
     def sync_run(self) -> Sync:
         """The run that all streams are part of."""
@@ -115,6 +127,10 @@ class DtmStream(Stream):
         """Note that the stream has been read to its end: the SDK says so nowhere else."""
         super().finalize_state_progress_markers(state)
         self._is_read = True
+
+    def map_sample(self, record: Record) -> Iterable[RecordMessage]:
+        """Return what the selection, the maps and the flattening make of a record."""
+        return self._generate_record_messages(record)
 
     def write_state(self) -> None:
         """Write a STATE message now."""
@@ -143,24 +159,48 @@ class DtmStream(Stream):
 class ListStream(DtmStream):
     """One of the API's two lists, always complete: settings do not filter it.
 
-    The state holds the keys that were delivered, so that an entry that leaves the list is tombstoned.
+    The state counts the runs and holds the keys that were delivered, so that an entry that leaves the list is
+    tombstoned; and the keys that were tombstoned, for targets that were changed behind the tap's back.
     """
 
     def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
         """Yield the list, then tombstones for what has left it."""
-        rows = {self._key(row): row for row in self.sync_run.list_rows(self.name)}
+        rows = {self._key(row): row for row in self.sync_run.lists.rows(self.name)}
         gone = [key for key in self.known_keys if key not in rows]
-        removed = [key for key in gone if self.may_remove(key)]
+        removed = [key for key in gone if self.sync_run.lists.is_whole(self.name) and self.may_remove(key)]
         kept = [key for key in gone if key not in removed]
-        # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
-        self.stream_state.update(keys=[list(key) for key in sorted({*rows, *gone})], unfinished=True)
-        self.write_state()
+        long_gone = [tuple(key) for key in self.stream_state.get("gone", ()) if tuple(key) not in {*rows, *gone}]
+        self.stream_state["runs"] = self.run
+        # A list may be read only for what hangs on it: then nothing is sent, and the state goes on saying what was.
+        if self.selected:
+            # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
+            self.stream_state.update(keys=[list(key) for key in sorted({*rows, *gone})], unfinished=True)
+            self.write_state()
         for row in rows.values():
             yield row | {DELETED_AT: None}
-        for key in removed:
+        for key in removed + (long_gone if self._resends else []):
             yield self.tombstone(**dict(zip(self.resource.key, key, strict=True)))
-        self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
-        del self.stream_state["unfinished"]
+        if self.selected:
+            self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
+            self.stream_state["gone"] = [list(key) for key in sorted({*long_gone, *removed})]
+            del self.stream_state["unfinished"]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row of the list was read, too."""
+        return super().is_complete and self.sync_run.lists.is_whole(self.name)
+
+    @cached_property
+    def run(self) -> int:
+        """The number of this run, counted from 1 over all runs that read the list."""
+        return int(self.stream_state.get("runs", 0)) + 1
+
+    @property
+    def _resends(self) -> bool:
+        """Whether this run sends all tombstones again, as it does for the rows of other countries."""
+        settings = self.sync_run.settings
+        is_turn = bool(settings.scrub_fraction) and self.run % math.ceil(1 / settings.scrub_fraction) == 0
+        return (settings.scrub_resends and is_turn) or self._tap.sends_everything  # type: ignore[attr-defined]
 
     @property
     def known_keys(self) -> list[tuple[str, ...]]:
@@ -201,10 +241,18 @@ class IdpStream(DtmStream):
         """Report the record count, once for all countries."""
         self._counter.report()
 
-    def bookmarks(self, code: str) -> dict[str, Bookmark]:
-        """Return the bookmarks of a country's operations."""
-        operations = self._partition(code).get("operations", {})
-        return {name: Bookmark.from_state(mark) for name, mark in operations.items()}
+    def delivered(self, code: str, *, emit_all: bool) -> Delivered:
+        """Return what was delivered of a country, and whether it is sent again."""
+        partition = self._partition(code)
+        operations = partition.get("operations", {})
+        bookmarks = {name: Bookmark.from_state(mark) for name, mark in operations.items()}
+        return Delivered(bookmarks, partition.get("positions", {}), emit_all)
+
+    @property
+    def read_whole(self) -> dict[str, int]:
+        """By country, the number of the run that last read this level of it whole."""
+        partitions = self.stream_state.get("partitions", ())
+        return {each["context"]["admin0_pcode"]: each.get("read_whole", 0) for each in partitions}
 
     def needs_everything(self, code: str) -> bool:
         """Whether a country must be read and emitted whole, whatever its bookmarks say.
@@ -273,8 +321,16 @@ class IdpStream(DtmStream):
             self.write_state()
         for delivery in deliveries:
             yield from self._records(code, delivery)
+        self._move_bookmarks(state, changes.job, level)
+
+    def _move_bookmarks(self, state: dict[str, Any], job: Job, level: LevelChanges) -> None:
+        """Write down what has been delivered of a country."""
         state["operations"] = {name: mark.to_state() for name, mark in sorted(level.bookmarks.items())}
-        state["shape"] = self._shape
+        state["positions"] = highest_positions(job.levels[self.level], level)
+        if level.is_complete:
+            state["shape"] = self._shape
+        if self.level in job.whole:
+            state["read_whole"] = self.sync_run.number
         newest = [mark.reporting_date for mark in level.bookmarks.values() if mark.reporting_date]
         if newest:
             state |= {"replication_key": self.replication_key, "replication_key_value": max(newest)}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
+import re
+from typing import Any, Final
 
+import click
+from dotenv import find_dotenv
+from dotenv.main import DotEnv
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
 
 from tap_dtm.errors import DtmError
+from tap_dtm.redaction import guard, quoted
+from tap_dtm.utf8 import read_text
 
-if TYPE_CHECKING:
-    import click
+_BOOLEANS: Final = {"true", "1", "yes", "on", "false", "0", "no", "off"}
 
 
 class CheckedConfig(PluginBase):
@@ -20,24 +26,55 @@ class CheckedConfig(PluginBase):
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
-        """Check the files of ``--config`` before the SDK reads them.
+        """Check and read the files of ``--config``, where the SDK would stop at a byte order mark.
 
         Raises:
             DtmError: One of them cannot be read.
         """
+        config: dict[str, Any] = {}
         for path in value:
             if path == "ENV":
                 cls._check_environment()
             else:
-                read_object(path, "settings")
-        return super().cb_config(ctx, param, value)
+                config |= read_object(path, "settings")
+        if isinstance(key := config.get("subscription_key"), str):
+            guard(key)
+        read = super().cb_config(ctx, param, tuple(path for path in value if path == "ENV"))
+        read.config |= config
+        return read
 
     @classmethod
     def _check_environment(cls) -> None:
+        """Check the variables that hold settings, one by one. One that is empty is not set."""
+        schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
+        cls.append_builtin_config(schema)
+        if path := find_dotenv():  # as the SDK does when it reads them
+            text = read_text(path, f"The file {path}")
+            DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
+        for name, declared in schema["properties"].items():
+            variable = f"{cls._env_var_prefix}{name.upper().replace('-', '_')}"
+            if (value := os.environ.get(variable)) is None:
+                continue
+            if not value.strip():
+                del os.environ[variable]
+            elif problem := _problem(declared, value):
+                raise DtmError(f"The variable {variable} {problem}.")
+
+
+def _problem(declared: dict[str, Any], value: str) -> str:
+    """Say what is wrong with the text of a setting, if it cannot have its type."""
+    kinds = declared["type"]
+    if "boolean" in kinds and value.lower() not in _BOOLEANS:
+        return f"is {quoted(value, 100)}: write true or false"
+    if "integer" in kinds and not re.fullmatch("[+-]?[0-9]+", value):
+        return f"is {quoted(value, 100)}: write a whole number"
+    if "object" in kinds:
         try:
-            _ = cls._env_var_config
-        except ValueError as error:
-            raise DtmError(f"The settings in the environment cannot be read: {error}.") from None
+            is_object = isinstance(json.loads(value), dict)
+        except (ValueError, RecursionError):
+            is_object = False
+        return "" if is_object else "does not hold a JSON object in braces"
+    return ""
 
 
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
@@ -53,11 +90,46 @@ def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa:
     """
     # Settings in the place of a file's name may hold the key: they are not repeated.
     name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise DtmError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.") from None
-    return check_json(text, name, or_list=or_list)
+    return check_json(read_text(path, name), name, or_list=or_list)
+
+
+class _CheckedFile(click.ParamType):  # type: ignore[type-arg]
+    """A file of an option of the SDK's, checked, as the open file that the SDK expects."""
+
+    name = "file"
+    kind = ""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """Read and check the file.
+
+        Raises:
+            DtmError: It cannot be read, or holds something else.
+        """
+        if not isinstance(value, str):
+            return value
+        name = f"The {self.kind} on standard input" if value == "-" else f"The {self.kind} file {value}"
+        content = check_json(read_text(value, name), name)
+        self.check(content, name)
+        return io.StringIO(json.dumps(content))
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check what the file holds."""
+
+
+class StateFile(_CheckedFile):
+    """The file of ``--state``."""
+
+    kind = "state"
+
+
+class CatalogFile(_CheckedFile):
+    """The file of ``--catalog``."""
+
+    kind = "catalog"
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check that it is a Singer catalog."""
+        check_catalog(content, name)
 
 
 def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
@@ -68,14 +140,20 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
     """
     problem = ""
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_refuse_constant)
         if not isinstance(content, (dict, list) if or_list else dict):
             problem = f"holds something else than a JSON object in braces{' or a list' if or_list else ''}"
     except ValueError as error:
         problem = f"is not valid JSON: {error}"
+    except RecursionError:
+        problem = "is nested too deeply"
     if problem:  # raised here, because an error of the parser carries the whole text with it
         raise DtmError(f"{name} {problem}.")
     return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a value of JSON")
 
 
 def check_catalog(content: dict[str, Any], name: str) -> None:

@@ -10,7 +10,7 @@ from tap_dtm.errors import DtmError, DtmWithdrawnError
 from tap_dtm.scrub import due
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 class CountryListStream(ListStream):
     """The list of countries; for each of them the selected IDP streams deliver before the next one's turn.
 
-    Beside the keys, its state holds the API version, counts the runs, and remembers in which one each country was
-    last read whole.
+    In addition to the keys, its state holds the API version.
     """
 
     _scheduled: frozenset[str] = frozenset()
@@ -27,18 +26,12 @@ class CountryListStream(ListStream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, while the countries of it are read ahead."""
         self._check_version()
-        run = self.stream_state.get("runs", 0) + 1
-        jobs = self._jobs(run)
+        self._hand_over_read_whole()
+        jobs = self._jobs(self.run)
         self._scheduled = frozenset(job.code for job in jobs)
-        self.sync_run.start(jobs)
-        whole = {job.code for job in jobs if job.whole.issuperset(job.bookmarks)}
-        read_whole = {code: number for code, number in self._read_whole.items() if (code,) in self.known_keys}
-        self.stream_state.update(api_version=self.api_version, runs=run, read_whole=read_whole)
-        for record in super().get_records(context):
-            yield record
-            code = record["admin0_pcode"]
-            if code in whole and code not in self.sync_run.failures:
-                read_whole[code] = run
+        self.sync_run.start(jobs, self.run)
+        self.stream_state.update(api_version=self.api_version)
+        yield from super().get_records(context)
 
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterator[Context]:  # noqa: ARG002
         """Yield the context of a country that is read in this run."""
@@ -60,9 +53,14 @@ class CountryListStream(ListStream):
     def _idp_streams(self) -> list[IdpStream]:
         return [stream for stream in self.child_streams if isinstance(stream, IdpStream)]
 
-    @property
-    def _read_whole(self) -> dict[str, int]:
-        return dict(self.stream_state.get("read_whole", {}))
+    def _hand_over_read_whole(self) -> None:
+        """Move what 0.1.0 remembered here for all levels at once to the levels, which remember it one by one."""
+        read_whole = self.stream_state.pop("read_whole", {})
+        for stream in self._idp_streams:
+            for partition in stream.stream_state.get("partitions", ()):
+                code = partition["context"]["admin0_pcode"]
+                if code in read_whole:
+                    partition.setdefault("read_whole", read_whole[code])
 
     def _check_version(self) -> None:
         """Refuse to go back from v3 to v2: targets would keep reason, sex and origin beside other rows' figures."""
@@ -77,32 +75,43 @@ class CountryListStream(ListStream):
 
     def _jobs(self, run: int) -> list[Job]:
         """Decide what to read, and report the countries that left the list without leave."""
-        streams = [stream for stream in self._idp_streams if stream.selected]
         settings = self.sync_run.settings
         self.sync_run.check_names(code for (code,) in self.known_keys)
-        if not streams:
-            return []
-        names = {row["admin0_pcode"]: row["admin0_name"] for row in self.sync_run.list_rows(self.name)}
+        names = {row["admin0_pcode"]: row["admin0_name"] for row in self.sync_run.lists.rows(self.name)}
         wanted = [code for code in names if settings.countries is None or code in settings.countries]
-        scrubbed = due(wanted, self._read_whole, run, settings.scrub_fraction)
-        jobs = [self._job(code, names[code], streams, scrub=code in scrubbed) for code in wanted]
-        for (code,) in self.known_keys:
+        streams = [stream for stream in self._idp_streams if stream.selected]
+        if streams:
+            self._warn_of_strangers(streams, wanted)
+        due_at = {stream: due(wanted, stream.read_whole, run, settings.scrub_fraction) for stream in streams}
+        jobs = [self._job(code, names[code], due_at) for code in wanted] if streams else []
+        for (code,) in self.known_keys if self.sync_run.lists.is_whole(self.name) else ():
             if code in names or (settings.countries and code not in settings.countries):
                 continue
-            if self.may_remove((code,)):
-                jobs.append(self._job(code, code, streams, is_gone=True))
-            else:
+            if not self.may_remove((code,)):
                 self.sync_run.fail(code, _left_the_list(code))
+            elif streams:
+                jobs.append(self._job(code, code, dict.fromkeys(streams, frozenset[str]()), is_gone=True))
         return jobs
 
-    def _job(
-        self, code: str, name: str, streams: list[IdpStream], *, scrub: bool = False, is_gone: bool = False
-    ) -> Job:
-        full = frozenset(stream.level for stream in streams if stream.needs_everything(code))
-        bookmarks = {stream.level: stream.bookmarks(code) for stream in streams}
-        listed = self.sync_run.listed_operations.get(code, frozenset())
-        whole = frozenset(bookmarks) if scrub else full
-        return Job(code, name, bookmarks, listed, whole=whole, full=full, is_gone=is_gone)
+    def _warn_of_strangers(self, streams: list[IdpStream], wanted: Collection[str]) -> None:
+        """Warn of countries that are new to a state which has figures of others: another state may know of them."""
+        listed = {code for (code,) in super().known_keys} & set(wanted)
+        known = [stream.read_whole.keys() for stream in streams]
+        strangers = sorted(code for code in listed if all(codes and code not in codes for codes in known))
+        if strangers:
+            self.logger.warning(
+                "The state knows nothing of the figures of %s, which earlier runs listed. They are read as new. Rows "
+                "of them that another state has loaded into these tables stay, if DTM withdraws them.",
+                ", ".join(strangers),
+            )
+
+    def _job(self, code: str, name: str, due_at: Mapping[IdpStream, frozenset[str]], *, is_gone: bool = False) -> Job:
+        scrubbed = {stream for stream, codes in due_at.items() if code in codes}
+        full = {stream for stream in due_at if stream.needs_everything(code)}
+        resent = full | scrubbed if self.sync_run.settings.scrub_resends else full
+        levels = {stream.level: stream.delivered(code, emit_all=stream in resent) for stream in due_at}
+        listed = self.sync_run.listed_operations.get(code, frozenset()) if due_at else frozenset()
+        return Job(code, name, levels, listed, frozenset(stream.level for stream in full | scrubbed), is_gone=is_gone)
 
 
 def _left_the_list(code: str) -> DtmWithdrawnError:

@@ -9,6 +9,8 @@ digests. Words used here:
 * A *round* is all rows of one (reporting_date, round_number, assessment_type).
 * The *index* is the admin 0 answer of a country. It adds up to what lies below it, so it tells what changed.
 * A *digest* is chained round by round: that of more rounds is computed from that of fewer and the new rows.
+
+Whether a level agrees with the index is the business of ``selfcheck``.
 """
 
 from __future__ import annotations
@@ -19,16 +21,13 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.selfcheck import EMPTY_LEVEL, ROUND_FIELDS, Contradiction, RoundKey, Row, round_key, sortable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Row: TypeAlias = "dict[str, Any]"
-RoundKey: TypeAlias = "tuple[str, int | None, str | None]"
-
-ROUND_FIELDS = ("reporting_date", "round_number", "assessment_type")
-MEASURE = "num_present_idp_ind"
 _ORDER = (
     *ROUND_FIELDS,
     "admin1_pcode",
@@ -50,9 +49,9 @@ class Bookmark:
 
     ``digest`` is that of the index rows up to and including the newest round, ``content`` that of the delivered
     rows. ``rows`` positions are taken in the target. ``unindexed`` says that the level has rounds which the
-    index lacks. A bookmark of no round stands for an operation that is listed and has no rows. An unfinished one
-    (no digests) stands while an operation is being delivered: whatever happens then, the next run reads the
-    operation again and knows how many positions may be taken.
+    index lacks, ``contradiction`` that the level departs from the index. A bookmark of no round stands for an
+    operation that is listed and has no rows. An unfinished one (no digests) stands while an operation is being
+    delivered: whatever happens then, the next run reads the operation again and knows how many positions may be taken.
     """
 
     reporting_date: str | None = None
@@ -62,6 +61,17 @@ class Bookmark:
     content: str = ""
     rows: int = 0
     unindexed: bool = False
+    contradiction: Contradiction | None = None
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the level contradicts the index in a way that has not been seen often enough to be believed."""
+        return self.contradiction is not None and not self.contradiction.is_believed
+
+    @property
+    def was_carried(self) -> bool:
+        """Whether the level has, or had, rows of the operation."""
+        return bool(self.rows) or (self.contradiction is not None and self.contradiction.digest != EMPTY_LEVEL)
 
     @property
     def round_key(self) -> RoundKey | None:
@@ -80,12 +90,19 @@ class Bookmark:
             "content": self.content,
             "rows": self.rows,
         }
-        return state | {"unindexed": True} if self.unindexed else state
+        if self.unindexed:
+            state["unindexed"] = True
+        if self.contradiction:
+            state["contradiction"] = {"digest": self.contradiction.digest, "looks": self.contradiction.looks}
+        return state
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Bookmark:
         """Read a bookmark from the Singer state, which has been checked."""
-        return cls(**{name: state[name] for name in cls.__dataclass_fields__ if name in state})
+        values = {name: state[name] for name in cls.__dataclass_fields__ if name in state}
+        if contradiction := values.get("contradiction"):
+            values["contradiction"] = Contradiction(contradiction["digest"], contradiction["looks"])
+        return cls(**values)
 
 
 LISTED = Bookmark(digest=NOTHING, content=NOTHING)  # listed, without rows
@@ -96,8 +113,9 @@ class Need(enum.IntEnum):
 
     NOTHING = 0
     NEW_ROUNDS = 1
-    OPERATION = 2
-    COUNTRY = 3
+    AGAIN = 2  # the operation, although nothing has changed at admin 0
+    OPERATION = 3
+    COUNTRY = 4
 
 
 class Change(enum.IntEnum):
@@ -114,7 +132,8 @@ class Change(enum.IntEnum):
 class Delivery:
     """What a stream emits for one operation, and its bookmark afterwards (None: forget the operation).
 
-    ``rows`` take the positions from ``first`` on; the positions in ``tombstones`` are no longer taken.
+    ``rows`` take the positions from ``first`` on; the positions in ``tombstones`` are no longer taken, and ``removed``
+    of them were until now.
     """
 
     operation: str
@@ -123,6 +142,7 @@ class Delivery:
     rows: Sequence[Row] = ()
     first: int = 1
     tombstones: range = field(default=range(0))
+    removed: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -135,26 +155,8 @@ class Delivery:
         return Bookmark(rows=max(self.first - 1 + len(self.rows), self.tombstones.stop - 1))
 
 
-@dataclass(frozen=True)
-class Disagreement:
-    """One round in which a level and the index differ; None where one of them lacks the round."""
-
-    round_key: RoundKey
-    index_sum: int | None
-    level_sum: int | None
-
-
-def _sortable(value: Any) -> tuple[int, Any]:  # noqa: ANN401
-    return (0, "") if value is None else (1, value)
-
-
-def round_key(row: Row) -> RoundKey:
-    """Return the round that a row belongs to."""
-    return (row["reporting_date"], row["round_number"], row["assessment_type"])
-
-
 def _comparable(key: RoundKey | None) -> tuple[Any, ...]:
-    return () if key is None else tuple(map(_sortable, key))
+    return () if key is None else tuple(map(sortable, key))
 
 
 def canonical(rows: Iterable[Row]) -> list[Row]:
@@ -164,7 +166,7 @@ def canonical(rows: Iterable[Row]) -> list[Row]:
         return rows
     rest = sorted(set(rows[0]).difference(_ORDER))
     names = [name for name in _ORDER if name in rows[0]] + rest
-    return sorted(rows, key=lambda row: [_sortable(row[name]) for name in names])
+    return sorted(rows, key=lambda row: [sortable(row[name]) for name in names])
 
 
 def by_operation(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -209,29 +211,18 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
     new = newer_than(index, bookmark.round_key)
     is_same = chain(NOTHING, index[: len(index) - len(new)]) == bookmark.digest
     if is_same and not new:
-        return Need.OPERATION if bookmark.unindexed else Need.NOTHING
+        if bookmark.is_doubted and not bookmark.rows:
+            return Need.COUNTRY
+        return Need.AGAIN if bookmark.unindexed or bookmark.is_doubted else Need.NOTHING
     if not index or not bookmark.rows:
         return Need.COUNTRY
-    return Need.NEW_ROUNDS if is_same and not bookmark.unindexed else Need.OPERATION
+    is_plain = not bookmark.unindexed and bookmark.contradiction is None
+    return Need.NEW_ROUNDS if is_same and is_plain else Need.OPERATION
 
 
-def disagreements(index: Sequence[Row], level: Sequence[Row]) -> list[Disagreement]:
-    """Compare the sums of one operation, round by round, between the index and a level."""
-    sums: list[defaultdict[RoundKey, int]] = []
-    for rows in (index, level):
-        total: defaultdict[RoundKey, int] = defaultdict(int)
-        for row in rows:
-            total[round_key(row)] += row[MEASURE] or 0
-        sums.append(total)
-    of_index, of_level = sums
-    return [
-        Disagreement(key, of_index.get(key), of_level.get(key))
-        for key in sorted(of_index.keys() | of_level.keys(), key=_comparable)
-        if of_index.get(key) != of_level.get(key)
-    ]
-
-
-def _bookmark(index: Sequence[Row], level: Sequence[Row], content: str, rows: int) -> Bookmark:
+def _bookmark(
+    index: Sequence[Row], level: Sequence[Row], content: str, rows: int, contradiction: Contradiction | None = None
+) -> Bookmark:
     index_rounds = {round_key(row) for row in index}
     shown = index or level
     date, number, assessment_type = round_key(shown[-1]) if shown else (None, None, None)
@@ -243,6 +234,7 @@ def _bookmark(index: Sequence[Row], level: Sequence[Row], content: str, rows: in
         content=content,
         rows=rows,
         unindexed=any(round_key(row) not in index_rounds for row in level),
+        contradiction=contradiction,
     )
 
 
@@ -253,13 +245,15 @@ def extend(operation: str, index: Sequence[Row], new_rows: Sequence[Row], bookma
     return Delivery(operation, Change.NEW_ROUNDS, after, new_rows, first=bookmark.rows + 1)
 
 
-def replace(
+def replace(  # noqa: PLR0913  what there was, what there is, and how to send it
     operation: str,
     index: Sequence[Row] | None,
     rows: Sequence[Row],
     bookmark: Bookmark | None,
     *,
+    contradiction: Contradiction | None = None,
     emit_all: bool = False,
+    highest: int = 0,
 ) -> Delivery:
     """Deliver all that a level has of an operation, as far as it differs from what was delivered.
 
@@ -269,21 +263,27 @@ def replace(
             listed without rows anywhere is remembered, so that it is not looked for again in every run.
         rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
         bookmark: What was delivered before.
-        emit_all: Emit every row even where nothing differs.
+        contradiction: How the rows depart from the index.
+        emit_all: Emit every row, and a tombstone for every position that was ever taken, even where nothing differs.
+        highest: The highest position that was ever taken.
     """
     taken = bookmark.rows if bookmark else 0
-    surplus = range(len(rows) + 1, taken + 1)
+    removed = max(taken - len(rows), 0)
+    surplus = range(len(rows) + 1, (max(taken, highest) if emit_all else taken) + 1)
     content = chain(NOTHING, rows)
-    after = None if index is None and not rows else _bookmark(index or (), rows, content, len(rows))
+    after = None
+    if index is not None or rows:
+        after = _bookmark(index or (), rows, content, len(rows), contradiction)
     if after is None or (surplus and not index and not rows):
-        return Delivery(operation, Change.WITHDRAWN if surplus else Change.UNCHANGED, after, tombstones=surplus)
+        change = Change.WITHDRAWN if removed else Change.UNCHANGED
+        return Delivery(operation, change, after, tombstones=surplus, removed=removed)
     if bookmark is None or not (bookmark.content or taken):
         change = Change.NEW if rows else Change.UNCHANGED
-        return Delivery(operation, change, after, rows)
+        return Delivery(operation, change, after, rows, tombstones=surplus)
     if bookmark.content == content:
-        return Delivery(operation, Change.UNCHANGED, after, rows if emit_all else ())
+        return Delivery(operation, Change.UNCHANGED, after, rows if emit_all else (), tombstones=surplus)
     is_longer = 0 < taken < len(rows) and chain(NOTHING, rows[:taken]) == bookmark.content
     if is_longer and round_key(rows[taken - 1]) != round_key(rows[taken]):
         kept = 0 if emit_all else taken
-        return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1)
-    return Delivery(operation, Change.REVISED, after, rows, tombstones=surplus)
+        return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1, tombstones=surplus)
+    return Delivery(operation, Change.REVISED, after, rows, tombstones=surplus, removed=removed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import os
 import re
 from dataclasses import dataclass, field
@@ -10,13 +11,15 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from singer_sdk import typing as th
 
 from tap_dtm.errors import DtmAccessError, DtmError
 from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 DEFAULT_API_URL = "https://dtmapi.iom.int"
 SANDBOX_SCHEME = "sandbox"
@@ -27,7 +30,14 @@ HOW_TO_GET_A_KEY = (
     "To try the tap without a key, on invented data, set api_url to sandbox://"
 )
 _WHAT_URLS_LOOK_LIKE = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _list_or_text() -> th.CustomType:
+    """Declare a list of texts. Text as well: Meltano fails on text that is no JSON, without naming the setting."""
+    return th.CustomType({"type": ["array", "string", "null"], "items": {"type": ["string"]}})
+
 
 SETTINGS = th.PropertiesList(
     th.Property(
@@ -54,14 +64,14 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "countries",
-        th.ArrayType(th.StringType),
+        _list_or_text(),
         title="Countries",
         description="ISO 3166-1 alpha-3 codes of the countries to read; all of them when not set. "
         "Leaving a country out later keeps its rows as they are.",
     ),
     th.Property(
         "operations",
-        th.ArrayType(th.StringType),
+        _list_or_text(),
         title="Operations",
         description="Exact names of the DTM operations to read; all of them when not set. "
         "Leaving an operation out later removes its rows.",
@@ -88,8 +98,17 @@ SETTINGS = th.PropertiesList(
         "level does not show; each country's turn comes once in 1 / fraction runs.",
     ),
     th.Property(
+        "scrub_resends",
+        th.BooleanType,
+        default=False,
+        title="Scrub resends",
+        description="Whether the countries that are re-read whole are also sent again whole, so that tables which "
+        "somebody changed or restored are right again within 1 / scrub_fraction runs. For targets that upsert; "
+        "targets that append would keep the same rows many times.",
+    ),
+    th.Property(
         "accept_withdrawn_countries",
-        th.ArrayType(th.StringType),
+        _list_or_text(),
         title="Accept withdrawn countries",
         description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM you have checked: "
         "their rows are removed. Any other country that disappears keeps its rows and is an error.",
@@ -106,7 +125,16 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=86400),
         default=120,
         title="Request timeout",
-        description="How many seconds to wait for the API to go on with an answer.",
+        description="How many seconds to wait for the next part of an answer. "
+        "A whole answer may take ten times as long.",
+    ),
+    th.Property(
+        "answer_budget_mb",
+        th.IntegerType(minimum=1, maximum=1_000_000),
+        default=512,
+        title="Memory for answers",
+        description="How many megabytes (unpacked) the answers may take together while they arrive. A larger answer is "
+        "an error; to decode one takes up to three times its size in addition.",
     ),
     th.Property(
         "max_retries",
@@ -123,6 +151,20 @@ SETTINGS = th.PropertiesList(
         "the stock agent of Python's requests.",
     ),
 )
+
+
+def check_names(config: Iterable[str], known: Iterable[str]) -> None:
+    """Check that there are settings of these names.
+
+    Raises:
+        DtmError: There is none of a name: a misspelt filter would read everything without a word.
+    """
+    known = list(known)
+    for name in config:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            hint = f"The nearest: {', '.join(near)}." if near else "Remove it."
+            raise DtmError(f"The settings have an unknown name: {quoted(name, 100)}. {hint}")
 
 
 def checked_api_version(config: Mapping[str, Any]) -> str:
@@ -149,9 +191,11 @@ class Settings:
     start_date: str | None
     end_date: str | None
     scrub_fraction: float
+    scrub_resends: bool
     accept_withdrawn_countries: frozenset[str]
     max_parallel_requests: int
     request_timeout: float
+    answer_budget_mb: int
     max_retries: int
     user_agent: str
 
@@ -164,6 +208,12 @@ class Settings:
     def is_local(self) -> bool:
         """Whether the API is on this machine, as tests' and the sandbox's are."""
         return urlsplit(self.api_url).hostname in _LOOPBACK
+
+    @property
+    def filters(self) -> list[str]:
+        """The names of the settings that choose among the rows of a country, of those that are set."""
+        names = ("start_date", "end_date", "operations")
+        return [name for name in names if getattr(self, name)]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
@@ -180,14 +230,16 @@ class Settings:
             if not str(config.get("api_url")).startswith(f"{SANDBOX_SCHEME}:")
             else config["api_url"],
             api_version=config.get("api_version", "v3"),
-            countries=_codes(config.get("countries")),
-            operations=frozenset(_texts(config.get("operations"))) or None,
+            countries=_codes(config, "countries"),
+            operations=frozenset(_texts(config, "operations")) or None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
             scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
-            accept_withdrawn_countries=frozenset(_codes(config.get("accept_withdrawn_countries")) or ()),
+            scrub_resends=config.get("scrub_resends", False),
+            accept_withdrawn_countries=frozenset(_codes(config, "accept_withdrawn_countries") or ()),
             max_parallel_requests=config.get("max_parallel_requests", 4),
             request_timeout=config.get("request_timeout", 120),
+            answer_budget_mb=config.get("answer_budget_mb", 512),
             max_retries=config.get("max_retries", 5),
             user_agent=config.get("user_agent", "").strip(" ") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )
@@ -201,6 +253,11 @@ class Settings:
         if self.start_date and self.end_date and self.start_date > self.end_date:
             raise DtmError(
                 f"The setting start_date ({self.start_date}) is after end_date ({self.end_date}): swap them."
+            )
+        if self.start_date and self.start_date > _latest_today():
+            raise DtmError(
+                f"The setting start_date ({self.start_date}) is in the future: every row would be removed. "
+                "Choose an earlier date."
             )
         if self.is_sandbox:
             return
@@ -220,13 +277,37 @@ class Settings:
             )
 
 
-def _texts(values: list[str] | None) -> list[str]:
-    """Return what a list holds; an empty variable of the environment is a list of one empty text."""
-    return [value for value in values or () if value.strip()]
+def _texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[str]:
+    """Return what a setting lists: a list, or text that is a JSON list or its only entry.
+
+    With a separator, text may also hold entries with that between them.
+    """
+    values = config.get(name) or ()
+    if isinstance(values, str):
+        values = _from_text(values, name, separator)
+    texts = [value.strip() for value in values]
+    if not all(texts):
+        raise DtmError(
+            f"The setting {name} has an empty entry: remove it, or leave the setting out to read everything."
+        )
+    return texts
 
 
-def _codes(values: list[str] | None) -> tuple[str, ...] | None:
-    return tuple(dict.fromkeys(code.strip().upper() for code in _texts(values))) or None
+def _from_text(text: str, name: str, separator: str) -> list[str]:
+    if not text.strip():
+        return []  # a variable of the environment that is empty
+    if not text.lstrip().startswith("["):
+        return text.split(separator) if separator else [text]
+    try:
+        return msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError as error:
+        raise DtmError(
+            f'The setting {name} is not a valid JSON list ({error}): write it as ["first", "second"].'
+        ) from None
+
+
+def _codes(config: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    return tuple(dict.fromkeys(code.strip().upper() for code in _texts(config, name, separator=","))) or None
 
 
 def _fraction(value: float | str) -> float:
@@ -243,7 +324,20 @@ def _date(config: Mapping[str, Any], name: str) -> str | None:
     value = config.get(name)
     if not value:
         return None
+    text = str(value)
+    if not is_date(text):
+        raise DtmError(f"The setting {name} is {quoted(repr(value))}, not a valid date: write it as YYYY-MM-DD.")
+    return text
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a calendar date in the one form that leaves no doubt, ``YYYY-MM-DD``."""
     try:
-        return dt.date.fromisoformat(str(value)[:10]).isoformat()
-    except ValueError as error:
-        raise DtmError(f"The setting {name} is {value!r}: write a date as YYYY-MM-DD.") from error
+        return _DATE.fullmatch(text) is not None and bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _latest_today() -> str:
+    """Return today's date where the day begins first."""
+    return (dt.datetime.now(tz=dt.timezone.utc) + dt.timedelta(hours=14)).date().isoformat()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import threading
 from collections import Counter, defaultdict, deque
@@ -10,9 +9,10 @@ from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tap_dtm import names, report
 from tap_dtm.country import CountryReader
 from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
-from tap_dtm.records import RecordBuilder
+from tap_dtm.lists import Lists
 from tap_dtm.rounds import Change
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tap_dtm.client import DtmClient
     from tap_dtm.country import CountryChanges, Job
     from tap_dtm.metadata import Catalogue
-    from tap_dtm.rounds import Row
     from tap_dtm.settings import Settings
 
 _logger = logging.getLogger("tap-dtm")
@@ -45,43 +44,16 @@ class Sync:
 
     def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
         self.settings = settings
+        self.number = 0
         self.failures: dict[str, DtmError] = {}
         self._client = client
-        self._catalogue = catalogue
-        self._reader = CountryReader(client, catalogue, settings)
-        self._lists: dict[str, list[Row] | DtmError] = {}
+        unknown: set[str] = set()
+        self.lists = Lists(client, catalogue, settings.api_version, unknown)
+        self._reader = CountryReader(client, catalogue, settings, unknown)
         self._jobs: deque[Job] = deque()
         self._ahead: dict[str, Future[CountryChanges]] = {}
         self._at_hand: tuple[str | None, CountryChanges | None] = (None, None)
         self._totals: Counter[str] = Counter()
-
-    def list_rows(self, stream: str) -> list[Row]:
-        """Return the rows of one of the two lists, asked for once.
-
-        Raises:
-            DtmError: The list could not be read, or is empty.
-        """
-        if stream not in self._lists:
-            try:
-                self._lists[stream] = self._read_list(stream)
-            except DtmError as error:
-                self._lists[stream] = error
-        rows = self._lists[stream]
-        if isinstance(rows, DtmError):
-            raise rows
-        return rows
-
-    def _read_list(self, stream: str) -> list[Row]:
-        resource = self._catalogue.resources[stream]
-        path = resource.endpoints[self.settings.api_version]
-        answer = self._client.get(path)
-        if not answer.rows:
-            raise DtmAnswerError(
-                f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
-                "nothing was changed. Run again later."
-            )
-        fields = resource.fields_for(self.settings.api_version)
-        return RecordBuilder(path, fields).build(answer.rows)
 
     @cached_property
     def listed_operations(self) -> Mapping[str, frozenset[str]]:
@@ -95,7 +67,7 @@ class Sync:
         """
         listed: defaultdict[str, set[str]] = defaultdict(set)
         try:
-            for row in self.list_rows("operations"):
+            for row in self.lists.rows("operations"):
                 listed[row["admin0_pcode"]].add(row["operation"])
         except DtmAccessError:
             raise
@@ -113,30 +85,23 @@ class Sync:
         Raises:
             DtmError: A country or operation is unknown; the message names the nearest ones.
         """
-        countries = {row["admin0_pcode"]: row["admin0_name"] for row in self.list_rows("countries")}
+        known = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
+        is_whole = self.lists.is_whole("countries")
         for code in self.settings.countries or ():
-            if code not in countries and code not in set(known_countries):
-                names = {str(name).casefold(): valid for valid, name in countries.items()}
-                near = [names[name] for name in difflib.get_close_matches(code.casefold(), names)]
-                near += difflib.get_close_matches(code, countries, n=5, cutoff=0.3)
-                hints = ", ".join(f"{valid} ({countries[valid]})" for valid in dict.fromkeys(near))
-                raise DtmError(
-                    f"The setting countries names {code}, which DTM does not list. "
-                    f"{'The nearest: ' + hints if hints else 'It wants ISO 3166-1 alpha-3 codes'}."
-                )
-        if not self.settings.operations:
+            if is_whole and code not in known and code not in set(known_countries):
+                raise DtmError(names.unknown_country(code, known))
+        if not self.settings.operations or not self.lists.is_whole("operations"):
             return
-        operations = {row["operation"] for row in self.list_rows("operations")}
+        operations = {row["operation"] for row in self.lists.rows("operations")}
         for operation in sorted(self.settings.operations - operations):
-            near = difflib.get_close_matches(operation, operations, n=3, cutoff=0.4)
-            hints = ", ".join(f'"{name}"' for name in near)
-            raise DtmError(
-                f'The setting operations names "{operation}", which DTM does not list (any more): its rows are kept. '
-                f"{'The nearest: ' + hints if hints else 'The stream operations lists them'}."
-            )
+            raise DtmError(names.unknown_operation(operation, operations))
 
-    def start(self, jobs: Iterable[Job]) -> None:
-        """Begin to read countries, in the order in which they will be asked for with ``changes``."""
+    def start(self, jobs: Iterable[Job], number: int) -> None:
+        """Begin to read countries, in the order in which they will be asked for with ``changes``.
+
+        ``number`` is that of the run, counted from 1.
+        """
+        self.number = number
         self._jobs = deque(jobs)
         self._read_ahead()
 
@@ -152,6 +117,13 @@ class Sync:
     def _read(self, job: Job, future: Future[CountryChanges]) -> None:
         try:
             future.set_result(self._reader.read(job))
+        except MemoryError:
+            future.set_exception(
+                DtmAnswerError(
+                    "There is not enough memory for this country. Lower max_parallel_requests, or use a machine with "
+                    "more memory."
+                )
+            )
         except BaseException as error:  # noqa: BLE001  handed over, and raised where the result is asked for
             future.set_exception(error)
 
@@ -188,12 +160,13 @@ class Sync:
         _logger.error("%s failed and keeps its rows and bookmarks: %s", code, error)
 
     def _report(self, changes: CountryChanges) -> None:
+        report.warn(changes, self.settings.filters)
         operations = changes.by_operation()
         rows = {
             f"idp_admin{number} {sum(len(delivery.rows) for delivery in level.deliveries)}"
             for number, level in changes.levels.items()
         }
-        withdrawn = sum(len(delivery.tombstones) for level in changes.levels.values() for delivery in level.deliveries)
+        withdrawn = sum(delivery.removed for level in changes.levels.values() for delivery in level.deliveries)
         emitted = sum(len(delivery.rows) for level in changes.levels.values() for delivery in level.deliveries)
         self._totals.update({_WORDS[change]: count for change, count in operations.items()})
         self._totals.update(countries=1, rows=emitted, removed=withdrawn)
@@ -228,6 +201,4 @@ class Sync:
                 f"{', '.join(sorted(self.failures))}. The others are complete; the next run tries these again.",
                 self.failures,
             )
-        for rows in self._lists.values():
-            if isinstance(rows, DtmError):
-                raise rows
+        self.lists.raise_failure()

@@ -12,12 +12,15 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
 from singer_sdk.mapper import RemoveRecordTransform
+from singer_sdk.plugin_base import PluginBase
+from singer_sdk.singerlib import Catalog
 
 from tap_dtm import maps
+from tap_dtm.base import DELETED_AT, IdpStream
 from tap_dtm.client import DtmClient
-from tap_dtm.errors import DtmError, DtmOutputError
+from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.settings import SETTINGS, Settings, checked_api_version
+from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
 from tap_dtm.state import check_state
 from tap_dtm.streams import STREAMS
 from tap_dtm.sync import Sync
@@ -61,13 +64,19 @@ class TapDTM(Tap):
             settings = _in_sandbox(settings)
         return Sync(DtmClient(settings), load_catalogue(), settings)
 
+    @property
+    def sends_everything(self) -> bool:
+        """Whether the catalog asks for every row of a stream of figures, whatever the state says."""
+        streams = (stream for stream in self.streams.values() if isinstance(stream, IdpStream))
+        return any(stream.selected and stream.is_full_table for stream in streams)
+
     def setup_mapper(self) -> None:
         """Read the stream maps, and apply the catalog before they do.
 
         Raises:
             DtmError: A stream map cannot be read, or would make the tables wrong; or the catalog does.
         """
-        maps.check(self.config)
+        maps.check(self.config, self.streams)
         self.maps = maps.shaping(self.config)
         unknown = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if unknown:
@@ -76,7 +85,13 @@ class TapDTM(Tap):
                 f"its streams are {', '.join(self.streams)}."
             )
         try:
-            super().setup_mapper()
+            PluginBase.setup_mapper(self)
+            selected = {name: entry for name, entry in self.catalog.items() if self.streams[name].selected}
+            self.mapper.register_raw_streams_from_catalog(Catalog(selected))
+            # The SDK would give maps, such as those of globs, streams without a column, and fail on them.
+            for name in self.catalog.keys() - selected.keys():
+                entry = self.catalog[name]
+                self.mapper.register_raw_stream_schema(name, entry.schema.to_dict(), entry.key_properties)
         except MappingError as error:
             raise DtmError(f"The setting stream_maps is wrong: {error}") from error
         if isinstance(self.streams["countries"].stream_maps[0], RemoveRecordTransform):
@@ -110,6 +125,9 @@ class TapDTM(Tap):
         """
         if not isinstance(self._config.get("subscription_key") or "", str):
             raise DtmError("The setting subscription_key is not a text: put it in quotes.")
+        schema: dict[str, Any] = {"properties": dict(self.config_jsonschema["properties"])}
+        self.append_builtin_config(schema)
+        check_names(self._config, schema["properties"])
         try:
             return super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
@@ -123,21 +141,17 @@ class TapDTM(Tap):
 
         Raises:
             DtmPartialSyncError: Some countries failed.
-            DtmOutputError: The messages cannot be written.
         """
         if not any(stream.selected for stream in self.streams.values()):
             raise DtmError("The catalog selects no stream: there is nothing to do.")
         run = self.sync_run  # settings that are wrong stop the run before it begins
-        try:
-            super().sync_all()
-            run.finish()
-            for stream in self.streams.values():
-                stream.activate_version()  # type: ignore[attr-defined]
-        except OSError as error:
-            # Said here, because click ends a program whose pipe is broken without a word.
-            raise DtmOutputError(
-                f"Cannot write the messages: {error.strerror}. The next run goes on from the last state."
-            ) from error
+        for stream in self.streams.values():
+            if stream.selected:
+                maps.check_projection(stream, DELETED_AT)  # type: ignore[arg-type]
+        super().sync_all()
+        run.finish()
+        for stream in self.streams.values():
+            stream.activate_version()  # type: ignore[attr-defined]
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
         """End at once. The STATE messages that were written are all there is to save."""

@@ -189,7 +189,10 @@ class TestWrongSettings:
         ("config", "words"),
         [
             ({}, "No subscription key for the DTM API. Register at https://dtm-apim-portal.iom.int"),
-            ({"start_date": "2024-13-01"}, "The setting start_date is '2024-13-01': write a date as YYYY-MM-DD."),
+            (
+                {"start_date": "2024-13-01"},
+                "The setting start_date is '2024-13-01', not a valid date: write it as YYYY-MM-DD.",
+            ),
             (
                 {"start_date": "2024-02-01", "end_date": "2024-01-01"},
                 "The setting start_date (2024-02-01) is after end_date (2024-01-01): swap them.",
@@ -295,13 +298,13 @@ class TestWrongSettings:
         logging.disable(logging.NOTSET)
         (record,) = caplog.records
         assert record.levelname == "CRITICAL"
-        assert record.message.startswith("tap-dtm has met a mistake of its own (RuntimeError): please report it.\n")
-        assert "in fail" in record.message
+        assert record.message == "Internal error (RuntimeError). Please report it with what is below."
+        assert "in fail" in caplog.text
         assert words not in caplog.text
 
 
 class TestOutputThatGoesNowhere:
-    SAID = "Cannot write the messages: {}. The next run goes on from the last state."
+    SAID = "Cannot write the output: {}. The next run goes on from the last state."
 
     @pytest.mark.parametrize(
         ("path", "mode", "words"),

@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, Options, SandboxServer, World, tiny
+from tap_dtm.errors import DtmPartialSyncError
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, Fault, Options, SandboxServer, World, tiny
 from tap_dtm.sandbox.invisible import add_hidden_operation, hide_from_admin0
+from tap_dtm.sandbox.visible import (
+    add_round,
+    backfill_round,
+    correct_figures,
+    duplicate_rows,
+    rekey_round,
+    rename_reason_case,
+    withdraw_round,
+)
 from tests.target import MemoryTarget, run_tap
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
@@ -22,6 +32,17 @@ if TYPE_CHECKING:
 
 # How much of a run's messages the target takes in before the run is killed: mostly all of them.
 ENDS = st.one_of(st.just(1.0), st.just(1.0), st.floats(0, 1))
+# What may reach the levels one after the other without a trace of it being lost: a new operation is a gap at first.
+LATE = (add_round, backfill_round, correct_figures, rekey_round, withdraw_round, rename_reason_case, duplicate_rows)
+FAULTS = st.builds(
+    Fault,
+    kind=st.sampled_from(["empty", "empty", "status", "cut_json", "wrong_total", "wrong_country", "refused"]),
+    path=st.sampled_from(["admin0", "admin1", "admin2", "admin"]),
+    country=st.sampled_from(["", "XAA", "XBA"]),
+    operation=st.sampled_from([None, ""]),
+    times=st.sampled_from([None, 1]),
+    after=st.integers(0, 2),
+)
 CODES = [f"X{second}{third}" for second in ascii_uppercase for third in ascii_uppercase]
 
 
@@ -31,11 +52,14 @@ class History(RuleBasedStateMachine):
     # An operation that admin 0 lacks shows, too: by its bookmark, or in the list of operations.
     mutations = (*VISIBLE, *COUNTRY, add_hidden_operation, hide_from_admin0)
     scrub_fraction: float = 0
+    scrub_resends: bool = False
 
     def __init__(self) -> None:
         super().__init__()
         self.target = MemoryTarget()
         self.filters: dict[str, Any] = {}
+        self.scrub: dict[str, Any] = {"scrub_fraction": self.scrub_fraction, "scrub_resends": self.scrub_resends}
+        self.may_fail = False
         self.is_synced = False
 
     @initialize(seed=st.integers(0, 10**9), version=st.sampled_from(["v3", "v3", "v2"]), options=st.data())
@@ -56,7 +80,7 @@ class History(RuleBasedStateMachine):
             "api_url": self.sandbox.url,
             "subscription_key": self.sandbox.key,
             "api_version": self.version,
-            "scrub_fraction": self.scrub_fraction,
+            **self.scrub,
             "accept_withdrawn_countries": CODES,
             "max_retries": 0,
             **self.filters,
@@ -87,6 +111,55 @@ class History(RuleBasedStateMachine):
         self.filters |= {"operations": wanted} if wanted else {}
         self.sync(share)
 
+    @rule(fraction=st.sampled_from([0, 0.3, 1]), resends=st.booleans(), share=ENDS)
+    def scrub_otherwise(self, fraction: float, resends: bool, share: float) -> None:  # noqa: FBT001
+        self.scrub = {
+            "scrub_fraction": max(fraction, self.scrub_fraction),
+            "scrub_resends": resends or self.scrub_resends,
+        }
+        self.sync(share)
+
+    @rule(data=st.data(), seed=st.integers(0, 10**9), faults=st.lists(FAULTS, min_size=1, max_size=2), share=ENDS)
+    def meet_faults(self, data: st.DataObject, seed: int, faults: list[Fault], share: float) -> None:
+        """Some levels fail, or answer with nothing, while DTM may have news; the next run may know of it."""
+        mutations = data.draw(st.lists(st.sampled_from(self.mutations), max_size=2))
+        self.world.publish(*mutations, rng=Random(seed))
+        self.sync_with(faults, share)
+
+    @rule(seed=st.integers(0, 10**9), rows=st.sampled_from([0, 2, 5]), level=st.sampled_from([1, 2]), share=ENDS)
+    def read_in_parts(self, seed: int, rows: int, level: int, share: float) -> None:
+        """No answer for a whole country comes, or none that is larger than so many rows."""
+        self.world.publish(*Random(seed).sample(self.mutations, 2), rng=Random(seed))
+        whole = Fault("status", path=f"admin{level}", operation="", status=504)
+        self.sync_with([Fault("too_large", path=f"admin{level}", rows=rows) if rows else whole], share)
+
+    @precondition(lambda self: not self.filters and self.world.countries)
+    @rule(data=st.data(), seed=st.integers(0, 10**9), late=st.sampled_from([[1], [2], [1, 2]]), runs=st.integers(0, 2))
+    def publish_level_by_level(self, data: st.DataObject, seed: int, late: list[Any], runs: int) -> None:
+        """The finer levels show the news some runs later."""
+        self.sync(1)
+        self.world.hold_back(*(level for level in late if self.carries_all(level)))
+        self.world.publish(*data.draw(st.lists(st.sampled_from(LATE), max_size=2)), rng=Random(seed))
+        for _ in range(runs):
+            self.sync(1)
+            self.target_equals_api()
+        self.world.hold_back()
+        self.sync(1)
+
+    def carries_all(self, level: Any) -> bool:
+        """Whether a level shows all operations that it has any part in: what it never showed is a gap at first."""
+        operations = (each for country in self.world.countries for each in country.operations)
+        return all(each.published(level) for each in operations if level in each.levels)
+
+    def sync_with(self, faults: list[Fault], share: float) -> None:
+        """Run the tap while the API has faults: it may fail, and whatever it believes, the next run puts it right."""
+        self.sandbox.faults.add(*faults)
+        self.may_fail = True
+        self.sync(share)
+        self.may_fail = False
+        self.sandbox.faults.clear()
+        self.is_synced = False
+
     def sync(self, share: float) -> None:
         """Run the tap, which is killed when the target has taken a share of its messages."""
         self.is_synced = False
@@ -104,7 +177,8 @@ class History(RuleBasedStateMachine):
 
     def deliver(self, share: float) -> None:
         """Run the tap into the target."""
-        run_tap(self.target, **self.sync_config(), killed_at=share)
+        error = DtmPartialSyncError if self.may_fail else None
+        run_tap(self.target, error=error, may_fail=self.may_fail, **self.sync_config(), killed_at=share)
 
     @invariant()
     def target_equals_api(self) -> None:
@@ -120,6 +194,36 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "sandbox"):
             self.sandbox.close()
+
+
+class ResentHistory(History):
+    """Whatever happens to the tables, a run that scrubs everything and sends it again puts it right."""
+
+    mutations = (*VISIBLE, *COUNTRY, *INVISIBLE)
+    scrub_fraction = 1
+    scrub_resends = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backup: dict[str, dict[Any, Any]] = {}
+
+    @rule()
+    def back_up(self) -> None:
+        self.backup = {stream: dict(rows) for stream, rows in self.target.tables.items()}
+
+    @rule(restores=st.booleans(), seed=st.integers(0, 10**9))
+    def damage(self, restores: bool, seed: int) -> None:  # noqa: FBT001
+        """Somebody brings back an older backup, deletes rows, or edits them."""
+        rng = Random(seed)
+        if restores and self.backup:
+            self.target.tables = {stream: dict(rows) for stream, rows in self.backup.items()}
+        for rows in self.target.tables.values():
+            for key in [key for key in rows if rng.random() < 0.3]:
+                if rng.random() < 0.5:
+                    del rows[key]
+                else:
+                    rows[key] = {**rows[key], "admin0_name": "Edited", "_sdc_deleted_at": rng.choice([None, "2026"])}
+        self.sync(1)
 
 
 class ScrubbedHistory(History):
@@ -141,5 +245,7 @@ _LONG = settings(
 )
 TestHistory = History.TestCase
 TestHistory.settings = settings(_LONG, max_examples=300)
+TestResentHistory = ResentHistory.TestCase
+TestResentHistory.settings = settings(_LONG, max_examples=60)
 TestScrubbedHistory = ScrubbedHistory.TestCase
 TestScrubbedHistory.settings = settings(_LONG, max_examples=100)

@@ -179,7 +179,7 @@ def test_a_broken_pipe_is_one_sentence_too(tmp_path: Path) -> None:
         assert tap.wait() == 1
 
     log = (tmp_path / "tap.log").read_text("utf-8")
-    sentence = "Cannot write the messages: Broken pipe. The next run goes on from the last state."
+    sentence = "Cannot write the output: Broken pipe. The next run goes on from the last state."
     assert log.splitlines()[-1].endswith(sentence)
     assert "Traceback" not in log
 

@@ -75,7 +75,13 @@ class TestDefaults:
         """Environments hand on empty strings and lists for what was not set."""
         empty = settings(api_url="", countries=[], operations=[], start_date="", end_date="", user_agent="")
         assert empty == settings()
-        assert settings(countries=[""], operations=[""], accept_withdrawn_countries=[""]) == settings()
+        assert settings(countries="", operations=" ", accept_withdrawn_countries="") == settings()
+
+    @pytest.mark.parametrize("name", ["countries", "operations", "accept_withdrawn_countries"])
+    @pytest.mark.parametrize("value", [[""], ["XAA", " "], '[""]'])
+    def test_do_not_stand_for_empty_entries(self, name: str, value: object) -> None:
+        with pytest.raises(DtmError, match=f"The setting {name} has an empty entry"):
+            settings(**{name: value})
 
     def test_stand_for_nulls_too(self) -> None:
         """The schema allows them."""
@@ -101,21 +107,42 @@ class TestCountries:
     def test_that_are_accepted_as_withdrawn_are_so_too(self) -> None:
         assert settings(accept_withdrawn_countries=["sdn", " hti"]).accept_withdrawn_countries == {"SDN", "HTI"}
 
+    @pytest.mark.parametrize("value", ["sdn,HTI", "sdn, HTI", '["sdn", "HTI"]', ' ["sdn","HTI"]'])
+    def test_may_be_text_as_environments_have_it(self, value: str) -> None:
+        assert settings(countries=value).countries == ("SDN", "HTI")
+
+    def test_that_are_half_a_list_are_refused(self) -> None:
+        with pytest.raises(DtmError, match=r"The setting countries is not a valid JSON list .* write it as"):
+            settings(countries='["SDN", ')
+
+    @pytest.mark.parametrize("value", ["Invented Survey, Border & Coast", '["Invented Survey, Border & Coast"]'])
+    def test_an_operation_may_have_a_comma(self, value: str) -> None:
+        assert settings(operations=value).operations == frozenset({"Invented Survey, Border & Coast"})
+
     def test_operations_keep_their_case(self) -> None:
         assert settings(operations=["Invented Monitoring"]).operations == frozenset({"Invented Monitoring"})
 
 
 class TestDates:
-    @pytest.mark.parametrize("value", ["2024-02-29", "2024-02-29T00:00:00", "2024-02-29T00:00:00Z"])
-    def test_may_carry_a_time_which_orchestrators_add(self, value: str) -> None:
-        assert settings(start_date=value, end_date=value).start_date == "2024-02-29"
+    def test_are_written_in_one_form(self) -> None:
+        assert settings(start_date="2024-02-29", end_date="2024-02-29").start_date == "2024-02-29"
 
     @pytest.mark.parametrize("name", ["start_date", "end_date"])
-    @pytest.mark.parametrize("value", ["2023-02-29", "2023-13-01", "29/02/2024", "2024", "yesterday"])
-    def test_that_are_none_are_named(self, name: str, value: str) -> None:
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "2023-02-29", "2023-13-01", "29/02/2024", "01/06/2022", "2024", "yesterday", "2022-06-0199", "2022-W01-1",
+            "2022-06", "20220601", "2024-02-29T00:00:00", "2024-02-29T00:00:00Z", " 2024-02-29", "\uff12022-06-30",
+        ],
+    )  # fmt: skip
+    def test_in_any_other_form_are_refused(self, name: str, value: str) -> None:
         with pytest.raises(DtmError) as caught:
             settings(**{name: value})
-        assert str(caught.value) == f"The setting {name} is {value!r}: write a date as YYYY-MM-DD."
+        assert str(caught.value) == f"The setting {name} is {value!r}, not a valid date: write it as YYYY-MM-DD."
+
+    def test_that_have_not_come_yet_begin_nothing(self) -> None:
+        with pytest.raises(DtmError, match=r"start_date \(2204-01-01\) is in the future: every row would be removed"):
+            settings(start_date="2204-01-01")
 
     def test_in_the_wrong_order_are_refused(self) -> None:
         with pytest.raises(DtmError, match=r"start_date \(2024-01-02\) is after end_date \(2024-01-01\): swap them"):

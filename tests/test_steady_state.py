@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import chain
 from math import ceil
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -81,9 +81,11 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-def synced(sandbox: SandboxServer) -> MemoryTarget:
+def synced(sandbox: SandboxServer, **config: Any) -> MemoryTarget:
+    """Load everything, and look again at what contradicts admin 0 until it is believed."""
     target = MemoryTarget()
-    run_tap(target, **sandbox_config(sandbox))
+    for _ in range(3):
+        run_tap(target, **sandbox_config(sandbox, **config))
     sandbox.requests.clear()
     return target
 
@@ -296,12 +298,10 @@ def test_only_operations_that_differ_are_emitted_again(sandbox: SandboxServer) -
 
 @pytest.mark.parametrize("countries", [20, 33])
 def test_a_hidden_change_is_found_within_20_runs_of_a_twentieth_each(countries: int) -> None:
-    target = MemoryTarget()
     with SandboxServer(tiny(Random(4), countries=countries)) as sandbox:
         config = sandbox_config(sandbox, scrub_fraction=0.05)
-        run_tap(target, **config)
+        target = synced(sandbox, scrub_fraction=0.05)
         publish(sandbox, rename_district, recode_district, move_between_districts)
-        sandbox.requests.clear()
         reread: list[list[str]] = []
         for _ in range(20):
             run_tap(target, **config)

@@ -132,6 +132,18 @@ def complaints(shapes: Iterable[Shape], catalogue: Catalogue) -> list[str]:
     return found
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses what PyYAML passes over: of a key that is declared twice, it would keep the second."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        first: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if first.setdefault(str(key.value), line) != line:
+                raise yaml.YAMLError(f"line {line}: {key.value!r} is declared twice, first on line {first[key.value]}")
+        return super().construct_mapping(node, deep)
+
+
 class _OneFile:
     """One YAML file that is read as if it were the three of a folder."""
 
@@ -148,7 +160,7 @@ class _OneFile:
     def read_bytes(self) -> bytes:
         content = self._path.read_bytes()
         try:
-            whole: Any = yaml.safe_load(content)
+            whole: Any = yaml.load(content, Loader=_StrictLoader)  # noqa: S506  a SafeLoader
         except yaml.YAMLError as error:
             raise CatalogueError(f"{self._path}: not valid YAML, {error}.") from error
         one, several = _PARTS[self._part]

@@ -42,6 +42,10 @@ def told(path: Path) -> Iterator[None]:
             f"What the target remembers between runs ({path}) cannot be used ({error}): {advice}. The data package "
             "stands as it was."
         ) from error
+    except OSError as error:
+        raise DtmError(
+            f"Cannot write the data package: {error.strerror or type(error).__name__}. It stands as it was."
+        ) from error
     except RecursionError as error:
         raise DtmError("The input has JSON that is nested too deeply: nothing was taken.") from error
     except UnicodeDecodeError as error:

@@ -7,12 +7,12 @@ are; nothing else is guessed.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
+from tap_dtm.settings import is_date
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -144,12 +144,9 @@ def _code(value: str) -> str:
 
 
 def _date(name: str, value: str) -> str:
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        try:
-            return dt.date.fromisoformat(value).isoformat()
-        except ValueError:
-            pass
-    raise DtmError(f"The parameter {name} is '{value}': write a date as YYYY-MM-DD.")
+    if not is_date(value):
+        raise DtmError(f"The parameter {name} is '{value}': write a date as YYYY-MM-DD.")
+    return value
 
 
 def _round(name: str, value: str) -> str:

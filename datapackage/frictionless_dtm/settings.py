@@ -100,13 +100,10 @@ class Settings:
         """
         if not config.get("path"):
             raise DtmError("The setting path is empty: name the folder that the data package is written to.")
-        metadata = Path(config["metadata"]).expanduser() if config.get("metadata") else None
+        metadata = _path(config, "metadata") if config.get("metadata") else None
         if metadata and not metadata.exists():
             raise DtmError(f"The setting metadata names {metadata}, which does not exist.")
-        try:
-            path = Path(config["path"]).expanduser().resolve()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise DtmError(f"The setting path is {config['path']!r}, which is no path: {error}.") from error
+        path = _path(config, "path").resolve()
         version = config.get("version") or None
         if version and not _VERSION.match(version):
             raise DtmError(f"The setting version is {version!r}: write three numbers, such as 1.2.0.")
@@ -118,6 +115,17 @@ class Settings:
             permission=_permission(config),
             version=version,
         )
+
+
+def _path(config: Mapping[str, Any], name: str) -> Path:
+    try:
+        path = Path(config[name]).expanduser()
+        path.exists()
+        path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DtmError(f"The setting {name} is {config[name]!r}, which is not a valid path: {reason}.") from error
+    return path
 
 
 def unknown_settings(config: Mapping[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PATIENCE = 60.0  # seconds until a table that failed is asked for again
 # As Meltano hands them to the tap.
 _VARIABLE_PREFIX = "TAP_DTM_"
-_VARIABLES = ("api_url", "request_timeout", "max_retries", "user_agent")
+_VARIABLES = ("api_url", "request_timeout", "answer_budget_mb", "max_retries", "user_agent")
 
 
 class Reading:
@@ -63,7 +63,7 @@ class Reading:
     def _read(self, address: Address) -> list[Row]:
         resource = address.resource
         path = resource.endpoints[address.api_version]
-        builder = RecordBuilder(path, resource.fields_for(address.api_version))
+        builder = RecordBuilder(path, resource.fields_for(address.api_version), level=resource.level)
         if resource.level is None:
             # The lists take no parameters: all filters of one list share one answer.
             if address.filters.values:

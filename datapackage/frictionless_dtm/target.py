@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
-import os
 import sys
-from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_sdk import Target
@@ -21,12 +19,14 @@ from frictionless_dtm.intake import Intake
 from frictionless_dtm.package import Packager
 from frictionless_dtm.settings import SETTINGS, Settings, unknown_settings
 from frictionless_dtm.store import Store
+from tap_dtm import console
 from tap_dtm.config_files import CheckedConfig
-from tap_dtm.errors import DtmError
+from tap_dtm.errors import DtmError, DtmOutputError
+from tap_dtm.utf8 import BOM, is_utf_16
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
 
     import click
@@ -46,8 +46,24 @@ class _Reader(MsgSpecReader):
         file_input: IO[str] | None,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
     ) -> Counter[str]:
-        lines = file_input or sys.stdin
-        return self._read(getattr(lines, "buffer", lines))
+        lines: Iterable[bytes] = getattr(file_input or sys.stdin, "buffer", ())
+        return self._read(_in_utf8(lines))
+
+
+def _in_utf8(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines without the byte order mark that PowerShell writes before the first one.
+
+    Raises:
+        DtmError: The first line is UTF-16.
+    """
+    lines = iter(lines)
+    for first in islice(lines, 1):
+        if is_utf_16(first):
+            raise DtmError(
+                "The input is encoded in UTF-16, not in UTF-8. Use a pipe of PowerShell 7.4 or newer, or cmd."
+            )
+        yield first.removeprefix(BOM)
+    yield from lines
 
 
 class TargetDataPackage(CheckedConfig, Target):
@@ -104,8 +120,7 @@ class TargetDataPackage(CheckedConfig, Target):
             self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)
         self.close()
         if self._intake.has_state:
-            sys.stdout.write(json.dumps(self._intake.state) + "\n")
-            sys.stdout.flush()
+            _deliver(self._intake.state)
 
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
@@ -131,6 +146,23 @@ class TargetDataPackage(CheckedConfig, Target):
         sys.exit(128 + signum)
 
 
+def _deliver(state: Any) -> None:  # noqa: ANN401
+    """Write the state, now that the package has what it says.
+
+    Raises:
+        DtmOutputError: Nobody takes it.
+    """
+    try:
+        sys.stdout.write(json.dumps(state) + "\n")
+        sys.stdout.flush()
+    except (DtmOutputError, OSError, ValueError) as error:
+        reason = getattr(error.__cause__ or error, "strerror", None) or "standard output is closed"
+        raise DtmOutputError(
+            f"The data package is complete, but its state could not be delivered ({reason}). "
+            "The next run sends the same again, which does no harm."
+        ) from error
+
+
 def _render(contents: Contents) -> Mapping[str, bytes]:
     from frictionless_dtm.pages import render  # noqa: PLC0415  loaded when there is something to show
 
@@ -138,27 +170,19 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
 
 
 def main() -> None:
-    """Run the target. A failure that this project foresees ends it with one sentence and exit code 1."""
-    logger = logging.getLogger("target-datapackage")
-    try:
-        if sys.argv[1:2] == ["publish"]:
-            from frictionless_dtm.publish.__main__ import main as publish  # noqa: PLC0415  a command of its own
+    """Run the target, or ``publish``."""
+    console.run("target-datapackage", _command, secrets=("CKAN_API_TOKEN", "GITHUB_TOKEN"))
 
-            publish(sys.argv[2:])
-            return
-        # Millions of rows pass by, none of them in a cycle: looking for cycles takes a tenth of the time.
-        gc.set_threshold(200_000)
-        TargetDataPackage.cli()
-    except DtmError as error:
-        logger.critical("%s", error)
-    except BrokenPipeError:
-        # Nobody takes the state, so it is not confirmed; the package is written all the same.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        logger.critical("Cannot hand over the state: whoever was to take it is gone. The next run goes on from before.")
-    except OSError as error:
-        logger.critical("Cannot write the data package: %s. It stands as it was.", error)
-    sys.exit(1)
+
+def _command() -> None:
+    if sys.argv[1:2] == ["publish"]:
+        from frictionless_dtm.publish.__main__ import main as publish  # noqa: PLC0415  a command of its own
+
+        publish(sys.argv[2:])
+        return
+    # Millions of rows pass by, none of them in a cycle: looking for cycles takes a tenth of the time.
+    gc.set_threshold(200_000)
+    TargetDataPackage.cli()
 
 
 if __name__ == "__main__":

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tap_dtm import console
+from tap_dtm.__main__ import SECRETS
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import discover
 from tap_dtm.airbyte.output import Output, Stopped
 from tap_dtm.airbyte.read import AirbyteTap, read
 from tap_dtm.airbyte.spec import specification
 from tap_dtm.config_files import read_object
-from tap_dtm.errors import DtmError, DtmOutputError
-from tap_dtm.settings import SETTINGS, checked_api_version
+from tap_dtm.errors import DtmError
+from tap_dtm.settings import SETTINGS, check_names, checked_api_version
+from tap_dtm.tap import TapDTM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_STDOUT = 1
+NAME = "source-dtm"
 # A check answers a person who waits.
 _PATIENCE = {"max_retries": 1, "request_timeout": 30}
 _logger = logging.getLogger("tap-dtm")
@@ -31,37 +33,36 @@ class _Parser(argparse.ArgumentParser):
         raise DtmError(f"{self.prog}: {message}.")
 
 
+class _Program:
+    """One command in Airbyte's protocol: whatever it logs, and what it fails of, is a message."""
+
+    def __init__(self) -> None:
+        self._output: Output | None = None
+
+    def run(self) -> None:
+        """Run the command that the arguments name."""
+        self._output = output = Output(sys.stdout.buffer)
+        logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
+        logging.captureWarnings(capture=True)
+        sys.stdout = sys.stderr  # whatever else is printed is no message
+        try:
+            output.heed_signals()
+            arguments = _parser().parse_args()
+            arguments.command(output, arguments)
+        except Stopped as stopped:
+            _logger.warning("%s", stopped)
+            stopped.end()
+
+    def report(self, error: Exception) -> None:
+        """Say why the command failed, where Airbyte looks for it."""
+        if self._output is not None:
+            self._output.write(messages.failure(error))
+
+
 def main() -> None:
     """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
-    if sys.stdout is None:  # before any file is opened, which would take its number
-        sys.exit("source-dtm: Cannot write the messages: standard output is closed.")
-    output = Output(sys.stdout.buffer)
-    logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
-    logging.captureWarnings(capture=True)
-    try:
-        output.heed_signals()
-        _run(output)
-    except Stopped as stopped:
-        _logger.warning("%s", stopped)
-        stopped.end()
-    except (DtmOutputError, OSError) as error:
-        # What is still buffered has nowhere to go, and Python would complain about it while exiting.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
-        sys.exit(f"source-dtm: {error}")
-    finally:
-        logging.disable()  # what is still being read ahead has no say any more
-
-
-def _run(output: Output) -> None:
-    try:
-        arguments = _parser().parse_args()
-        sys.stdout = sys.stderr  # whatever else is printed is no message
-        arguments.command(output, arguments)
-    except (DtmOutputError, OSError):
-        raise
-    except Exception as error:  # noqa: BLE001  it is told, where Airbyte looks for it
-        output.write(messages.failure(error))
-        sys.exit(1)
+    program = _Program()
+    console.run(NAME, program.run, secrets=SECRETS, outlook=console.NEXT_RUN, report=program.report)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,8 +116,11 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     config = read_object(arguments.config, "settings")
     known = SETTINGS.to_dict()["properties"]
+    of_sdk: dict[str, Any] = {"properties": {}}
+    TapDTM.append_builtin_config(of_sdk)
+    check_names(config, [*known, *of_sdk["properties"]])
     if unknown := sorted(config.keys() - known):
-        _logger.warning("There are no settings %s: they are left out.", ", ".join(unknown))
+        _logger.warning("These settings have no meaning here and are ignored: %s.", ", ".join(unknown))
     return {name: value for name, value in config.items() if name in known and value is not None}
 
 

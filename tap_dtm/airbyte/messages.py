@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-import traceback
 from typing import Any, Literal, TypeAlias
 
+from tap_dtm.console import sentence, where
 from tap_dtm.errors import (
     DtmAnswerError,
     DtmError,
@@ -53,8 +53,8 @@ def failure(error: BaseException) -> Message:
     """Why the command failed, and whether the settings, a passing fault or a program is to blame."""
     if not isinstance(error, DtmError):
         content = {
-            "message": f"source-dtm has met a mistake of its own ({type(error).__name__}): please report it.",
-            "stack_trace": "".join(traceback.format_tb(error.__traceback__)),
+            "message": sentence(error),
+            "stack_trace": where(error),
         }
     elif isinstance(error, DtmPartialSyncError):
         reasons = [f"{code}: {reason}" for code, reason in sorted(error.failures.items())]

@@ -13,6 +13,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
 from tap_dtm.rounds import Bookmark
 from tap_dtm.state import check_bookmark
 
@@ -46,10 +47,22 @@ def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         raise DtmError(f"The state cannot be read: it is none of Airbyte's. {_REMEDY}") from None
+    if states and not states.keys() & load_catalogue().resources.keys():
+        raise DtmError(f"The state is that of another source: it has no stream of this one. {_REMEDY}")
     for name, state in states.items():
-        check_bookmark(name, state)
-        check_bookmark(LIST, state.get(LIST, {}))
+        if name in load_catalogue().resources:
+            own = _own(state)
+            check_bookmark(name, own)
+            state.update(own)
+            check_bookmark(LIST, _own(state.get(LIST, {})))
     return states
+
+
+def _own(state: Any) -> Any:  # noqa: ANN401
+    """Return the tap's part of a stream's state."""
+    if not isinstance(state, dict):
+        return state
+    return {key: value for key, value in state.items() if key not in {_SYNCED_AT, LIST}}
 
 
 def _of_message(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -85,14 +98,10 @@ def next_stamp(states: StreamStates, now: int) -> str:
 
 def singer_state(states: StreamStates, streams: Mapping[str, ConfiguredStream]) -> dict[str, Any]:
     """Return the tap's state for a run, which may change it."""
-    bookmarks = {
-        name: {key: deepcopy(value) for key, value in state.items() if key not in {_SYNCED_AT, LIST}}
-        for name, state in states.items()
-        if name in streams
-    }
+    bookmarks = {name: deepcopy(_own(state)) for name, state in states.items() if name in streams}
     # The streams' states are kept one by one; going on from the oldest re-reads a country too many at most.
     carried = [states[name][LIST] for name in bookmarks if LIST in states[name]] or [states.get(LIST, {})]
-    bookmarks.setdefault(LIST, deepcopy(min(carried, key=lambda state: state.get("runs", 0))))
+    bookmarks.setdefault(LIST, deepcopy(_own(min(carried, key=lambda state: state.get("runs", 0)))))
     return {"bookmarks": bookmarks}
 
 
@@ -123,8 +132,9 @@ def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
     for state in (before, after):
         for partition in state.get("partitions", ()):
             country = taken[partition["context"]["admin0_pcode"]]
-            for operation, mark in partition.get("operations", {}).items():
-                country[operation] = max(mark.get("rows", 0), country.get(operation, 0))
+            taken_now = {name: mark.get("rows", 0) for name, mark in partition.get("operations", {}).items()}
+            for operation, rows in (*taken_now.items(), *partition.get("positions", {}).items()):
+                country[operation] = max(rows, country.get(operation, 0))
     return {
         "partitions": [
             {

@@ -7,6 +7,7 @@ import contextlib
 import sys
 import threading
 
+from tap_dtm import console
 from tap_dtm.sandbox.faults import KINDS, Fault, parse_fault
 from tap_dtm.sandbox.publications import publish, world_at
 from tap_dtm.sandbox.server import SandboxServer
@@ -43,7 +44,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: list[str] | None = None) -> None:
+def main() -> None:
+    """Run the command."""
+    console.run("dtm-sandbox", serve)
+
+
+def serve(argv: list[str] | None = None) -> None:
     """Serve until interrupted."""
     given = _arguments(argv)
     if given.publish_every is not None and given.publish_every <= 0:

@@ -32,6 +32,7 @@ Kind = Literal[
     "refused",  # isSuccess false with status 200
     "redirect",  # 302 to another URL
     "empty",  # a successful answer without rows
+    "too_large",  # 504 where the answer would have more than so many rows
 ]
 
 
@@ -60,6 +61,8 @@ class Fault:
     """The country that "wrong_country" shows instead."""
     url: str = ""
     """Where "redirect" leads."""
+    rows: int = 1000
+    """The most rows for which "too_large" does not strike."""
     message: str = "Invented failure."
     """What "refused" says."""
 
@@ -81,8 +84,10 @@ class Fault:
         """Return what becomes of the right answer; what only the wire shows leaves it as it is."""
         if self.kind in _INSTEAD:
             return self._instead()
-        if not isinstance(answer.body, dict) or not isinstance(answer.body.get("result"), list):
+        if not isinstance(answer.body, dict) or not isinstance(rows := answer.body.get("result"), list):
             return answer
+        if self.kind == "too_large" and len(rows) > self.rows:
+            return gateway_error(504, "The gateway did not wait any longer.")
         return replace(answer, body=self._altered(answer.body))
 
     def _instead(self) -> Answer:

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tap_dtm.sandbox.api import KEY_HEADER, KEY_PARAMETER, Answer, Options, Request, answer, gate
+from tap_dtm.sandbox.api import ADMIN_PATHS, KEY_HEADER, KEY_PARAMETER, Answer, Options, Request, answer, gate
 from tap_dtm.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
@@ -150,14 +150,15 @@ class SandboxServer:
         if refusal is not None:
             return *_spelled(refusal), None
         fault = self.faults.take(request)
-        edition = self.world.edition
+        level, _ = ADMIN_PATHS.get(request.path.lower(), (None, None))
+        edition = self.world.edition if level is None else self.world.shown_at(level)
         if fault is not None:
             return *_spelled(fault.alter(answer(request, edition, options))), fault
         params = {k: v for k, v in request.params.items() if k != KEY_PARAMETER}
         key = (edition, options, request.path.lower(), tuple(sorted(params.items())))
-        if self._rendered_of is not edition:
+        if self._rendered_of is not self.world.edition:
             self._rendered.clear()
-            self._rendered_of = edition
+            self._rendered_of = self.world.edition
         if (known := self._rendered.get(key)) is not None:
             return 200, dict(_JSON), known, None
         status, headers, body = _spelled(answer(request, edition, options))

@@ -29,6 +29,15 @@ class World:
         self.previous: tuple[Country, ...] | None = None
         """The facts of the publication before this one, if there was one."""
         self.edition = Edition(seed, publication, countries)
+        self._held: dict[Level, Edition] = {}
+
+    def hold_back(self, *levels: Level) -> None:
+        """Let these levels go on showing the current publication while the others move on; without any, none."""
+        self._held = {level: self.shown_at(level) for level in levels}
+
+    def shown_at(self, level: Level) -> Edition:
+        """The publication that a level shows: the current one, unless it is held back."""
+        return self._held.get(level, self.edition)
 
     @property
     def publication(self) -> int:
@@ -66,7 +75,7 @@ class World:
 
     def rows(self, level: Level, version: Version = "v3", country: str | None = None) -> list[Row]:
         """Every record that the API serves at a level, of all countries or of one."""
-        edition = self.edition
+        edition = self.shown_at(level)
         return [
             spell(line, level, version)
             for each in edition.countries

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.views.dialects import DIALECTS
@@ -21,6 +22,7 @@ from tap_dtm.views.warehouse import Warehouse
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+SECRETS = ("TARGET_POSTGRES_PASSWORD", "TARGET_POSTGRES_SQLALCHEMY_URL")
 _SCHEMA = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _DATASET = re.compile(r"([A-Za-z][\w-]*\.)?\w+", re.ASCII)
 
@@ -87,5 +89,10 @@ def command(  # noqa: PLR0913 - one for each option
         raise click.ClickException(str(error)) from error
 
 
+def main() -> None:
+    """Run the command."""
+    console.run("tap-dtm-views", command, secrets=SECRETS)
+
+
 if __name__ == "__main__":
-    command()
+    main()

@@ -96,7 +96,7 @@ class TestCheck:
             ({"api_url": "http://127.0.0.1:9"}, "the connection to 127.0.0.1:9 failed"),
             ({"api_url": "https://api.invalid"}, "the connection to api.invalid failed"),
             ({"api_url": "gopher://example.org"}, "The setting api_url must look like"),
-            ({"countries": ["XAB"]}, "names XAB, which DTM does not list. The nearest: XCA"),
+            ({"countries": ["XAB"]}, "names XAB, which DTM does not list. The nearest: XAA (Invented XAA)"),
             ({"operations": ["Invented Flod"]}, 'The nearest: "Invented Flood"'),
             ({"max_retries": "many"}, "'many' is not of type 'integer'"),
         ],
@@ -259,7 +259,7 @@ class TestMistakes:
         )
 
         assert code == 0
-        assert any("no settings stream_maps" in str(message.get("log")) for message in messages)
+        assert any("ignored: stream_maps" in str(message.get("log")) for message in messages)
         assert any(message["record"]["stream"] == "countries" for message in messages if message["type"] == "RECORD")
 
     @staticmethod

@@ -158,7 +158,7 @@ def test_without_an_output_there_is_one_sentence(source: Source, verb: str) -> N
     done = subprocess.run(closed, cwd=source.folder, env=source.environment, capture_output=True, check=False)
 
     assert done.returncode == 1
-    assert done.stderr == b"source-dtm: Cannot write the messages: standard output is closed.\n"
+    assert done.stderr == b"source-dtm: Cannot write the output: standard output is closed.\n"
 
 
 def test_a_reader_that_leaves_ends_a_sync_with_a_sentence(source: Source) -> None:
@@ -171,4 +171,4 @@ def test_a_reader_that_leaves_ends_a_sync_with_a_sentence(source: Source) -> Non
     process.stderr.close()
 
     assert process.wait() == 1
-    assert log == "source-dtm: Cannot write the messages: Broken pipe. The next run goes on from the last state.\n"
+    assert log == "source-dtm: Cannot write the output: Broken pipe. The next run goes on from the last state.\n"

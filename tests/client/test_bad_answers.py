@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -55,8 +56,6 @@ class TestAnswersThatAreNone:
             ({"isSuccess": "true"}, "No matching data found"),
             ({"statusCode": 500, "errorMessages": []}, "statusCode 500"),
             ({"result": [{}], "totalRecordsCount": 1}, "No matching data found"),
-            # An empty answer says 204. "No rows, and all is well" is not a thing the API says.
-            ({"statusCode": 200}, "No matching data found"),
         ],
     )
     def test_an_envelope_that_contradicts_itself_is_a_failure(self, changes: dict[str, object], words: str) -> None:
@@ -73,7 +72,7 @@ class TestAnswersThatAreNone:
             "3",
             "{}",
             '"text"',
-            json.dumps(NO_ROWS | {"result": None}),
+            json.dumps({name: value for name, value in NO_ROWS.items() if name != "result"}),
             json.dumps(NO_ROWS | {"result": {"data": []}}),
         ],
     )
@@ -98,11 +97,64 @@ class TestAnswersThatAreNone:
         with ScriptedServer(always("\ufeff" + json.dumps(NO_ROWS))) as server:
             assert client_of(server.url).get(ADMIN0).rows == []
 
-    @pytest.mark.parametrize("total", [None, "0", 1, -1])
+    @pytest.mark.parametrize("total", [None, "", "none", "-0", "0.0", " 0", 0.5, True, 1, -1, "3", [0]])
     def test_a_count_that_is_missing_or_none_is_an_error(self, total: object) -> None:
         with (
             ScriptedServer(always(NO_ROWS | {"totalRecordsCount": total})) as server,
-            pytest.raises(DtmAnswerError, match=f"announces {total} rows and holds 0"),
+            pytest.raises(DtmAnswerError, match=re.escape(f"announces {total} rows and holds 0")),
+        ):
+            client_of(server.url, max_retries=0).get(ADMIN0)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"statusCode": 200},
+            {"statusCode": "204"},
+            {"statusCode": 200.0},
+            {"result": None},
+            {"result": None, "statusCode": 200},
+            {"totalRecordsCount": "0"},
+            {"totalRecordsCount": 0.0},
+        ],
+    )
+    def test_no_rows_in_another_spelling_are_no_rows(self, changes: dict[str, object]) -> None:
+        with ScriptedServer(always(NO_ROWS | changes)) as server:
+            assert client_of(server.url).get(ADMIN0).rows == []
+        assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("total", [2, "2", 2.0, "0002"], ids=repr)
+    def test_a_count_in_another_spelling_is_the_count(self, total: object) -> None:
+        rows = [{"a": 1}, {"b": "}{"}]
+        said = NO_ROWS | {"result": rows, "statusCode": 200, "totalRecordsCount": total}
+        with ScriptedServer(always(said)) as server:
+            assert client_of(server.url).get(ADMIN0).rows == rows
+
+    @pytest.mark.parametrize("changes", [{"totalRecordsCount": 1}, {"totalRecordsCount": None}])
+    def test_null_in_the_place_of_rows_is_an_error_when_rows_are_announced(self, changes: dict[str, object]) -> None:
+        with (
+            ScriptedServer(always(NO_ROWS | {"result": None} | changes)) as server,
+            pytest.raises(DtmAnswerError, match=r"announces .* rows and holds 0"),
+        ):
+            client_of(server.url, max_retries=0).get(ADMIN0)
+
+    def test_http_204_without_a_body_is_no_rows(self) -> None:
+        with ScriptedServer(always("", 204)) as server:
+            assert client_of(server.url).get(ADMIN0).rows == []
+
+    def test_rows_may_hold_anything_that_json_can(self) -> None:
+        rows = [{"a": '}],"', "b": {"c": [1, {}, []]}, "d": None}, {}, {"e": "x" * 1000, "f": 1.5}]
+        said = NO_ROWS | {"result": rows, "statusCode": 200, "totalRecordsCount": 3}
+        with ScriptedServer(always(json.dumps(said, indent=3))) as server:
+            assert client_of(server.url).get(ADMIN0).rows == rows
+
+    @pytest.mark.parametrize(
+        "rows", ['[{"a": 1},]', '[{"a": 1} {"a": 2}]', '[{"a": NaN}]', '[{"a": "\\ud800"}]', "[{]"]
+    )
+    def test_rows_that_are_no_json_are_an_error(self, rows: str) -> None:
+        body = json.dumps(NO_ROWS | {"statusCode": 200, "totalRecordsCount": 1}).replace("[]", rows, 1)
+        with (
+            ScriptedServer(always(body)) as server,
+            pytest.raises(DtmAnswerError, match="is not valid JSON"),
         ):
             client_of(server.url, max_retries=0).get(ADMIN0)
 
@@ -137,3 +189,12 @@ class TestAnswersThatAreNone:
         ):
             client_of(server.url).get(ADMIN0)
         assert len(server.requests) == 1
+
+    def test_two_lengths_that_contradict_each_other_are_the_answers_fault(self) -> None:
+        with (
+            ScriptedServer(always(NO_ROWS, 200, Content_Length="5, 6")) as server,
+            pytest.raises(DtmRequestError, match=f"{ADMIN0}: the connection to .* failed or broke off") as caught,
+        ):
+            client_of(server.url, max_retries=1).get(ADMIN0)
+        assert "user_agent" not in str(caught.value)
+        assert len(server.requests) == 2

@@ -124,3 +124,14 @@ def test_mistakes_are_told_with_their_line(tmp_path: Path) -> None:
     wrong = {"id": {"type": "whole", "title": "x", "description": "x", "nullable": True, "example": "1"}}
     with pytest.raises(DtmError, match=r"line \d+: 'type' of the field 'id' is 'whole'; expected one of"):
         run_target(MESSAGES, tmp_path / "package", metadata=metadata(tmp_path / "shop.yaml", fields=wrong))
+
+
+def test_a_field_that_is_declared_twice_is_named_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    metadata(path)
+    text = path.read_text("utf-8")
+    first = next(line for line in text.splitlines() if line.startswith("  ") and line.endswith(":"))
+    path.write_text(text.replace(f"{first}\n", f"{first}\n    title: Lost\n{first}\n", 1), encoding="utf-8")
+
+    with pytest.raises(DtmError, match=r"line \d+: '\w+' is declared twice, first on line \d+"):
+        run_target(MESSAGES, tmp_path / "package", metadata=str(path))

@@ -324,7 +324,7 @@ class TestFailures:
         assert "TAP_DTM_REQUEST_TIMEOUT must be a whole number from 1" in self.failure("dtm://v3/countries")
 
     @pytest.mark.usefixtures("api")
-    @pytest.mark.parametrize("name", ["request_timeout", "max_retries"])
+    @pytest.mark.parametrize("name", ["request_timeout", "answer_budget_mb", "max_retries"])
     def test_the_bounds_are_those_of_the_tap(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         schema = SETTINGS.to_dict()["properties"][name]
         outside = [schema["minimum"] - 1] + ([schema["maximum"] + 1] if "maximum" in schema else [])

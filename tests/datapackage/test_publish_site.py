@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -9,12 +10,17 @@ import pytest
 from click.testing import CliRunner
 from frictionless_dtm.publish.command import publish
 
+from tap_dtm.sandbox import SandboxServer, invent
 from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan, Fault
 from tests.datapackage.finished import finished_package
+from tests.hostile import support
+from tests.hostile.support import RawServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.hostile.support import Hostility
 
 
 @pytest.fixture
@@ -109,3 +115,61 @@ def test_a_site_that_repeats_the_token_has_it_hidden(
 def test_the_token_is_sent_encrypted_only(site: FakeCkan, folder: Path) -> None:
     code, output = run(site, folder, "--url", "http://data.example.org")
     assert (code, "would send the token unencrypted" in output) == (1, True)
+
+
+class TestHostileAnswers:
+    """The site's answers have the bounds that DTM's have."""
+
+    @staticmethod
+    def publish_to(hostility: Hostility, folder: Path) -> str:
+        with (
+            SandboxServer(invent(seed=1, countries=1)) as sandbox,
+            RawServer(sandbox, hostility, lambda _: True) as ckan,
+        ):
+            where = ["--to", "ckan", "--url", ckan.url, "--owner-org", ORGANISATION, "--maintainer", "somebody"]
+            result = CliRunner().invoke(publish, [str(folder), *where])
+        assert (result.exit_code, result.exception is None or isinstance(result.exception, SystemExit)) == (1, True)
+        return result.output
+
+    @pytest.mark.parametrize("hostility", [support.endless_body, support.endless_list, support.gzip_bomb])
+    def test_that_are_too_large(self, folder: Path, hostility: Hostility) -> None:
+        assert "answers with more than 16 MB: that is not an answer of its API" in self.publish_to(hostility, folder)
+
+    @pytest.mark.parametrize(
+        "hostility",
+        [
+            support.dripping_body,
+            support.dripping_header,
+            support.dripping_trailers,
+            support.dripping_continue,
+            support.endless_continue,
+        ],
+    )
+    def test_that_do_not_end(self, folder: Path, hostility: Hostility, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("frictionless_dtm.publish.site._LONGEST", 0.5)
+
+        assert "does not come to the end of its answer" in self.publish_to(hostility, folder)
+
+    def test_with_control_characters_and_many_words(self, site: FakeCkan, folder: Path) -> None:
+        error = {"message": "no\x1b[2J\n[31m" + "x" * 100_000}
+        site.faults = [Fault("package_show", 1, 403, json.dumps({"success": False, "error": error}))]
+
+        code, output = run(site, folder)
+
+        assert code == 1
+        assert "no\\x1b[2J\\n" in output
+        assert "\x1b" not in output
+        assert len(output) < 1500
+
+    def test_a_stranger_s_credentials_are_not_sent(
+        self, site: FakeCkan, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without a token, requests would look for others in ~/.netrc."""
+        (tmp_path / ".netrc").write_text("default login invented password strangers-secret\n")
+        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+        monkeypatch.delenv("CKAN_API_TOKEN")
+
+        where = ["--to", "ckan", "--url", site.url, "--owner-org", ORGANISATION, "--maintainer", "somebody"]
+        CliRunner().invoke(publish, [str(folder), *where])
+
+        assert {call.authorization for call in site.calls} == {None}

@@ -233,7 +233,12 @@ def test_gzip_is_csv_packed(folder: Path) -> None:
         ({"version": "\N{ARABIC-INDIC DIGIT ONE}.2.3"}, "write three numbers"),
         ({"metadata": "nowhere"}, "does not exist"),
         ({"path": ""}, "path is empty"),
-        ({"path": "a\0b"}, "which is no path"),
+        ({"path": "a\0b"}, "which is not a valid path"),
+        ({"path": "~nosuchuser/package"}, "which is not a valid path"),
+        (
+            {"path": "package", "metadata": "~nosuchuser/m.yaml"},
+            "metadata is '~nosuchuser/m.yaml', which is not a",
+        ),
     ],
 )
 def test_wrong_settings_are_told_in_a_sentence(config: dict[str, Any], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from tests.world import LEVELS, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
     from random import Random
+
+    import pytest
 
     from tests.scripted import ScriptedServer
 
@@ -95,6 +98,15 @@ def assert_exact(world: World, target: MemoryTarget, **filters: Any) -> None:
         rows = target.live(f"idp_admin{level}")
         assert count(rows) == served(world, level, **filters)
         assert_positions_are_whole(rows)
+
+
+def idp_records(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [message for message in messages if message["type"] == "RECORD" and message["stream"].startswith("idp_")]
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines of the log that an operator should read."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def rows_of(target: MemoryTarget, code: str) -> dict[str, Any]:

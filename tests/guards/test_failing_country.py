@@ -102,10 +102,10 @@ class TestAFailingCountry:
     @pytest.mark.parametrize(
         ("level", "field", "value", "name"),
         [
-            (1, "numPresentIdpInd", "12", "num_present_idp_ind"),
+            (1, "numPresentIdpInd", "12 people", "num_present_idp_ind"),
             (2, "numPresentIdpInd", 12.5, "num_present_idp_ind"),
             (0, "numPresentIdpInd", True, "num_present_idp_ind"),
-            (1, "roundNumber", "1", "round_number"),
+            (1, "roundNumber", "R1", "round_number"),
             (2, "displacementReason", 3, "displacement_reason"),
             (0, "assessmentType", ["BA"], "assessment_type"),
             (1, "operation", None, "operation"),
@@ -150,7 +150,8 @@ class TestAFailingCountry:
         with ScriptedServer(doctored(small_world(), alter)) as server:
             config = config_for(server)
             run_tap(MemoryTarget(), **config, error=DtmPartialSyncError)
-        assert "admin0 answered with something that is not a row: nothing was taken" in caplog.text
+        assert "admin0 Admin0Pcode=XBA: " in caplog.text
+        assert "its result holds something that is not a row. Nothing was taken." in caplog.text
 
     def test_unknown_fields_are_no_error(self) -> None:
         """The API may grow; the catalogue says what is taken."""

@@ -38,7 +38,7 @@ class TestNamesInTheSettings:
         assert asked(sandbox) == []
 
     def test_one_like_no_other_is_told_what_is_wanted(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
-        with pytest.raises(DtmError, match=r"names 1234567, which DTM does not list\. It wants ISO 3166-1 alpha-3"):
+        with pytest.raises(DtmError, match=r"names 1234567, which DTM does not list\. Write ISO 3166-1 alpha-3 codes"):
             sync(sandbox, target, countries=["1234567"])
 
     def test_an_unknown_operation_is_an_error_that_names_the_nearest(

@@ -9,7 +9,7 @@ import pytest
 
 from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.sandbox import Fault, SandboxServer
-from tests.guards.support import add_a_round_in, asked, assert_exact, bookmarks_of, rows_of, sync
+from tests.guards.support import add_a_round_in, assert_exact, bookmarks_of, rows_of, sync
 from tests.world import LEVELS, count, served
 
 if TYPE_CHECKING:
@@ -119,13 +119,6 @@ class TestAWithdrawnCountry:
         sandbox.faults.clear()
         sync(sandbox, target)
         assert_exact(sandbox.world, target)
-
-    def test_a_level_that_never_spoke_is_a_gap(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
-        sandbox.faults.add(Fault("empty", country="XBA", path="admin2"))
-        sync(sandbox, target)
-        assert {row["admin0_pcode"] for row in target.live("idp_admin2")} == {"XAA", "XCA"}
-        sync(sandbox, target)
-        assert sorted(asked(sandbox)) == [(0, "XAA", ""), (0, "XBA", ""), (0, "XCA", "")]
 
 
 def _is_about(code: str, message: dict[str, Any]) -> bool:

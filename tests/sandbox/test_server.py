@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from tap_dtm.sandbox import SANDBOX_KEY, VISIBLE, Fault, SandboxServer, invent, open_sandbox, world_at
-from tap_dtm.sandbox.__main__ import main
+from tap_dtm.sandbox.__main__ import serve
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Ask
@@ -212,7 +212,7 @@ def test_the_command_names_what_is_wrong(sandbox: SandboxServer, capsys: pytest.
         (["--publish-every", "0"], "dtm-sandbox: --publish-every is a number of seconds greater than 0."),
     ):
         with pytest.raises(SystemExit, match=sentence):
-            main(argv)
+            serve(argv)
     with pytest.raises(SystemExit):
-        main(["--fault", "418"])
+        serve(["--fault", "418"])
     assert "There is no fault '418'" in capsys.readouterr().err

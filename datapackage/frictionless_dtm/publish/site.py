@@ -6,20 +6,27 @@ import base64
 import json
 import re
 import secrets
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
-from frictionless_dtm.publish.redaction import Redaction
+from tap_dtm import network, redaction
+from tap_dtm.budget import Budget, OverBudget
 from tap_dtm.errors import DtmAccessError, DtmError
+from tap_dtm.transport import Bounds, Session, TooMuchAround, TooSlow, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from frictionless_dtm.publish.upload import Upload
+    from tap_dtm.transport import Reply
 
-_TIMEOUT: Final = (10.0, 600.0)
+_READ_TIMEOUT: Final = 600.0  # seconds, in which a site may be busy with a file that it was sent
+_LONGEST: Final = 900.0  # seconds, for a whole answer
+_LARGEST: Final = 16_000_000  # bytes of an answer: that of a dataset with thousands of files
 _LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -54,11 +61,11 @@ class Site:
         self.host = parts.netloc
         self.has_token = bool(token)
         self._token_variable = token_variable
-        self._redaction = Redaction(token)
-        self._session = _Session()
-        self._session.trust_env = True
+        network.check_environment(url)
+        redaction.guard(token)
+        self._budget = Budget(_LARGEST)
+        self._session = Session(trust_env=True)
         self._session.headers["User-Agent"] = "tap-dtm"
-        # Given per request, a token from a .netrc file cannot take its place.
         self._auth = _Token(f"{scheme} {token}".strip() if token else None)
 
     def close(self) -> None:
@@ -91,21 +98,34 @@ class Site:
 
     def _send(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401
         try:
-            # Never followed: the token would go along, and a POST would become a GET.
-            response = self._session.request(
-                method, self.url + path, timeout=_TIMEOUT, allow_redirects=False, auth=self._auth, **options
-            )
-        except requests.RequestException as error:
+            with self._budget.share() as share:
+                # Redirects are not followed: the token would go along, and a POST would become a GET.
+                reply = fetch(
+                    self._session,
+                    method,
+                    self.url + path,
+                    Bounds(share, _READ_TIMEOUT, _LONGEST),
+                    auth=self._auth,
+                    **options,
+                )
+        except OverBudget:
             raise DtmError(
-                f"{self.host} cannot be reached, or broke off ({type(error).__name__}): check the address and the "
-                "network, and run again."
+                f"{self.host} answers with more than {_LARGEST // 1_000_000} MB: that is not an answer of its API. "
+                "Check the address."
             ) from None
-        return self._judge(response, path)
+        except (TooSlow, TooMuchAround):
+            raise DtmError(
+                f"{self.host} does not come to the end of its answer. Check the address, and run again."
+            ) from None
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            failure = network.explain(error, self.url, self.host, "the address of the site", trust_env=True)
+            raise DtmError(f"{self.host} cannot be reached: {failure.words} Then run again.") from None
+        return self._judge(reply, path)
 
-    def _judge(self, response: requests.Response, path: str) -> Any:  # noqa: ANN401
-        status = response.status_code
-        if response.is_redirect:
-            target = _split(self._redaction.of(response.headers["location"]))
+    def _judge(self, reply: Reply, path: str) -> Any:  # noqa: ANN401
+        status = reply.status
+        if reply.is_redirect:
+            target = _split(redaction.quoted(reply.headers["location"]))
             where = target.netloc.rpartition("@")[2] if target else ""
             if where == self.host:
                 raise DtmError(
@@ -114,13 +134,13 @@ class Site:
             raise DtmError(f"{self.host} redirects to {where or 'another page'}: give its final address.")
         try:
             # Some sites repeat what they were sent: nothing of the answer is shown or kept with the token in it.
-            body = self._redaction.of(json.loads(response.content))
+            body = _masked(json.loads(reply.body))
         except (ValueError, RecursionError):
             body = None
         if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not self.has_token):
             what = "refuses the token in" if self.has_token else "wants a token: put one into"
             raise DtmAccessError(f"{self.host} {what} {self._token_variable} ({status}).")
-        if not response.ok:
+        if status >= requests.codes.bad_request:
             raise SiteError(f"{self.host} answers {path} with {status}.", status, body)
         if body is None:
             raise DtmError(f"{self.host} answers {path} with something that is not JSON: check the address.")
@@ -137,9 +157,15 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return nothing: redirects are not followed, and requests fails on an address that is none."""
+def _masked(value: Any) -> Any:  # noqa: ANN401
+    """Return a JSON value with no text that holds a secret."""
+    if isinstance(value, str):
+        return redaction.masked(value)
+    if isinstance(value, list):
+        return [_masked(each) for each in value]
+    if isinstance(value, dict):
+        return {_masked(name): _masked(each) for name, each in value.items()}
+    return value
 
 
 class _Token(requests.auth.AuthBase):

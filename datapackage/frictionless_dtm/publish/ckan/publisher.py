@@ -14,6 +14,7 @@ from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.site import Site, SiteError
 from frictionless_dtm.publish.upload import Upload
 from tap_dtm.errors import DtmAccessError, DtmError
+from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -152,12 +153,13 @@ def _reason(error: SiteError, host: str, action: str) -> str:
     reasons = error.body.get("error") if _is_ckan(error.body) else None
     if error.status == requests.codes.forbidden:
         said = reasons.get("message") if isinstance(reasons, dict) else None
-        return f"{host} does not let this token do {action} ({said or 'no reason given'}): ask for an editor's role."
+        why = quoted(said or "no reason given")
+        return f"{host} does not let this token do {action} ({why}): ask for an editor's role."
     if isinstance(reasons, dict):
         texts = [
             f"{name}: {'; '.join(map(str, said)) if isinstance(said, list) else said}"
             for name, said in reasons.items()
             if name != "__type"
         ]
-        return f"{host} refuses {action}: {', '.join(texts).rstrip('.')}."
-    return f"{host} answers {action} with HTTP {error.status}{f' ({reasons})' if reasons else ''}."
+        return f"{host} refuses {action}: {quoted(', '.join(texts).rstrip('.'))}."
+    return f"{host} answers {action} with HTTP {error.status}{f' ({quoted(reasons)})' if reasons else ''}."

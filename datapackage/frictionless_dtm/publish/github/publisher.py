@@ -13,6 +13,7 @@ from frictionless_dtm.publish.github.answers import Blob, Commit, Object, Ref, R
 from frictionless_dtm.publish.github.plan import Plan, commit_message, make_plan
 from frictionless_dtm.publish.site import Site, SiteError
 from tap_dtm.errors import DtmAccessError, DtmError
+from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -183,5 +184,7 @@ def _with(error: DtmError, more: str, reason: str | None = None) -> DtmError:
 def _reason(error: SiteError, host: str) -> str:
     said = error.body.get("message") if isinstance(error.body, dict) else None
     if error.status in {requests.codes.forbidden, requests.codes.not_found} and "rate limit" not in str(said):
-        return f"{host} does not let this token write there ({said or error.status}): it needs 'Contents: write'."
-    return f"{host} answers with HTTP {error.status}{f' ({said})' if said else ''}."
+        return (
+            f"{host} does not let this token write there ({quoted(said or error.status)}): it needs 'Contents: write'."
+        )
+    return f"{host} answers with HTTP {error.status}{f' ({quoted(said)})' if said else ''}."

@@ -1,0 +1,107 @@
+"""The memory that answers may take together while they arrive.
+
+Answers share it freely as long as all of them fit. When they do not, they take turns: the one that was asked for first
+goes on, and the one that was asked for last gives up what it has and is asked for again later. So every answer that
+fits into the budget alone arrives in the end.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class OverBudget(Exception):  # noqa: N818
+    """One answer alone is larger than the budget."""
+
+
+class GiveWay(Exception):  # noqa: N818
+    """Older answers need the memory: ask again after ``Share.wait_for_turn``."""
+
+
+class Budget:
+    """A number of bytes that several answers share, safe to use from several threads.
+
+    Args:
+        size: The bytes that all of them may take together.
+    """
+
+    def __init__(self, size: int) -> None:  # noqa: D107
+        self.size = size
+        self._changed = threading.Condition()
+        self._shares: list[Share] = []  # of the answers that are being asked for, the oldest first
+
+    @contextmanager
+    def share(self) -> Iterator[Share]:
+        """Take part, with no bytes yet; they are given back at the end."""
+        share = Share(self)
+        with self._changed:
+            self._shares.append(share)
+        try:
+            yield share
+        finally:
+            with self._changed:
+                self._shares.remove(share)
+                self._changed.notify_all()
+
+    def grow(self, share: Share, size: int) -> None:
+        """Let a share have that many bytes, as soon as there is room."""
+        if size > self.size:
+            raise OverBudget
+        with self._changed:
+            while (missing := self._taken() - share.size + size - self.size) > 0:
+                if share is not self._oldest():
+                    raise GiveWay
+                self._ask_to_give_way(missing)
+                self._changed.wait()
+            if share.must_give_way:
+                raise GiveWay
+            share.size = size
+
+    def wait_for_turn(self, share: Share) -> None:
+        """Take a share's bytes back, and wait until no older answer is left."""
+        with self._changed:
+            share.size = 0
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: share is self._oldest())
+            share.must_give_way = False
+
+    def _taken(self) -> int:
+        return sum(share.size for share in self._shares)
+
+    def _oldest(self) -> Share:
+        return self._shares[0]
+
+    def _ask_to_give_way(self, missing: int) -> None:
+        for share in reversed(self._shares[1:]):
+            if missing <= 0:
+                break
+            share.must_give_way = True
+            missing -= share.size
+
+
+class Share:
+    """What one answer has of a budget: ``size``, in bytes."""
+
+    def __init__(self, budget: Budget) -> None:  # noqa: D107
+        self._budget = budget
+        self.size = 0
+        self.must_give_way = False
+
+    def grow(self, size: int) -> None:
+        """Have at least that many bytes from now on; waits for room.
+
+        Raises:
+            OverBudget: The budget is smaller than that.
+            GiveWay: Older answers need the memory.
+        """
+        if size > self.size:
+            self._budget.grow(self, size)
+
+    def wait_for_turn(self) -> None:
+        """Give all bytes back, and wait until no older answer is left; after that, this one need not give way."""
+        self._budget.wait_for_turn(self)

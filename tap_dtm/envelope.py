@@ -1,0 +1,194 @@
+"""The rows of an answer, taken out of its bytes one by one.
+
+A small text may be large in memory: ``{}`` is 64 bytes there. So what rows cost is counted while they are decoded, and
+texts that repeat, as nearly all of them do, are kept once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tap_dtm import redaction
+from tap_dtm.errors import DtmAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST_TIMES: Final = 3  # as many bytes as the answer has may its rows take
+_SMALL: Final = 16_000_000  # bytes that rows may take in any case
+_LONGEST_ROW: Final = 1_000_000  # bytes
+_MOST_BRACES: Final = 64  # in one row
+_LONGEST_VALUE: Final = 100_000  # bytes of a field of the envelope, other than the rows
+_PER_ROW: Final = 8  # bytes of the list's slot
+_PER_TEXT: Final = 100  # bytes of an entry in the dictionary of texts
+_PER_NUMBER: Final = 32  # bytes
+_AFTER_ROW = re.compile(rb"[ \t\r\n]*([,\]])[ \t\r\n]*")
+_BEFORE_ROW = re.compile(rb"[ \t\r\n]*\[[ \t\r\n]*")
+_BRACE = re.compile(rb"\}")
+
+
+# msgspec's own errors are ValueErrors in newer versions only; bad UTF-8 is one in all of them.
+_NOT_JSON: Final = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+class NotJsonError(Exception):
+    """The bytes are not JSON."""
+
+
+class Envelope(msgspec.Struct):
+    """An answer, its fields as they came; empty where there is none.
+
+    Decoded like this, it costs nothing. It is stricter than Python's json: no NaN, no half of a surrogate pair.
+    """
+
+    result: msgspec.Raw = msgspec.Raw(b"")
+    statusCode: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815  the API's name
+    isSuccess: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
+    errorMessages: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
+    totalRecordsCount: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
+    message: msgspec.Raw = msgspec.Raw(b"")
+
+    def has(self, name: str) -> bool:
+        """Whether the answer has a field."""
+        return bool(memoryview(getattr(self, name)).nbytes)
+
+    def value(self, name: str) -> Any:  # noqa: ANN401
+        """Return the value of a field other than the rows, None without one; the text of it, cut, if it is long."""
+        raw = memoryview(getattr(self, name))
+        if not raw.nbytes:
+            return None
+        if raw.nbytes > _LONGEST_VALUE:
+            return bytes(raw[:_LONGEST_VALUE]).decode(errors="replace")
+        return _decoded(raw)
+
+    def rows(self) -> list[dict[str, Any]] | None:
+        """Return the rows; None when ``result`` is null.
+
+        Raises:
+            NotJsonError: They are not JSON.
+            DtmAnswerError: They are something else than rows, or would cost far more memory than rows do.
+        """
+        raw = memoryview(self.result)
+        if bytes(raw[:5]) == b"null":
+            return None
+        return list(_rows(raw))
+
+
+def read_envelope(body: bytearray) -> Envelope | None:
+    """Return the envelope of an answer; None when the answer is JSON of another kind.
+
+    Raises:
+        NotJsonError: It is not JSON.
+    """
+    # A byte order mark is no part of the text.
+    text = memoryview(body)[len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0 :]
+    try:
+        return msgspec.json.decode(text, type=Envelope)
+    except msgspec.ValidationError:
+        _decoded(text, msgspec.Raw)
+        return None
+    except _NOT_JSON:
+        raise NotJsonError from None
+
+
+def _rows(raw: memoryview) -> Iterator[dict[str, Any]]:
+    texts: dict[str, str] = {}
+    cost = 0
+    most = _MOST_TIMES * raw.nbytes + _SMALL
+    start = _BEFORE_ROW.match(raw)
+    if start is None:
+        raise DtmAnswerError("its result is not a list")
+    position = start.end()
+    if bytes(raw[position : position + 1]) == b"]":
+        return
+    while True:
+        row, position = _row(raw, position)
+        try:
+            cost += _PER_ROW + _keep_texts_once(row, texts)
+        except RecursionError:
+            raise DtmAnswerError("its result holds something that is not a row") from None
+        if cost > most:
+            raise DtmAnswerError("its rows would take far more memory than rows of the DTM API do")
+        yield row
+        after = _AFTER_ROW.match(raw, position)
+        if after is None:
+            raise NotJsonError
+        if after[1] == b"]":
+            return
+        position = after.end()
+
+
+def _row(raw: memoryview, start: int) -> tuple[dict[str, Any], int]:
+    """Return the row that begins there, and where it ends.
+
+    It ends at the first closing brace up to which it is a whole JSON object: others are in texts, or nested.
+    """
+    if bytes(raw[start : start + 1]) != b"{":
+        raise DtmAnswerError("its result holds something that is not a row")
+    end = start
+    for _ in range(_MOST_BRACES):
+        brace = _BRACE.search(raw, end)
+        if brace is None:
+            raise NotJsonError
+        end = brace.end()
+        if end - start > _LONGEST_ROW:
+            break
+        try:
+            return _decode_row(raw[start:end]), end
+        except _NOT_JSON:
+            continue
+    raise NotJsonError
+
+
+def _keep_texts_once(row: dict[str, Any], texts: dict[str, str]) -> int:
+    """Replace texts that were there before, and return what the row costs, in bytes."""
+    cost = sys.getsizeof(row)
+    for name, value in row.items():
+        if type(value) is str:
+            known = texts.setdefault(value, value)
+            if known is value:
+                cost += sys.getsizeof(value) + _PER_TEXT
+            else:
+                row[name] = known
+        else:
+            cost += _PER_NUMBER if not isinstance(value, (list, dict)) else _deep_size(value)
+    return cost
+
+
+def _deep_size(value: Any) -> int:  # noqa: ANN401
+    """Return what a nested value costs, about, in bytes."""
+    if isinstance(value, dict):
+        return sys.getsizeof(value) + sum(map(_deep_size, value)) + sum(map(_deep_size, value.values()))
+    if isinstance(value, list):
+        return sys.getsizeof(value) + sum(map(_deep_size, value))
+    return sys.getsizeof(value)
+
+
+_decode_row = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def _decoded(text: memoryview, kind: Any = Any) -> Any:  # noqa: ANN401
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except _NOT_JSON:
+        raise NotJsonError from None
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number in any spelling that has exactly one meaning: 12, 12.0 and "12"; None for others."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
+
+
+def said(value: Any) -> str:  # noqa: ANN401
+    """Return what an answer says in words, for a message."""
+    words = value if isinstance(value, list) else [value]
+    return redaction.quoted("; ".join(map(str, words))) if value else ""

@@ -1,0 +1,87 @@
+"""DTM's two lists, of countries and of operations: read once in a run, row by row."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tap_dtm.errors import DtmAnswerError, DtmError
+from tap_dtm.records import RecordBuilder
+
+if TYPE_CHECKING:
+    from tap_dtm.client import DtmClient
+    from tap_dtm.metadata import Catalogue
+    from tap_dtm.selfcheck import Row
+
+_logger = logging.getLogger("tap-dtm")
+
+
+class Lists:
+    """The lists of one run. A row that cannot be read is reported and left out, and the run fails at its end.
+
+    Args:
+        client: The API.
+        catalogue: What the API serves.
+        api_version: The version of the API.
+        unknown: The names of fields that were warned of, shared by all that reads rows in the run.
+    """
+
+    def __init__(self, client: DtmClient, catalogue: Catalogue, api_version: str, unknown: set[str]) -> None:  # noqa: D107
+        self._client = client
+        self._resources = catalogue.resources
+        self._api_version = api_version
+        self._unknown = unknown
+        self._rows: dict[str, list[Row]] = {}
+        self._failures: dict[str, DtmError] = {}
+
+    def rows(self, stream: str) -> list[Row]:
+        """Return the rows of a list.
+
+        Raises:
+            DtmError: The list could not be read, or is empty.
+        """
+        if stream not in self._rows:
+            if stream in self._failures:
+                raise self._failures[stream]
+            try:
+                self._rows[stream] = self._read(stream)
+            except DtmError as error:
+                self._failures[stream] = error
+                raise
+        return self._rows[stream]
+
+    def is_whole(self, stream: str) -> bool:
+        """Whether every row of a list was read. Only then has an entry that is not in it left the list."""
+        self.rows(stream)
+        return stream not in self._failures
+
+    def raise_failure(self) -> None:
+        """Raise what went wrong with the lists, if anything did.
+
+        Raises:
+            DtmError: A list could not be read, or some of its rows could not.
+        """
+        for failure in self._failures.values():
+            raise failure
+
+    def _read(self, stream: str) -> list[Row]:
+        resource = self._resources[stream]
+        path = resource.endpoints[self._api_version]
+        answer = self._client.get(path)
+        if not answer.rows:
+            raise DtmAnswerError(
+                f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
+                "nothing was changed. Run again later."
+            )
+        fields = resource.fields_for(self._api_version)
+        rows, failures = RecordBuilder(path, fields, unknown=self._unknown).build_each(answer.rows)
+        if failures and not rows:
+            raise failures[0]
+        for failure in failures:
+            _logger.error("A row of the list is left out: %s", failure)
+        if failures:
+            self._failures[stream] = DtmAnswerError(
+                f"{len(failures)} of {len(answer.rows)} rows of {path} could not be read. The others were loaded, and "
+                "nothing was taken to have left the list. The lines above say what is wrong."
+            )
+        return rows

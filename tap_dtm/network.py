@@ -1,0 +1,165 @@
+"""The network between this machine and a site: proxies, certificates, and what failed, in words."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import requests
+from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
+
+from tap_dtm import redaction
+from tap_dtm.errors import DtmRefusedError
+
+_SOCKS: Final = {"socks4", "socks4a", "socks5", "socks5h"}
+_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_ABOUT_CERTIFICATES: Final = (
+    "If your organisation's proxy or firewall inspects encrypted traffic, set the environment variable "
+    "REQUESTS_CA_BUNDLE to a PEM file with its certificate authority."
+)
+_PROXY_AUTHENTICATION: Final = 407
+
+
+def check_environment(url: str) -> None:
+    """Check what the environment says about the way to a URL: the proxy, and the certificates to trust.
+
+    Raises:
+        DtmRefusedError: It cannot be used; the message names the variable.
+    """
+    if proxy := _proxy_setting(url):
+        _check_proxy(proxy, _variable_of(proxy, url))
+    # In the order in which requests looks at them.
+    name = next((name for name in _BUNDLES if os.environ.get(name)), None)
+    if name and urlsplit(url).scheme == "https":
+        _check_bundle(name, Path(os.environ[name]))
+
+
+def _check_proxy(proxy: str, name: str) -> None:
+    try:
+        parts = _parts_of(proxy)
+    except LocationParseError:
+        parts = Url()
+    redaction.guard(unquote((parts.auth or "").partition(":")[2]))
+    if parts.scheme not in {"http", "https", *_SOCKS} or not parts.host:
+        raise DtmRefusedError(f"{name} does not hold the address of a proxy: write it as http://host:port.")
+    if parts.scheme in _SOCKS and importlib.util.find_spec("socks") is None:
+        raise DtmRefusedError(
+            f"{name} names a SOCKS proxy, which needs the Python package PySocks. Install it next to this program, "
+            "or name an HTTP proxy as http://host:port."
+        )
+
+
+def _check_bundle(name: str, path: Path) -> None:
+    try:
+        if path.is_dir():
+            list(path.iterdir())
+        else:
+            ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise DtmRefusedError(
+            f"{name} names {path}, which cannot be read as a PEM file of certificates ({words(error)}). Correct the "
+            "path, or unset the variable."
+        ) from None
+
+
+def _proxy_setting(url: str) -> str | None:
+    return select_proxy(url, get_environ_proxies(url))
+
+
+def _variable_of(proxy: str, url: str) -> str:
+    for wanted in (f"{urlsplit(url).scheme}_proxy", "all_proxy"):
+        for name, value in os.environ.items():
+            if name.lower() == wanted and value == proxy:
+                return f"The environment variable {name}"
+    return "The proxy setting of this machine"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a request got no answer, in a sentence or two. It may pass, or somebody must change something."""
+
+    words: str
+    may_pass: bool
+
+
+def explain(error: Exception, url: str, host: str, address: str, *, trust_env: bool) -> Failure:
+    """Say why there was no answer.
+
+    Args:
+        error: What requests or the system raised.
+        url: What was asked for.
+        host: The name of the other side.
+        address: What the user calls the address of the other side.
+        trust_env: Whether proxies of the environment count.
+    """
+    proxy = _proxy_setting(url) if trust_env else None
+    if isinstance(error, requests.exceptions.ProxyError) and proxy:
+        return _of_proxy(error, _host_of(proxy), _variable_of(proxy, url), host)
+    cause = root(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Failure(
+            f"the certificate of {host} is not trusted ({cause.verify_message}). {_ABOUT_CERTIFICATES}", may_pass=False
+        )
+    return Failure(
+        f"the connection to {host} failed or broke off ({words(error)}). "
+        f"Check the network, {'the proxy ' + _host_of(proxy) if proxy else 'a proxy'}, and {address}.",
+        may_pass=True,
+    )
+
+
+def _of_proxy(error: Exception, name: str, variable: str, host: str) -> Failure:
+    cause = root(error)
+    # http.client has no other sign of it.
+    said = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(cause), re.DOTALL)
+    if said is None:
+        return Failure(
+            f"the proxy {name} cannot be reached ({words(error)}). "
+            f"{variable} names it: check its address, and whether it runs.",
+            may_pass=True,
+        )
+    if int(said[1]) == _PROXY_AUTHENTICATION:
+        return Failure(
+            f"the proxy {name} asks for a user name and a password, or refuses them (407). "
+            f"{variable} takes them as http://name:password@host:port.",
+            may_pass=False,
+        )
+    return Failure(
+        f"the proxy {name} does not connect to {host} ({said[1]} {redaction.quoted(said[2])}). "
+        "Ask whoever runs it, or list the host in NO_PROXY.",
+        may_pass=int(said[1]) >= requests.codes.server_error,
+    )
+
+
+def _host_of(proxy: str) -> str:
+    """Return the host and port of a proxy, without a user's name and password."""
+    return _parts_of(proxy).netloc or "of this machine"
+
+
+def _parts_of(proxy: str) -> Url:
+    # As requests reads it. Its types are known to newer versions only.
+    return parse_url(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call,unused-ignore]
+
+
+def words(error: BaseException) -> str:
+    """Name the innermost reason, without the URL that the text of requests' errors repeats."""
+    reason = root(error)
+    return getattr(reason, "strerror", None) or getattr(reason, "reason", None) or type(reason).__name__
+
+
+def root(error: BaseException) -> BaseException:
+    """Return the innermost reason of an error of requests."""
+    reason: Any = error
+    while True:
+        candidates = (getattr(reason, "reason", None), *reason.args, reason.__cause__)
+        inner = next((each for each in candidates if isinstance(each, BaseException)), None)
+        if inner is None:
+            return reason  # type: ignore[no-any-return]
+        reason = inner
