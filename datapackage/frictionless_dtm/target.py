@@ -46,8 +46,11 @@ class _Reader(MsgSpecReader):
         file_input: IO[str] | None,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
     ) -> Counter[str]:
-        lines: Iterable[bytes] = getattr(file_input or sys.stdin, "buffer", ())
-        return self._read(_in_utf8(lines))
+        lines = file_input or sys.stdin
+        if lines is None:
+            raise DtmError("There is no input: standard input is closed.")
+        buffer: IO[bytes] | None = getattr(lines, "buffer", None)  # None for text at hand
+        return self._read(lines if buffer is None else _in_utf8(buffer))
 
 
 def _in_utf8(lines: Iterable[bytes]) -> Iterator[bytes]:

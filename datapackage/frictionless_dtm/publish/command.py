@@ -96,9 +96,8 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _say(text: str) -> None:
-    """Print lines that hold what a site, a descriptor or a file's name says."""
-    for line in text.split("\n"):
-        click.echo(shown(line))
+    """Print one line, whatever a site, a descriptor or the name of a file says in it."""
+    click.echo(shown(text))
 
 
 def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
@@ -145,7 +144,8 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
 def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> None:
     word = "new" if plan.dataset_id is None else "new metadata" if plan.is_new_metadata else "unchanged metadata"
     _say(f"{site.url}/dataset/{target.dataset}: {word}; {_seen_by(plan)}")
-    _say(json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2))
+    for line in json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2).split("\n"):
+        _say(line)
     for step in plan.steps:
         _say(f"  {step.name}: {step.word}, {step.fields['size']} bytes{f', id {step.id}' if step.id else ''}")
         if step.file.path == DESCRIPTOR and step.is_new_content:
