@@ -121,7 +121,7 @@ def _path(config: Mapping[str, Any], name: str) -> Path:
     try:
         path = Path(config[name]).expanduser()
         path.exists()
-        path.resolve()
+        str(path.resolve()).encode()  # its name is in the package, which is UTF-8
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DtmError(f"The setting {name} is {config[name]!r}, which is not a valid path: {reason}.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import sys
 from functools import partial
 from itertools import islice
@@ -13,6 +12,7 @@ from singer_sdk import Target
 from singer_sdk.contrib.msgspec import MsgSpecReader
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
+from frictionless_dtm.extra import require
 from frictionless_dtm.faults import told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
@@ -46,11 +46,9 @@ class _Reader(MsgSpecReader):
         file_input: IO[str] | None,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
     ) -> Counter[str]:
-        lines = file_input or sys.stdin
-        if lines is None:
-            raise DtmError("There is no input: standard input is closed.")
-        buffer: IO[bytes] | None = getattr(lines, "buffer", None)  # None for text at hand
-        return self._read(lines if buffer is None else _in_utf8(buffer))
+        text = file_input or sys.stdin or ()
+        lines: Iterable[bytes] = getattr(text, "buffer", None) or (line.encode() for line in text)
+        return self._read(_in_utf8(lines))
 
 
 def _in_utf8(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -85,6 +83,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
+        require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
         for warning in unknown_settings(self.config):
             self.logger.warning("%s", warning)
         folder = Folder(settings.path)
@@ -123,7 +122,7 @@ class TargetDataPackage(CheckedConfig, Target):
             self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)
         self.close()
         if self._intake.has_state:
-            _deliver(self._intake.state)
+            _deliver(self._intake.state_as_sent)
 
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
@@ -149,14 +148,14 @@ class TargetDataPackage(CheckedConfig, Target):
         sys.exit(128 + signum)
 
 
-def _deliver(state: Any) -> None:  # noqa: ANN401
+def _deliver(state: str) -> None:
     """Write the state, now that the package has what it says.
 
     Raises:
         DtmOutputError: Nobody takes it.
     """
     try:
-        sys.stdout.write(json.dumps(state) + "\n")
+        sys.stdout.write(state + "\n")
         sys.stdout.flush()
     except (DtmOutputError, OSError, ValueError) as error:
         reason = getattr(error.__cause__ or error, "strerror", None) or "standard output is closed"

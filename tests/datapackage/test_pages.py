@@ -219,6 +219,14 @@ def test_coverage_names_every_operation_with_its_newest_round() -> None:
     assert pages["index.html"].count('<a href="#look" data-operation=') == len(newest)
 
 
+def test_a_newest_round_that_two_types_date_apart_is_covered_by_both() -> None:
+    pages = pages_of(contents_of(tables_of(small_world())))
+
+    (line,) = [line for line in pages["README.md"].splitlines() if "Réponse inventée à la sécheresse" in line]
+    assert "2022-11-19 | SA round 2<br>BA round 2 of 2022-10-29 |" in line
+    assert "2022-11-19 SA, round 2 BA, round 2 of 2022-10-29 " in " ".join(text_of(pages["index.html"]).split())
+
+
 def test_the_dictionary_has_every_column_of_every_table() -> None:
     contents = world_contents()
     pages = pages_of(contents)
