@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk import typing as th
 
+from frictionless_dtm.permission import is_permission
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import check_names, list_or_text, texts
 
@@ -144,7 +145,7 @@ def _permission(config: Mapping[str, Any]) -> str | None:
             f"The setting redistribution is {redistribution!r}: write {NOT_PERMITTED!r}, or {PERMITTED!r} with a "
             "permission."
         )
-    if redistribution == PERMITTED and not permission:
+    if redistribution == PERMITTED and not is_permission(permission):
         raise DtmError(
             "The setting redistribution is 'permitted' without a permission: say in the setting permission who "
             "permitted it, when and for what. It is printed in the package."

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
 
+    import click
+
     from frictionless_dtm.contents import Contents
 
 
@@ -123,6 +125,16 @@ class TargetDataPackage(CheckedConfig, Target):
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
         self._store.close()
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, whose help names the other command of this program."""
+        command = super().get_singer_command()
+        command.help = "Write what a Singer tap sends as a Frictionless Data Package."
+        command.epilog = (
+            "To publish a finished package as an archive, to CKAN or to GitHub: target-datapackage publish --help"
+        )
+        return command
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
