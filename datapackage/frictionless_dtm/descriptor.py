@@ -126,7 +126,7 @@ def describe_package(  # noqa: PLR0913
     """
     if package and coverage and is_invented(coverage.countries):
         package = as_invented(package)
-    included = {content.shape.stream: content.name for content in contents if content.resource}
+    included = {content.resource.name: content.name for content in reversed(contents) if content.resource}
     resources = [
         _resource(content, file, number, settings, included)
         for content in contents

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import msgspec
 
+from frictionless_dtm.catalogues import resource_of
 from frictionless_dtm.records import RecordError, RecordReader
 from frictionless_dtm.shape import shape_of
 from frictionless_dtm.undo import delivered, listed_keys
@@ -123,10 +124,8 @@ class _Inlet:
         self.reader = RecordReader(stream.shape)
         self._read = self.reader.read
         self.has_key = bool(stream.shape.key)
-        resource = load_catalogue().resources.get(stream.shape.stream)
-        self._is_delivered_whole = (
-            resource is not None and resource.level is not None and resource.key == stream.shape.key
-        )
+        resource = resource_of(stream.shape, load_catalogue())
+        self._is_delivered_whole = resource is not None and resource.level is not None
         self.has_taken = False
         # Of a stream that comes anew: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}

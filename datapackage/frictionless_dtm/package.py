@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.catalogues import catalogue_at, complaints, resource_of
+from frictionless_dtm.catalogues import catalogue_at, complaints, package_of, resource_of
 from frictionless_dtm.changes import ROUND, RoundDigests
 from frictionless_dtm.constraints import Checks
 from frictionless_dtm.contents import Contents, Table
@@ -153,13 +153,12 @@ class Packager:
 
     def _ordered(self) -> list[Stream]:
         order = list(self._catalogue.resources)
-        return sorted(
-            self._store.streams.values(),
-            key=lambda stream: (
-                order.index(stream.shape.stream) if stream.shape.stream in order else len(order),
-                stream.shape.stream,
-            ),
-        )
+
+        def place(stream: Stream) -> tuple[int, str]:
+            resource = resource_of(stream.shape, self._catalogue)
+            return order.index(resource.name) if resource else len(order), stream.shape.stream
+
+        return sorted(self._store.streams.values(), key=place)
 
     def _write_data(
         self, building: Path, before: Before | None, fingerprint: str
@@ -228,17 +227,21 @@ class Packager:
         if file_format == "parquet":
             from frictionless_dtm.parquet import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
 
-            may = redistribution(self._catalogue.package if resource else None, self._settings)
+            may = redistribution(package_of(shape, self._catalogue), self._settings)
             terms = {"redistribution": may, "permission": self._settings.permission}
             return ParquetOutput(path, shape, resource, terms, largest=self._store.largest(stream))
         return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
 
     def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
         broken = {}
+        lists = {
+            resource.name: other
+            for other in reversed(self._ordered())
+            if (resource := resource_of(other.shape, self._catalogue))
+        }
         for key in content.resource.foreign_keys if content.resource else ():
-            other = self._store.streams.get(key.resource)
-            is_ours = other and resource_of(other.shape, self._catalogue)
-            if other and is_ours and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
+            other = lists.get(key.resource)
+            if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
                 broken[key.fields] = count
         return replace(content, broken=broken)
 
@@ -251,7 +254,7 @@ class Packager:
         state: Mapping[str, Any] | None,
     ) -> Callable[[str, dt.datetime], dict[str, Any]]:
         keys = [key for each in rounds.values() for key in each]
-        is_known = any(content.resource for _, content in contents)
+        package = next(filter(None, (package_of(content.shape, self._catalogue) for _, content in contents)), None)
         coverage = None
         if keys:
             dates = [key[2] for key in keys]
@@ -259,10 +262,10 @@ class Packager:
 
         def describe(version: str, created: dt.datetime) -> dict[str, Any]:
             return describe_package(
-                self._catalogue.package if is_known else None,
+                package,
                 [content for _, content in contents],
                 self._settings,
-                api_version=self._api_version(state) if is_known else None,
+                api_version=self._api_version(state) if package else None,
                 coverage=coverage,
                 created=created,
                 version=version,

@@ -17,7 +17,7 @@ from frictionless_dtm.faults import told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
 from frictionless_dtm.package import Packager
-from frictionless_dtm.settings import SETTINGS, Settings, unknown_settings
+from frictionless_dtm.settings import SETTINGS, Settings
 from frictionless_dtm.store import Store
 from tap_dtm import console
 from tap_dtm.config_files import CheckedConfig
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
+
+    import click
 
     from frictionless_dtm.contents import Contents
 
@@ -82,8 +84,6 @@ class TargetDataPackage(CheckedConfig, Target):
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
         require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
-        for warning in unknown_settings(self.config):
-            self.logger.warning("%s", warning)
         folder = Folder(settings.path)
         self._told = partial(told, folder.store)
         with self._told():
@@ -125,6 +125,16 @@ class TargetDataPackage(CheckedConfig, Target):
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
         self._store.close()
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, whose help names the other command of this program."""
+        command = super().get_singer_command()
+        command.help = "Write what a Singer tap sends as a Frictionless Data Package."
+        command.epilog = (
+            "To publish a finished package as an archive, to CKAN or to GitHub: target-datapackage publish --help"
+        )
+        return command
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:

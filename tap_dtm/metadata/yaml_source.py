@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import yaml
 from yaml.constructor import SafeConstructor
 
+from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import CatalogueError
 from tap_dtm.utf8 import HOW_TO_SAVE
 
@@ -113,6 +114,20 @@ class Section:
     def optional_text(self, key: str) -> str | None:
         """Return the text of a key, or None without it."""
         return self.text(key) if key in self._entries else None
+
+    def web_address(self, key: str) -> str:
+        """Return the address of a web page under a required key."""
+        text = self.text(key)
+        if not is_web_address(text):
+            self.fail(key, f"{key!r} of {self.name} is {text!r}; expected an address with http:// or https://.")
+        return text
+
+    def email_address(self, key: str) -> str:
+        """Return the e-mail address under a required key."""
+        text = self.text(key)
+        if not is_email_address(text):
+            self.fail(key, f"{key!r} of {self.name} is {text!r}; expected an e-mail address.")
+        return text
 
     def choice(self, key: str, choices: Collection[str]) -> str:
         """Return the text of a required key, which is one of the choices."""

@@ -305,7 +305,9 @@ def test_the_report_judges_as_the_views_of_a_warehouse_do(seed: int) -> None:
         db.execute(f"CREATE SCHEMA dtm; {load(tables, where, 'duckdb')} {script(where)}")
         views = rows_of(db, "SELECT *, CAST(newest_reporting_date AS TEXT) AS newest FROM dtm.operation_freshness")
         (today,) = rows_of(db, "SELECT CAST(CURRENT_DATE AS TEXT) AS today")
-    contents = dataclasses.replace(contents_of(as_text), descriptor={"created": today["today"]})
+    contents = contents_of(as_text)
+    dated = {"created": today["today"], "resources": contents.descriptor["resources"]}
+    contents = dataclasses.replace(contents, descriptor=dated)
 
     said = report(contents)["staleness"]["operations"]
 
@@ -345,7 +347,8 @@ def test_only_one_round_is_held_at_a_time(tables: dict[str, list[Row]]) -> None:
                     "admin2_pcode": f"XA{row:04}",
                 }
 
-    contents = Contents(contents_of(tables).descriptor, {"idp_admin2": Table("idp_admin2", many, rounds * rows)})
+    descriptor = contents_of({"idp_admin2": tables["idp_admin2"]}).descriptor
+    contents = Contents(descriptor, {"idp_admin2": Table("idp_admin2", many, rounds * rows)})
     tracemalloc.start()
     assert report(contents)["exact_duplicates"]["checked"] == rounds * rows
     peak = tracemalloc.get_traced_memory()[1]

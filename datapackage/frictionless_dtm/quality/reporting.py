@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.quality.freshness import RULE, freshness, reference_date
 from frictionless_dtm.quality.observer import EXAMPLES
-from frictionless_dtm.quality.streams import levels_in
+from frictionless_dtm.quality.streams import figure_tables
 from frictionless_dtm.quality.twins import assessed_twice
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def compose(
     contents: Contents,
 ) -> dict[str, Any]:
     """Return the report as plain values for JSON, in a fixed order."""
-    levels = levels_in(contents.tables.keys())
+    levels = tuple(figure_tables(contents.descriptor).values())
     if not levels:
         return {
             "about": "This package holds no displacement figures of DTM, so there is nothing that these checks "
