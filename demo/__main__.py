@@ -28,6 +28,7 @@ FOLDER = ROOT / "output" / "demo"
 SCHEMA = "dtm_sandbox"
 SUFFIX = "demo"  # the demo's states are apart from those of the operator's own runs in the sandbox
 _LAST_LINES = 400
+_TELLING = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")  # but a broken pipe tells of another's failure
 MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
@@ -70,8 +71,6 @@ def load_and_show() -> None:
 
 def meltano_run(*blocks: str, **settings: str) -> None:
     """Run the job as an operator would, except that the operator's own settings play no part."""
-    if "%" in str(ROOT):
-        sys.exit("demo: Meltano 4.4 does not run in a folder with % in its path. Move this clone, and run it again.")
     remove_stale_plugins()
     arguments = ["run", "tap-dtm", *blocks]
     print("$ meltano --environment=sandbox", *arguments, flush=True)
@@ -100,7 +99,7 @@ def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subpr
     """
     own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTM_VIEWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | settings
-    command = [str(MELTANO), f"--env-file={os.devnull}", "--environment=sandbox", *arguments]
+    command = [sys.executable, "-m", "demo.meltano", f"--env-file={os.devnull}", "--environment=sandbox", *arguments]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=stdout, stderr=stderr, text=True, encoding="utf-8", errors="replace"
     )
@@ -108,7 +107,7 @@ def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subpr
 
 def reason(lines: Iterable[str]) -> str:
     """Return the line of a log that says why Meltano failed: the last one of a plugin about an error."""
-    telling = [line for line in lines if re.search(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ", line)]
+    telling = [line for line in lines if _TELLING.search(line) and "Broken pipe" not in line]
     return telling[-1].strip() if telling else "Its last lines above say why."
 
 

@@ -226,7 +226,7 @@ def test_an_absent_file_is_named(tmp_path: Path, file: str) -> None:
     [
         (b"", "line 1: the file is empty; expected a mapping."),
         (b"- code\n", "line 1: the file is a list; expected a mapping."),
-        (b"a:\n  title: caf\xe9\n", "line 2: not UTF-8; expected text in UTF-8."),
+        (b"a:\n  title: caf\xe9\n", "line 2: not encoded in UTF-8. Save it as UTF-8: "),
     ],
     ids=["empty", "a list", "Latin-1"],
 )

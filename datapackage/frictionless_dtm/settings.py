@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ from singer_sdk import typing as th
 
 from frictionless_dtm.permission import is_permission
 from tap_dtm.errors import DtmError
+from tap_dtm.settings import check_names, list_or_text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ SETTINGS: Final = th.PropertiesList(
     ),
     th.Property(
         "formats",
-        th.ArrayType(th.StringType),
+        list_or_text(),
         default=["csv"],
         title="Formats",
         description="What each table is written as, the main one first: csv, csv.gz, parquet.",
@@ -96,8 +96,9 @@ class Settings:
         """Check the target's configuration, which has passed its JSON Schema.
 
         Raises:
-            DtmError: A setting is wrong; the message names it.
+            DtmError: A setting is wrong or unknown; the message names it.
         """
+        check_names(config, SETTINGS.to_dict()["properties"])
         if not config.get("path"):
             raise DtmError("The setting path is empty: name the folder that the data package is written to.")
         metadata = _path(config, "metadata") if config.get("metadata") else None
@@ -109,7 +110,7 @@ class Settings:
             raise DtmError(f"The setting version is {version!r}: write three numbers, such as 1.2.0.")
         return cls(
             path=path,
-            formats=_formats(config.get("formats") or ["csv"]),
+            formats=_formats(config),
             metadata=metadata,
             include_hxl_row=bool(config.get("include_hxl_row")),
             permission=_permission(config),
@@ -128,19 +129,8 @@ def _path(config: Mapping[str, Any], name: str) -> Path:
     return path
 
 
-def unknown_settings(config: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each setting that there is none of, with the one that may be meant."""
-    known = list(SETTINGS.to_dict()["properties"])
-    warnings = []
-    for name in config:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            meant = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}."
-            warnings.append(f"The target has no setting {name}, and does without it: {meant}")
-    return warnings
-
-
-def _formats(formats: list[str]) -> tuple[str, ...]:
+def _formats(config: Mapping[str, Any]) -> tuple[str, ...]:
+    formats = texts(config, "formats", separator=",") or ["csv"]
     for name in formats:
         if name not in FORMATS:
             raise DtmError(f"The setting formats lists {name!r}: it knows {', '.join(FORMATS)}.")

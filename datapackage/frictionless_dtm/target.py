@@ -17,7 +17,7 @@ from frictionless_dtm.faults import told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
 from frictionless_dtm.package import Packager
-from frictionless_dtm.settings import SETTINGS, Settings, unknown_settings
+from frictionless_dtm.settings import SETTINGS, Settings
 from frictionless_dtm.store import Store
 from tap_dtm import console
 from tap_dtm.config_files import CheckedConfig
@@ -84,8 +84,6 @@ class TargetDataPackage(CheckedConfig, Target):
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
         require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
-        for warning in unknown_settings(self.config):
-            self.logger.warning("%s", warning)
         folder = Folder(settings.path)
         self._told = partial(told, folder.store)
         with self._told():

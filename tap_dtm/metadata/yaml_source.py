@@ -9,6 +9,7 @@ from yaml.constructor import SafeConstructor
 
 from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import CatalogueError
+from tap_dtm.utf8 import HOW_TO_SAVE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -43,7 +44,7 @@ def read_yaml(folder: Traversable, name: str) -> Section:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise CatalogueError(f"{file}, line {line}: not UTF-8; expected text in UTF-8.") from error
+        raise CatalogueError(f"{file}, line {line}: not encoded in UTF-8. {HOW_TO_SAVE}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CatalogueError(f"{file}, line {line}: not valid YAML, {error.problem}.") from error
