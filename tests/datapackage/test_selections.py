@@ -220,7 +220,12 @@ def test_a_stream_with_another_key_keeps_the_terms(tmp_path: Path, stream: str, 
 def test_streams_with_few_of_their_columns_and_others_added_become_a_package(tmp_path: Path) -> None:
     few = {name: {"type": ["string", "null"]} for name in ("admin0_pcode", "operation", "source", "_sdc_deleted_at")}
     few["row_number"] = {"type": ["integer"]}
-    messages = mapped(idp_admin1={"source": "'DTM'", "people": "str(num_present_idp_ind)"})
+    messages = mapped(
+        idp_admin1={
+            "source": "'DTM'",
+            "people": "str(num_present_idp_ind) if num_present_idp_ind is not None else None",
+        }
+    )
     for stream in ("idp_admin0", "idp_admin2"):
         messages = between(messages, stream, schema={"properties": few})
     folder = tmp_path / "package"
