@@ -161,6 +161,7 @@ def _fields_of_finer_rows(resource: Resource, api_version: str) -> frozenset[str
 
 def _place(row: dict[str, Any], country: str | None) -> str:
     """Name the row that is wrong, as far as its fields show it."""
-    values = (country or row.get("admin0Pcode"), row.get("operation"), row.get("reportingDate"))
-    known = [quoted(value, 100) for value in values if isinstance(value, str)]
+    where = country or row.get("admin0Pcode") or row.get("admin0Name")
+    values = (where, row.get("operation"), row.get("reportingDate"))
+    known = [quoted(value, 100) for value in values if value and isinstance(value, str)]
     return f" ({', '.join(known)})" if known else ""

@@ -91,10 +91,10 @@ def _bounded_text(field: Field, *, is_key: bool) -> Convert:
     pattern = str(field.constraints.get("pattern", ""))
     enum = field.constraints.get("enum")
     choices = enum if isinstance(enum, tuple) else ()
-    needed = ["string, without the character NUL"]
-    needed += [f"not blank and of at most {_LONGEST_KEY} characters"] if is_key else []
-    needed += [f"in the form {pattern}"] if pattern else []
-    needed += [f"one of {', '.join(choices)}"] if choices else []
+    needed = "string, without the character NUL"
+    needed += f", not blank and of at most {_LONGEST_KEY} characters" if is_key else ""
+    if pattern or choices:
+        needed = f"string, in the form {pattern}" if pattern else f"string, one of {', '.join(choices)}"
     matches = re.compile(pattern).search
 
     @_remembered
@@ -103,12 +103,12 @@ def _bounded_text(field: Field, *, is_key: bool) -> Convert:
         is_storable = "\0" not in text and (not is_key or (bool(bare) and len(text) <= _LONGEST_KEY))
         value = bare.upper() if field.name == _CODE and bare.isascii() else text
         if not is_storable or not matches(value) or (choices and value not in choices):
-            raise WrongValueError(", ".join(needed))
+            raise WrongValueError(needed)
         return value
 
     def convert(value: Any) -> str:  # noqa: ANN401
         if type(value) is not str:
-            raise WrongValueError(", ".join(needed))
+            raise WrongValueError(needed)
         return bounded(value)
 
     return convert
