@@ -1,4 +1,4 @@
-# source-dtm as a custom connector of Airbyte: docker build --tag source-dtm:0.1.0 .
+# source-dtm as a custom connector of Airbyte: docker build --tag source-dtm:0.2.0 .
 FROM python:3.13-slim
 
 # Airbyte runs connectors as this user, and mounts the files they are given so that it may read them.
@@ -14,4 +14,4 @@ USER airbyte
 # Airbyte on Kubernetes starts connectors through this variable, not the entry point.
 ENV AIRBYTE_ENTRYPOINT="source-dtm"
 ENTRYPOINT ["source-dtm"]
-LABEL io.airbyte.name="source-dtm" io.airbyte.version="0.1.0"
+LABEL io.airbyte.name="source-dtm" io.airbyte.version="0.2.0"

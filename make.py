@@ -28,6 +28,7 @@ VENV = ROOT / ".venv"
 # not the one meant here.
 ENV = {k: v for k, v in os.environ.items() if k not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
 ENV.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: some networks have certificates of their own
+ENV["PYTHONUTF8"] = "1"  # whatever the locale: Meltano reads and writes files in it
 
 
 def main(task: str = "help", *arguments: str) -> None:
@@ -41,17 +42,17 @@ def main(task: str = "help", *arguments: str) -> None:
 
 def demo() -> None:
     """Run the tap with Meltano into an embedded Postgres, then print a first query."""
-    python("-m", "demo")
+    python("-m", "demo", explains=True)
 
 
 def sql(*query: str) -> None:
     """Ask the demo's database."""
-    python("-m", "demo", "sql", *query)
+    python("-m", "demo", "sql", *query, explains=True)
 
 
 def package() -> None:
     """Run the tap with Meltano into a data package."""
-    python("-m", "demo", "package")
+    python("-m", "demo", "package", explains=True)
 
 
 def test(*arguments: str) -> None:
@@ -87,10 +88,10 @@ def build() -> None:
             print(f"Built dist/{file.name}")
 
 
-def python(*arguments: str) -> None:
+def python(*arguments: str, explains: bool = False) -> None:
     """Run Python in .venv, brought up to date with uv.lock first: a matter of milliseconds when it is."""
     run(uv(), "sync", "--quiet", "--python", sys.executable)
-    run(executable("python"), *arguments)
+    run(executable("python"), *arguments, explains=explains)
 
 
 def uv() -> Path:
@@ -109,11 +110,12 @@ def executable(name: str, venv: Path = VENV) -> Path:
     return venv / ("Scripts" if os.name == "nt" else "bin") / name
 
 
-def run(*command: str | Path, cwd: str | Path = ROOT) -> None:
-    """Run a command, or leave with its exit code and a sentence."""
+def run(*command: str | Path, cwd: str | Path = ROOT, explains: bool = False) -> None:
+    """Run a command, or leave with its exit code and a sentence, unless its own last line explains the failure."""
     code = subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=False).returncode
-    if code:
+    if code and not explains:
         print(f"make.py: `{' '.join(map(str, command))}` failed with exit code {code}.", file=sys.stderr)
+    if code:
         sys.exit(code)
 
 

@@ -72,7 +72,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
     first, nothing = folder / "first.jsonl", folder / "nothing.jsonl"
     _tap(folder, first, arguments.rows)
     state = folder / "state.json"
-    state.write_text(_last_state(first))
+    state.write_text(_last_state(first), "utf-8")
     _tap(folder, nothing, arguments.rows, state)
     with first.open("rb") as file:
         rows = sum(b'"type":"RECORD"' in line for line in file)
@@ -122,7 +122,7 @@ def _last_state(messages: Path) -> str:
 
 def _config(folder: Path, name: str, **config: object) -> str:
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(config))
+    path.write_text(json.dumps(config), "utf-8")
     return str(path)
 
 

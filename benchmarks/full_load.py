@@ -101,7 +101,7 @@ def measure(rows: int, countries: int) -> tuple[list[Load], list[Table]]:
         CountingServer(world_at(rows=rows, countries=countries)) as sandbox,
         EmbeddedPostgres(Path(folder, "postgres")) as postgres,
     ):
-        (Path(folder) / "state.json").write_text("{}")
+        (Path(folder) / "state.json").write_text("{}", "utf-8")
         settings = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
         tap = _command(Path(folder), "tap-dtm", settings, "--state", "state.json")
         url = postgres.url.replace("://", "+psycopg://")
@@ -128,7 +128,7 @@ def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[st
             sys.exit((folder / "tap.log").read_text("utf-8"))
     seconds = time.monotonic() - started
     said = (folder / "new-state.jsonl").read_text("utf-8").splitlines()
-    (folder / "state.json").write_text(said[-1])
+    (folder / "state.json").write_text(said[-1], "utf-8")
     marks = json.loads(said[-1])["bookmarks"]
     rows = sum(
         mark["rows"]
@@ -142,13 +142,13 @@ def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[st
 
 def _command(folder: Path, program: str, config: Mapping[str, object], *arguments: str) -> list[str]:
     path = folder / f"{program}.json"
-    path.write_text(json.dumps(config))
+    path.write_text(json.dumps(config), "utf-8")
     measured = [sys.executable, "-c", _MEASURED, str(folder / f"{program}.taken")]
     return [*measured, str(Path(sysconfig.get_path("scripts")) / program), "--config", str(path), *arguments]
 
 
 def _taken(folder: Path, program: str) -> Taken:
-    processor, memory = json.loads((folder / f"{program}.taken").read_text())
+    processor, memory = json.loads((folder / f"{program}.taken").read_text("utf-8"))
     return Taken(processor, memory / (1e6 if sys.platform == "darwin" else 1e3))  # bytes there, kilobytes here
 
 

@@ -6,20 +6,29 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.sql import SQL, Identifier
 
 from demo.postgres import EmbeddedPostgres, PostgresError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "output" / "demo"
 SCHEMA = "dtm_sandbox"
+SUFFIX = "demo"  # the demo's states are apart from those of the operator's own runs in the sandbox
+_LAST_LINES = 400
+_TELLING = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")  # but a broken pipe tells of another's failure
 MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
@@ -50,34 +59,67 @@ def load_and_show() -> None:
     with EmbeddedPostgres(FOLDER / "postgres") as server:
         with psycopg.connect(server.url) as db:
             is_new = db.execute("SELECT to_regnamespace(%s) IS NULL", [SCHEMA]).fetchone() == (True,)
-        if is_new:  # what an earlier database had received counts no more
-            shutil.rmtree(FOLDER / "state", ignore_errors=True)
+        if is_new:
+            forget("target-postgres")
         url = server.url.replace("://", "+psycopg://")
-        meltano_run(FOLDER / "state", "target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
+        meltano_run("target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
         with psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db:
+            if db.execute("SELECT NOT EXISTS (SELECT FROM idp_admin0)").fetchone() == (True,):
+                sys.exit("demo: the tables are empty. Delete the folder output/demo and run the demo again.")
             show(db)
 
 
-def meltano_run(state: Path, *blocks: str, **settings: str) -> None:
+def meltano_run(*blocks: str, **settings: str) -> None:
     """Run the job as an operator would, except that the operator's own settings play no part."""
+    remove_stale_plugins()
+    arguments = ["run", "tap-dtm", *blocks]
+    print("$ meltano --environment=sandbox", *arguments, flush=True)
+    arguments.insert(1, f"--state-id-suffix={SUFFIX}")
+    with meltano(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **settings) as run:
+        lines = deque[str](maxlen=_LAST_LINES)
+        for line in run.stdout or ():
+            print(line, end="", flush=True)
+            lines.append(line)
+    if run.returncode:
+        sys.exit(f"demo: meltano failed. {reason(lines)}")
+
+
+def forget(target: str) -> None:
+    """Clear the state of a target that has lost its tables, so that everything is loaded again."""
+    state = f"sandbox:tap-dtm-to-{target}:{SUFFIX}"
+    with meltano("state", "clear", "--force", state, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        pass  # fails where there is no such state yet
+
+
+def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subprocess.Popen[str]:
+    """Start Meltano in this project, without the settings that the operator has for real data.
+
+    The state is in Meltano's own database: a state backend is named by a URL, which Meltano cuts where the path of this
+    folder has a ``#`` or a ``%``.
+    """
     own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTM_VIEWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | settings
-    environment["MELTANO_STATE_BACKEND_URI"] = state.as_uri()
-    arguments = ["--environment=sandbox", "run", "tap-dtm", *blocks]
-    remove_stale_plugins()
-    print("$ meltano", *arguments, flush=True)
-    command = [str(MELTANO), f"--env-file={os.devnull}", *arguments]
-    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
-        sys.exit("demo: meltano failed; its last lines above say why.")
+    command = [sys.executable, "-m", "demo.meltano", f"--env-file={os.devnull}", "--environment=sandbox", *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=stdout, stderr=stderr, text=True, encoding="utf-8", errors="replace"
+    )
+
+
+def reason(lines: Iterable[str]) -> str:
+    """Return the line of a log that says why Meltano failed: the last one of a plugin about an error."""
+    telling = [line for line in lines if _TELLING.search(line) and "Broken pipe" not in line]
+    return telling[-1].strip() if telling else "Its last lines above say why."
 
 
 def make_package() -> None:
     """Run the tap with Meltano into a data package, and say where it is."""
     signal.signal(signal.SIGINT, lambda *_: None)
-    package, state = FOLDER / "package", FOLDER / "package-state"
-    if not package.exists():  # what an earlier package had received counts no more
-        shutil.rmtree(state, ignore_errors=True)
-    meltano_run(state, "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
+    package = FOLDER / "package"
+    if not package.exists():
+        forget("target-datapackage")
+    meltano_run("target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
+    if not package.exists():
+        sys.exit("demo: there is no package. Delete the folder output/demo and run this again.")
     print("\nThe data package is in the folder output/demo/package:\n")
     for path in sorted(path for path in package.rglob("*") if path.is_file()):
         print(f"{path.stat().st_size:>9,}  {path.relative_to(package)}")

@@ -91,7 +91,7 @@ class EmbeddedPostgres:
         path = self.folder / "password"
         if not path.exists():
             _write_private(path, secrets.token_hex(16))
-        return path.read_text()
+        return path.read_text("utf-8")
 
     def _refuse_if_running(self, data: Path) -> None:
         """A lock file alone says little after a crash; a server that takes this password is this one."""
@@ -162,7 +162,7 @@ def _lines(path: Path) -> list[str]:
 
 def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 

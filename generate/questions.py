@@ -119,11 +119,13 @@ def ask_duckdb(folder: Path) -> dict[str, Answer]:
 def _load(database: duckdb.DuckDBPyConnection, api_url: str, folder: Path) -> None:
     """Bring the data package up to date, as one would in a shell, and load it."""
     config, state, target = folder / "config.json", folder / "state.json", folder / "target.json"
-    config.write_text(json.dumps({"api_url": api_url, "scrub_fraction": 0}))
-    target.write_text(json.dumps({"path": "package", "formats": ["parquet"]}))
+    config.write_text(json.dumps({"api_url": api_url, "scrub_fraction": 0}), "utf-8")
+    target.write_text(json.dumps({"path": "package", "formats": ["parquet"]}), "utf-8")
     arguments = ["--state", str(state)] if state.exists() else []
     messages = _run(folder, "tap-dtm", "--config", str(config), *arguments)
-    state.write_text(_run(folder, "target-datapackage", "--config", str(target), given=messages).splitlines()[-1])
+    state.write_text(
+        _run(folder, "target-datapackage", "--config", str(target), given=messages).splitlines()[-1], "utf-8"
+    )
     database.execute(_run(folder, "tap-dtm-views", "--dialect", "duckdb", "--package", "package"))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Stream
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
@@ -20,13 +21,14 @@ from tap_dtm.level import Delivered, highest_positions
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer import singer_schema
 from tap_dtm.rounds import Bookmark, fingerprint
+from tap_dtm.state import positions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog, MetadataMapping, RecordMessage
+    from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_dtm.country import Job
     from tap_dtm.level import LevelChanges
@@ -128,9 +130,11 @@ class DtmStream(Stream):
         super().finalize_state_progress_markers(state)
         self._is_read = True
 
-    def map_sample(self, record: Record) -> Iterable[RecordMessage]:
-        """Return what the selection, the maps and the flattening make of a record."""
-        return self._generate_record_messages(record)
+    def selected_part(self, record: Record) -> Record:
+        """Return what the catalog selects of a record, before it is mapped."""
+        record = dict(record)
+        pop_deselected_record_properties(record, self.schema, self.mask)
+        return record
 
     def write_state(self) -> None:
         """Write a STATE message now."""
@@ -318,6 +322,7 @@ class IdpStream(DtmStream):
             # Written ahead: should this run be killed, the next one knows which positions may be taken.
             unfinished = {delivery.operation: delivery.unfinished.to_state() for delivery in deliveries}
             state["operations"] = state.get("operations", {}) | unfinished
+            self._note_positions(code, state)
             self.write_state()
         for delivery in deliveries:
             yield from self._records(code, delivery)
@@ -327,6 +332,7 @@ class IdpStream(DtmStream):
         """Write down what has been delivered of a country."""
         state["operations"] = {name: mark.to_state() for name, mark in sorted(level.bookmarks.items())}
         state["positions"] = highest_positions(job.levels[self.level], level)
+        self._note_positions(job.code, state)
         if level.is_complete:
             state["shape"] = self._shape
         if self.level in job.whole:
@@ -334,6 +340,10 @@ class IdpStream(DtmStream):
         newest = [mark.reporting_date for mark in level.bookmarks.values() if mark.reporting_date]
         if newest:
             state |= {"replication_key": self.replication_key, "replication_key_value": max(newest)}
+
+    def _note_positions(self, code: str, state: Mapping[str, Any]) -> None:
+        """Write down the taken positions a second time, where programs that join states keep them."""
+        self.stream_state.setdefault("taken", {})[code] = positions_of(state)
 
     def _records(self, code: str, delivery: Delivery) -> Iterable[Record]:
         for position, row in enumerate(delivery.rows, start=delivery.first):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
-from typing import Any, Final
+from typing import Any
 
 import click
 from dotenv import find_dotenv
@@ -14,11 +13,10 @@ from dotenv.main import DotEnv
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
 
+from tap_dtm import environment
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import guard, quoted
 from tap_dtm.utf8 import read_text
-
-_BOOLEANS: Final = {"true", "1", "yes", "on", "false", "0", "no", "off"}
 
 
 class CheckedConfig(PluginBase):
@@ -29,52 +27,28 @@ class CheckedConfig(PluginBase):
         """Check and read the files of ``--config``, where the SDK would stop at a byte order mark.
 
         Raises:
-            DtmError: One of them cannot be read.
+            DtmError: One of them, or a variable of the environment, cannot be read.
         """
         config: dict[str, Any] = {}
         for path in value:
-            if path == "ENV":
-                cls._check_environment()
-            else:
+            if path != "ENV":
                 config |= read_object(path, "settings")
+        if "ENV" in value:  # and not handed to the SDK, whose reader passes over misspelt names
+            config |= cls._from_environment()
         if isinstance(key := config.get("subscription_key"), str):
             guard(key)
-        read = super().cb_config(ctx, param, tuple(path for path in value if path == "ENV"))
+        read = super().cb_config(ctx, param, ())
         read.config |= config
         return read
 
     @classmethod
-    def _check_environment(cls) -> None:
-        """Check the variables that hold settings, one by one. One that is empty is not set."""
+    def _from_environment(cls) -> dict[str, Any]:
         schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
         cls.append_builtin_config(schema)
         if path := find_dotenv():  # as the SDK does when it reads them
             text = read_text(path, f"The file {path}")
             DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
-        for name, declared in schema["properties"].items():
-            variable = f"{cls._env_var_prefix}{name.upper().replace('-', '_')}"
-            if (value := os.environ.get(variable)) is None:
-                continue
-            if not value.strip():
-                del os.environ[variable]
-            elif problem := _problem(declared, value):
-                raise DtmError(f"The variable {variable} {problem}.")
-
-
-def _problem(declared: dict[str, Any], value: str) -> str:
-    """Say what is wrong with the text of a setting, if it cannot have its type."""
-    kinds = declared["type"]
-    if "boolean" in kinds and value.lower() not in _BOOLEANS:
-        return f"is {quoted(value, 100)}: write true or false"
-    if "integer" in kinds and not re.fullmatch("[+-]?[0-9]+", value):
-        return f"is {quoted(value, 100)}: write a whole number"
-    if "object" in kinds:
-        try:
-            is_object = isinstance(json.loads(value), dict)
-        except (ValueError, RecursionError):
-            is_object = False
-        return "" if is_object else "does not hold a JSON object in braces"
-    return ""
+        return environment.read(schema["properties"], cls._env_var_prefix, os.environ)
 
 
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
@@ -140,7 +114,7 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
     """
     problem = ""
     try:
-        content = json.loads(text, parse_constant=_refuse_constant)
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
         if not isinstance(content, (dict, list) if or_list else dict):
             problem = f"holds something else than a JSON object in braces{' or a list' if or_list else ''}"
     except ValueError as error:
@@ -154,6 +128,15 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a value of JSON")
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{quoted(twice, 100)} is declared twice in one object")
+    return content
 
 
 def check_catalog(content: dict[str, Any], name: str) -> None:

@@ -8,9 +8,10 @@ from tap_dtm.base import IdpStream, ListStream
 from tap_dtm.country import Job
 from tap_dtm.errors import DtmError, DtmWithdrawnError
 from tap_dtm.scrub import due
+from tap_dtm.state import FORM
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class CountryListStream(ListStream):
     """The list of countries; for each of them the selected IDP streams deliver before the next one's turn.
 
-    In addition to the keys, its state holds the API version.
+    In addition to the keys, its state holds the API version, and the number of the state's form.
     """
 
     _scheduled: frozenset[str] = frozenset()
@@ -30,7 +31,7 @@ class CountryListStream(ListStream):
         jobs = self._jobs(self.run)
         self._scheduled = frozenset(job.code for job in jobs)
         self.sync_run.start(jobs, self.run)
-        self.stream_state.update(api_version=self.api_version)
+        self.stream_state.update(form=FORM, api_version=self.api_version)
         yield from super().get_records(context)
 
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterator[Context]:  # noqa: ARG002
@@ -80,8 +81,6 @@ class CountryListStream(ListStream):
         names = {row["admin0_pcode"]: row["admin0_name"] for row in self.sync_run.lists.rows(self.name)}
         wanted = [code for code in names if settings.countries is None or code in settings.countries]
         streams = [stream for stream in self._idp_streams if stream.selected]
-        if streams:
-            self._warn_of_strangers(streams, wanted)
         due_at = {stream: due(wanted, stream.read_whole, run, settings.scrub_fraction) for stream in streams}
         jobs = [self._job(code, names[code], due_at) for code in wanted] if streams else []
         for (code,) in self.known_keys if self.sync_run.lists.is_whole(self.name) else ():
@@ -92,18 +91,6 @@ class CountryListStream(ListStream):
             elif streams:
                 jobs.append(self._job(code, code, dict.fromkeys(streams, frozenset[str]()), is_gone=True))
         return jobs
-
-    def _warn_of_strangers(self, streams: list[IdpStream], wanted: Collection[str]) -> None:
-        """Warn of countries that are new to a state which has figures of others: another state may know of them."""
-        listed = {code for (code,) in super().known_keys} & set(wanted)
-        known = [stream.read_whole.keys() for stream in streams]
-        strangers = sorted(code for code in listed if all(codes and code not in codes for codes in known))
-        if strangers:
-            self.logger.warning(
-                "The state knows nothing of the figures of %s, which earlier runs listed. They are read as new. Rows "
-                "of them that another state has loaded into these tables stay, if DTM withdraws them.",
-                ", ".join(strangers),
-            )
 
     def _job(self, code: str, name: str, due_at: Mapping[IdpStream, frozenset[str]], *, is_gone: bool = False) -> Job:
         scrubbed = {stream for stream, codes in due_at.items() if code in codes}

@@ -23,7 +23,7 @@ def warn(changes: CountryChanges, filters: Collection[str]) -> None:
     """
     before = sum(mark.rows for level in changes.job.levels.values() for mark in level.bookmarks.values())
     after = sum(mark.rows for level in changes.levels.values() for mark in level.bookmarks.values())
-    if filters and before and not after:
+    if filters and before and not after and not changes.job.is_gone:
         _logger.warning(
             "All %d rows of %s are removed, because none passes the settings %s. Check them if you did not mean that.",
             before,

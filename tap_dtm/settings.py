@@ -34,9 +34,14 @@ _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def _list_or_text() -> th.CustomType:
+def list_or_text() -> th.CustomType:
     """Declare a list of texts. Text as well: Meltano fails on text that is no JSON, without naming the setting."""
     return th.CustomType({"type": ["array", "string", "null"], "items": {"type": ["string"]}})
+
+
+def _whole_number(minimum: int, maximum: int) -> th.CustomType:
+    """Declare a whole number. Text as well: Meltano fails on an empty variable, without naming the setting."""
+    return th.CustomType({"type": ["integer", "string", "null"], "minimum": minimum, "maximum": maximum})
 
 
 SETTINGS = th.PropertiesList(
@@ -64,14 +69,14 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "countries",
-        _list_or_text(),
+        list_or_text(),
         title="Countries",
         description="ISO 3166-1 alpha-3 codes of the countries to read; all of them when not set. "
         "Leaving a country out later keeps its rows as they are.",
     ),
     th.Property(
         "operations",
-        _list_or_text(),
+        list_or_text(),
         title="Operations",
         description="Exact names of the DTM operations to read; all of them when not set. "
         "Leaving an operation out later removes its rows.",
@@ -108,21 +113,21 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "accept_withdrawn_countries",
-        _list_or_text(),
+        list_or_text(),
         title="Accept withdrawn countries",
         description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM you have checked: "
         "their rows are removed. Any other country that disappears keeps its rows and is an error.",
     ),
     th.Property(
         "max_parallel_requests",
-        th.IntegerType(minimum=1, maximum=16),
+        _whole_number(1, 16),
         default=4,
         title="Parallel requests",
         description="How many countries are read ahead at the same time. IOM publishes no rate limit; be polite.",
     ),
     th.Property(
         "request_timeout",
-        th.IntegerType(minimum=1, maximum=86400),
+        _whole_number(1, 86400),
         default=120,
         title="Request timeout",
         description="How many seconds to wait for the next part of an answer. "
@@ -130,7 +135,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "answer_budget_mb",
-        th.IntegerType(minimum=1, maximum=1_000_000),
+        _whole_number(1, 1_000_000),
         default=512,
         title="Memory for answers",
         description="How many megabytes (unpacked) the answers may take together while they arrive. A larger answer is "
@@ -138,7 +143,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "max_retries",
-        th.IntegerType(minimum=0, maximum=100),
+        _whole_number(0, 100),
         default=5,
         title="Retries",
         description="How often to repeat a request that met a passing fault, with growing pauses.",
@@ -231,16 +236,16 @@ class Settings:
             else config["api_url"],
             api_version=config.get("api_version", "v3"),
             countries=_codes(config, "countries"),
-            operations=frozenset(_texts(config, "operations")) or None,
+            operations=frozenset(texts(config, "operations")) or None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
             scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
             scrub_resends=config.get("scrub_resends", False),
             accept_withdrawn_countries=frozenset(_codes(config, "accept_withdrawn_countries") or ()),
-            max_parallel_requests=config.get("max_parallel_requests", 4),
-            request_timeout=config.get("request_timeout", 120),
-            answer_budget_mb=config.get("answer_budget_mb", 512),
-            max_retries=config.get("max_retries", 5),
+            max_parallel_requests=_whole(config, "max_parallel_requests"),
+            request_timeout=_whole(config, "request_timeout"),
+            answer_budget_mb=_whole(config, "answer_budget_mb"),
+            max_retries=_whole(config, "max_retries"),
             user_agent=config.get("user_agent", "").strip(" ") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )
         try:
@@ -277,19 +282,20 @@ class Settings:
             )
 
 
-def _texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[str]:
+def texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[str]:
     """Return what a setting lists: a list, or text that is a JSON list or its only entry.
 
     With a separator, text may also hold entries with that between them.
+
+    Raises:
+        DtmError: The text is not a valid list, or an entry is empty.
     """
     values = config.get(name) or ()
     if isinstance(values, str):
         values = _from_text(values, name, separator)
     texts = [value.strip() for value in values]
     if not all(texts):
-        raise DtmError(
-            f"The setting {name} has an empty entry: remove it, or leave the setting out to read everything."
-        )
+        raise DtmError(f"The setting {name} has an empty entry: remove it, or leave the setting out.")
     return texts
 
 
@@ -307,7 +313,7 @@ def _from_text(text: str, name: str, separator: str) -> list[str]:
 
 
 def _codes(config: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    return tuple(dict.fromkeys(code.strip().upper() for code in _texts(config, name, separator=","))) or None
+    return tuple(dict.fromkeys(code.strip().upper() for code in texts(config, name, separator=","))) or None
 
 
 def _fraction(value: float | str) -> float:
@@ -318,6 +324,20 @@ def _fraction(value: float | str) -> float:
     if not 0 <= fraction <= 1:
         raise DtmError(f"The setting scrub_fraction is {value!r}: write a number from 0 to 1, such as 0.05.")
     return fraction
+
+
+def _whole(config: Mapping[str, Any], name: str) -> int:
+    """Return a whole number, which text may hold, too; the bounds of numbers have been checked."""
+    declared = SETTINGS.to_dict()["properties"][name]
+    value = config.get(name, declared["default"])
+    if not isinstance(value, str):
+        return value  # type: ignore[no-any-return]
+    if not value.strip():
+        return declared["default"]  # type: ignore[no-any-return]
+    low, high = declared["minimum"], declared["maximum"]
+    if not re.fullmatch("[0-9]{1,9}", value.strip()) or not low <= int(value) <= high:
+        raise DtmError(f"The setting {name} is {quoted(repr(value))}: write a whole number from {low} to {high}.")
+    return int(value)
 
 
 def _date(config: Mapping[str, Any], name: str) -> str | None:

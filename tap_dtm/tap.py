@@ -15,7 +15,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
 
-from tap_dtm import maps
+from tap_dtm import maps, projection
 from tap_dtm.base import DELETED_AT, IdpStream
 from tap_dtm.client import DtmClient
 from tap_dtm.errors import DtmError
@@ -76,7 +76,7 @@ class TapDTM(Tap):
         Raises:
             DtmError: A stream map cannot be read, or would make the tables wrong; or the catalog does.
         """
-        maps.check(self.config, self.streams)
+        maps.check(self.config, self.streams, DELETED_AT)  # type: ignore[arg-type]
         self.maps = maps.shaping(self.config)
         unknown = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if unknown:
@@ -92,8 +92,8 @@ class TapDTM(Tap):
             for name in self.catalog.keys() - selected.keys():
                 entry = self.catalog[name]
                 self.mapper.register_raw_stream_schema(name, entry.schema.to_dict(), entry.key_properties)
-        except MappingError as error:
-            raise DtmError(f"The setting stream_maps is wrong: {error}") from error
+        except (MappingError, ValueError) as error:  # a ValueError where flattening shortens two names to one
+            raise DtmError(f"The setting stream_maps or flattening is wrong: {error}") from error
         if isinstance(self.streams["countries"].stream_maps[0], RemoveRecordTransform):
             raise DtmError(
                 "The setting stream_maps removes the stream countries, without which nothing is read. To have no "
@@ -125,6 +125,9 @@ class TapDTM(Tap):
         """
         if not isinstance(self._config.get("subscription_key") or "", str):
             raise DtmError("The setting subscription_key is not a text: put it in quotes.")
+        # Null is "not set", to the SDK's own settings as well.
+        self._config = {name: value for name, value in self._config.items() if value is not None}
+        maps.check_else(self._config.get("stream_maps"))
         schema: dict[str, Any] = {"properties": dict(self.config_jsonschema["properties"])}
         self.append_builtin_config(schema)
         check_names(self._config, schema["properties"])
@@ -145,9 +148,10 @@ class TapDTM(Tap):
         if not any(stream.selected for stream in self.streams.values()):
             raise DtmError("The catalog selects no stream: there is nothing to do.")
         run = self.sync_run  # settings that are wrong stop the run before it begins
-        for stream in self.streams.values():
-            if stream.selected:
-                maps.check_projection(stream, DELETED_AT)  # type: ignore[arg-type]
+        selected = {name: stream for name, stream in self.streams.items() if stream.selected}
+        projection.check(selected.values(), self.maps, DELETED_AT)  # type: ignore[arg-type]
+        for name in maps.without_effect(self.maps, selected):
+            self.logger.warning("The setting stream_maps maps %s, which the catalog does not select.", name)
         super().sync_all()
         run.finish()
         for stream in self.streams.values():

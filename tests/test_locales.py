@@ -155,3 +155,33 @@ def test_views_are_printed_in_utf_8(locale: dict[str, str], tmp_path: Path) -> N
 
     assert done.returncode == 0
     assert done.stdout == expected.stdout
+
+
+def test_settings_in_variables_and_in_the_file_env_are_utf_8(
+    sandbox: SandboxServer, locale: dict[str, str], tmp_path: Path
+) -> None:
+    variables = {"TAP_DTM_API_URL": sandbox.url, "TAP_DTM_SUBSCRIPTION_KEY": sandbox.key}
+    operations = json.dumps([ACCENTED], ensure_ascii=False)
+
+    (tmp_path / ".env").write_text(f"TAP_DTM_OPERATIONS='{operations}'\n", encoding="utf-8")
+    of_the_file = run(COMMAND, "--config=ENV", locale=locale | variables, cwd=tmp_path)
+    (tmp_path / ".env").unlink()
+    variables["TAP_DTM_OPERATIONS"] = operations
+    of_the_variable = run(COMMAND, "--config=ENV", locale=locale | variables, cwd=tmp_path)
+
+    for done in (of_the_file, of_the_variable):
+        assert done.returncode == 0, done.stderr.decode()
+        records = [message["record"] for message in map(json.loads, done.stdout.splitlines()) if "record" in message]
+        assert {record["operation"] for record in records if "row_number" in record} == {ACCENTED}
+
+
+def test_a_target_takes_input_with_a_byte_order_mark_and_refuses_utf_16(tmp_path: Path) -> None:
+    state = '{"type": "STATE", "value": {}}\n'
+    (tmp_path / "config.json").write_text('{"path": "package"}', encoding="utf-8")
+
+    taken = run(TARGET, "--config=config.json", locale=PLAIN, cwd=tmp_path, text=state.encode("utf-8-sig"))
+    refused = run(TARGET, "--config=config.json", locale=PLAIN, cwd=tmp_path, text=state.encode("utf-16"))
+
+    assert (taken.returncode, taken.stdout) == (0, b"{}\n")
+    assert refused.returncode == 1
+    assert b"encoded in UTF-16" in refused.stderr.splitlines()[-1]

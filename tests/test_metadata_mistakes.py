@@ -128,6 +128,19 @@ MISTAKES = {
         ),
         ("redistribution: false", "redistribution: ask", "is text; expected true or false."),
         ("- title: The", "- name: The", "an entry of 'contributors' of the file has the unknown key 'name'"),
+        (
+            "url: https://dtm.iom.int/terms-and-conditions",
+            "url: javascript:alert(1)",
+            "'url' of 'license' of the file is 'javascript:alert(1)'; expected an address with http:// or https://.",
+        ),
+        ("url: https://dtmapi.iom.int", "url: //dtmapi.iom.int", "'url' of 'source' of the file is '//dtmapi.iom.int'"),
+        ("documentation: https://", "documentation: ftp://", "expected an address with http:// or https://."),
+        (
+            "url: https://github.com/",
+            "url: https://github.com/> <img src=x> ",
+            "an entry of 'contributors' of the file",
+        ),
+        ("email: dtm", "email: <img src=x onerror=alert(1)> dtm", "expected an e-mail address."),
     ],
 }
 
@@ -213,7 +226,7 @@ def test_an_absent_file_is_named(tmp_path: Path, file: str) -> None:
     [
         (b"", "line 1: the file is empty; expected a mapping."),
         (b"- code\n", "line 1: the file is a list; expected a mapping."),
-        (b"a:\n  title: caf\xe9\n", "line 2: not UTF-8; expected text in UTF-8."),
+        (b"a:\n  title: caf\xe9\n", "line 2: not encoded in UTF-8. Save it as UTF-8: "),
     ],
     ids=["empty", "a list", "Latin-1"],
 )

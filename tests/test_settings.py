@@ -123,6 +123,18 @@ class TestCountries:
         assert settings(operations=["Invented Monitoring"]).operations == frozenset({"Invented Monitoring"})
 
 
+class TestWholeNumbers:
+    @pytest.mark.parametrize(("text", "number"), [("3", 3), (" 3 ", 3), ("", 5), (" ", 5)])
+    def test_may_be_text_as_environments_have_it(self, text: str, number: int) -> None:
+        """Meltano fails on an empty variable of a number, without naming the setting: it hands on text."""
+        assert settings(max_retries=text).max_retries == number
+
+    @pytest.mark.parametrize("text", ["many", "-1", "101", "1.5", "1_0", "\uff11"])
+    def test_outside_the_bounds_are_refused(self, text: str) -> None:
+        with pytest.raises(DtmError, match=r"The setting max_retries is .*: write a whole number from 0 to 100"):
+            settings(max_retries=text)
+
+
 class TestDates:
     def test_are_written_in_one_form(self) -> None:
         assert settings(start_date="2024-02-29", end_date="2024-02-29").start_date == "2024-02-29"

@@ -1,8 +1,9 @@
 -- What is the newest figure of each operation?
 --
 -- Do not add the lines up to a total of a country: operations overlap, and so do assessment types (BA, SA, ETT). Where
--- is_newest_of_operation is false, the operation has gone on with another assessment type. Read the date first: a figure
--- may be the newest there is and years old.
+-- is_newest_of_operation is false, the operation has gone on with another assessment type. Where it is true for two, they
+-- have one date, or are one round that was seen twice. Read the date first: a figure may be the newest there is and years
+-- old.
 SELECT
   admin0_pcode,
   operation,

@@ -7,7 +7,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 
 FOLDER = Path("/srv/tap-dtm")
-WORKERS = (FOLDER / "workers.txt").read_text().split()
+WORKERS = (FOLDER / "workers.txt").read_text("utf-8").split()
 
 with DAG(
     dag_id="dtm",

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from frictionless_dtm.shape import Shape
-    from tap_dtm.metadata import Field, Resource
+    from tap_dtm.metadata import Field, Package, Resource
 
+_OF_DTM: Final = frozenset({"admin0_pcode", "operation"})
+"""Columns that all streams of DTM's figures have, and hardly any other stream."""
 _PARTS: Final = {
     "fields.yaml": ("fields", None),
     "resources.yaml": (None, ("warnings", "resources")),
@@ -37,12 +39,50 @@ def catalogue_at(path: Path | None) -> Catalogue:
 
 
 def resource_of(shape: Shape, catalogue: Catalogue) -> Resource | None:
-    """Return what a catalogue says of a stream: one of the same name and with the same key.
+    """Return what a catalogue says of a stream: the resource of the same name and with the same key.
 
-    Columns that it does not know, such as those that a stream map adds, are described by the stream's own schema.
+    DTM's streams are recognised by their columns, because a stream map may give a stream any name. Columns that the
+    catalogue does not know, such as those that a map adds, are described by the stream's own schema.
     """
+    if catalogue is load_catalogue():
+        return _by_columns(shape, catalogue)
     resource = catalogue.resources.get(shape.stream)
     return resource if resource and resource.key == shape.key else None
+
+
+def package_of(shape: Shape, catalogue: Catalogue) -> Package | None:
+    """Return what a catalogue says of the package that a stream belongs to, above all its terms; None if nothing.
+
+    A stream map may change the key of one of DTM's streams, which then lacks a description. The terms still hold.
+    """
+    if resource_of(shape, catalogue):
+        return catalogue.package
+    if catalogue is not load_catalogue() or not _OF_DTM.issubset(shape.names):
+        return None
+    return catalogue.package if any(_is_known(shape, each) for each in catalogue.resources.values()) else None
+
+
+def _by_columns(shape: Shape, catalogue: Catalogue) -> Resource | None:
+    """Return the resource with the key of the stream and most of its columns; of equal ones that of the same name."""
+    fitting = [
+        resource
+        for resource in catalogue.resources.values()
+        if resource.key == shape.key and (resource.name == shape.stream or _is_known(shape, resource))
+    ]
+    return max(
+        fitting,
+        key=lambda each: (len(_known(shape, each)), each.name == shape.stream, -len(each.fields)),
+        default=None,
+    )
+
+
+def _is_known(shape: Shape, resource: Resource) -> bool:
+    """Whether a resource has at least half of the columns of a stream."""
+    return 2 * len(_known(shape, resource)) >= len(shape.names)
+
+
+def _known(shape: Shape, resource: Resource) -> set[str]:
+    return {field.name for field in resource.fields}.intersection(shape.names)
 
 
 def fields_of(shape: Shape, resource: Resource | None) -> dict[str, Field]:
@@ -72,12 +112,14 @@ def complaints(shapes: Iterable[Shape], catalogue: Catalogue) -> list[str]:
             f"{', '.join(shape.stream for shape in shapes)}: it describes nothing of this package."
         )
     for shape in shapes:
-        resource = catalogue.resources.get(shape.stream)
-        if resource and resource.key != shape.key:
+        resource = resource_of(shape, catalogue)
+        named = catalogue.resources.get(shape.stream)
+        if named and resource is None:
+            lost = "warnings and missing values" if package_of(shape, catalogue) else "terms, warnings, missing values"
             found.append(
                 f"The stream {shape.stream} has the key {', '.join(shape.key) or 'none'}, and the metadata's "
-                f"{resource.name} has {', '.join(resource.key)}: it is taken for another, described by its own schema "
-                "only, without the metadata's terms, warnings and missing values."
+                f"{named.name} has {', '.join(named.key)}: the package describes the stream by its own schema only, "
+                f"without the metadata's {lost}."
             )
         elif resource:
             said = {field.name: field.type for field in resource.fields}

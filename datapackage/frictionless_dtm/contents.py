@@ -49,6 +49,11 @@ class ResourceChange:
     changed: int | None = None
     removed: int | None = None
 
+    @property
+    def is_of_rows(self) -> bool:
+        """Whether it has other rows, and not the same rows in another form."""
+        return self.kind != "changed" or (self.added, self.changed, self.removed) != (0, 0, 0)
+
 
 @dataclass(frozen=True)
 class Contents:

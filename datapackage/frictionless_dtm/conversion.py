@@ -9,11 +9,15 @@ import msgspec
 
 from frictionless_dtm.dates import is_written_as
 from frictionless_dtm.shape import TIMES
+from frictionless_dtm.texts import decode_exactly
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from frictionless_dtm.shape import Column, Kind, Shape
 
+_LONGEST: Final = 4300  # digits of an integer, as Python reads them
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _PYTHON: Final[dict[str, Any]] = {
     "string": str,
@@ -22,7 +26,6 @@ _PYTHON: Final[dict[str, Any]] = {
     "object": dict,
     "array": list,
 }
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def converted(raw: bytes, kind: Kind) -> bytes:
@@ -31,7 +34,7 @@ def converted(raw: bytes, kind: Kind) -> bytes:
     Raises:
         ValueError: The other type has no value that says the same.
     """
-    value = _decode(raw)
+    value = decode_exactly(raw)
     if value is None or _has_kind(value, kind):
         return raw
     # Numbers and truth values as texts are what JSON writes, and back.
@@ -41,7 +44,7 @@ def converted(raw: bytes, kind: Kind) -> bytes:
         number = _number(value)
         if kind == "number":
             return _encode(number)
-        if number == number.to_integral_value():
+        if number.adjusted() < _LONGEST and number == number.to_integral_value():
             return str(int(number)).encode()
     if kind == "boolean" and value in ("true", "false"):
         return str(value).encode()
@@ -67,7 +70,52 @@ def _has_kind(value: Any, kind: Kind) -> bool:  # noqa: ANN401
     return kind == "any" or isinstance(value, _PYTHON.get(kind, ()))
 
 
-def retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
+def check_key(before: Shape, after: Shape) -> None:
+    """Check that a stream has the same key as before.
+
+    Raises:
+        DtmError: It has another, or a part of it has another type.
+    """
+    kinds = {column.name: column.kind for column in before.columns}
+    for column in after.columns:
+        if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
+            raise _retyped_error(after, column, kinds[column.name], "it is part of the key")
+    if before.key != after.key:
+        raise DtmError(
+            f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
+            f"{', '.join(after.key) or 'none'}: write it into another folder, or start anew without state."
+        )
+
+
+def mover(before: Shape, after: Shape, refused: list[DtmError]) -> Callable[[bytes], bytes]:
+    """Return what turns a row that the store has into one of another shape.
+
+    Args:
+        before: The shape that the row has.
+        after: The shape that it gets; columns that it did not have are null.
+        refused: Takes in why a row cannot be turned, before that is raised.
+    """
+    old = [column.name for column in before.others]
+    kinds = {column.name: column.kind for column in before.others}
+    positions = [old.index(column.name) if column.name in old else -1 for column in after.others]
+    retyped = [kinds.get(column.name, column.kind) != column.kind for column in after.others]
+
+    def moved(row: bytes) -> bytes:
+        values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
+        found = [values[position] for position in positions]
+        for place, column in enumerate(after.others):
+            if retyped[place]:
+                try:
+                    found[place] = msgspec.Raw(converted(bytes(found[place]), column.kind))
+                except ValueError as error:
+                    refused.append(_retyped_error(after, column, kinds[column.name], str(error)))
+                    raise
+        return msgspec.json.encode(found)
+
+    return moved
+
+
+def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
     """Return the refusal of a column's other type."""
     return DtmError(
         f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}, which cannot "

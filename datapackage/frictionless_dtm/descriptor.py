@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.catalogues import fields_of
@@ -17,7 +17,7 @@ from frictionless_dtm.tableschema import NULL, PREFIX, field_descriptor
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from frictionless_dtm.settings import Settings
     from frictionless_dtm.shape import Column, Shape
@@ -29,6 +29,8 @@ _MEDIA_TYPES: Final = {
     "csv.gz": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
+_RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+_LONGEST: Final = 100
 _NUMBERS: Final = {"integer", "number"}
 UNKNOWN_TERMS: Final = "nobody has stated the terms of these data."
 GENERAL_TERMS: Final = "Beyond this permission, the general terms hold:"
@@ -51,7 +53,8 @@ class Content:
     """What was written of one stream.
 
     ``resource`` describes it where the catalogue knows it; ``broken`` holds the fields of foreign keys that some
-    rows do not keep, with the number of values that lack their counterpart.
+    rows do not keep, with the number of values that lack their counterpart; ``unmet`` the constraints that some rows
+    do not meet, by column.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Content:
     files: tuple[DataFile, ...]
     resource: Resource | None = None
     broken: Mapping[tuple[str, ...], int] | None = None
+    unmet: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,16 @@ class Coverage:
 def resource_name(stream: str) -> str:
     """Return the name of a stream's resource: small letters, digits, ``-``, ``_`` and ``.`` only.
 
-    Where a name has none of them, as in other scripts, it gets a number of its own, the same every time.
+    It is the name of a file as well, on every system: never hidden, never one that Windows reserves, never too long.
+    Where a name has none of these letters, as in other scripts, it gets a number of its own, the same every time.
     """
-    name = re.sub(r"[^a-z0-9._]+", "-", stream.lower()).strip("-")
-    return name or f"table-{hashlib.sha256(stream.encode()).hexdigest()[:8]}"
+    name = re.sub(r"[^a-z0-9._]+", "-", stream.lower()).strip("-").lstrip(".-")
+    number = hashlib.sha256(stream.encode()).hexdigest()[:8]
+    if not name:
+        return f"table-{number}"
+    if len(name) > _LONGEST:
+        return f"{name[:_LONGEST]}-{number}"
+    return f"table-{name}" if name.partition(".")[0] in _RESERVED else name
 
 
 def file_names(name: str, formats: Sequence[str]) -> list[str]:
@@ -116,7 +126,7 @@ def describe_package(  # noqa: PLR0913
     """
     if package and coverage and is_invented(coverage.countries):
         package = as_invented(package)
-    included = {content.shape.stream: content.name for content in contents if content.resource}
+    included = {content.resource.name: content.name for content in reversed(contents) if content.resource}
     resources = [
         _resource(content, file, number, settings, included)
         for content in contents
@@ -229,7 +239,14 @@ def _resource(
 
 
 def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:
-    dialect = {"delimiter": ",", "lineTerminator": "\n", "quoteChar": '"', "doubleQuote": True, "header": True}
+    dialect = {
+        "delimiter": ",",
+        "lineTerminator": "\n",
+        "quoteChar": '"',
+        "doubleQuote": True,
+        "skipInitialSpace": False,  # the default, which frictionless guesses otherwise from some texts
+        "header": True,
+    }
     return dialect | ({"headerRows": [1], "commentRows": [2]} if has_hxl_row else {})
 
 
@@ -247,13 +264,14 @@ def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
     """Return the Table Schema; a foreign key is declared when all rows keep it, so that the package is valid."""
     shape, known = content.shape, content.resource
     fields = fields_of(shape, known)
+    described = [
+        field_descriptor(fields[column.name], is_key=column.name in shape.key)
+        if column.name in fields
+        else _field(column, shape.key)
+        for column in shape.columns
+    ]
     schema: dict[str, Any] = {
-        "fields": [
-            field_descriptor(fields[column.name], is_key=column.name in shape.key)
-            if column.name in fields
-            else _field(column, shape.key)
-            for column in shape.columns
-        ],
+        "fields": [_without(each, content.unmet.get(each["name"], ())) for each in described],
         "missingValues": [NULL],
     }
     if shape.key:
@@ -280,6 +298,13 @@ def _field(column: Column, key: Sequence[str]) -> dict[str, Any]:
             "constraints": constraints,
         }
     )
+
+
+def _without(described: Mapping[str, Any], unmet: Collection[str]) -> dict[str, Any]:
+    """Return a field without the constraints that some rows do not meet."""
+    constraints = {name: value for name, value in described.get("constraints", {}).items() if name not in unmet}
+    rest = {name: value for name, value in described.items() if name != "constraints" or constraints}
+    return rest | ({"constraints": constraints} if constraints else {})
 
 
 def _without_nothing(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:  # noqa: D107
         self.path = path
-        self.work = path.parent / f".{path.name}.target-datapackage"
+        self.work = store_of(path).parent
         if os.path.ismount(path):
             raise DtmError(
                 f"The setting path names {path}, a mount point, which cannot be replaced in one step: name a folder "
@@ -94,7 +94,7 @@ class Folder:
     @property
     def store(self) -> Path:
         """The file of the store."""
-        return self.work / "rows.sqlite"
+        return store_of(self.path)
 
     @property
     def _building(self) -> Path:
@@ -186,6 +186,11 @@ class Folder:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     path.rename(target)
         shutil.rmtree(left, ignore_errors=True)
+
+
+def store_of(path: Path) -> Path:
+    """Return the file in which the target keeps its record of the package in a folder, given by its absolute path."""
+    return path.parent / f".{path.name}.target-datapackage" / "rows.sqlite"
 
 
 def digest(folder: Path) -> str | None:

@@ -7,31 +7,36 @@ appended to. Properties that a stream's schema does not declare are not taken.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import msgspec
 
-from frictionless_dtm.records import RecordReader
+from frictionless_dtm.catalogues import resource_of
+from frictionless_dtm.records import RecordError, RecordReader
 from frictionless_dtm.shape import shape_of
 from frictionless_dtm.undo import delivered, listed_keys
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.records import Key
     from frictionless_dtm.store import Store, Stream
 
-_BATCH: Final = 10_000
+_BATCH_ROWS: Final = 10_000
+_BATCH_BYTES: Final = 8 * 1024 * 1024
+_STREAM: Final = re.compile(r'"stream"\s*:\s*"([^"\\]*)"')
 
 
 class _Message(msgspec.Struct, gc=False):
     type: str
     stream: str = ""
     record: msgspec.Raw = msgspec.Raw(b"{}")
-    version: int | None = None
+    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None  # what the store can hold
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     value: msgspec.Raw = msgspec.Raw(b"null")
@@ -40,15 +45,75 @@ class _Message(msgspec.Struct, gc=False):
 _decode: Final = msgspec.json.Decoder(_Message).decode
 
 
-def _is_half_a_pair(line: str | bytes) -> bool:
-    """Whether a line would be JSON but for one of two escapes that stand for a character together."""
+def _understood(value: msgspec.Raw) -> Any:  # noqa: ANN401  whatever JSON holds
+    """Return the value of a STATE message; None where it has numbers that no program can read, as tap-dtm's never has.
+
+    A state is for its tap to understand: it is handed over as it came.
+    """
     try:
-        json.dumps(json.loads(line), ensure_ascii=False).encode()
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        try:
+            return json.loads(bytes(value))
+        except ValueError:
+            return None
+
+
+def _as_python_reads(line: str | bytes) -> Any:  # noqa: ANN401
+    """Return what Python reads in a line that is not quite JSON, such as one with NaN; None for nothing."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_half_a_pair(value: Any) -> bool:  # noqa: ANN401
+    """Whether it has one of two escapes that stand for a character together."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return True
-    except (ValueError, RecursionError):
-        pass
     return False
+
+
+def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], error: Exception) -> NoReturn:
+    value = _as_python_reads(line)
+    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
+    stream = found[1] if (found := _STREAM.search(start)) else ""
+    reason = str(error)
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    elif _is_half_a_pair(value):
+        reason = "it has half a surrogate pair, which is not text"
+    elif (
+        value is not None and isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError)
+    ):
+        reason = "it has NaN or Infinity, which JSON does not know"
+    of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
+    if stream in inlets and isinstance(value, dict) and isinstance(value.get("record"), dict):
+        key = inlets[stream].stream.shape.key
+        parts = ", ".join(f"{name} {quoted(json.dumps(value['record'].get(name)), 100)}" for name in key)
+        of_stream = f" (stream {quoted(stream, 100)}, key {parts})" if key else of_stream
+    raise DtmError(
+        f"Line {number} of the input{of_stream} is not a Singer message: {reason}. Nothing of this run was kept."
+    ) from error
+
+
+def _refuse_stream(number: int, stream: str) -> NoReturn:
+    raise DtmError(
+        f"Line {number} of the input is a record of {quoted(repr(stream), 100)} before its schema. Nothing of this run "
+        "was kept."
+    )
+
+
+def _refuse_record(number: int, message: _Message, inlet: _Inlet, error: Exception) -> NoReturn:
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    key = inlet.reader.named(message.record)
+    with_key = f" with the key {key}" if key else ""
+    raise DtmError(
+        f"Line {number} of the input, a record of {message.stream}{with_key}, does not match its schema: {reason}. "
+        "Nothing of this run was kept."
+    ) from error
 
 
 class _Inlet:
@@ -56,12 +121,11 @@ class _Inlet:
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self.read = RecordReader(stream.shape).read
+        self.reader = RecordReader(stream.shape)
+        self._read = self.reader.read
         self.has_key = bool(stream.shape.key)
-        resource = load_catalogue().resources.get(stream.shape.stream)
-        self._is_delivered_whole = (
-            resource is not None and resource.level is not None and resource.key == stream.shape.key
-        )
+        resource = resource_of(stream.shape, load_catalogue())
+        self._is_delivered_whole = resource is not None and resource.level is not None
         self.has_taken = False
         # Of a stream that comes anew: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}
@@ -76,7 +140,7 @@ class _Inlet:
         return self._is_delivered_whole and self.has_taken
 
     def take(self, record: msgspec.Raw, version: int | None) -> None:
-        key, row = self.read(record)
+        key, row = self._read(record)
         self.has_taken = True
         if self.has_key:
             self.rows[key] = row
@@ -113,7 +177,7 @@ class Intake:
     def __init__(self, store: Store) -> None:  # noqa: D107
         self._store = store
         self._inlets: dict[str, _Inlet] = {}
-        self._pending = 0
+        self._pending = self._pending_bytes = 0
         self._since_state = 0
         self._held: list[_Message] | None = []  # schemas before anything else came
         self._first_state: Any = None
@@ -122,8 +186,14 @@ class Intake:
 
     @property
     def state(self) -> Any:  # noqa: ANN401  whatever JSON holds
-        """The value of the last STATE message, None before one came."""
-        return None if self._state is None else msgspec.json.decode(self._state)
+        """The value of the last STATE message as far as it can be read; None before one came."""
+        return None if self._state is None else _understood(self._state)
+
+    @property
+    def state_as_sent(self) -> str:
+        """The value of the last STATE message as JSON in ASCII: the same digits and the same order."""
+        text = b"null" if self._state is None else bytes(self._state)
+        return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text.decode())
 
     def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
         """Take in messages, one a line, and return how many there were of each type.
@@ -134,24 +204,27 @@ class Intake:
         counter: Counter[str] = Counter()
         inlets = self._inlets
         records = 0
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             try:
                 message = _decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if not line.strip():
                     continue
-                reason = "it has half a surrogate pair, which is no text" if _is_half_a_pair(line) else error
-                raise DtmError(f"A line of the input is not a Singer message ({reason}): nothing was taken.") from error
+                if self._held:
+                    self._begin(None)
+                _refuse_line(number, line, inlets, error)
             if message.type == "RECORD":
                 if self._held is not None:
                     self._begin(None)
-                inlet = inlets.get(message.stream)
-                if inlet is None:
-                    raise DtmError(f"A record of {message.stream!r} came before its schema: nothing was taken.")
-                inlet.take(message.record, message.version)
+                inlet = inlets.get(message.stream) or _refuse_stream(number, message.stream)
+                try:
+                    inlet.take(message.record, message.version)
+                except (RecordError, RecursionError) as error:
+                    _refuse_record(number, message, inlet, error)
                 records += 1
                 self._pending += 1
-                if self._pending >= _BATCH:
+                self._pending_bytes += len(line)
+                if self._pending >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
                     self._flush()
             else:
                 counter[message.type] += 1
@@ -203,7 +276,7 @@ class Intake:
             if message.type == "SCHEMA":
                 self._held.append(message)
                 return
-            self._begin(msgspec.json.decode(message.value) if message.type == "STATE" else None)
+            self._begin(_understood(message.value) if message.type == "STATE" else None)
         match message.type:
             case "SCHEMA":
                 self._declare(message)
@@ -248,4 +321,4 @@ class Intake:
         if self._pending:
             for inlet in self._inlets.values():
                 inlet.flush(self._store)
-            self._pending = 0
+            self._pending = self._pending_bytes = 0

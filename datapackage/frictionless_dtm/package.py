@@ -6,11 +6,13 @@ import hashlib
 import json
 import logging
 import os
+from dataclasses import replace
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.catalogues import catalogue_at, complaints, resource_of
+from frictionless_dtm.catalogues import catalogue_at, complaints, package_of, resource_of
 from frictionless_dtm.changes import ROUND, RoundDigests
+from frictionless_dtm.constraints import Checks
 from frictionless_dtm.contents import Contents, Table
 from frictionless_dtm.descriptor import (
     Content,
@@ -24,7 +26,9 @@ from frictionless_dtm.descriptor import (
 )
 from frictionless_dtm.folder import DESCRIPTOR, Folder, Manifest
 from frictionless_dtm.release import Before, history, note, settle
-from frictionless_dtm.writer import CsvOutput, batches
+from frictionless_dtm.texts import with_floats
+from frictionless_dtm.undo import bookmark
+from frictionless_dtm.writer import CsvOutput
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS
 
@@ -36,12 +40,16 @@ if TYPE_CHECKING:
     from frictionless_dtm.changes import Round
     from frictionless_dtm.contents import Row
     from frictionless_dtm.settings import Settings
-    from frictionless_dtm.shape import Shape
     from frictionless_dtm.store import Store, Stream
     from frictionless_dtm.undo import Differences
     from frictionless_dtm.writer import Output
 
     Render = Callable[[Contents], Mapping[str, bytes]]
+
+_FORM: Final = 2
+"""To be raised when the same rows and settings give other bytes: the packages that exist are then written again."""
+
+_WITH_DECIMALS: Final = {"number", "object", "array", "any"}
 
 _LOGGER = logging.getLogger("target-datapackage")
 
@@ -125,13 +133,12 @@ class Packager:
     def _fingerprint(self, state: Mapping[str, Any] | None) -> str:
         """Return a digest of everything but rows that shapes the package."""
         shapes = [self._store.streams[name].shape for name in sorted(self._store.streams)]
-        parts = (metadata.version("tap-dtm"), self._settings, self._catalogue, shapes, self._api_version(state))
+        parts = (metadata.version("tap-dtm"), _FORM, self._settings, self._catalogue, shapes, self._api_version(state))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _api_version(self, state: Mapping[str, Any] | None) -> str | None:
         """Return the API's version: the tap's state says it, or else the columns do."""
-        bookmark = ((state or {}).get("bookmarks") or {}).get("countries") or {}
-        if stated := bookmark.get("api_version"):
+        if stated := bookmark("countries", state).get("api_version"):
             return str(stated)
         fitting = set(API_VERSIONS)
         for stream in self._store.streams.values():
@@ -146,13 +153,12 @@ class Packager:
 
     def _ordered(self) -> list[Stream]:
         order = list(self._catalogue.resources)
-        return sorted(
-            self._store.streams.values(),
-            key=lambda stream: (
-                order.index(stream.shape.stream) if stream.shape.stream in order else len(order),
-                stream.shape.stream,
-            ),
-        )
+
+        def place(stream: Stream) -> tuple[int, str]:
+            resource = resource_of(stream.shape, self._catalogue)
+            return order.index(resource.name) if resource else len(order), stream.shape.stream
+
+        return sorted(self._store.streams.values(), key=place)
 
     def _write_data(
         self, building: Path, before: Before | None, fingerprint: str
@@ -165,16 +171,21 @@ class Packager:
             resource = resource_of(shape, self._catalogue)
             may_stand = before and before.fingerprint == fingerprint and not stream.has_changed
             files = self._standing(name, before) if before and may_stand else None
+            checks = Checks(shape, resource)
             if files and before:
                 count = self._store.count(stream)
                 digests: Mapping[Round, str] | None = before.rounds.get(name)
+                broken = checks.left_out_of(before.descriptor, name)
                 for file in files:
                     self._folder.reuse(file.path)
             else:
-                count, files, digests = self._write_stream(building, name, stream)
+                count, files, digests = self._write_stream(building, name, stream, checks)
+                broken = checks.broken
+                for warning in checks.warnings():
+                    _LOGGER.warning("%s", warning)
             if digests is not None:
                 rounds[name] = digests
-            written.append((stream, Content(name, shape, count, files, resource)))
+            written.append((stream, Content(name, shape, count, files, resource, unmet=broken)))
         return [(stream, self._with_broken_keys(stream, content)) for stream, content in written], rounds
 
     def _standing(self, name: str, before: Before) -> tuple[DataFile, ...] | None:
@@ -190,44 +201,49 @@ class Packager:
         return tuple(files)
 
     def _write_stream(
-        self, building: Path, name: str, stream: Stream
+        self, building: Path, name: str, stream: Stream, checks: Checks
     ) -> tuple[int, tuple[DataFile, ...], Mapping[Round, str] | None]:
         shape = stream.shape
         formats = self._settings.formats
-        outputs = {each: self._output(building / "data" / f"{name}.{each}", each, shape) for each in formats}
+        outputs = {each: self._output(building / "data" / f"{name}.{each}", each, stream) for each in formats}
         digests = RoundDigests(shape.names) if set(ROUND) <= set(shape.names) else None
         count = 0
-        for batch in batches(self._store.values(stream)):
-            count += len(batch)
+        for batch in self._store.batches(stream):
+            count += len(batch.rows)
+            checks.add(batch.rows)
             for output in outputs.values():
                 output.write(batch)
             if digests:
-                digests.add(batch)
+                digests.add(batch.rows)
         files = []
         for each, output in outputs.items():
             written = output.close()
             files.append(DataFile(f"data/{name}.{each}", each, written.bytes, written.sha256))
         return count, tuple(files), digests.digests if digests else None
 
-    def _output(self, path: Path, file_format: str, shape: Shape) -> Output:
+    def _output(self, path: Path, file_format: str, stream: Stream) -> Output:
+        shape = stream.shape
         resource = resource_of(shape, self._catalogue)
         if file_format == "parquet":
             from frictionless_dtm.parquet import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
 
-            may = redistribution(self._catalogue.package if resource else None, self._settings)
-            return ParquetOutput(
-                path, shape, resource, {"redistribution": may, "permission": self._settings.permission}
-            )
+            may = redistribution(package_of(shape, self._catalogue), self._settings)
+            terms = {"redistribution": may, "permission": self._settings.permission}
+            return ParquetOutput(path, shape, resource, terms, largest=self._store.largest(stream))
         return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
 
     def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
         broken = {}
+        lists = {
+            resource.name: other
+            for other in reversed(self._ordered())
+            if (resource := resource_of(other.shape, self._catalogue))
+        }
         for key in content.resource.foreign_keys if content.resource else ():
-            other = self._store.streams.get(key.resource)
-            is_ours = other and resource_of(other.shape, self._catalogue)
-            if other and is_ours and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
+            other = lists.get(key.resource)
+            if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
                 broken[key.fields] = count
-        return Content(content.name, content.shape, content.rows, content.files, content.resource, broken)
+        return replace(content, broken=broken)
 
     # The descriptor.
 
@@ -238,7 +254,7 @@ class Packager:
         state: Mapping[str, Any] | None,
     ) -> Callable[[str, dt.datetime], dict[str, Any]]:
         keys = [key for each in rounds.values() for key in each]
-        is_known = any(content.resource for _, content in contents)
+        package = next(filter(None, (package_of(content.shape, self._catalogue) for _, content in contents)), None)
         coverage = None
         if keys:
             dates = [key[2] for key in keys]
@@ -246,10 +262,10 @@ class Packager:
 
         def describe(version: str, created: dt.datetime) -> dict[str, Any]:
             return describe_package(
-                self._catalogue.package if is_known else None,
+                package,
                 [content for _, content in contents],
                 self._settings,
-                api_version=self._api_version(state) if is_known else None,
+                api_version=self._api_version(state) if package else None,
                 coverage=coverage,
                 created=created,
                 version=version,
@@ -268,16 +284,16 @@ class Packager:
 
     def _rows(self, stream: Stream) -> Callable[[], Iterator[Row]]:
         names = stream.shape.names
-        numbers = [column.name for column in stream.shape.columns if column.kind == "number"]
+        inexact = [column.name for column in stream.shape.columns if column.kind in _WITH_DECIMALS]
 
         def rows() -> Iterator[Row]:
             plain = (dict(zip(names, values, strict=False)) for values in self._store.values(stream))
-            return with_floats(plain) if numbers else plain
+            return with_floats_in(plain) if inexact else plain
 
-        def with_floats(plain: Iterator[Row]) -> Iterator[Row]:
+        def with_floats_in(plain: Iterator[Row]) -> Iterator[Row]:
             for row in plain:
-                for name in numbers:
-                    row[name] = None if row[name] is None else float(row[name])
+                for name in inexact:
+                    row[name] = with_floats(row[name])
                 yield row
 
         return rows

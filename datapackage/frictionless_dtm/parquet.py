@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import pyarrow as pa
@@ -10,18 +11,21 @@ import pyarrow.parquet as pq
 
 from frictionless_dtm.catalogues import fields_of
 from frictionless_dtm.tableschema import field_descriptor
+from frictionless_dtm.texts import text_of
 from frictionless_dtm.writer import HashingFile, Written
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
 
-    from frictionless_dtm.records import Values
+    from frictionless_dtm.records import Batch, Values
     from frictionless_dtm.shape import Column, Shape
     from tap_dtm.metadata import Resource
 
 _ROW_GROUP: Final = 50_000
+_MOST_BYTES: Final = 16 * 1024 * 1024  # of a row group, as JSON: rows are kept in memory until it is written
 _TYPES: Final = {
     "integer": pa.int64(),
     "number": pa.float64(),
@@ -38,24 +42,44 @@ class ParquetOutput:
         path: The file to make.
         shape: The columns.
         resource: What the catalogue says of them, if it knows the stream.
-        terms: What to write into the file beside them, by name.
+        terms: What to write into the file as well, by name.
+        largest: The bytes of the largest row, as JSON.
     """
 
-    def __init__(self, path: Path, shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> None:  # noqa: D107
+    def __init__(  # noqa: D107
+        self,
+        path: Path,
+        shape: Shape,
+        resource: Resource | None,
+        terms: Mapping[str, str | None],
+        *,
+        largest: int = 0,
+    ) -> None:
         self._columns = shape.columns
         self._schema = _schema(shape, resource, terms)
         self._file = HashingFile(path)
         # gzip, because it ends each page with a checksum that every reader verifies. Those of Parquet and zstd none
         # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
-        self._writer = pq.ParquetWriter(cast("BinaryIO", self._file), self._schema, compression="gzip")
+        # Dictionaries and statistics hold copies of the values.
+        is_small = largest < _MOST_BYTES
+        self._writer = pq.ParquetWriter(
+            cast("BinaryIO", self._file),
+            self._schema,
+            compression="gzip",
+            use_dictionary=is_small,
+            write_statistics=is_small,
+        )
         self._rows: list[Values] = []
+        self._bytes = 0
 
-    def write(self, rows: Sequence[Values]) -> None:
+    def write(self, batch: Batch) -> None:
         """Write rows."""
-        self._rows.extend(rows)
-        while len(self._rows) >= _ROW_GROUP:
+        self._rows.extend(batch.rows)
+        self._bytes += batch.bytes
+        while len(self._rows) >= _ROW_GROUP or self._bytes >= _MOST_BYTES:
             self._write_group(self._rows[:_ROW_GROUP])
             del self._rows[:_ROW_GROUP]
+            self._bytes = batch.bytes * len(self._rows) // len(batch.rows)
 
     def close(self) -> Written:
         """Finish the file."""
@@ -70,6 +94,8 @@ class ParquetOutput:
             _array(column, list(values)) for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
         ]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=_ROW_GROUP)
+        del arrays
+        pa.default_memory_pool().release_unused()
 
 
 def _array(column: Column, values: list[Any]) -> pa.Array:
@@ -77,9 +103,10 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
     if column.kind == "date":
         return pa.array([value or None for value in values], pa.string()).cast(kind)
     if column.kind == "number":
-        return pa.array([None if value is None else float(value) for value in values], kind)
+        return pa.array([None if value is None else _float(column, value) for value in values], kind)
     if kind is None:
-        return pa.array([_text(value) for value in values], pa.string())
+        # An empty text is null, as it is in CSV.
+        return pa.array([text_of(value) or None for value in values], pa.string())
     try:
         return pa.array(values, kind)
     except OverflowError as error:
@@ -89,10 +116,17 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
         ) from error
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def _float(column: Column, value: Decimal | int) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number):
+        raise DtmError(
+            f"The column {column.name} has a number of more than 308 digits, which Parquet cannot hold: take parquet "
+            "out of the setting formats."
+        )
+    return number
 
 
 def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> pa.Schema:
@@ -106,7 +140,8 @@ def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | N
         metadata = {
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for name, value in words.items()
-            if value and name not in {"name", "type"}
+            # Which constraints hold is known when all rows are written: the descriptor says it.
+            if value and name not in {"name", "type", "constraints"}
         }
         fields.append(
             pa.field(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk import typing as th
 
+from frictionless_dtm.permission import is_permission
 from tap_dtm.errors import DtmError
+from tap_dtm.settings import check_names, list_or_text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ SETTINGS: Final = th.PropertiesList(
     ),
     th.Property(
         "formats",
-        th.ArrayType(th.StringType),
+        list_or_text(),
         default=["csv"],
         title="Formats",
         description="What each table is written as, the main one first: csv, csv.gz, parquet.",
@@ -95,8 +96,9 @@ class Settings:
         """Check the target's configuration, which has passed its JSON Schema.
 
         Raises:
-            DtmError: A setting is wrong; the message names it.
+            DtmError: A setting is wrong or unknown; the message names it.
         """
+        check_names(config, SETTINGS.to_dict()["properties"])
         if not config.get("path"):
             raise DtmError("The setting path is empty: name the folder that the data package is written to.")
         metadata = _path(config, "metadata") if config.get("metadata") else None
@@ -108,7 +110,7 @@ class Settings:
             raise DtmError(f"The setting version is {version!r}: write three numbers, such as 1.2.0.")
         return cls(
             path=path,
-            formats=_formats(config.get("formats") or ["csv"]),
+            formats=_formats(config),
             metadata=metadata,
             include_hxl_row=bool(config.get("include_hxl_row")),
             permission=_permission(config),
@@ -120,26 +122,15 @@ def _path(config: Mapping[str, Any], name: str) -> Path:
     try:
         path = Path(config[name]).expanduser()
         path.exists()
-        path.resolve()
+        str(path.resolve()).encode()  # its name is in the package, which is UTF-8
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DtmError(f"The setting {name} is {config[name]!r}, which is not a valid path: {reason}.") from error
     return path
 
 
-def unknown_settings(config: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each setting that there is none of, with the one that may be meant."""
-    known = list(SETTINGS.to_dict()["properties"])
-    warnings = []
-    for name in config:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            meant = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}."
-            warnings.append(f"The target has no setting {name}, and does without it: {meant}")
-    return warnings
-
-
-def _formats(formats: list[str]) -> tuple[str, ...]:
+def _formats(config: Mapping[str, Any]) -> tuple[str, ...]:
+    formats = texts(config, "formats", separator=",") or ["csv"]
     for name in formats:
         if name not in FORMATS:
             raise DtmError(f"The setting formats lists {name!r}: it knows {', '.join(FORMATS)}.")
@@ -154,7 +145,7 @@ def _permission(config: Mapping[str, Any]) -> str | None:
             f"The setting redistribution is {redistribution!r}: write {NOT_PERMITTED!r}, or {PERMITTED!r} with a "
             "permission."
         )
-    if redistribution == PERMITTED and not permission:
+    if redistribution == PERMITTED and not is_permission(permission):
         raise DtmError(
             "The setting redistribution is 'permitted' without a permission: say in the setting permission who "
             "permitted it, when and for what. It is printed in the package."

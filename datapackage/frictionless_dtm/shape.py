@@ -26,8 +26,10 @@ _KINDS: Final[Mapping[str, Kind]] = {
 }
 _LIMITS: Final[Mapping[str, Callable[[float], int]]] = {"minimum": math.ceil, "maximum": math.floor}
 _NOT_IN_NAMES: Final = frozenset('"\\')
+_NO_KEYS: Final = {"object", "array"}
 TIMES: Final = frozenset({"date", "datetime", "time"})
-_PLAIN_KEYS: Final = {"string", "integer", "date", "datetime", "time"}
+_PLAIN_KEYS: Final = {"string", "integer", "date"}
+"""Kinds of which one value has one spelling."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Shape:
 
     @property
     def plain_key(self) -> tuple[str, ...]:
-        """The key columns whose values a database index holds as they are."""
+        """The key columns whose values the store compares as they are. The others it compares in a form of its own."""
         kinds = {column.name: column.kind for column in self.columns}
         return tuple(name for name in self.key if kinds[name] in _PLAIN_KEYS)
 
@@ -71,13 +73,16 @@ def shape_of(stream: str, schema: Mapping[str, Any], key: Sequence[str]) -> Shap
     """Return the shape that a SCHEMA message announces.
 
     Raises:
-        ValueError: It announces no columns, one that a table cannot have, or a key that it lacks.
+        ValueError: It announces no columns, one that a table cannot have, or a key that it lacks or that no data
+            package can have.
     """
     properties = schema.get("properties") or {}
     if not isinstance(properties, dict):
         raise ValueError("its properties are no mapping")  # noqa: TRY004  the message is wrong, not the program
     if missing := [name for name in key if name not in properties]:
         raise ValueError(f"the key names {', '.join(missing)}, which the schema lacks")
+    if DELETED_AT in key:
+        raise ValueError(f"the key names {DELETED_AT}, which marks removed rows")
     columns = tuple(
         _column(name, definition)
         for name, definition in properties.items()
@@ -85,13 +90,19 @@ def shape_of(stream: str, schema: Mapping[str, Any], key: Sequence[str]) -> Shap
     )
     if not columns:
         raise ValueError("it announces no columns")
+    for column in columns:
+        if column.name in key and column.kind in _NO_KEYS:
+            raise ValueError(
+                f"the key column {column.name} is of the type {column.kind}, which cannot be part of a key"
+            )
     return Shape(stream, columns, tuple(key))
 
 
 def _column(name: str, definition: Any) -> Column:  # noqa: ANN401  whatever JSON holds
-    if not name.strip() or not name.isprintable() or _NOT_IN_NAMES.intersection(name):
+    if not name or name != name.strip() or not name.isprintable() or _NOT_IN_NAMES.intersection(name):
         raise ValueError(
-            f"a column is called {name!r}: rename it in the tap, without quotes, backslashes and line breaks"
+            f"a column is called {name!r}: rename it in the tap, without quotes, backslashes, line breaks, and blanks "
+            "at its ends"
         )
     if definition is None or isinstance(definition, bool):
         definition = {}  # JSON Schema's true: whatever comes

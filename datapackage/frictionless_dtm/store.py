@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from frictionless_dtm.conversion import converted, retyped_error
-from frictionless_dtm.records import RowReader
+from frictionless_dtm.conversion import check_key, mover
+from frictionless_dtm.records import Batch, RowReader
 from frictionless_dtm.shape import Shape
 from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
+from frictionless_dtm.upgrade import FIRST_FORMAT, upgrade
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from frictionless_dtm.undo import Differences
 
 _CACHE_KB: Final = 48 * 1024
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_BATCH_ROWS: Final = 5_000
+_BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass
@@ -56,10 +59,21 @@ class Stream:
         return [f"k{number}" for number in range(len(self.shape.key))]
 
     @property
+    def definition(self) -> str:
+        """The statement that makes its table."""
+        if not self.shape.key:
+            columns = "row BLOB, version INTEGER, copies INTEGER, PRIMARY KEY (row, version)"
+        else:
+            parts = ", ".join(f"{part} NOT NULL" for part in self.parts)
+            columns = f"{parts}, row BLOB NOT NULL, PRIMARY KEY ({', '.join(self.parts)})"
+        return f"CREATE TABLE {self.table} ({columns}) WITHOUT ROWID"
+
+    @property
     def layout(self) -> Layout:
         """The columns of its table."""
         if self.shape.key:
-            return Layout(self.number, self.table, self.parts, "row", has_key=True)
+            places = (place for place, column in enumerate(self.shape.others) if column.name in self.shape.key)
+            return Layout(self.number, self.table, self.parts, "row", has_key=True, key_places=frozenset(places))
         return Layout(self.number, self.table, ["row", "version"], "copies", has_key=False)
 
 
@@ -72,7 +86,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=0)
         self._first: Any = None
         self._begun: set[str] = set()
         self._begun_at_mark: set[str] = set()
@@ -97,15 +111,21 @@ class Store:
                 f"Another run is writing this data package ({path} is locked): wait for it to end."
             ) from error
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if found not in {0, _FORMAT}:
-            raise DtmError(f"{path} was written by another version of tap-dtm: use that version, or start anew.")
+        if found not in {0, FIRST_FORMAT, _FORMAT}:
+            raise DtmError(
+                f"{path} was written by a newer version of tap-dtm. Install that version, or name another folder and "
+                "start the tap without state."
+            )
         self._db.execute(f"PRAGMA user_version = {_FORMAT}")
         self._db.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, number INTEGER, shape TEXT, active INTEGER)"
         )
-        self._undo = UndoLog(self._db)
+        self._undo = UndoLog(self._db, by_value=found == FIRST_FORMAT)
         self._load()
+        if found == FIRST_FORMAT:
+            for stream in self.streams.values():
+                upgrade(self._db, stream)
 
     def _load(self) -> None:
         self.streams = {}
@@ -158,19 +178,12 @@ class Store:
         if stream is None:
             taken = {each.number for each in self.streams.values()}
             stream = Stream(max(taken, default=-1) + 1, shape, has_changed=True)
-            columns = ", ".join(f"{part} NOT NULL" for part in stream.parts)
-            self._db.execute(
-                f"CREATE TABLE {stream.table} ({columns}, row BLOB NOT NULL, PRIMARY KEY ({', '.join(stream.parts)}))"
-                " WITHOUT ROWID"
-                if shape.key
-                else f"CREATE TABLE {stream.table} (row BLOB, version INTEGER, copies INTEGER,"
-                " PRIMARY KEY (row, version)) WITHOUT ROWID"
-            )
+            self._db.execute(stream.definition)
             self.streams[shape.stream] = stream
         if shape.stream not in self._begun:
             self._begin(stream)
         if stream.shape != shape:
-            self._check_key(stream.shape, shape)
+            check_key(stream.shape, shape)
             if stream.shape.names != shape.names or stream.shape.others != shape.others:
                 self._reshape(stream, shape)
             stream.shape = shape
@@ -180,38 +193,9 @@ class Store:
         )
         return stream
 
-    @staticmethod
-    def _check_key(before: Shape, after: Shape) -> None:
-        kinds = {column.name: column.kind for column in before.columns}
-        for column in after.columns:
-            if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
-                raise retyped_error(after, column, kinds[column.name], "it is part of the key")
-        if before.key != after.key:
-            raise DtmError(
-                f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
-                f"{', '.join(after.key) or 'none'}: write it into another folder, or start anew without state."
-            )
-
     def _reshape(self, stream: Stream, shape: Shape) -> None:
-        old = [column.name for column in stream.shape.others]
-        kinds = {column.name: column.kind for column in stream.shape.others}
-        positions = [old.index(column.name) if column.name in old else -1 for column in shape.others]
-        retyped = [kinds.get(column.name, column.kind) != column.kind for column in shape.others]
         refused: list[DtmError] = []  # SQLite hides what a function of ours raises
-
-        def moved(row: bytes) -> bytes:
-            values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
-            found = [values[position] for position in positions]
-            for place, column in enumerate(shape.others):
-                if retyped[place]:
-                    try:
-                        found[place] = msgspec.Raw(converted(bytes(found[place]), column.kind))
-                    except ValueError as error:
-                        refused.append(retyped_error(shape, column, kinds[column.name], str(error)))
-                        raise
-            return msgspec.json.encode(found)
-
-        self._db.create_function("moved", 1, moved, deterministic=True)
+        self._db.create_function("moved", 1, mover(stream.shape, shape, refused), deterministic=True)
         try:
             self._move(stream, shape)
         except sqlite3.OperationalError as error:
@@ -234,17 +218,11 @@ class Store:
         """Write rows by key; None removes the row."""
         parts = ", ".join(stream.parts)
         places = ", ".join("?" * (len(stream.parts) + 1))
-        try:
-            written = self._db.executemany(
-                f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
-                " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
-                ((*key, row) for key, row in rows.items() if row is not None),
-            ).rowcount
-        except OverflowError as error:
-            raise DtmError(
-                f"The key of a record of {stream.shape.stream} has an integer of more than 64 bits, which this target "
-                "cannot keep: send it as text."
-            ) from error
+        written = self._db.executemany(
+            f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
+            " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
+            ((*key, row) for key, row in rows.items() if row is not None),
+        ).rowcount
         where = " AND ".join(f"{part} = ?" for part in stream.parts)
         removed = self._db.executemany(
             f"DELETE FROM {stream.table} WHERE {where}",
@@ -314,7 +292,27 @@ class Store:
 
     def values(self, stream: Stream) -> Iterator[Values]:
         """Yield a stream's rows in the order of the key, or of their values where there is none."""
-        return RowReader(stream.shape).rows(self._stored(stream))
+        return map(RowReader(stream.shape).row, self._stored(stream))
+
+    def batches(self, stream: Stream) -> Iterator[Batch]:
+        """Yield the same rows in batches that are limited in number and bytes. Each is empty when the next is made."""
+        read = RowReader(stream.shape).row
+        rows: list[Values] = []
+        size = 0
+        for row in self._stored(stream):
+            rows.append(read(row))
+            size += len(row[-1])
+            del row
+            if len(rows) == _BATCH_ROWS or size >= _BATCH_BYTES:
+                yield Batch(rows, size)
+                rows.clear()
+                size = 0
+        if rows:
+            yield Batch(rows, size)
+
+    def largest(self, stream: Stream) -> int:
+        """Return the bytes of a stream's largest row."""
+        return int(self._db.execute(f"SELECT coalesce(max(length(row)), 0) FROM {stream.table}").fetchone()[0])
 
     def _stored(self, stream: Stream) -> Iterator[tuple[Any, ...]]:
         cursor = self._db.cursor()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import sys
 from functools import partial
 from itertools import islice
@@ -13,11 +12,12 @@ from singer_sdk import Target
 from singer_sdk.contrib.msgspec import MsgSpecReader
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
+from frictionless_dtm.extra import require
 from frictionless_dtm.faults import told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
 from frictionless_dtm.package import Packager
-from frictionless_dtm.settings import SETTINGS, Settings, unknown_settings
+from frictionless_dtm.settings import SETTINGS, Settings
 from frictionless_dtm.store import Store
 from tap_dtm import console
 from tap_dtm.config_files import CheckedConfig
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
+
+    import click
 
     from frictionless_dtm.contents import Contents
 
@@ -44,7 +46,8 @@ class _Reader(MsgSpecReader):
         file_input: IO[str] | None,
         callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
     ) -> Counter[str]:
-        lines: Iterable[bytes] = getattr(file_input or sys.stdin, "buffer", ())
+        text = file_input or sys.stdin or ()
+        lines: Iterable[bytes] = getattr(text, "buffer", None) or (line.encode() for line in text)
         return self._read(_in_utf8(lines))
 
 
@@ -80,8 +83,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
-        for warning in unknown_settings(self.config):
-            self.logger.warning("%s", warning)
+        require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
         folder = Folder(settings.path)
         self._told = partial(told, folder.store)
         with self._told():
@@ -118,11 +120,21 @@ class TargetDataPackage(CheckedConfig, Target):
             self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)
         self.close()
         if self._intake.has_state:
-            _deliver(self._intake.state)
+            _deliver(self._intake.state_as_sent)
 
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
         self._store.close()
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, whose help names the other command of this program."""
+        command = super().get_singer_command()
+        command.help = "Write what a Singer tap sends as a Frictionless Data Package."
+        command.epilog = (
+            "To publish a finished package as an archive, to CKAN or to GitHub: target-datapackage publish --help"
+        )
+        return command
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -134,14 +146,14 @@ class TargetDataPackage(CheckedConfig, Target):
         sys.exit(128 + signum)
 
 
-def _deliver(state: Any) -> None:  # noqa: ANN401
+def _deliver(state: str) -> None:
     """Write the state, now that the package has what it says.
 
     Raises:
         DtmOutputError: Nobody takes it.
     """
     try:
-        sys.stdout.write(json.dumps(state) + "\n")
+        sys.stdout.write(state + "\n")
         sys.stdout.flush()
     except (DtmOutputError, OSError, ValueError) as error:
         reason = getattr(error.__cause__ or error, "strerror", None) or "standard output is closed"

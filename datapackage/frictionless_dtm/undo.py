@@ -11,13 +11,16 @@ when the next run shows by its first STATE message that it goes on from the stat
 from __future__ import annotations
 
 import enum
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from frictionless_dtm.texts import decode_exactly
 from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Collection
 
 
 class Start(enum.Enum):
@@ -37,31 +40,37 @@ def bookmarks(stream: str, state: Any) -> Any:  # noqa: ANN401  whatever JSON ho
     resource = load_catalogue().resources.get(stream)
     if resource is None or resource.level is None:
         return {}
-    return _bookmarks(state).get(stream) or {}
+    return bookmark(stream, state)
 
 
 def delivered(stream: str, state: Any) -> int:  # noqa: ANN401
     """Return how many rows of an IDP stream of tap-dtm were delivered in full, as a state says."""
-    return sum(
-        mark.get("rows", 0)
-        for partition in bookmarks(stream, state).get("partitions", ())
-        for mark in partition.get("operations", {}).values()
-        if mark.get("content")
-    )
+    partitions = bookmarks(stream, state).get("partitions")
+    marks = [
+        mark
+        for partition in (partitions if isinstance(partitions, list) else ())
+        for mark in _mapping(_mapping(partition).get("operations")).values()
+    ]
+    rows = [mark.get("rows") for mark in map(_mapping, marks) if mark.get("content")]
+    return sum(number for number in rows if isinstance(number, int))
 
 
 def listed_keys(stream: str, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
     """Return the keys that a list of tap-dtm may have in the target, as a state says; None for other streams."""
     resource = load_catalogue().resources.get(stream)
-    keys = (_bookmarks(state).get(stream) or {}).get("keys")
-    if resource is None or resource.level is not None or keys is None:
+    keys = bookmark(stream, state).get("keys")
+    if resource is None or resource.level is not None or not isinstance(keys, list):
         return None
-    return [tuple(key) for key in keys]
+    return [tuple(key) for key in keys] if all(isinstance(key, list) for key in keys) else None
 
 
-def _bookmarks(state: Any) -> dict[str, Any]:  # noqa: ANN401
-    found = state.get("bookmarks") if isinstance(state, dict) else None
-    return found if isinstance(found, dict) else {}
+def bookmark(stream: str, state: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what a state says of a stream; nothing where it is not a state, as another tap's may be."""
+    return _mapping(_mapping(_mapping(state).get("bookmarks")).get(stream))
+
+
+def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    return value if isinstance(value, dict) else {}
 
 
 def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
@@ -85,7 +94,8 @@ Differences: TypeAlias = "tuple[int, int, int]"
 class Layout:
     """The table of a stream: its number, its name, the columns of its key, and the one other column.
 
-    ``has_key`` says whether the stream has a key; the rows themselves are one where it has none.
+    ``has_key`` says whether the stream has a key; the rows themselves are one where it has none. ``key_places`` are the
+    places in a row where parts of the key are as they were sent.
     """
 
     number: int
@@ -93,6 +103,7 @@ class Layout:
     key: list[str]
     value: str
     has_key: bool
+    key_places: frozenset[int] = frozenset()
 
     @property
     def log(self) -> str:
@@ -105,10 +116,13 @@ class UndoLog:
 
     Args:
         db: The store's database, inside a transaction.
+        by_value: Whether rows differ only if their values do, and not the spelling of their numbers: an earlier
+            version stored them with fewer digits.
     """
 
-    def __init__(self, db: sqlite3.Connection) -> None:  # noqa: D107
+    def __init__(self, db: sqlite3.Connection, *, by_value: bool = False) -> None:  # noqa: D107
         self._db = db
+        self._by_value = by_value
         # A stream that had no rows when the run began needs no log: it has none but the stream's former self.
         db.execute("CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, was_empty INTEGER, shape TEXT)")
 
@@ -147,10 +161,11 @@ class UndoLog:
     def differences(self, layout: Layout) -> Differences:
         """Count how a stream's rows differ from those when the noting began."""
         table, value, key = layout.table, layout.value, ", ".join(layout.key)
+        self._db.create_function("differs", 2, self._comparison(layout.key_places), deterministic=True)
         if layout.has_key:
             now = f"{table}.{value}"
             query = (
-                f"SELECT sum(log.value IS NULL AND {now} IS NOT NULL), sum({now} <> log.value),"
+                f"SELECT sum(log.value IS NULL AND {now} IS NOT NULL), sum(differs({now}, log.value)),"
                 f" sum(log.value IS NOT NULL AND {now} IS NULL)"
                 f" FROM {layout.log} AS log LEFT JOIN {table} USING ({key})"
             )
@@ -165,6 +180,20 @@ class UndoLog:
             whole = f"SELECT sum(copies), 0, 0 FROM {table}"
         added, changed, removed = self._db.execute(whole if self.was_empty(layout) else query).fetchone()
         return added or 0, changed or 0, removed or 0
+
+    def _comparison(self, key_places: Collection[int]) -> Callable[[bytes | None, bytes | None], bool | None]:
+        """Return what compares two rows of one key. Another spelling of the key is no difference."""
+        decode = json.loads if self._by_value else decode_exactly
+
+        def rest(row: bytes) -> list[Any]:
+            return [value for place, value in enumerate(decode(row)) if place not in key_places]
+
+        def differ(one: bytes | None, other: bytes | None) -> bool | None:
+            if one is None or other is None or one == other:
+                return None if one is None or other is None else False
+            return rest(one) != rest(other) if key_places or self._by_value else True
+
+        return differ
 
     def step_back(self, layout: Layout) -> str | None:
         """Give a stream's rows the values that they had when the noting began, and return its shape then, as JSON.

@@ -6,20 +6,22 @@ import csv
 import gzip
 import hashlib
 import io
-import json
 import os
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
+from frictionless_dtm.texts import csv_row, text_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from frictionless_dtm.records import Values
+    from frictionless_dtm.records import Batch, Values
     from frictionless_dtm.shape import Shape
 
-BATCH: Final = 5_000
+_CHUNK: Final = 1024 * 1024  # characters
 _TEXT_AS_IS: Final = {"string", "integer", "date", "datetime", "time", "number"}
 
 
@@ -34,8 +36,8 @@ class Written:
 class Output(Protocol):
     """Takes rows in batches."""
 
-    def write(self, rows: Sequence[Values]) -> None:
-        """Write rows, values in column order."""
+    def write(self, batch: Batch) -> None:
+        """Write rows."""
 
     def close(self) -> Written:
         """Write what is left, and tell what was written."""
@@ -93,20 +95,38 @@ class CsvOutput:
                 filename="", mode="wb", compresslevel=6, fileobj=cast("BinaryIO", self._file), mtime=0
             )
         self._convert = _as_text(shape)
-        self._text = io.StringIO(newline="")
-        self._csv = csv.writer(self._text, lineterminator="\n")
-        self.write_plain([shape.names, *([second_row] if second_row else [])])
+        self._lines: list[str] = []
+        self._csv = csv.writer(SimpleNamespace(write=self._lines.append), lineterminator="\n")
+        for row in (shape.names, second_row):
+            if row:
+                self._out.write("".join(csv_row(row)).encode())
 
-    def write(self, rows: Sequence[Values]) -> None:
+    def write(self, batch: Batch) -> None:
         """Write rows."""
-        self.write_plain(map(self._convert, rows) if self._convert else rows)
+        rows = list(map(self._convert, batch.rows)) if self._convert else batch.rows
+        if batch.is_large:
+            for text in chain.from_iterable(map(csv_row, rows)):
+                for start in range(0, len(text), _CHUNK):
+                    self._out.write(text[start : start + _CHUNK].encode())
+            return
+        lines = self._quickly(rows)
+        if lines is None:
+            lines = "".join(chain.from_iterable(map(csv_row, rows)))
+        self._out.write(lines.encode())
 
-    def write_plain(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Write rows of texts, numbers and nulls."""
-        self._csv.writerows(rows)
-        self._out.write(self._text.getvalue().encode())
-        self._text.seek(0)
-        self._text.truncate()
+    def _quickly(self, rows: Sequence[Values]) -> str | None:
+        """Return rows as Python's csv module writes them; None where versions of Python differ or it cannot.
+
+        Python 3.10 to 3.12 do not quote a carriage return, and 3.10 refuses NUL.
+        """
+        self._lines.clear()
+        try:
+            self._csv.writerows(rows)
+        except csv.Error:
+            return None
+        text = "".join(self._lines)
+        self._lines.clear()
+        return None if "\r" in text else text
 
     def close(self) -> Written:
         """Finish the file."""
@@ -114,13 +134,6 @@ class CsvOutput:
             self._out.close()
         self._file.close()
         return self._file.written
-
-
-def batches(rows: Iterable[Values], size: int = BATCH) -> Iterator[list[Values]]:
-    """Yield rows in lists of this size, the last one shorter."""
-    iterator = iter(rows)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _as_text(shape: Shape) -> Callable[[Values], Values] | None:
@@ -132,13 +145,7 @@ def _as_text(shape: Shape) -> Callable[[Values], Values] | None:
     def convert(values: Values) -> Values:
         row = list(values)
         for number in others:
-            row[number] = _text(row[number])
+            row[number] = text_of(row[number])
         return tuple(row)
 
     return convert
-
-
-def _text(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, (bool, dict, list)):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return value

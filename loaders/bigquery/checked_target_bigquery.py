@@ -9,6 +9,7 @@ confirms its state before it merges. Its issues 88 and 101 describe it, and no s
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -118,6 +119,8 @@ def _check_key(name: str, content: str | bytes) -> None:
 
 def main() -> None:
     """Run the target; a failed load and a missing row end it with exit code 1."""
+    if os.name == "posix" and not sys.flags.utf8_mode:  # Singer messages are UTF-8 in every locale
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     try:
         CheckedTargetBigQuery.cli()
     except SettingsError as error:

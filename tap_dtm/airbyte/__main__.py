@@ -16,7 +16,7 @@ from tap_dtm.airbyte.read import AirbyteTap, read
 from tap_dtm.airbyte.spec import specification
 from tap_dtm.config_files import read_object
 from tap_dtm.errors import DtmError
-from tap_dtm.settings import SETTINGS, check_names, checked_api_version
+from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
 from tap_dtm.tap import TapDTM
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def _check(output: Output, arguments: argparse.Namespace) -> None:
     status = {"status": "SUCCEEDED"}
     try:
         config = dict(AirbyteTap(config=_config(arguments)).config)
-        patience = {name: most for name, most in _PATIENCE.items() if (config[name] or 0) > most}
+        settings = Settings.from_config(config)
+        patience = {name: most for name, most in _PATIENCE.items() if getattr(settings, name) > most}
         AirbyteTap(config=config | patience).sync_run.check_names(())
     except DtmError as error:
         status = {"status": "FAILED", "message": str(error)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.rounds import Bookmark
-from tap_dtm.state import check_bookmark
+from tap_dtm.state import check_bookmark, check_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +51,7 @@ def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
         raise DtmError(f"The state is that of another source: it has no stream of this one. {_REMEDY}")
     for name, state in states.items():
         if name in load_catalogue().resources:
+            check_form(state if name == LIST else state.get(LIST))
             own = _own(state)
             check_bookmark(name, own)
             state.update(own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.loader import load_catalogue, load_catalogue_from
 from tap_dtm.metadata.model import Catalogue, CatalogueError, Field, Package, Resource
 from tap_dtm.metadata.naming import api_name_to_snake
@@ -13,6 +14,8 @@ __all__ = [
     "Package",
     "Resource",
     "api_name_to_snake",
+    "is_email_address",
+    "is_web_address",
     "load_catalogue",
     "load_catalogue_from",
 ]

@@ -311,16 +311,16 @@ def _package(root: Section) -> Package:
         name=root.text("name"),
         title=root.text("title"),
         description=root.text("description"),
-        homepage=root.text("homepage"),
+        homepage=root.web_address("homepage"),
         source=Source(
             title=source.text("title"),
-            url=source.text("url"),
-            documentation=source.text("documentation"),
+            url=source.web_address("url"),
+            documentation=source.web_address("documentation"),
         ),
         license=_license(root.section("license")),
         credit_line=root.text("credit_line"),
         citation=citation,
-        contact=Contact(title=contact.text("title"), email=contact.text("email")),
+        contact=Contact(title=contact.text("title"), email=contact.email_address("email")),
         keywords=root.texts("keywords"),
         contributors=tuple(_contributor(section) for section in root.listed_sections("contributors")),
     )
@@ -333,7 +333,7 @@ def _license(section: Section) -> License:
     return License(
         name=section.text("name"),
         title=section.text("title"),
-        url=section.text("url"),
+        url=section.web_address("url"),
         stated_by=section.text("stated_by"),
         commercial_use=section.flag("commercial_use"),
         redistribution=section.flag("redistribution"),
@@ -347,6 +347,6 @@ def _contributor(section: Section) -> Contributor:
     section.expect(("title", "url", "roles"))
     return Contributor(
         title=section.text("title"),
-        url=section.text("url"),
+        url=section.web_address("url"),
         roles=section.texts("roles"),
     )

@@ -27,6 +27,9 @@ API_VERSIONS: Final = ("v2", "v3")
 PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
 
+ROUND_SPAN_DAYS: Final = 31
+"""Rounds of one operation with one number, dated at most so many days apart, are one round that was assessed twice."""
+
 
 class CatalogueError(DtmError):
     """The catalogue's YAML is wrong; the message names the file and the line, and what is expected there."""

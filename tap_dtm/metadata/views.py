@@ -114,23 +114,29 @@ def _from_field(field: Field) -> Column:
 
 
 def _column(name: str, section: Section) -> Column:
-    section.expect(("type", "description"), ("unit", "versions"))
+    section.expect(("type", "description"), ("unit", "versions", "levels"))
     unit = section.optional_text("unit")
     return Column(
         name=name,
         type=cast("ColumnType", section.choice("type", _TYPES)),
         description=section.text("description") + (f" Unit: {unit}." if unit else ""),
         versions=section.texts("versions", API_VERSIONS) or API_VERSIONS,
+        levels=_levels(section),
     )
+
+
+def _levels(section: Section) -> tuple[int, ...]:
+    levels = section.integers("levels")
+    if not set(levels) <= set(_LEVELS):
+        section.fail("levels", f"'levels' of {section.name} is {list(levels)}; expected some of 0, 1, 2.")
+    return levels
 
 
 def _views(
     kind: str, section: Section, columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
 ) -> Iterator[View]:
     section.expect(("description", "columns", "warnings"), ("levels", "versions"))
-    levels = section.integers("levels")
-    if not set(levels) <= set(_LEVELS):
-        section.fail("levels", f"'levels' of {section.name} is {list(levels)}; expected some of 0, 1, 2.")
+    levels = _levels(section)
     listed = [columns[name] for name in section.texts("columns", list(columns))]
     for level in levels or (None,):
         yield View(

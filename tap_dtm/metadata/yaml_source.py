@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import yaml
 from yaml.constructor import SafeConstructor
 
+from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import CatalogueError
+from tap_dtm.utf8 import HOW_TO_SAVE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -42,7 +44,7 @@ def read_yaml(folder: Traversable, name: str) -> Section:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise CatalogueError(f"{file}, line {line}: not UTF-8; expected text in UTF-8.") from error
+        raise CatalogueError(f"{file}, line {line}: not encoded in UTF-8. {HOW_TO_SAVE}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CatalogueError(f"{file}, line {line}: not valid YAML, {error.problem}.") from error
@@ -112,6 +114,20 @@ class Section:
     def optional_text(self, key: str) -> str | None:
         """Return the text of a key, or None without it."""
         return self.text(key) if key in self._entries else None
+
+    def web_address(self, key: str) -> str:
+        """Return the address of a web page under a required key."""
+        text = self.text(key)
+        if not is_web_address(text):
+            self.fail(key, f"{key!r} of {self.name} is {text!r}; expected an address with http:// or https://.")
+        return text
+
+    def email_address(self, key: str) -> str:
+        """Return the e-mail address under a required key."""
+        text = self.text(key)
+        if not is_email_address(text):
+            self.fail(key, f"{key!r} of {self.name} is {text!r}; expected an e-mail address.")
+        return text
 
     def choice(self, key: str, choices: Collection[str]) -> str:
         """Return the text of a required key, which is one of the choices."""

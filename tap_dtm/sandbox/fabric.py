@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -34,6 +35,22 @@ REASONS = (
 def calendar(start: date, rounds: int, *, step: int = 91, first: int = 1, kind: str = "BA") -> list[Slot]:
     """Return the slots of so many rounds, numbered upwards, so many days apart."""
     return [(start + timedelta(days=step * i), first + i, kind) for i in range(rounds)]
+
+
+def misplaced(round_: Round, places: Iterable[Area]) -> Round:
+    """Return a round that counts some people of one of its districts under another province's name and code.
+
+    The district is under its own province, too. A round without districts stays as it is.
+    """
+    for cell in round_.cells:
+        wrong = next((place for place in places if place.admin1_pcode != cell.admin1_pcode), None)
+        if cell.admin2_pcode.startswith(cell.admin1_pcode) and wrong:
+            idps = 1 + cell.idps // 3
+            males = None if cell.males is None else idps // 2
+            females = None if males is None else idps - males
+            stray = Cell(wrong.admin1_name, wrong.admin1_pcode, *cell[2:7], idps, males, females)
+            return replace(round_, cells=(*round_.cells, stray))
+    return round_
 
 
 class Fabric:

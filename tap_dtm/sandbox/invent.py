@@ -7,14 +7,16 @@ about that many rows over the three levels, two fifths of them in one large coun
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from tap_dtm.sandbox.chance import chance
-from tap_dtm.sandbox.fabric import Fabric, Genders, calendar
+from tap_dtm.sandbox.fabric import Fabric, Genders, calendar, misplaced
 from tap_dtm.sandbox.model import ALL_LEVELS, Country, Operation, Status
 from tap_dtm.sandbox.names import areas, country_name, country_pcode, operation_name, style_of
 from tap_dtm.sandbox.oddities import ODD_COUNTRIES
+from tap_dtm.sandbox.spots import evolve
 from tap_dtm.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -50,10 +52,29 @@ def tiny(rng: Random, countries: int = 2) -> World:
     return World(
         rng.randrange(10**9),
         tuple(
-            _plain_country(index, rng, operations=rng.randint(1, 3), rounds=rng.randint(1, 3), cells=3)
+            _with_odd_rounds(
+                index, _plain_country(index, rng, operations=rng.randint(1, 3), rounds=rng.randint(1, 3), cells=3), rng
+            )
             for index in range(countries)
         ),
     )
+
+
+def _with_odd_rounds(index: int, country: Country, rng: Random) -> Country:
+    """Return the country with some rounds seen twice, and some districts under a wrong province."""
+    places = areas(country.pcode, style_of(index), 2, 2)
+    operations: list[Operation] = []
+    for operation in country.operations:
+        rounds = list(operation.rounds)
+        if rng.random() < 0.3:  # noqa: PLR2004 - some
+            seen = rng.choice(rounds)
+            day = seen.date + timedelta(days=rng.choice((0, rng.randint(1, 31))))
+            rounds.append(replace(seen, date=day, assessment_type="SA", cells=evolve(seen.cells, rng)))
+        if rng.random() < 0.3:  # noqa: PLR2004 - some
+            place = rng.randrange(len(rounds))
+            rounds[place] = misplaced(rounds[place], places)
+        operations.append(replace(operation, rounds=tuple(rounds)))
+    return replace(country, operations=tuple(operations))
 
 
 def _plain_country(index: int, rng: Random, *, operations: int, rounds: int, cells: int) -> Country:

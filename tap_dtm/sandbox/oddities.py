@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from tap_dtm.sandbox.fabric import Fabric, Genders, Slot, calendar
+from tap_dtm.sandbox.fabric import Fabric, Genders, Slot, calendar, misplaced
 from tap_dtm.sandbox.model import ALL_LEVELS, NOT_AVAILABLE, Country, Operation, Round, Status
 from tap_dtm.sandbox.names import SHARED_OPERATION, Area, areas, country_name, country_pcode, style_of
 
@@ -33,30 +33,40 @@ def _country(index: int, rng: Random, *operations: Operation) -> Country:
 
 
 def _twice_assessed(index: int, rng: Random) -> Country:
-    """Round 0; BA and SA for the same round and date; two operations on one date; genders known in part."""
+    """Round 0; BA and SA of one round, on one date or weeks apart; two operations on one date; sexes known in part."""
     fabric = _fabric(index, rng, 3, 2, "partly")
     start = date(2022, 4, 30)
     both: list[Slot] = calendar(start, 4, first=0)
-    both += [(day, number, "SA") for day, number, _ in both[1:3]]
+    (_, (day, number, _), (later, next_number, _), _) = both
+    both += [(day, number, "SA"), (later + timedelta(days=21), next_number, "SA")]
     return _country(
         index,
         rng,
         _operation(SHARED_OPERATION, fabric.rounds(both, cells=6)),
-        _operation("Réponse inventée à la sécheresse & aux inondations", fabric.rounds(both[:3], cells=5)),
+        # The newest round of this one has two dates.
+        _operation("Réponse inventée à la sécheresse & aux inondations", fabric.rounds([*both[:3], both[-1]], cells=5)),
     )
 
 
 def _restarted(index: int, rng: Random) -> Country:
-    """A restart of the round numbers; one round with two dates; an old operation with the highest number."""
-    fabric = _fabric(index, rng, 2, 3)
+    """A restart of the round numbers; one round with two dates; an old operation with the highest number.
+
+    In one round of two operations, a district is under the wrong province.
+    """
+    places = areas(country_pcode(index), style_of(index), 2, 3)
+    fabric = Fabric(places, rng)
     restarted = calendar(date(2019, 2, 28), 3) + calendar(date(2023, 5, 31), 2)
     two_dates: list[Slot] = calendar(date(2024, 1, 31), 3, first=47)
     two_dates.append((date(2024, 6, 30), 48, "BA"))
+    flood = fabric.rounds(restarted, cells=6)
+    conflict = fabric.rounds(two_dates, cells=5)
     return _country(
         index,
         rng,
-        _operation("Invented Flood Response", fabric.rounds(restarted, cells=6)),
-        _operation("Invented Conflict (Overview), North/South", fabric.rounds(two_dates, cells=5)),
+        _operation("Invented Flood Response", (*flood[:-1], misplaced(flood[-1], places))),
+        _operation(
+            "Invented Conflict (Overview), North/South", (conflict[0], misplaced(conflict[1], places), *conflict[2:])
+        ),
         _operation(
             "Invented Monitoring of Long Ago",
             fabric.rounds(calendar(date(2017, 3, 31), 2, first=70), cells=4),

@@ -68,8 +68,15 @@ def names(world: World, country: int) -> set[str]:
 
 
 def evolve(cells: tuple[Cell, ...], rng: Random) -> tuple[Cell, ...]:
-    """Return the figures of another round: nearly the same areas, other numbers of people."""
-    kept = [cell for cell in dict.fromkeys(cells) if rng.random() < 0.9]  # noqa: PLR2004 - some areas vanish
+    """Return the figures of another round: nearly the same areas, other numbers of people.
+
+    A district that was under a wrong province as well is under its own again, which is the first that it comes under.
+    """
+    own: dict[str, str] = {}
+    for cell in cells:
+        own.setdefault(cell.admin2_pcode or cell.admin1_pcode, cell.admin1_pcode)
+    at_home = [cell for cell in cells if own[cell.admin2_pcode or cell.admin1_pcode] == cell.admin1_pcode]
+    kept = [cell for cell in dict.fromkeys(at_home) if rng.random() < 0.9]  # noqa: PLR2004 - some areas vanish
     changed = []
     for cell in kept or cells[:1]:
         idps = max(1, int(cell.idps * rng.uniform(0.7, 1.4)))

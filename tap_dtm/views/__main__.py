@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 SECRETS = ("TARGET_POSTGRES_PASSWORD", "TARGET_POSTGRES_SQLALCHEMY_URL")
-_SCHEMA = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
-_DATASET = re.compile(r"([A-Za-z][\w-]*\.)?\w+", re.ASCII)
+_SCHEMAS = {
+    # Postgres cuts longer names off, so that the views would be in another schema than the one named here.
+    "postgres": (r"[A-Za-z_][\w-]{0,62}", "a schema in Postgres: use letters, digits, _ and -, 63 at most"),
+    "duckdb": (r"[A-Za-z_][\w-]*", "a schema in DuckDB: use letters, digits, _ and -"),
+    "bigquery": (
+        r"([A-Za-z][\w-]*\.)?\w+",
+        "a dataset in BigQuery: use letters, digits and _, or project.dataset",
+    ),
+}
+"""What may name a schema of each dialect, and the same in words."""
 
 
 @click.command(context_settings={"auto_envvar_prefix": "DTM_VIEWS", "show_default": True})
@@ -71,8 +79,9 @@ def command(  # noqa: PLR0913 - one for each option
 
     Pipe it into psql, bq or duckdb. It may be run again at any time.
     """
-    if not (_DATASET if dialect == "bigquery" else _SCHEMA).fullmatch(schema):
-        raise click.UsageError(f"{schema!r} is no schema that these views can stand in: use letters, digits and _.")
+    pattern, in_words = _SCHEMAS[dialect]
+    if not re.fullmatch(pattern, schema, re.ASCII):
+        raise click.UsageError(f"{schema!r} is not a name of {in_words}.")
     if package is not None and dialect != "duckdb":
         raise click.UsageError("--package goes with --dialect duckdb: a Singer target loads the other databases.")
     if is_install and dialect != "postgres":

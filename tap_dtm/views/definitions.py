@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
+from tap_dtm.views.areas import latest_stock, stock_over_time_by_area
 from tap_dtm.views.warehouse import (
-    IDPS,
-    NEWEST_FIRST,
     OLDEST_FIRST,
     ROUND,
-    SERIES,
+    SEXES,
     area_key,
-    area_keys,
     area_names,
     is_unknown,
 )
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
 
     from tap_dtm.metadata.views import View
     from tap_dtm.views.warehouse import Warehouse
-
-_SEXES: Final = """, CAST(SUM(number_males) AS BIGINT) AS males, CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known"""
 
 
 def current(warehouse: Warehouse, view: View) -> str:
@@ -51,12 +46,14 @@ beside AS (
     LAG(reporting_date) {OLDEST_FIRST} AS previous_reporting_date,
     LAG(round_number) {OLDEST_FIRST} AS previous_round_number,
     LAG(idps) {OLDEST_FIRST} AS previous_idps,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    CASE WHEN round_number IS NOT NULL
+      THEN MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) END AS number_date
   FROM stock
 )
 SELECT
   *,
-  is_newest AND reporting_date = newest_reporting_date AS is_newest_of_operation,
+  is_newest AND {warehouse.is_newest_round} AS is_newest_of_operation,
   {warehouse.dialect.days("previous_reporting_date", "reporting_date")} AS days_since_previous,
   idps - previous_idps AS change,
   {warehouse.share("idps - previous_idps", "previous_idps")} AS change_share
@@ -122,36 +119,6 @@ FROM {warehouse.dialect.relation("operation_freshness")}
 WHERE freshness = 'stale'"""
 
 
-def latest_stock(warehouse: Warehouse, view: View) -> str:
-    """The newest round of each series at a level, by area."""
-    level = view.level or 0
-    age = warehouse.dialect.days("reporting_date", "CURRENT_DATE")
-    keys = "".join(f", {name}" for name in area_keys(level))
-    return f"""
-WITH ranked AS (
-  SELECT *{_derived(level)}, RANK() {NEWEST_FIRST} AS place FROM {warehouse.current(level)}
-),
-stock AS (
-  SELECT
-    {ROUND}{_names(level)}, MAX(admin0_name) AS admin0_name, {IDPS}, COUNT(*) AS row_count{_sexes(warehouse)}
-  FROM ranked
-  WHERE place = 1
-  GROUP BY {ROUND}{keys}
-)
-SELECT
-  stock.*,{_coverage(warehouse)}
-  reporting_date = newest_reporting_date AS is_newest_of_operation,
-  {age} AS age_days,
-  interval_days,
-  {warehouse.share(age, "interval_days")} AS age_in_intervals,
-  freshness
-FROM stock
-LEFT JOIN (
-  SELECT admin0_pcode, operation, newest_reporting_date, interval_days, freshness
-  FROM {warehouse.dialect.relation("operation_freshness")}
-) AS operations USING (admin0_pcode, operation)"""
-
-
 def stock_by_reason(warehouse: Warehouse, _: View) -> str:
     """Each round by reason, spelled alike."""
     dialect = warehouse.dialect
@@ -166,9 +133,9 @@ FROM totals"""
 def stock_by_sex(warehouse: Warehouse, _: View) -> str:
     """Each round by sex, with the share of people whose sex is known."""
     return f"""
-WITH {warehouse.stock(warehouse.levels, figures=_SEXES)}
+WITH {warehouse.stock(warehouse.levels, figures=SEXES)}
 SELECT
-  *,{_coverage(warehouse)}
+  *,{warehouse.coverage}
   {warehouse.share("females", "sex_known")} AS female_share
 FROM stock"""
 
@@ -196,63 +163,6 @@ def stock_over_time(warehouse: Warehouse, _: View) -> str:
     return f"""
 SELECT *, LEAD(reporting_date) {OLDEST_FIRST} AS valid_until
 FROM {warehouse.dialect.relation("operation_rounds")}"""
-
-
-def stock_over_time_by_area(warehouse: Warehouse, view: View) -> str:
-    """Each area in each round that reports it, and in the first one that no longer does."""
-    level = view.level or 1
-    area = ", ".join(area_keys(level))
-    columns = ", ".join(f"admin{n}_{what}" for n in range(1, level + 1) for what in ("pcode", "name"))
-    by_area = f"OVER (PARTITION BY {SERIES}, {area} ORDER BY place)"
-    return f"""
-WITH placed AS (
-  SELECT *{_derived(level)}, DENSE_RANK() {OLDEST_FIRST} AS place FROM {warehouse.current(level)}
-),
-stock AS (
-  SELECT {ROUND}, place, {area}{_names(level)}, MAX(admin0_name) AS admin0_name, {IDPS}
-  FROM placed
-  GROUP BY {ROUND}, place, {area}
-),
-newest AS (
-  SELECT admin0_pcode, operation, MAX(reporting_date) AS newest_reporting_date
-  FROM {warehouse.dialect.relation("operation_rounds")}
-  GROUP BY admin0_pcode, operation
-),
-rounds AS (
-  SELECT
-    {ROUND}, place, newest_reporting_date,
-    LEAD(reporting_date) OVER (PARTITION BY {SERIES} ORDER BY place) AS valid_until
-  FROM (SELECT DISTINCT {ROUND}, place FROM stock) AS distinct_rounds
-  LEFT JOIN newest USING (admin0_pcode, operation)
-),
-neighbours AS (
-  SELECT
-    *,
-    LAG(place) {by_area} AS place_before,
-    LAG(idps) {by_area} AS idps_before,
-    LEAD(place) {by_area} AS place_after
-  FROM stock
-),
-areas AS (
-  SELECT
-    {SERIES}, place, {columns}, admin0_name, idps,
-    CASE WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
-    CASE WHEN place = 1 THEN 'first' WHEN place_before = place - 1 THEN 'stayed' ELSE 'appeared' END AS presence
-  FROM neighbours
-  UNION ALL  -- after its last round an area cannot vanish: the join below finds no further one
-  SELECT {SERIES}, place + 1, {columns}, admin0_name, CAST(NULL AS BIGINT), idps, 'vanished'
-  FROM neighbours
-  WHERE place_after IS NULL OR place_after > place + 1
-)
-SELECT
-  areas.*, rounds.reporting_date, rounds.round_number, rounds.valid_until, idps - previous_idps AS change,
-  rounds.valid_until IS NULL AND rounds.reporting_date = newest_reporting_date AS is_newest_of_operation
-FROM areas
-JOIN rounds
-  ON areas.admin0_pcode = rounds.admin0_pcode
-  AND areas.operation = rounds.operation
-  AND areas.assessment_type IS NOT DISTINCT FROM rounds.assessment_type
-  AND areas.place = rounds.place"""
 
 
 def reconciliation(warehouse: Warehouse, _: View) -> str:
@@ -299,22 +209,6 @@ DEFINITIONS: Final[dict[str, Callable[[Warehouse, View], str]]] = {
     "reconciliation": reconciliation,
 }
 """The query of each kind of view, by its name in ``views.yaml``."""
-
-
-def _derived(level: int) -> str:
-    return "".join(f", {expression} AS {name}" for name, expression in area_keys(level).items())
-
-
-def _names(level: int) -> str:
-    return area_names(*(f"admin{n}" for n in range(1, level + 1)))
-
-
-def _sexes(warehouse: Warehouse) -> str:
-    return _SEXES if warehouse.has_sex_and_reason else ""
-
-
-def _coverage(warehouse: Warehouse) -> str:
-    return f"\n  {warehouse.share('sex_known', 'idps')} AS sex_coverage," if warehouse.has_sex_and_reason else ""
 
 
 def _with_round_total(name: str) -> str:

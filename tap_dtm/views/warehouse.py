@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.model import ROUND_SPAN_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,6 +21,8 @@ _NUMBER: Final = "COALESCE(round_number, -1)"
 NEWEST_FIRST: Final = f"OVER (PARTITION BY {SERIES} ORDER BY reporting_date DESC, {_NUMBER} DESC)"
 OLDEST_FIRST: Final = f"OVER (PARTITION BY {SERIES} ORDER BY reporting_date, {_NUMBER})"
 IDPS: Final = "CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps"
+SEXES: Final = """, CAST(SUM(number_males) AS BIGINT) AS males, CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known"""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,33 @@ class Warehouse:
     def has_sex_and_reason(self) -> bool:
         """Whether the API version has them, and the origin."""
         return self.api_version != "v2"
+
+    @property
+    def sexes(self) -> str:
+        """The figures by sex, where the API version has them."""
+        return SEXES if self.has_sex_and_reason else ""
+
+    @property
+    def coverage(self) -> str:
+        """The column sex_coverage, where the API version has sexes."""
+        return f"\n  {self.share('sex_known', 'idps')} AS sex_coverage," if self.has_sex_and_reason else ""
+
+    @property
+    def is_newest_round(self) -> str:
+        """A condition that no round of the operation is later, of any type, but the same one dated again.
+
+        It needs newest_reporting_date, of the operation, and number_date, of ``dates_of_numbers``.
+        """
+        days = self.dialect.days("reporting_date", "newest_reporting_date")
+        again = f"number_date = newest_reporting_date AND {days} <= {ROUND_SPAN_DAYS}"
+        return f"(reporting_date = newest_reporting_date OR COALESCE({again}, FALSE))"
+
+    @property
+    def dates_of_numbers(self) -> str:
+        """A query of the newest date of each round number of an operation, over all types and levels."""
+        return f"""SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
+  FROM {self.dialect.relation("operation_rounds")}
+  GROUP BY admin0_pcode, operation, round_number"""
 
     def share(self, part: str, whole: str) -> str:
         """Return an expression for a share, null where the whole is 0."""

@@ -98,7 +98,7 @@ class TestCheck:
             ({"api_url": "gopher://example.org"}, "The setting api_url must look like"),
             ({"countries": ["XAB"]}, "names XAB, which DTM does not list. The nearest: XAA (Invented XAA)"),
             ({"operations": ["Invented Flod"]}, 'The nearest: "Invented Flood"'),
-            ({"max_retries": "many"}, "'many' is not of type 'integer'"),
+            ({"max_retries": "many"}, "The setting max_retries is 'many': write a whole number"),
         ],
     )
     def test_says_in_a_sentence_what_is_wrong(

@@ -91,7 +91,7 @@ def pyairbyte(source: Source, config: dict[str, Any]) -> Iterator[Reader]:
         except BaseException:
             process.kill()
             process.communicate()
-            sys.stderr.write(Path(log.name).read_text())
+            sys.stderr.write(Path(log.name).read_text("utf-8"))
             raise
 
 

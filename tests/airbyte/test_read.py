@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,6 +53,18 @@ class TestASync:
         assert statuses(messages) == dict.fromkeys(STREAMS, WHOLE)
         assert [stream_of(message) for message in messages[: len(STREAMS)]] == list(STREAMS)
         destination.assert_equals_api(sandbox.world)
+
+    @pytest.mark.parametrize(
+        "streams", [each for size in range(1, 6) for each in combinations(STREAMS, size)], ids="+".join
+    )
+    def test_sends_what_the_catalog_selects_and_nothing_else(
+        self, sandbox: SandboxServer, destination: Destination, streams: tuple[str, ...]
+    ) -> None:
+        messages = sync(sandbox, destination, dict.fromkeys(streams, DEDUP))
+
+        assert statuses(messages) == dict.fromkeys(streams, WHOLE)
+        assert set(destination.rows) == set(streams)
+        destination.assert_equals_api(sandbox.world, streams=streams)
 
     def test_says_running_before_anything_else_of_a_stream(
         self, sandbox: SandboxServer, destination: Destination

@@ -70,6 +70,20 @@ def run_target(messages: Iterable[Message], folder: Path, **config: Any) -> Any:
     return json.loads(lines[-1]) if lines else None
 
 
+def run_lines(folder: Path, *lines: Message | str, **config: Any) -> str:
+    """Let the target read lines as they are, and return what it wrote to standard output."""
+    output = io.StringIO()
+    with redirect_stdout(output):
+        target = TargetDataPackage(config={"path": str(folder), **config})
+        try:
+            target.listen(
+                io.StringIO("".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in lines))
+            )
+        finally:
+            target.close()
+    return output.getvalue()
+
+
 def descriptor(folder: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
     return loaded

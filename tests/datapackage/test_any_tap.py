@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frictionless_dtm.target import TargetDataPackage
 
 from tap_dtm.errors import DtmError
-from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target, without_pages
+from tests.datapackage.pipe import (
+    content,
+    descriptor,
+    problems,
+    read_csv,
+    resource,
+    run_lines,
+    run_target,
+    without_pages,
+)
 from tests.datapackage.singer import activate, record, schema, state
 
 if TYPE_CHECKING:
@@ -40,17 +47,6 @@ def columns(stream: str = "Orders", key: tuple[str, ...] = ("id",), **definition
         for name, definition in {"id": "integer", **definitions}.items()
     }
     return schema(stream, {"properties": properties}, key)
-
-
-def run_lines(folder: Path, *lines: Message | str) -> None:
-    """Let the target read lines as they are."""
-    target = TargetDataPackage(config={"path": str(folder)})
-    try:
-        target.listen(
-            io.StringIO("".join((each if isinstance(each, str) else json.dumps(each)) + "\n" for each in lines))
-        )
-    finally:
-        target.close()
 
 
 def test_rows_of_a_version_that_two_runs_bring_are_kept(folder: Path) -> None:
@@ -170,8 +166,8 @@ TIME = {"type": ["string", "null"], "format": "time"}
         (TIME, "10:00"),
     ],
 )
-def test_a_date_that_is_none_is_refused(folder: Path, definition: Any, value: str, formats: list[str]) -> None:
-    with pytest.raises(DtmError, match=rf"of Orders .*v is '{value}', which is no (date|time)"):
+def test_an_invalid_date_is_refused(folder: Path, definition: Any, value: str, formats: list[str]) -> None:
+    with pytest.raises(DtmError, match=rf"of Orders .*v is '{value}', which is not a valid (date|time)"):
         run_target([columns(v=definition), record(id=1, v=value)], folder, formats=formats)
 
 
@@ -218,7 +214,7 @@ def test_what_no_valid_package_can_hold_is_refused_in_a_sentence(folder: Path, m
 def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -> None:
     run_target([columns(v="integer"), record(id=1, v=10**30)], folder)
     assert read_csv(folder, "orders")[0]["v"] == str(10**30)
-    with pytest.raises(DtmError, match="The key of a record of Orders has an integer of more than 64 bits"):
+    with pytest.raises(DtmError, match="a key cannot have an integer of more than 64 bits"):
         run_target([columns(v="integer"), record(id=2**63)], folder)
     with pytest.raises(DtmError, match="The column v has an integer of more than 64 bits, which Parquet"):
         run_target([columns(v="integer")], folder, formats=["parquet"])
@@ -227,8 +223,8 @@ def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('{"type":"RECORD","stream":"Orders","record":null}', "not what its schema announces"),
-        ('{"type":"RECORD","stream":"Orders","record":[1]}', "not what its schema announces"),
+        ('{"type":"RECORD","stream":"Orders","record":null}', "does not match its schema"),
+        ('{"type":"RECORD","stream":"Orders","record":[1]}', "does not match its schema"),
         ('{"type":"RECORD","stream":"Orders","record":{"id":1,"v":"\\ud83d"}}', "half a surrogate pair"),
         (
             f'{{"type":"RECORD","stream":"Orders","record":{{"id":1,"v":{"[" * 3000}{"]" * 3000}}}}}',

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from frictionless_dtm.folder import Folder
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import VISIBLE, SandboxServer, World, invent
 from tests.datapackage.pipe import PackageTarget, content, descriptor, problems, run_target, without_pages
 from tests.target import run_tap
@@ -142,7 +143,7 @@ def test_state_is_confirmed_after_the_package_only(tmp_path: Path, monkeypatch: 
         with monkeypatch.context() as patch:
             patch.setattr(Folder, step, fail)
             confirmed: list[Any] = []
-            with pytest.raises(OSError, match="No space"):
+            with pytest.raises(DtmError, match="No space"):
                 confirmed.append(run_target(messages, tmp_path / "package"))
             assert confirmed == []
     assert run_target(messages, tmp_path / "package") == {"d": 1}

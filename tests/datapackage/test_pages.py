@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
-import io
 import json
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 import yaml
 from frictionless_dtm.contents import Contents, RoundChange
@@ -222,6 +219,14 @@ def test_coverage_names_every_operation_with_its_newest_round() -> None:
     assert pages["index.html"].count('<a href="#look" data-operation=') == len(newest)
 
 
+def test_a_newest_round_that_two_types_date_apart_is_covered_by_both() -> None:
+    pages = pages_of(contents_of(tables_of(small_world())))
+
+    (line,) = [line for line in pages["README.md"].splitlines() if "Réponse inventée à la sécheresse" in line]
+    assert "2022-11-19 | SA round 2<br>BA round 2 of 2022-10-29 |" in line
+    assert "2022-11-19 SA, round 2 BA, round 2 of 2022-10-29 " in " ".join(text_of(pages["index.html"]).split())
+
+
 def test_the_dictionary_has_every_column_of_every_table() -> None:
     contents = world_contents()
     pages = pages_of(contents)
@@ -282,35 +287,6 @@ def test_the_change_log_tells_what_changed_newest_first() -> None:
 @pytest.mark.parametrize(("changes", "words"), [(None, "First version."), ((), "The data are the same")])
 def test_the_change_log_without_changes(changes: tuple[RoundChange, ...] | None, words: str) -> None:
     assert words in pages_of(world_contents(changes=changes))["CHANGELOG.md"]
-
-
-@pytest.mark.parametrize("second_row", ["data", "hxl"])
-def test_the_examples_of_the_readme_run(second_row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = tables_of(small_world())
-    readme = pages_of(contents_of(tables, folder=tmp_path, hxl=second_row == "hxl"))["README.md"]
-    expected: Counter[tuple[Any, ...]] = Counter()
-    newest: dict[tuple[str, str], str] = {}
-    for row in tables["idp_admin1"]:
-        key = (row["admin0_pcode"], row["operation"])
-        newest[key] = max(newest.get(key, ""), row["reporting_date"])
-    for row in tables["idp_admin1"]:
-        key = (row["admin0_pcode"], row["operation"])
-        if row["reporting_date"] == newest[key]:
-            group = (*key, row["round_number"], row["assessment_type"])
-            expected[group] += row["num_present_idp_ind"]
-
-    monkeypatch.chdir(tmp_path)
-    (sql,) = re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)
-    with duckdb.connect() as connection:
-        answer = {(row[0], row[1], row[3], row[4]): int(row[5]) for row in connection.execute(sql).fetchall()}
-    assert answer == expected
-
-    pytest.importorskip("pandas")
-    (python,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    said: dict[str, Any] = {}
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(python.replace("print(", "result = ("), said)  # noqa: S102  the example is what is tested
-    assert {(k[0], k[1], k[3], k[4]): int(v) for k, v in said["result"].items()} == expected
 
 
 def test_a_package_of_another_tap_has_pages_without_figures() -> None:

@@ -219,3 +219,65 @@ def test_figures_that_are_not_known_are_shown_as_such(page: Page, tmp_path: Path
         cells = page.evaluate(f"document.querySelector('#fig-{figure} [data-table]').textContent")
         assert "not known" in cells
     assert page.complaints == []
+
+
+def test_a_script_or_style_that_is_not_the_pages_own_does_not_run(page: Page, tmp_path: Path) -> None:
+    path = write(world_contents(), tmp_path)
+    text = path.read_text("utf-8")
+    assert "unsafe-inline" not in text.partition("</head>")[0]
+    injected = (
+        "<script>document.title = 'ran'</script><img src=x onerror=\"document.title = 'ran'\">"
+        "<style>body { color: rgb(1, 2, 3) }</style><p id=styled style='color: rgb(1, 2, 3)'>x</p>"
+    )
+    path.write_text(text.replace("</main>", f"{injected}</main>"), "utf-8")
+
+    page.open(path)
+    page.wait_for(DRAWN)
+
+    assert page.evaluate("document.title") != "ran"
+    for element in ("document.body", "document.getElementById('styled')"):
+        assert page.evaluate(f"getComputedStyle({element}).color") != "rgb(1, 2, 3)"
+    assert len(page.complaints) >= 4
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "toString", "hasOwnProperty"])
+def test_names_that_mean_something_to_javascript_are_names(page: Page, tmp_path: Path, name: str) -> None:
+    tables = tables_of(small_world())
+    for table in tables.values():
+        for row in table:
+            for column in ("operation", "admin0_name", "admin1_name", "admin1_pcode", "assessment_type"):
+                if column in row:
+                    row[column] = name
+            for column in ("displacement_reason", "idp_origin_admin1_name", "idp_origin_admin1_pcode"):
+                if column in row:
+                    row[column] = name
+
+    page.open(write(contents_of(tables), tmp_path))
+    page.wait_for(DRAWN)
+
+    assert page.complaints == []
+    assert f"by “{name}” in round" in page.evaluate("document.querySelector('#headline').textContent")
+    assert f"assessment type {name}" in page.evaluate("document.querySelector('#headline').textContent")
+    for figure in ("stock", "areas", "reasons", "flows"):
+        marks = f"document.querySelectorAll('#fig-{figure} [data-chart] svg path[d]').length"
+        assert page.evaluate(marks) > 0, figure
+    assert name in page.evaluate("document.querySelector('#fig-areas [data-chart] svg').textContent")
+    assert name in page.evaluate("document.querySelector('#fig-stock [data-chart] svg').textContent")
+
+
+def test_what_a_mark_stands_for_is_shown_when_the_pointer_is_on_it(page: Page, tmp_path: Path) -> None:
+    page.open(write(world_contents(), tmp_path))
+    page.wait_for(DRAWN)
+    page.evaluate("document.getElementById('fig-areas').scrollIntoView({block: 'center', behavior: 'instant'})")
+    box = page.evaluate(
+        "(() => { const r = document.querySelector('#fig-areas .mark-rect path').getBoundingClientRect();"
+        " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+    )
+    for step in (3, 0):
+        page.call("Input.dispatchMouseEvent", type="mouseMoved", x=box[0] + step, y=box[1])
+
+    page.wait_for("document.querySelector('#vg-tooltip-element.visible')")
+
+    assert page.evaluate("getComputedStyle(document.getElementById('vg-tooltip-element')).position") == "fixed"
+    assert "People" in page.evaluate("document.getElementById('vg-tooltip-element').textContent")
+    assert page.complaints == []

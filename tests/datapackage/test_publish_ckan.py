@@ -245,6 +245,13 @@ class TestUpdates:
         assert "quality.json" not in site.resources(DATASET)
         assert len(site.resources(DATASET)) == len(FILES) - 1
 
+    def test_what_a_site_names_does_not_reach_the_terminal_as_it_is(self, site: FakeCkan, folder: Path) -> None:
+        dataset = publish_once(site, folder)
+        dataset["resources"].append({"id": "x", "name": "\x1b]0;owned\x07\nPublished: everything"})
+        code, output = run(site, folder)
+        assert (code, "\\x1b]0;owned\\x07\\nPublished: everything: not in the package" in output) == (0, True)
+        assert "\x1b" not in output
+
 
 class TestVisibility:
     """Who sees a dataset is decided on the site, unless the command says it."""

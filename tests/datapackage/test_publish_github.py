@@ -270,7 +270,7 @@ def test_a_site_that_repeats_the_token_has_it_hidden(site: FakeGithub, folder: P
 @pytest.mark.parametrize("size", [0, 1, 2, 3, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2])
 def test_files_of_every_length_arrive_whole(site: FakeGithub, folder: Path, size: int) -> None:
     (folder / "notes.bin").write_bytes(bytes(range(251)) * (size // 251) + bytes(size % 251))
-    assert run(site, folder)[0] == 0
+    assert run(site, folder, "--include", "notes.bin")[0] == 0
     assert site.files["notes.bin"] == (folder / "notes.bin").read_bytes()
 
 

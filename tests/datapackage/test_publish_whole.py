@@ -89,3 +89,13 @@ def test_parquet_files_reach_ckan_under_the_name_that_hdx_has_for_them(packages:
         assert (resource["format"], resource["mimetype"]) == ("Parquet", "application/vnd.apache.parquet")
         content = site.files[resource["url"].removeprefix(site.url)]
         assert content == (packages / "open" / "data" / "idp_admin1.parquet").read_bytes()
+
+
+def test_the_targets_help_names_the_command_that_publishes() -> None:
+    done = subprocess.run([*TARGET, "--help"], capture_output=True, text=True, check=True)
+    assert "target-datapackage publish --help" in " ".join(done.stdout.split()).replace("target- ", "target-")
+
+
+def test_the_readme_of_a_package_says_that_cells_are_written_as_published(packages: Path) -> None:
+    readme = (packages / "open" / "README.md").read_text("utf-8")
+    assert "begin with =, +, - or @ are written as published" in readme

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +24,6 @@ from tests.datapackage.finished import finished_package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 TARGETS: dict[str, Sequence[str]] = {
     "zip": (),
@@ -104,7 +106,9 @@ class TestRefusals:
         edit(folder := finished_package(tmp_path / "p"), {"resources": []})
         assert run(folder, "--to", "zip", "--yes")[0] == 0
 
-    @pytest.mark.parametrize("permission", ["", "  "])
+    @pytest.mark.parametrize(
+        "permission", ["", "  ", ".", "...", "-/-", "\u200b", "\u200b\u2060.\ufeff", "\u3164" * 9, "ok"]
+    )
     def test_permitted_without_saying_by_whom_is_not_permitted(self, tmp_path: Path, permission: str) -> None:
         more = {"dtm:redistribution": "permitted", "dtm:permission": permission}
         code, output = run(finished_package(tmp_path / "p", permission=None, **more), "--to", "zip")
@@ -137,17 +141,104 @@ class TestRefusals:
         assert "is not one file in the package's folder" in output
 
     @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-    def test_a_link_out_of_the_folder(self, tmp_path: Path) -> None:
-        folder = finished_package(tmp_path / "p")
-        (tmp_path / "secret").write_text("secret", encoding="utf-8")
-        (folder / "link.md").symlink_to(tmp_path / "secret")
-        assert "is a link" in run(folder, "--to", "zip", "--yes")[1]
+    @pytest.mark.parametrize("name", ["README.md", "data/countries.csv", "data", "notes.md"])
+    def test_a_link_out_of_the_folder(self, tmp_path: Path, name: str) -> None:
+        folder, elsewhere = finished_package(tmp_path / "p"), tmp_path / "elsewhere"
+        if name == "notes.md":
+            elsewhere.write_text("secret", encoding="utf-8")
+        else:
+            (folder / name).rename(elsewhere)
+        (folder / name).symlink_to(elsewhere)
+
+        code, output = run(folder, "--to", "zip", "--yes", "--include", "notes.md" if name == "notes.md" else "data")
+
+        assert (code, f"{name} is a link" in output) == (1, True)
+
+    @pytest.mark.parametrize("name", ["name", "version"])
+    def test_a_name_of_several_lines(self, tmp_path: Path, name: str) -> None:
+        edit(folder := finished_package(tmp_path / "p"), {name: "1.0.0\n\nCo-authored-by: Mallory"})
+        code, output = run(folder, "--to", "zip")
+        assert (code, f"a {name} is one line of printable characters" in output) == (1, True)
 
     def test_a_folder_that_is_no_package(self, tmp_path: Path) -> None:
         code, output = run(tmp_path, "--to", "zip")
         assert (code, "is no data package" in output) == (1, True)
         (tmp_path / "datapackage.json").write_text("{", encoding="utf-8")
         assert "cannot be read" in run(tmp_path, "--to", "zip")[1]
+
+
+class TestOtherFiles:
+    """What the package does not name, and the target did not write."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = finished_package(tmp_path / "p")
+        for name in ("notes.txt", "data/rows.sqlite", "drafts/a.md", "drafts/b/c.md", ".git/config"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(name, encoding="utf-8")
+        return folder
+
+    def names(self, folder: Path) -> list[str]:
+        (archive,) = folder.parent.glob("*.zip")
+        with zipfile.ZipFile(archive) as opened:
+            return opened.namelist()
+
+    @pytest.mark.parametrize("to", ["zip", "ckan"])
+    def test_they_are_listed_and_left_out(self, folder: Path, to: str) -> None:
+        output = run(folder, "--to", to, *TARGETS[to])[1]
+        assert ": .git/, .state, data/rows.sqlite, drafts/, notes.txt\n" in output
+        assert output.count("notes.txt") == 1
+
+    def test_they_are_not_in_the_archive(self, folder: Path) -> None:
+        assert run(folder, "--to", "zip", "--yes")[0] == 0
+        assert {"notes.txt", "data/rows.sqlite", "drafts/a.md", ".git/config"}.isdisjoint(self.names(folder))
+
+    def test_they_are_taken_along_when_asked_for(self, folder: Path) -> None:
+        code, output = run(folder, "--to", "zip", "--yes", "--include", "notes.txt", "--include", "drafts/")
+        assert (code, ": .git/, .state, data/rows.sqlite\n" in output) == (0, True)
+        assert {"notes.txt", "drafts/a.md", "drafts/b/c.md"} < set(self.names(folder))
+
+    @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "nothing", "drafts/../../secret", ""])
+    def test_only_what_is_in_the_folder_can_be_asked_for(self, folder: Path, name: str) -> None:
+        (folder.parent / "secret").write_text("secret", encoding="utf-8")
+        code, output = run(folder, "--to", "zip", "--include", name)
+        assert (code, "is not a file or a folder in" in output) == (1, True)
+
+    @pytest.mark.parametrize("name", ["SHA256SUMS", "sha256sums"])
+    def test_the_checksums_have_one_entry_and_it_is_the_right_one(self, folder: Path, name: str) -> None:
+        (folder / name).write_text("0" * 64 + "  README.md\n", encoding="utf-8")
+        code, output = run(folder, "--to", "zip", "--yes", "--include", name)
+        assert (code, f"has a file {name}, where the archive holds its checksums" in output) == (1, True)
+        assert run(folder, "--to", "zip", "--yes")[0] == 0
+        assert self.names(folder).count("SHA256SUMS") == 1
+        with zipfile.ZipFile(next(folder.parent.glob("*.zip"))) as archive:
+            assert "0" * 64 not in archive.read("SHA256SUMS").decode()
+
+    def test_a_resource_of_that_name_is_refused(self, folder: Path) -> None:
+        (folder / "data" / "countries.csv").rename(folder / "SHA256SUMS")
+        text = (folder / "datapackage.json").read_text(encoding="utf-8")
+        (folder / "datapackage.json").write_text(text.replace("data/countries.csv", "SHA256SUMS"), encoding="utf-8")
+        assert "has a file SHA256SUMS" in run(folder, "--to", "zip", "--yes")[1]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not have such names")
+    @pytest.mark.parametrize("name", [b"a\nb.txt", b"a\rb.txt", b"a\\b.txt", b"a\xff.txt", b"a\x1b[31m.txt"])
+    def test_names_that_lists_cannot_hold_are_refused(self, folder: Path, name: bytes) -> None:
+        Path(os.fsdecode(os.fsencode(folder) + b"/drafts/" + name)).write_bytes(b"x")
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"x")
+        code, output = run(folder, "--to", "zip")
+        assert (code, "drafts/, notes.txt" in output) == (0, True), "left out, so it does no harm"
+        assert not re.search("[\x00-\x09\x0b-\x1f\ud800-\udfff]", output)
+        for asked in (os.fsdecode(name), "drafts"):
+            code, output = run(folder, "--to", "zip", "--yes", "--include", asked)
+            assert (code, "cannot be published under this name" in output) == (1, True)
+
+    @pytest.mark.parametrize("name", ["data/a\nb.csv", "data\\b.csv", "data/\udcff.csv"])
+    def test_resources_with_such_names_are_refused(self, folder: Path, name: str) -> None:
+        said = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+        said["resources"][0]["path"] = name
+        (folder / "datapackage.json").write_text(json.dumps(said), encoding="utf-8")
+        code, output = run(folder, "--to", "zip")
+        assert (code, "cannot be published under this name" in output) == (1, True)
 
 
 class TestZip:

@@ -253,6 +253,44 @@ def test_the_interval_is_from_one_round_to_the_next_of_its_type(
     assert freshness(rounds, "2024-12-31").interval_days == interval
 
 
+@pytest.mark.parametrize(
+    ("rounds", "pairs"),
+    [
+        ([("2017-01-01", 14, "BA"), ("2017-01-01", 14, "SA")], [["BA", "SA"]]),
+        ([("2017-01-01", 14, "BA"), ("2017-01-30", 14, "SA")], [["BA", "SA"]]),
+        ([("2017-01-01", 14, "SA"), ("2017-02-01", 14, "BA")], [["SA", "BA"]]),
+        ([("2017-01-01", 14, "BA"), ("2017-02-02", 14, "SA")], []),  # 32 days
+        (
+            [("2017-01-01", 14, "BA"), ("2017-01-25", 14, "SA"), ("2017-02-20", 14, "ETT")],
+            [["BA", "SA"], ["SA", "ETT"]],
+        ),
+        ([("2017-01-01", 14, "BA"), ("2017-01-20", 14, "BA")], []),  # one type that dates its round twice
+        ([("2016-04-01", 48, "BA"), ("2016-06-01", 48, "BA")], []),
+        ([("2023-10-15", 1, "BA"), ("2023-10-15", 2, "SA")], []),  # two rounds on one date
+        ([("2011-01-31", 2, "BA"), ("2014-01-31", 2, "SA"), ("2021-01-31", 2, "BA")], []),
+        ([("2017-01-01", None, "BA"), ("2017-01-01", None, "SA")], []),
+    ],
+)
+def test_a_round_that_two_types_date_within_31_days_is_one_round_assessed_twice(
+    tables: dict[str, list[Row]], rounds: list[tuple[str, int | None, str]], pairs: list[list[str]]
+) -> None:
+    row = tables["idp_admin0"][0]
+    rows = [
+        {**row, "reporting_date": date, "round_number": number, "assessment_type": kind, "num_present_idp_ind": persons}
+        for persons, (date, number, kind) in enumerate(rounds, start=10)
+    ]
+
+    said = report(contents_of({"idp_admin0": rows}))["assessed_twice"]
+
+    persons = {(date, kind): each for each, (date, _, kind) in enumerate(rounds, start=10)}
+    assert (said["checked"], said["found"]) == (len(rounds), len(pairs))
+    assert [each["assessment_types"] for each in said["rounds"]] == pairs
+    for each in said["rounds"]:
+        keys = zip(each["reporting_dates"], each["assessment_types"], strict=True)
+        assert each["persons"] == [persons[key] for key in keys]
+        assert (each["country"], each["operation"], each["round_number"]) == (row["admin0_pcode"], row["operation"], 14)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_the_report_judges_as_the_views_of_a_warehouse_do(seed: int) -> None:
     where, tables = place("duckdb"), odd_rows(Random(seed))
@@ -267,7 +305,9 @@ def test_the_report_judges_as_the_views_of_a_warehouse_do(seed: int) -> None:
         db.execute(f"CREATE SCHEMA dtm; {load(tables, where, 'duckdb')} {script(where)}")
         views = rows_of(db, "SELECT *, CAST(newest_reporting_date AS TEXT) AS newest FROM dtm.operation_freshness")
         (today,) = rows_of(db, "SELECT CAST(CURRENT_DATE AS TEXT) AS today")
-    contents = dataclasses.replace(contents_of(as_text), descriptor={"created": today["today"]})
+    contents = contents_of(as_text)
+    dated = {"created": today["today"], "resources": contents.descriptor["resources"]}
+    contents = dataclasses.replace(contents, descriptor=dated)
 
     said = report(contents)["staleness"]["operations"]
 
@@ -307,7 +347,8 @@ def test_only_one_round_is_held_at_a_time(tables: dict[str, list[Row]]) -> None:
                     "admin2_pcode": f"XA{row:04}",
                 }
 
-    contents = Contents(contents_of(tables).descriptor, {"idp_admin2": Table("idp_admin2", many, rounds * rows)})
+    descriptor = contents_of({"idp_admin2": tables["idp_admin2"]}).descriptor
+    contents = Contents(descriptor, {"idp_admin2": Table("idp_admin2", many, rounds * rows)})
     tracemalloc.start()
     assert report(contents)["exact_duplicates"]["checked"] == rounds * rows
     peak = tracemalloc.get_traced_memory()[1]

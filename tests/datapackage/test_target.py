@@ -250,8 +250,8 @@ def test_wrong_settings_are_told_in_a_sentence(config: dict[str, Any], message: 
     ("messages", "message"),
     [
         ([record(id=1)], "before its schema"),
-        ([schema(), record(id="one")], "not what its schema announces"),
-        ([schema(), record(item="no key")], "not what its schema announces"),
+        ([schema(), record(id="one")], "does not match its schema"),
+        ([schema(), record(item="no key")], "does not match its schema"),
         ([schema(key=["nothing"])], "the key names nothing"),
         ([schema(), {"type": "BATCH", "stream": "Orders"}], "BATCH"),
         ([{"no": "type"}], "not a Singer message"),
@@ -335,10 +335,24 @@ def test_nothing_makes_no_package_and_says_so(folder: Path, caplog: pytest.LogCa
     assert not folder.exists()
 
 
-def test_a_setting_that_there_is_not_is_warned_about(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    run_target([schema()], folder, format="parquet", colour="red")
-    assert "no setting format, and does without it: did you mean formats?" in caplog.text
-    assert "no setting colour, and does without it: it knows path" in caplog.text
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("format", r"unknown name: format\. The nearest: formats"), ("colour", r"unknown name: colour\. Remove it")],
+)
+def test_an_unknown_setting_is_refused_with_the_nearest(folder: Path, setting: str, words: str) -> None:
+    with pytest.raises(DtmError, match=words):
+        run_target([schema()], folder, **{setting: "parquet"})
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("formats", ["csv,parquet", "csv, parquet", '["csv", "parquet"]', ["csv", "parquet"]])
+def test_formats_may_be_text_as_environments_have_it(formats: object) -> None:
+    assert Settings.from_config({"path": "package", "formats": formats}).formats == ("csv", "parquet")
+
+
+@pytest.mark.parametrize("formats", ["", [], None])
+def test_formats_that_are_empty_are_not_set(formats: object) -> None:
+    assert Settings.from_config({"path": "package", "formats": formats}).formats == ("csv",)
 
 
 @pytest.mark.parametrize("path", [".", ".."])

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
+from tap_dtm.sandbox.model import NOT_AVAILABLE
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -80,11 +81,30 @@ def groups(rows: Iterable[Row], *names: str) -> dict[tuple[str, ...], list[Row]]
 
 
 def newest_figures(_: World, world: World) -> list[tuple[Any, ...]]:
-    dates = newest_dates(world)
+    last = newest_rounds(world)
     return [
-        (*key, rounds[-1].date, rounds[-1].number, rounds[-1].idps, rounds[-1].date == dates[key[:2]])
+        (*key, rounds[-1].date, rounds[-1].number, rounds[-1].idps, is_last(rounds[-1], last))
         for key, rounds in rounds_of(world).items()
     ]
+
+
+def newest_rounds(world: World) -> dict[tuple[str, str], list[Round]]:
+    """Return the rounds on the newest date of each operation, over all levels and assessment types."""
+    dates = newest_dates(world)
+    found: dict[tuple[str, str], list[Round]] = defaultdict(list)
+    for level in LEVELS:
+        for key, rounds in rounds_of(world, level).items():
+            found[key[:2]] += [each for each in rounds if each.date == dates[key[:2]]]
+    return found
+
+
+def is_last(this: Round, last: dict[tuple[str, str], list[Round]]) -> bool:
+    return any(this.date == each.date or is_same_round(this, each) for each in last[this.series[:2]])
+
+
+def is_same_round(one: Round, other: Round) -> bool:
+    """Say whether two rounds of an operation, of two assessment types, are one round that was seen twice."""
+    return one.number == other.number and abs(one.date - other.date) <= dt.timedelta(days=31)
 
 
 def newest_dates(world: World) -> dict[tuple[str, str], dt.date]:
@@ -112,20 +132,43 @@ def changes(_: World, world: World) -> list[tuple[Any, ...]]:
 
 def districts(_: World, world: World) -> list[tuple[Any, ...]]:
     lines = []
-    dates = newest_dates(world)
+    last_rounds = newest_rounds(world)
     names = ("admin1Pcode", "admin2Pcode", "admin2Name")
     for key, rounds in rounds_of(world, 2).items():
         if len(rounds) > 1:
-            old, new = (groups(each.rows, *names) for each in rounds[-2:])
-            day = rounds[-1].date
-            last = day == dates[key[:2]]
+            old, new = (
+                {
+                    area: rows
+                    for area, rows in groups(each.rows, *names).items()
+                    if area[:2] not in misplaced(each, rounds)
+                }
+                for each in rounds[-2:]
+            )
+            day, last = rounds[-1].date, is_last(rounds[-1], last_rounds)
             lines += [
                 (*key, day, last, *area, "appeared", None, total(new[area])) for area in sorted(set(new) - set(old))
+            ]
+            lines += [
+                (*key, day, last, *area, "misplaced", None, total(rows))
+                for area, rows in sorted(groups(rounds[-1].rows, *names).items())
+                if area[:2] in misplaced(rounds[-1], rounds)
             ]
             lines += [
                 (*key, day, last, *area, "vanished", total(old[area]), None) for area in sorted(set(old) - set(new))
             ]
     return lines
+
+
+def misplaced(this: Round, rounds: list[Round]) -> set[tuple[str, str]]:
+    """Return the provinces and districts of which one round has only this pair, and others of its own have another."""
+    provinces = defaultdict(set)
+    for each in rounds:
+        for province, district in groups(each.rows, "admin1Pcode", "admin2Pcode"):
+            if district not in {NOT_AVAILABLE, "Unknown"}:
+                provinces[province, district].add((each.date, each.number))
+    here = {pair for pair, found in provinces.items() if (this.date, this.number) in found}
+    settled = {district for province, district in here if len(provinces[province, district]) > 1}
+    return {pair for pair in here if len(provinces[pair]) == 1 and pair[1] in settled}
 
 
 def reasons(_: World, world: World) -> list[tuple[Any, ...]]:
@@ -181,12 +224,12 @@ def silent(_: World, world: World) -> list[tuple[Any, ...]]:
 def double_counts(_: World, world: World) -> list[tuple[Any, ...]]:
     series = rounds_of(world)
     lines = [
-        (ba.pcode, ba.operation, ba.date, ba.number, ba.idps, sa.idps, min(ba.idps, sa.idps))
+        (ba.pcode, ba.operation, ba.number, ba.date, sa.date, ba.idps, sa.idps, min(ba.idps, sa.idps))
         for (pcode, operation, kind), rounds in series.items()
         if kind == "BA"
         for ba in rounds
         for sa in series.get((pcode, operation, "SA"), [])
-        if (sa.date, sa.number) == (ba.date, ba.number)
+        if is_same_round(ba, sa)
     ]
     return sorted(lines)
 

@@ -184,7 +184,7 @@ class TestABundleThatCannotBeRead:
     def bundle(self, request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         path: Path = tmp_path / "bundle.pem"
         if request.param == "no certificates":
-            path.write_text("These are not certificates.")
+            path.write_text("These are not certificates.", encoding="utf-8")
         return path
 
     def test_is_named(self, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,8 @@ def test_cron_sends_the_reason_when_the_tap_or_the_target_fails(
 
     mail = machine.mails()
     assert mail.startswith("to: -s DTM failed you@example.org\n")
-    assert reason in mail
+    assert reason in mail.splitlines()[-1]
+    assert mail.splitlines()[-1].startswith("Reason: ")
     assert value not in mail
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from tap_dtm.sandbox.visible import add_round, withdraw_operation, withdraw_round
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 HEADING = "Everything anew"
 WITH_STATE = snippet(HEADING, "TAP_DTM__CATALOG=")
-WITHOUT_STATE = snippet(HEADING, ".venv/bin/meltano")
+CLEAR = snippet(HEADING, ".venv/bin/meltano --environment=prod state clear")
+LOAD = snippet(HEADING, ".venv/bin/meltano --environment=prod run")
+FULL_REFRESH = ".venv/bin/meltano --environment=prod run --full-refresh tap-dtm target-postgres"
 STATE_LOST = snippet(HEADING, "TAP_DTM_EMIT_ACTIVATE_VERSION_MESSAGES=true")
 NIGHTLY = ".venv/bin/meltano --environment=prod run tap-dtm target-postgres"
 WITHDRAWALS = (withdraw_operation, withdraw_round)
@@ -44,14 +47,47 @@ def test_with_the_catalog_every_row_is_sent_and_what_is_gone_is_removed(
 def test_full_refresh_of_meltano_leaves_rows_that_are_gone_in_tables_that_are_not_emptied(
     loaded: Machine, sandbox: SandboxServer, warehouse: Warehouse
 ) -> None:
-    loaded.shell(WITHOUT_STATE)
+    loaded.shell(FULL_REFRESH)
 
     with pytest.raises(AssertionError):
         warehouse.assert_equals_api(sandbox.world)
+    loaded.shell(CLEAR)
     empty_tables(warehouse)
-    loaded.shell(WITHOUT_STATE)
+    loaded.shell(LOAD)
     warehouse.assert_equals_api(sandbox.world)
     assert_next_run_is_incremental(loaded, sandbox)
+
+
+def test_whatever_step_it_breaks_off_at_the_night_after_brings_everything(
+    machine: Machine, sandbox: SandboxServer, warehouse: Warehouse
+) -> None:
+    machine.shell(NIGHTLY)
+
+    machine.shell(CLEAR)
+    machine.shell(NIGHTLY)
+    warehouse.assert_equals_api(sandbox.world)
+
+    machine.shell(CLEAR)
+    empty_tables(warehouse)
+    machine.shell(NIGHTLY)
+    warehouse.assert_equals_api(sandbox.world)
+
+    machine.shell(CLEAR)
+    empty_tables(warehouse)
+    machine.shell(LOAD, {"TAP_DTM_SUBSCRIPTION_KEY": "invented-wrong-key"}, exit_code=1)
+    machine.shell(NIGHTLY)
+    warehouse.assert_equals_api(sandbox.world)
+
+    machine.shell(CLEAR)
+    empty_tables(warehouse)
+    with psycopg.connect(warehouse.server.url) as db:
+        table = f"{warehouse.schema}.idp_admin2"
+        db.execute(f"ALTER TABLE {table} ADD CONSTRAINT takes_nothing CHECK (row_number < 0)".encode())
+        db.commit()
+        machine.shell(LOAD, exit_code=1)
+        db.execute(f"ALTER TABLE {table} DROP CONSTRAINT takes_nothing".encode())
+    machine.shell(NIGHTLY)
+    warehouse.assert_equals_api(sandbox.world)
 
 
 def test_with_versions_the_target_deletes_what_is_gone_even_without_a_state(

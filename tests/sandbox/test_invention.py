@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import Counter, defaultdict
 from random import Random
@@ -194,6 +195,49 @@ def test_one_round_is_assessed_twice() -> None:
     assert {"ETT"} in kinds.values() or any(row["assessmentType"] == "ETT" for row in facts(0))
 
 
+def test_one_round_has_its_assessments_weeks_apart() -> None:
+    for (country, operation), rows in per_operation().items():
+        dates = {
+            (row["roundNumber"], row["assessmentType"]): dt.date.fromisoformat(row["reportingDate"][:10])
+            for row in rows
+            if country == "XAA"
+        }
+        apart = {(day - dates[number, "BA"]).days for (number, kind), day in dates.items() if kind == "SA"}
+        assert apart == (set() if country != "XAA" else {0, 21} if "Countrywide" in operation else {21})
+
+
+def test_a_district_is_under_a_wrong_province_in_one_round() -> None:
+    provinces: dict[tuple[Any, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for row in facts():
+        if row["admin2Pcode"] not in {"Not available", "Unknown"}:
+            of_round = provinces[row["admin0Pcode"], row["operation"], row["admin2Pcode"]][row["reportingDate"]]
+            of_round.add(row["admin1Pcode"])
+    wrong = {key: rounds for key, rounds in provinces.items() if len(set.union(*rounds.values())) > 1}
+    assert len(wrong) == 2
+    for (country, _, district), rounds in wrong.items():
+        assert country == "XBA"
+        assert all(any(district.startswith(province) for province in here) for here in rounds.values())
+        assert [len(here) for here in rounds.values() if len(here) > 1] == [2]
+
+
+def test_random_worlds_have_rounds_of_two_types_and_districts_under_wrong_provinces() -> None:
+    apart, strays = set(), 0
+    for seed in range(60):
+        for country in tiny(Random(seed)).countries:
+            for operation in country.operations:
+                days = {(each.number, each.assessment_type): each.date for each in operation.rounds}
+                apart |= {(day - days[n, "BA"]).days for (n, kind), day in days.items() if kind == "SA"}
+                strays += sum(
+                    not cell.admin2_pcode.startswith(cell.admin1_pcode)
+                    for each in operation.rounds
+                    for cell in each.cells
+                    if cell.admin2_pcode
+                )
+    assert {0, 31} <= apart
+    assert max(apart) == 31
+    assert strays > 10
+
+
 def test_two_operations_share_a_date_and_two_countries_a_name() -> None:
     dates = defaultdict(set)
     for row in facts():
@@ -241,8 +285,9 @@ def test_odd_areas_and_origins() -> None:
     codes = {str(row["admin1Pcode"]) for row in facts(1)}
     for style in (r"X[A-Z]\d\d", r"X[A-Z][A-Z]-G\d\d", r"X[A-Z][A-Z]\d{3}"):
         assert any(re.fullmatch(style, code) for code in codes)
-    for row in facts():
-        assert row["admin2Pcode"].startswith(row["admin1Pcode"]) or row["admin2Pcode"] == "Not available"
+    strays = [row for row in facts() if not row["admin2Pcode"].startswith(row["admin1Pcode"])]
+    assert {row["admin0Pcode"] for row in strays} == {"XBA", "XDA"}
+    assert all(row["admin2Pcode"] == "Not available" for row in strays if row["admin0Pcode"] == "XDA")
     assert any(not str(row["admin2Name"]).isascii() for row in facts())
     names = " ".join(str(row["admin0Name"]) for row in invent().country_list())
     assert all(character in names for character in "(&,'é")

@@ -48,9 +48,10 @@ def duckdb_with_views(
         columns = ", ".join(f"{field.name}: '{_TYPES[field.type]}'" for field in table.fields_for(version))
         path = folder / f"{table.name}.json"
         path.write_text("\n".join(map(json.dumps, target.tables[table.name].values())), encoding="utf-8")
+        options = f"format = 'newline_delimited', columns = {{{columns}}}, hive_partitioning = FALSE"
         db.execute(
             f"CREATE OR REPLACE TABLE {SCHEMA}.{table.name} AS "  # noqa: S608
-            f"SELECT * FROM read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
+            f"SELECT * FROM read_json({where.dialect.literal(str(path))}, {options})"
         )
     db.execute(script(where))
     return lambda query: rows_of(db, query)

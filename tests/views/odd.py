@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 Tables = dict[str, list[dict[str, Any]]]
 
-_DATES = [dt.date(2022, 1, 31), dt.date(2022, 1, 31), dt.date(2022, 2, 1), dt.date(2024, 5, 31), dt.date(2052, 1, 1)]
+# The last four are 31, 32 and 62 days apart, so that rounds with one number are one round, or two, or a chain.
+_DATES = [
+    dt.date(2022, 1, 31),
+    dt.date(2022, 1, 31),
+    dt.date(2022, 2, 1),
+    dt.date(2024, 5, 31),
+    dt.date(2051, 10, 31),
+    dt.date(2051, 11, 30),
+    dt.date(2051, 12, 1),
+    dt.date(2052, 1, 1),
+]
 _FIRST = [("XA01", "North"), ("XA01", "NORTH"), ("XA02", "South"), ("Not available", "North"), ("", "South")]
 _SECOND = [("XA0101", "Town"), ("XA0101", "town"), ("XA0201", None), ("Unknown", "Town"), (None, "Town"), (None, None)]
 _REASONS = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +54,7 @@ class Reference:
         self.newest_dates: dict[Key, dt.date] = {}
         for key in self.first_level:
             self.newest_dates[key[:2]] = max(key[3], self.newest_dates.get(key[:2], key[3]))
+        self.newest_numbers = {(*key[:2], key[4]) for key in self.first_level if key[3] == self.newest_dates[key[:2]]}
 
     def answer(self, kind: str, level: int | None) -> list[Row]:
         """Return the rows of a view; they may have more columns than the view."""
@@ -77,7 +78,7 @@ class Reference:
                     "idps": _idps(rows),
                     "row_count": len(rows),
                     "is_newest": key == rounds[-1],
-                    "is_newest_of_operation": key == rounds[-1] and key[3] == self.newest_dates[key[:2]],
+                    "is_newest_of_operation": key == rounds[-1] and self._is_last(key),
                 }
                 row |= _change(row, previous)
                 yield row
@@ -115,18 +116,20 @@ class Reference:
         return (row for row in self.operation_freshness() if row["freshness"] == "stale")
 
     def latest_stock(self, level: int) -> Iterator[Row]:
+        misplaced = _misplaced(self.rows[level], level)
         operations = {(row["admin0_pcode"], row["operation"]): row for row in self.operation_freshness()}
         newest = {rounds[-1] for rounds in _series(self.sums[level]).values()}
-        for (key, _), rows in _by_area(self.rows[level], level).items():
+        for (key, area), rows in _by_area(self.rows[level], level).items():
             if key in newest:
                 operation = operations[key[:2]]
                 age = (self.today - key[3]).days
                 yield {
                     **dict(zip(_ROUND, key, strict=True)),
                     **_names(rows, *_areas(level)),
+                    "is_misplaced": (key, area) in misplaced,
                     **self._sexes(rows),
                     "row_count": len(rows),
-                    "is_newest_of_operation": key[3] == operation["newest_reporting_date"],
+                    "is_newest_of_operation": self._is_last(key),
                     "age_days": age,
                     "interval_days": operation["interval_days"],
                     "age_in_intervals": _share(age, operation["interval_days"]),
@@ -170,21 +173,29 @@ class Reference:
         stock: dict[Key, dict[Key, list[Row]]] = defaultdict(dict)
         for (key, area), rows in _by_area(self.rows[level], level).items():
             stock[key][area] = rows
-        ends = _ends(stock)
+        ends, misplaced = _ends(stock), _misplaced(self.rows[level], level)
         for rounds in _series(stock).values():
             before: dict[Key, list[Row]] = {}
             for key in rounds:
-                now = stock[key]
-                for area in {*now, *before}:
-                    known = now.get(area) or before[area]
-                    idps = _idps(now[area]) if area in now else None
-                    previous = _idps(before[area]) if area in before else None
+                # A misplaced district stands for its own area where that is missing, and for nothing otherwise.
+                homes = {area: misplaced.get((key, area), area) for area in stock[key]}
+                now = {home: stock[key][area] for area, home in homes.items() if home is not None}
+                strays = {home for area, home in homes.items() if (key, area) in misplaced}
+                found: list[tuple[list[Row] | None, list[Row] | None, bool]] = [
+                    *((rows, before.get(area), area in strays) for area, rows in now.items()),
+                    *((stock[key][area], None, True) for area, home in homes.items() if home is None),
+                    *((None, rows, False) for area, rows in before.items() if area not in now),
+                ]
+                for new, old, is_misplaced in found:
+                    idps, previous = (None if each is None else _idps(each) for each in (new, old))
+                    presence = _presence(new is not None, old is not None, is_first=key == rounds[0])
                     yield {
                         **dict(zip(_ROUND, key, strict=True)),
-                        **_names(known, *_areas(level)),
+                        **_names(new or old or [], *_areas(level)),
                         "valid_until": ends[key],
-                        "is_newest_of_operation": key == rounds[-1] and key[3] == self.newest_dates[key[:2]],
-                        "presence": _presence(area in now, area in before, is_first=key == rounds[0]),
+                        "is_newest_of_operation": key == rounds[-1] and self._is_last(key),
+                        "is_misplaced": is_misplaced,
+                        "presence": "misplaced" if is_misplaced else presence,
                         "idps": idps,
                         "previous_idps": previous,
                         "change": _difference(idps, previous),
@@ -202,6 +213,12 @@ class Reference:
             named = dict(zip((f"idps_admin{level}" for level in self.levels), totals, strict=True))
             nothing = {f"idps_admin{level}": None for level in LEVELS}
             yield {**dict(zip(_ROUND, key, strict=True)), **nothing, **named, "verdict": verdict}
+
+    def _is_last(self, key: Key) -> bool:
+        """Say whether no round of the operation is later; one with the same number may be, by 31 days."""
+        newest = self.newest_dates[key[:2]]
+        is_dated_again = key[4] is not None and (*key[:2], key[4]) in self.newest_numbers
+        return bool(key[3] == newest or (is_dated_again and newest - key[3] <= dt.timedelta(days=31)))
 
     def _parts(self, levels: Collection[int], part: Callable[[Row], Any]) -> Iterator[tuple[Row, list[Row]]]:
         """Yield each part of each round with its share, and the rows behind it, from the first of the levels."""
@@ -342,6 +359,35 @@ def _by_area(rows: Iterable[Row], level: int) -> dict[tuple[Key, Key], list[Row]
         key = tuple(row[name] for name in _ROUND)
         groups[key, tuple(_area(row, area) for area in _areas(level))].append(row)
     return groups
+
+
+def _misplaced(rows: Iterable[Row], level: int) -> dict[tuple[Key, Key], Key | None]:
+    """Return the rounds and areas where a district is under the wrong province.
+
+    With each comes its own area, if the round does not have that one.
+    """
+    provinces: dict[Key, dict[Key, set[Key]]] = defaultdict(lambda: defaultdict(set))
+    for key, area in _by_area(rows, level):
+        if len(area) > 1 and area[1][0] == "code":
+            provinces[key[:3], area[1]][key].add(area[0])
+    every_round = _series({key for key, _ in _by_area(rows, level)})
+    found: dict[tuple[Key, Key], Key | None] = {}
+    for (series, district), by_round in provinces.items():
+        rounds = every_round[series]
+        times = Counter(province for here in by_round.values() for province in here)
+        for place, key in enumerate(rounds):
+            here = by_round.get(key, set())
+            around = [
+                by_round.get(each, set()) for each in (*rounds[max(0, place - 1) : place], *rounds[place + 1 :][:1])
+            ]
+            for province in here:
+                if times[province] > 1:
+                    continue
+                if any(times[other] > 1 for other in here):
+                    found[key, (province, district)] = None
+                elif len(here) == 1 and len(around) == 2 and around[0] == around[1] and len(around[0]) == 1:
+                    found[key, (province, district)] = (*around[0], district)
+    return found
 
 
 def _names(rows: Iterable[Row], *areas: str) -> Row:

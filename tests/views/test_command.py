@@ -9,13 +9,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 
+from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import world_at
 from tap_dtm.views.dialects import DIALECTS
+from tap_dtm.views.package import tables_from_package
 from tests.pipeline import Warehouse
 from tests.target import COMMAND
 from tests.views.databases import assert_views_are_right, place, rows_of
@@ -150,6 +152,74 @@ def test_a_table_that_cannot_be_loaded_leaves_the_database_as_it_was(package: Pa
         assert rows_of(db, "SELECT * FROM dtm.countries") == [{"admin0_name": "kept"}]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a blank",
+        "données",
+        "l'été",
+        'a "quote"',
+        "#1",
+        "a;b -- c",
+        "back\\slash",
+        "%41",
+        "~",
+        "operation=Hacked",
+        "admin0_pcode=ZZZ",
+        "year=2024",
+        "_sdc_deleted_at=1",
+        "pkg[12]",
+        "[!a]",
+        "[",
+        "]",
+        "p?kg",
+        "*",
+        "**",
+        "{a,b}",
+    ],
+)
+def test_any_name_of_a_folder_is_a_name_alone(package: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name / "package"
+    folder.mkdir(parents=True)
+    (folder / "data").symlink_to(package / "data")
+    for other in ("pkg1", "pkg2", "p1kg", "a", "b"):  # what a pattern would find as well, or instead
+        shutil.copytree(package / "data", tmp_path / other / "package" / "data")
+
+    loaded = tables_of(tables_from_package(place("duckdb"), folder))
+
+    assert loaded == tables_of(tables_from_package(place("duckdb"), package))
+    assert all(loaded.values())
+
+
+def tables_of(statements: str) -> dict[str, list[dict[str, Any]]]:
+    with duckdb.connect() as db:
+        db.execute(statements)
+        return {table: rows_of(db, f"SELECT * FROM dtm.{table}") for table in load_catalogue().resources}  # noqa: S608
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (b"a\nb", "has a control character, or bytes that are not UTF-8"),
+        (b"a\rb", "has a control character, or bytes that are not UTF-8"),
+        (b"latin-1 \xe9", "has a control character, or bytes that are not UTF-8"),
+        (b"a\\[b]", "has a back-slash and one of * ? ["),
+    ],
+)
+def test_a_folder_that_no_script_can_name_is_refused_in_a_sentence(
+    package: Path, tmp_path: Path, name: bytes, reason: str
+) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    shutil.copytree(package / "data", folder / "data")
+
+    run = views("--dialect", "duckdb", "--package", str(folder))
+
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert reason in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
 def test_a_package_without_parquet_is_told(tmp_path: Path) -> None:
     run = views("--dialect", "duckdb", "--package", str(tmp_path))
 
@@ -162,9 +232,12 @@ def test_a_package_without_parquet_is_told(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--dialect", "oracle"], "'oracle' is not one of 'postgres', 'bigquery', 'duckdb'"),
-        (["--schema", 'x"; DROP TABLE y'], "is no schema that these views can stand in"),
-        (["--schema", "project.dataset"], "is no schema that these views can stand in"),
-        (["--dialect", "bigquery", "--schema", "a.b.c"], "is no schema that these views can stand in"),
+        (["--schema", 'x"; DROP TABLE y'], "is not a name of a schema in Postgres"),
+        (["--schema", "project.dataset"], "is not a name of a schema in Postgres"),
+        (["--schema", "s" * 64], "use letters, digits, _ and -, 63 at most"),
+        (["--install", "--schema", "s" * 64], "63 at most"),
+        (["--dialect", "duckdb", "--schema", "a.b"], "is not a name of a schema in DuckDB"),
+        (["--dialect", "bigquery", "--schema", "a.b.c"], "is not a name of a dataset in BigQuery"),
         (["--package", "."], "--package goes with --dialect duckdb"),
         (["--dialect", "duckdb", "--install"], "--install goes with --dialect postgres"),
         (["--level", "3"], "3 is not in the range 0<=x<=2"),
@@ -178,6 +251,11 @@ def test_mistakes_are_told_in_a_sentence(arguments: list[str], sentence: str) ->
     assert sentence in run.stderr
     assert "Traceback" not in run.stderr
     assert run.stdout == ""
+
+
+def test_a_schema_may_be_as_long_as_postgres_allows() -> None:
+    assert views("--schema", "s" * 63).returncode == 0
+    assert views("--schema", "s" * 64, "--dialect", "duckdb").returncode == 0
 
 
 def test_nothing_of_a_database_is_imported_for_printing() -> None:

@@ -173,3 +173,128 @@ def test_a_level_without_the_round_is_missing(views: Callable[..., Ask]) -> None
     ask = views([row("2024-01-31")], [row("2024-01-31")], [])
 
     assert ask("reconciliation", "idps_admin2", "verdict") == [(None, "level_missing")]
+
+
+DAYS = ("2024-01-31", "2024-04-30", "2024-07-31", "2024-10-31")
+TOWN: dict[str, Any] = {"admin2_pcode": "XA0101", "admin2_name": "Northtown"}
+
+
+def districts(*rounds: list[Row]) -> list[Row]:
+    """Return the rows of some rounds: each has these, and a district that never moves."""
+    other = {**SOUTH, "admin2_pcode": "XA0201", "admin2_name": "Southtown"}
+    return [
+        {**each, "reporting_date": dt.date.fromisoformat(day), "round_number": number}
+        for number, (day, rows) in enumerate(zip(DAYS, rounds, strict=False), start=1)
+        for each in (*rows, row(day, idps=1, **other))
+    ]
+
+
+def steps(ask: Ask) -> list[tuple[Any, ...]]:
+    """Return what the view says of the district that is in question."""
+    columns = ("round_number", "admin1_pcode", "presence", "is_misplaced", "previous_idps", "idps")
+    told = ask("stock_over_time_admin2", *columns, "admin2_pcode")
+    return [each[:-1] for each in told if each[-1] == "XA0101"]
+
+
+HERE, THERE = row(DAYS[0], idps=100), row(DAYS[0], idps=9, **SOUTH, **TOWN)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_district_under_a_wrong_province_as_well_is_shown_once_and_neither_arrives_nor_vanishes(
+    views: Callable[..., Ask], place: int
+) -> None:
+    rounds = [[HERE] for _ in range(3)]
+    rounds[place] = [HERE, THERE]
+
+    ask = views([], [], districts(*rounds))
+
+    own = [(1, "XA01", "first", False, None, 100)] + [(n, "XA01", "stayed", False, 100, 100) for n in (2, 3)]
+    assert steps(ask) == sorted([*own, (place + 1, "XA02", "misplaced", True, None, 9)])
+    newest = ask("latest_stock_admin2", "admin1_pcode", "admin2_pcode", "is_misplaced", "idps")
+    misplaced = [("XA02", "XA0101", True, 9)] if place == 2 else []
+    assert newest == [("XA01", "XA0101", False, 100), *misplaced, ("XA02", "XA0201", False, 1)]
+
+
+def test_a_district_under_a_wrong_province_alone_goes_on_in_its_own(views: Callable[..., Ask]) -> None:
+    ask = views([], [], districts([HERE], [THERE], [HERE]))
+
+    assert steps(ask) == [
+        (1, "XA01", "first", False, None, 100),
+        (2, "XA02", "misplaced", True, 100, 9),
+        (3, "XA01", "stayed", False, 9, 100),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "expected"),
+    [
+        (  # moved for good, perhaps
+            [[HERE], [HERE], [THERE]],
+            [(2, "XA01", "stayed"), (3, "XA01", "vanished"), (3, "XA02", "appeared")],
+        ),
+        (
+            [[HERE], [HERE, THERE], [HERE, THERE]],
+            [(2, "XA02", "appeared"), (3, "XA01", "stayed"), (3, "XA02", "stayed")],
+        ),
+        ([[HERE, THERE]], [(1, "XA01", "first"), (1, "XA02", "first")]),  # nothing tells which is wrong
+        ([[HERE], [], [THERE]], [(2, "XA01", "vanished"), (3, "XA02", "appeared")]),
+    ],
+)
+def test_a_district_that_may_belong_to_both_provinces_is_not_called_misplaced(
+    views: Callable[..., Ask], rounds: list[list[Row]], expected: list[tuple[int, str, str]]
+) -> None:
+    ask = views([], [], districts(*rounds))
+
+    told = steps(ask)
+    assert set(expected) <= {each[:3] for each in told}
+    assert not [each for each in told if each[3]]
+
+
+def test_placeholders_are_not_misplaced(views: Callable[..., Ask]) -> None:
+    nowhere, also = row(DAYS[0], **UNPLACED), row(DAYS[0], **UNPLACED, **SOUTH)
+
+    ask = views([], [], districts([nowhere], [nowhere, also], [nowhere]))
+
+    assert ask("stock_over_time_admin2", "MAX(CAST(is_misplaced AS INT))") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "site", "is_newest"),
+    [
+        (("2024-01-01", 14), ("2024-01-30", 14), True),
+        (("2024-01-01", 14), ("2024-02-01", 14), True),
+        (("2024-01-01", 14), ("2024-02-02", 14), False),  # 32 days
+        (("2024-01-01", 14), ("2024-01-30", 15), False),
+        (("2024-01-01", 14), ("2034-01-01", 14), False),  # numbers restart
+        (("2024-01-01", None), ("2024-01-30", None), False),
+        (("2024-01-30", 14), ("2024-01-30", 15), True),  # two rounds on one date
+    ],
+)
+def test_a_round_that_another_type_dates_within_31_days_is_the_newest_as_well(
+    views: Callable[..., Ask], baseline: tuple[str, int | None], site: tuple[str, int | None], *, is_newest: bool
+) -> None:
+    rows = [row(*baseline), row(*site, kind="SA")]
+
+    ask = views(rows, rows, rows)
+
+    expected = [("BA", is_newest), ("SA", True)]
+    for view in ("operation_rounds", "latest_stock_admin1", "stock_over_time_admin1"):
+        assert ask(view, "assessment_type", "is_newest_of_operation") == expected, view
+
+
+def test_days_are_counted_to_the_newest_date_and_not_from_link_to_link(views: Callable[..., Ask]) -> None:
+    chain = [row("2024-01-01"), row("2024-01-25", kind="SA"), row("2024-02-20", kind="ETT")]
+
+    ask = views(chain, [], [])
+
+    told = ask("operation_rounds", "assessment_type", "is_newest_of_operation")
+    assert told == [("BA", False), ("ETT", True), ("SA", True)]
+
+
+def test_one_type_has_one_newest_round_however_near_the_one_before_is(views: Callable[..., Ask]) -> None:
+    dated_twice = [row("2024-01-01"), row("2024-01-20")]
+
+    ask = views(dated_twice, [], [])
+
+    told = ask("operation_rounds", "reporting_date", "is_newest_of_operation")
+    assert told == [("2024-01-01", False), ("2024-01-20", True)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from frictionless_dtm.quality.freshness import Freshness, freshness
+from frictionless_dtm.quality.twins import are_one_round
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Covered:
-    """One operation; `newest` holds one round per assessment type and number on its newest date."""
+    """One operation; `newest` holds its newest round, once for each assessment type and number.
+
+    These are the rounds on its newest date, and the newest of another type that is the same round on an earlier date.
+    """
 
     country: str
     country_name: str
@@ -44,6 +48,13 @@ def coverage(
     for each in operations:
         status = statuses.get((each.country, each.name)) or ""
         fresh = freshness(each.rounds.keys(), reference, status)
+        last = [key for key in each.rounds if key[0] == fresh.newest]
+        newest = tuple(
+            one
+            for one in each.snapshots()
+            if one.date == fresh.newest
+            or any(are_one_round((one.date, one.number, one.assessment), key) for key in last)
+        )
         lines.append(
             Covered(
                 country=each.country,
@@ -53,7 +64,7 @@ def coverage(
                 rounds=len(each.rounds),
                 first=min(each.dates),
                 levels=tuple(sorted(each.levels)),
-                newest=tuple(one for one in each.snapshots() if one.date == fresh.newest),
+                newest=newest,
                 fresh=fresh,
             )
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from frictionless_dtm.descriptor import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
 from frictionless_dtm.settings import PERMITTED
 from frictionless_dtm.tableschema import PREFIX
+from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -47,6 +48,7 @@ class File:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     same_as: str
+    level: int | None
 
     @property
     def size(self) -> str:
@@ -107,6 +109,7 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
     """Read the descriptor: what it does not say, no page says."""
     said = contents.descriptor
     license_: Mapping[str, Any] = (said.get("licenses") or ({},))[0]
+    license_url = str(license_.get("path") or "")
     sources = said.get("sources") or ()
     places = tuple((str(each.get("title", "")), str(each.get("path", ""))) for each in sources)
     permission = str(custom(said, "permission", ""))
@@ -126,7 +129,7 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
         sources=places,
         contributors=tuple(each for each in contributors if "contact" not in _roles(each)),
         license_title=str(license_.get("title") or license_.get("name") or ""),
-        license_url=str(license_.get("path") or ""),
+        license_url=license_url if is_web_address(license_url) else "",
         terms=tuple(custom(said, "terms", () if redistribution else (UNKNOWN_TERMS.capitalize(),))),
         redistribution=redistribution,
         permission=permission,
@@ -177,6 +180,7 @@ def _file(resource: Mapping[str, Any], contents: Contents) -> File:
         key=tuple(schema.get("primaryKey") or ()),
         columns=tuple(_column(field) for field in schema.get("fields") or ()),
         same_as=str(custom(resource, "sameDataAs", "")),
+        level=custom(resource, "level"),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from frictionless_dtm.publish.folder import CHUNK
+from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +39,10 @@ def write_archive(folder: Folder, target: Path) -> bool:
     """Write the archive beside its place and rename it; return False when it is there already, byte for byte.
 
     Raises:
-        DtmError: A file changed meanwhile; what was there before is left as it is.
+        DtmError: A file changed meanwhile, or has the name of the checksums; what was there before is left as it is.
     """
+    if taken := [file.path for file in folder.files if file.path.casefold() == SUMS.casefold()]:
+        raise DtmError(f"The package has a file {taken[0]}, where the archive holds its checksums: rename the file.")
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     draft = Path(name)
     try:

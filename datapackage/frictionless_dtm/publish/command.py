@@ -19,6 +19,7 @@ from frictionless_dtm.publish.github import publisher as github
 from frictionless_dtm.publish.github.plan import commit_message
 from frictionless_dtm.publish.site import Site
 from tap_dtm.errors import DtmError
+from tap_dtm.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,12 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--to", "to", type=click.Choice(["zip", "ckan", "github"]), required=True, help="Where it goes.")
 @click.option("--yes", is_flag=True, help="Do it.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="NAME",
+    help="Another file or folder in PATH to publish: else only the package's own files are. Repeatable.",
+)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="zip: the file, else beside PATH.")
 @click.option("--url", help="ckan: the site, such as https://data.humdata.org. github: the API, if not GitHub's own.")
 @click.option("--owner-org", help="ckan: the organisation that the dataset belongs to.")
@@ -72,12 +79,15 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.option("--branch", default="main", help="github: the branch, which must exist.")
 @click.option("--folder", "subfolder", default="", help="github: where in the repository, else at its top.")
 @click.option("--replace", is_flag=True, help="github: replace files there that are not the package's.")
-def publish(path: Path, to: str, *, yes: bool, **options: Any) -> None:  # noqa: ANN401, D103
+def publish(path: Path, to: str, *, yes: bool, include: Sequence[str], **options: Any) -> None:  # noqa: ANN401, D103
     try:
-        folder = open_folder(path)
+        folder = open_folder(path, include)
+        if folder.others:
+            others = ", ".join(folder.others)
+            _say(f"Left out, since the package does not name them (--include takes one along): {others}")
         {"zip": _zip, "ckan": _ckan, "github": _github}[to](folder, options, yes=yes)
     except (DtmError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(shown(error)) from error
 
 
 def main(argv: Sequence[str]) -> None:
@@ -85,20 +95,25 @@ def main(argv: Sequence[str]) -> None:
     publish.main(args=list(argv), prog_name="target-datapackage publish", standalone_mode=True)
 
 
+def _say(text: str) -> None:
+    """Print one line, whatever a site, a descriptor or the name of a file says in it."""
+    click.echo(shown(text))
+
+
 def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     target = options["output"] or archive_path(folder)
     if target.resolve().is_relative_to(folder.path.resolve()):
         raise DtmError(f"{target} would be part of the package: choose a place outside {folder.path}.")
-    click.echo(f"{target}: {folder.name} {folder.version}{', replaces what is there' if target.exists() else ''}")
-    click.echo(f"  {SUMS}")
+    _say(f"{target}: {folder.name} {folder.version}{', replaces what is there' if target.exists() else ''}")
+    _say(f"  {SUMS}")
     for file in folder.files:
-        click.echo(f"  {file.path}  {file.size} bytes  sha256:{file.sha256}")
+        _say(f"  {file.path}  {file.size} bytes  sha256:{file.sha256}")
     if not yes:
-        click.echo("Nothing was written. Add --yes to do it.")
+        _say("Nothing was written. Add --yes to do it.")
     elif write_archive(folder, target):
-        click.echo(f"Written: {target}")
+        _say(f"Written: {target}")
     else:
-        click.echo(f"{target} is that already, byte for byte.")
+        _say(f"{target} is that already, byte for byte.")
 
 
 def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
@@ -121,23 +136,24 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
         plan = publisher.plan()
         _show_ckan(plan, target, site, prune=options["prune"])
         if yes:
-            click.echo(f"Published: {publisher.run(plan, click.echo)}")
+            _say(f"Published: {publisher.run(plan, _say)}")
         else:
-            click.echo(_NOTHING_SENT)
+            _say(_NOTHING_SENT)
 
 
 def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> None:
     word = "new" if plan.dataset_id is None else "new metadata" if plan.is_new_metadata else "unchanged metadata"
-    click.echo(f"{site.url}/dataset/{target.dataset}: {word}; {_seen_by(plan)}")
-    click.echo(json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2))
+    _say(f"{site.url}/dataset/{target.dataset}: {word}; {_seen_by(plan)}")
+    for line in json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2).split("\n"):
+        _say(line)
     for step in plan.steps:
-        click.echo(f"  {step.name}: {step.word}, {step.fields['size']} bytes{f', id {step.id}' if step.id else ''}")
+        _say(f"  {step.name}: {step.word}, {step.fields['size']} bytes{f', id {step.id}' if step.id else ''}")
         if step.file.path == DESCRIPTOR and step.is_new_content:
-            click.echo("    with the files' addresses on the site as paths, and its hash and size accordingly")
+            _say("    with the files' addresses on the site as paths, and its hash and size accordingly")
         if step.is_new_metadata:
-            click.echo("    " + json.dumps(dict(step.fields), ensure_ascii=False))
+            _say("    " + json.dumps(dict(step.fields), ensure_ascii=False))
     for name in plan.surplus:
-        click.echo(f"  {name}: not in the package, {'is removed' if prune else 'stays (--prune removes it)'}")
+        _say(f"  {name}: not in the package, {'is removed' if prune else 'stays (--prune removes it)'}")
 
 
 def _seen_by(plan: CkanPlan) -> str:
@@ -161,24 +177,24 @@ def _github(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
         _show_github(plan, folder, f"{repository}, branch {options['branch']}")
         publisher.check(plan)
         if plan.is_empty:
-            click.echo("The repository has it all: nothing to do.")
+            _say("The repository has it all: nothing to do.")
         elif yes:
-            click.echo(f"Published: {publisher.run(plan, click.echo)}")
+            _say(f"Published: {publisher.run(plan, _say)}")
         else:
-            click.echo(_NOTHING_SENT)
+            _say(_NOTHING_SENT)
 
 
 def _show_github(plan: GithubPlan, folder: Folder, where: str) -> None:
-    click.echo(f"{where}: one commit; {'everybody' if plan.is_public else 'only who may read the repository'} sees it")
-    click.echo(f"  {commit_message(folder, plan).splitlines()[0]}")
+    _say(f"{where}: one commit; {'everybody' if plan.is_public else 'only who may read the repository'} sees it")
+    _say(f"  {commit_message(folder, plan).splitlines()[0]}")
     for path, file in sorted(plan.changed.items()):
         word = "replaces what is not the package's" if path in plan.foreign else "changed"
-        click.echo(f"  {path}: {'new' if path in plan.added else word}, {file.size} bytes")
+        _say(f"  {path}: {'new' if path in plan.added else word}, {file.size} bytes")
     for path in sorted(set(plan.foreign) - plan.changed.keys()):
-        click.echo(f"  {path}: makes way, though it is not the package's")
+        _say(f"  {path}: makes way, though it is not the package's")
     for path in plan.removed:
-        click.echo(f"  {path}: removed")
-    click.echo(f"  {len(plan.unchanged)} files unchanged")
+        _say(f"  {path}: removed")
+    _say(f"  {len(plan.unchanged)} files unchanged")
 
 
 def _required(options: dict[str, Any], name: str, option: str) -> str:

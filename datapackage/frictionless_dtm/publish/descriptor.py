@@ -10,12 +10,15 @@ import msgspec
 from frictionless_dtm.publish.shapes import as_shape
 from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 DESCRIPTOR: Final = "datapackage.json"
+PAGES: Final = ("README.md", "CHANGELOG.md", "CITATION.cff", "index.html", "quality.json")
+"""What target-datapackage writes in addition to the data and the descriptor, which does not list these files."""
 
 
 class _Contributor(msgspec.Struct):
@@ -86,10 +89,28 @@ def read_descriptor(path: Path) -> Mapping[str, Any]:
     if not isinstance(descriptor, dict) or not isinstance(descriptor.get("resources"), list):
         raise DtmError(f"{path} is no data package: it lists no resources.")
     for name in ("name", "version"):
-        if not isinstance(descriptor.get(name), str) or not descriptor[name]:
+        text = descriptor.get(name)
+        if not isinstance(text, str) or not text:
             raise DtmError(f"{path} has no {name}, without which it cannot be published.")
-    as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
+        if not text.isprintable():
+            raise DtmError(f"{path} has the {name} {text!r}: a {name} is one line of printable characters.")
+    read = as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
+    _check_addresses(path, read)
     return descriptor
+
+
+def _check_addresses(path: Path, said: _Descriptor) -> None:
+    """Refuse addresses that a site would turn into links of another kind than web pages."""
+    named = [("homepage", said.homepage)]
+    named += [("sources", each.path) for each in said.sources]
+    named += [("contributors", each.path) for each in said.contributors]
+    named += [("licenses", each.path) for each in said.licenses]
+    for what, address in named:
+        if address and not is_web_address(address):
+            raise DtmError(
+                f"{path} is not published: {what} names the address {address!r}. Only addresses with http:// or "
+                "https:// may be published. Correct the metadata and write the package again."
+            )
 
 
 def _without_null(value: Any, depth: int = 0) -> Any:  # noqa: ANN401

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.pages.markdown import escaped
+from frictionless_dtm.permission import is_permission
+from frictionless_dtm.publish.record import recorded_descriptor
 from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 REDISTRIBUTION: Final = f"{PREFIX}redistribution"
 PERMISSION: Final = f"{PREFIX}permission"
 PERMITTED: Final = "permitted"
+_TERMS: Final = (REDISTRIBUTION, PERMISSION, "licenses", f"{PREFIX}terms", f"{PREFIX}creditLine")
+_REFUSED: Final = "Not for redistribution"
+_IN_PAGES: Final = {"README.md": f"> **{_REFUSED}.**", "index.html": f"<strong>{_REFUSED}.</strong>"}
+"""How the pages of a package say that it may not be passed on."""
+_GRANTED: Final = "> **Redistribution permitted.** "
 
 
 def check_permission(descriptor: Mapping[str, Any]) -> str:
@@ -29,12 +38,52 @@ def check_permission(descriptor: Mapping[str, Any]) -> str:
             "write the package anew with the settings redistribution: permitted and permission: who permitted it, when "
             "and for what."
         )
-    if not isinstance(permission, str) or not permission.strip():
+    if not is_permission(permission):
         raise DtmError(
             "This package may not be passed on: it says that redistribution is permitted, but not by whom. Write it "
             "anew with the setting permission: who permitted it, when and for what."
         )
-    return permission
+    return str(permission)
+
+
+def check_witnesses(folder: Path, descriptor: Mapping[str, Any]) -> None:
+    """Check that everything which states the terms of a permitted package states the same.
+
+    The descriptor can be edited by hand, and so can the pages. The target's own record shows what it wrote.
+
+    Raises:
+        DtmError: Two of them contradict each other; the message names both.
+    """
+    permission = check_permission(descriptor)
+    if _REFUSED in str(descriptor.get("description", "")):
+        raise _contradiction("its description")
+    recorded = recorded_descriptor(folder)
+    for name in _TERMS if recorded is not None else ():
+        if recorded is not None and recorded.get(name) != descriptor.get(name):
+            raise _contradiction(f"the target's own record, where {name} is different,")
+    for page, refusal in _IN_PAGES.items():
+        text = _text(folder / page)
+        if refusal in text:
+            raise _contradiction(page)
+    for line in _text(folder / "README.md").splitlines():
+        if line.startswith(_GRANTED) and line.removeprefix(_GRANTED).partition(" Terms: <")[0] != escaped(permission):
+            raise _contradiction("README.md, which names another permission,")
+
+
+def _contradiction(witness: str) -> DtmError:
+    return DtmError(
+        f"This package may not be passed on: datapackage.json says that redistribution is permitted, and {witness} "
+        "contradicts it. Do not edit the package: write it again with target-datapackage and the settings "
+        "redistribution and permission."
+    )
+
+
+def _text(page: Path) -> str:
+    """Return the text of a page; nothing where it is missing."""
+    try:
+        return page.read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _by_which_terms(descriptor: Mapping[str, Any]) -> str:

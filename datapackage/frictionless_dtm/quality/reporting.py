@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.quality.freshness import RULE, freshness, reference_date
 from frictionless_dtm.quality.observer import EXAMPLES
-from frictionless_dtm.quality.streams import levels_in
+from frictionless_dtm.quality.streams import figure_tables
+from frictionless_dtm.quality.twins import assessed_twice
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CHECKS: Final = {
     "reconciliation": "Rounds whose levels do not add up to the same",
+    "assessed_twice": "Rounds that two assessment types report",
     "exact_duplicates": "Rows that repeat an earlier row",
     "pcodes": "P-codes that break their country's pattern",
     "sex": "Rows with more males and females than people",
@@ -36,7 +38,7 @@ def compose(
     contents: Contents,
 ) -> dict[str, Any]:
     """Return the report as plain values for JSON, in a fixed order."""
-    levels = levels_in(contents.tables.keys())
+    levels = tuple(figure_tables(contents.descriptor).values())
     if not levels:
         return {
             "about": "This package holds no displacement figures of DTM, so there is nothing that these checks "
@@ -50,6 +52,7 @@ def compose(
     reference = reference_date(contents.descriptor, [date for (_, _, date, *_), _sums in rounds])
     sections: dict[str, dict[str, Any]] = {
         "reconciliation": _reconciliation(rounds, levels),
+        "assessed_twice": assessed_twice(rounds),
         "exact_duplicates": _duplicates(observer),
         "pcodes": _pcodes(observer),
         "sex": _sex(observer),

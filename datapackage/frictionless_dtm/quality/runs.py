@@ -6,17 +6,16 @@ at a time, and it can be counted column by column, which is several times faster
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from frictionless_dtm.quality.streams import level_of
+from frictionless_dtm.quality.streams import columns_of, figure_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from frictionless_dtm.contents import Contents, Row
 
@@ -25,6 +24,7 @@ OperationKey = tuple[str, str]
 RoundKey = tuple[str, str, str, "int | None", "str | None"]
 """Country, operation, reporting date, round and assessment type."""
 
+_STATUS = frozenset({"admin0_pcode", "operation", "operation_status"})
 _KEY = itemgetter("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
 
 
@@ -73,25 +73,15 @@ class Observer(Protocol):
 
 def read(contents: Contents, *observers: Observer) -> dict[OperationKey, str | None]:
     """Let the observers see every run, from the country level down, and return the operations' status."""
-    statuses: dict[OperationKey, str | None] = {}
-    for name, table in sorted(contents.tables.items()):
-        if name == "operations":
-            statuses = {
-                (row["admin0_pcode"], row["operation"]): row.get("operation_status")
-                for row in table.rows()
-                if row.keys() >= {"admin0_pcode", "operation"}
-            }
-        for run in _runs(name, table.rows()):
+    levels = figure_tables(contents.descriptor)
+    for name, level in levels.items():
+        for key, rows in groupby(contents.tables[name].rows(), _KEY):
+            run = Run(name, level, key, list(rows))
             for observer in observers:
                 observer.take(run)
+    statuses: dict[OperationKey, str | None] = {}
+    for resource in contents.descriptor.get("resources") or ():
+        table = contents.tables.get(resource["name"])  # none of its own where it repeats another in another format
+        if table and columns_of(resource) >= _STATUS:
+            statuses |= {(row["admin0_pcode"], row["operation"]): row["operation_status"] for row in table.rows()}
     return statuses
-
-
-def _runs(name: str, rows: Iterator[Row]) -> Iterable[Run]:
-    first = next(rows, None)
-    level = None if first is None else level_of(name, first)
-    if first is None or level is None:
-        deque(rows, maxlen=0)
-        return
-    for key, run in groupby(chain([first], rows), _KEY):
-        yield Run(name, level, key, list(run))

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Mapping
 
 LEVELS: Final = (0, 1, 2)
-_NEEDED: Final = {
-    "admin0_pcode",
-    "operation",
-    "reporting_date",
-    "round_number",
-    "assessment_type",
-    "num_present_idp_ind",
-}
-_BY_NAME: Final = {f"idp_admin{level}": level for level in LEVELS}
+_OWN_NAMES: Final = frozenset(f"idp_admin{level}" for level in LEVELS)
+FIGURES: Final = frozenset(
+    {
+        "admin0_pcode",
+        "operation",
+        "reporting_date",
+        "round_number",
+        "assessment_type",
+        "num_present_idp_ind",
+    }
+)
+"""The columns without which displacement figures say nothing."""
 
 
-def level_of(name: str, columns: Iterable[str]) -> int | None:
-    """Return the administrative level of a table of displacement figures, None for every other table."""
-    level = _BY_NAME.get(name)
-    return level if level is not None and _NEEDED.issubset(columns) else None
+def figure_tables(descriptor: Mapping[str, Any]) -> dict[str, int]:
+    """Return the tables of displacement figures with their administrative level, by name, one for each level.
+
+    The descriptor says the level, because a stream map may give a stream any name. Of two tables of one level, which
+    are copies of each other, the one with DTM's own name is taken, or else the first by name.
+    """
+    found: dict[int, str] = {}
+    resources = (descriptor.get("resources") or ()) if descriptor else ()
+    for resource in sorted(resources, key=lambda each: (each["name"] not in _OWN_NAMES, each["name"])):
+        level = resource.get(f"{PREFIX}level")
+        is_copy = f"{PREFIX}sameDataAs" in resource
+        if level in LEVELS and not is_copy and FIGURES.issubset(columns_of(resource)):
+            found.setdefault(level, str(resource["name"]))
+    return {name: level for level, name in sorted(found.items())}
 
 
-def levels_in(names: Collection[str]) -> tuple[int, ...]:
-    """Return the administrative levels for which there is a table among these."""
-    return tuple(level for name, level in _BY_NAME.items() if name in names)
+def columns_of(resource: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of a resource's columns."""
+    return frozenset(str(field["name"]) for field in (resource.get("schema") or {}).get("fields") or ())
 
 
 @cache

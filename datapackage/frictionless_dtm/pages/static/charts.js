@@ -3,7 +3,7 @@
 
 const charts = (() => {
   const INK = "#17212b", SOFT = "#4a5866", LINE = "#d5dce3";
-  const TYPES = { BA: ["#0b5fa5", "circle"], SA: ["#b4530a", "square"], ETT: ["#6b2fa0", "triangle-up"] };
+  const TYPES = new Map([["BA", ["#0b5fa5", "circle"]], ["SA", ["#b4530a", "square"]], ["ETT", ["#6b2fa0", "triangle-up"]]]);
   const OTHER = ["#3f4b57", "diamond"];
   const SEXES = [["Female", "#8e4585"], ["Male", "#2f7f79"], ["Not known", "#c3cad2"]];
   const WAYS = [["Within the same area", "#2f7f79"], ["From another area", "#0b5fa5"], ["Origin not known", "#aab4bf"]];
@@ -23,9 +23,12 @@ const charts = (() => {
   const count = (n) => (n === null ? "not known" : n.toLocaleString("en"));
   const base = (width, height, rest) => ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height,
     autosize: { type: "fit", contains: "padding" }, padding: 2, config, ...rest });
-  // A list of texts within an expression; Vega's parser stumbles over some characters as they are.
-  const literal = (texts) => JSON.stringify(texts).replace(/[^\x20-\x7e]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  // Vega keeps names in plain objects, where a name such as "constructor" would be something else. So it gets keys.
+  const asKey = (name) => `:${name}`;
+  const legend = { labelExpr: "slice(datum.label, 1)" };
+  // The text at an index of a list, as an expression; Vega's parser stumbles over some characters as they are.
+  const textAt = (texts, index) => `slice(${JSON.stringify(texts.map(asKey)).replace(/[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}[${index}], 1)`;
   const typeName = (type) => type ?? "?";
   const roundName = (number) => (number === null ? "?" : String(number));
 
@@ -34,12 +37,12 @@ const charts = (() => {
 
   function stock(operation, chosen, width) {
     const values = operation.rounds.filter((each) => each[3] !== null).map(([date, number, type, people]) => ({ date, round: roundName(number),
-      type: typeName(type), people, shown: count(people),
+      type: typeName(type), key: asKey(typeName(type)), people, shown: count(people),
       chosen: chosen && date === chosen[0] && number === chosen[1] && type === chosen[2] ? 1 : 0 }));
     const types = [...new Set(values.map((v) => v.type))].sort();
-    const looks = types.map((t) => TYPES[t] ?? OTHER);
-    const color = { field: "type", type: "nominal", title: "Assessment type",
-      scale: { domain: types, range: looks.map((l) => l[0]) } };
+    const looks = types.map((t) => TYPES.get(t) ?? OTHER);
+    const color = { field: "key", type: "nominal", title: "Assessment type", legend,
+      scale: { domain: types.map(asKey), range: looks.map((l) => l[0]) } };
     const x = { field: "date", type: "temporal", title: null, scale: { type: "utc", padding: 14 },
       axis: { grid: false, tickCount: Math.max(3, Math.floor(width / 110)), labelOverlap: "greedy", labelBound: false, format: "%b %Y", labelSeparation: 8 } };
     const y = { field: "people", ...persons("People displaced on the date") };
@@ -47,10 +50,10 @@ const charts = (() => {
       data: { values },
       encoding: { x, y },
       layer: [
-        { mark: { type: "line", strokeWidth: 1.5, opacity: 0.5, strokeDash: [4, 3] }, encoding: { color, detail: { field: "type" } } },
+        { mark: { type: "line", strokeWidth: 1.5, opacity: 0.5, strokeDash: [4, 3] }, encoding: { color, detail: { field: "key" } } },
         { transform: [{ filter: "datum.chosen === 1" }], mark: { type: "point", size: 260, stroke: INK, strokeWidth: 1.5, filled: false } },
         { mark: { type: "point", filled: true, size: 75, opacity: 1, stroke: "#fff", strokeWidth: 1 },
-          encoding: { color, shape: { field: "type", type: "nominal", title: "Assessment type", scale: { domain: types, range: looks.map((l) => l[1]) } },
+          encoding: { color, shape: { field: "key", type: "nominal", title: "Assessment type", legend, scale: { domain: types.map(asKey), range: looks.map((l) => l[1]) } },
             tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
               { field: "type", title: "Type" }, { field: "shown", title: "People" }] } },
       ],
@@ -62,7 +65,7 @@ const charts = (() => {
     const values = rows.filter((row) => row[1] !== null).slice(0, BARS).map(([label, people], index) => ({ label, people, index, shown: count(people) }));
     const most = Math.max(1, ...values.map((v) => v.people));
     const labels = Math.min(240, Math.round(width * 0.42));
-    const y = { field: "index", type: "ordinal", title: null, axis: { labelExpr: `${literal(values.map((v) => v.label))}[datum.value]`,
+    const y = { field: "index", type: "ordinal", title: null, axis: { labelExpr: textAt(values.map((v) => v.label), "datum.value"),
       labelLimit: labels, ticks: false, domain: false, labelPadding: 6, labelColor: INK, labelAngle: 0 } };
     return base(width, Math.max(60, values.length * 27 + 8), {
       data: { values },
@@ -88,7 +91,7 @@ const charts = (() => {
       mark: { type: "bar", width: { band: 0.78 } },
       encoding: {
         x: { field: "index", type: "ordinal", title: null, axis: { labelAngle: 0, ticks: false, labelOverlap: false,
-          labelExpr: `datum.value % ${step} === 0 ? ${literal(shown.map((r) => r[0]))}[datum.value] : ''` } },
+          labelExpr: `datum.value % ${step} === 0 ? ${textAt(shown.map((r) => r[0]), "datum.value")} : ''` } },
         y: { field: "people", aggregate: "sum", ...persons("People in the round") },
         color: { field: "what", type: "nominal", title: null, scale: { domain: SEXES.map((s) => s[0]), range: SEXES.map((s) => s[1]) } },
         order: { field: "order" },

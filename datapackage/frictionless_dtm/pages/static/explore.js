@@ -1,7 +1,7 @@
 "use strict";
 // Wires the controls to the charts and their tables. Text goes into the page as text, never as markup.
 
-const TYPE_WORDS = { BA: "baseline assessment (BA)", SA: "site assessment (SA)", ETT: "emergency tracking tool (ETT)" };
+const TYPE_WORDS = new Map([["BA", "baseline assessment (BA)"], ["SA", "site assessment (SA)"], ["ETT", "emergency tracking tool (ETT)"]]);
 const UNKNOWN = "How many people they were is not known: DTM published no figure.";
 const unknown = (rows, place) => (rows.length && rows.every((row) => row[place] === null) ? UNKNOWN : null);
 const byId = (id) => document.getElementById(id);
@@ -85,8 +85,10 @@ function explore(data) {
     // Every drawing gets a place of its own: one that is finished late must not show up in another's.
     const canvas = element("div");
     chart.replaceChildren(canvas);
-    // With an interpreter instead of generated code, the page needs no right to evaluate text.
-    drawn.set(id, vegaEmbed(canvas, spec(Math.max(240, width)), { actions: false, renderer: "svg", ast: true }));
+    // With an interpreter instead of generated code, the page needs no right to evaluate text; with the styles in the
+    // page's own style sheet, it needs no right to add any.
+    drawn.set(id, vegaEmbed(canvas, spec(Math.max(240, width)),
+      { actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true } }));
   }
 
   function total(operation, snapshot) {
@@ -111,7 +113,7 @@ function explore(data) {
     if (operation.status) fact("IOM's status", operation.status);
     byId("headline").replaceChildren(
       element("p", people === null ? "Not known" : charts.count(people), { class: "count" }),
-      element("p", `${people === null ? "how many people were" : "people"} displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS[type] ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
+      element("p", `${people === null ? "how many people were" : "people"} displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS.get(type) ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
       facts,
     );
   }

@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from frictionless_dtm.publish.descriptor import DESCRIPTOR
+from frictionless_dtm.publish.descriptor import DESCRIPTOR, PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from frictionless_dtm.publish.folder import File, Folder
     from frictionless_dtm.publish.github.answers import Tree
-
-COMPANIONS: Final = (DESCRIPTOR, "README.md", "CHANGELOG.md", "CITATION.cff", "index.html", "quality.json")
-"""What target-datapackage writes beside the data, which the descriptor does not list."""
 
 
 @dataclass(frozen=True)
@@ -110,4 +107,4 @@ def _listed(descriptor: bytes | None, name: str) -> set[str]:
         for resource in (resources if isinstance(resources, list) else ())
         if isinstance(resource, dict) and isinstance(resource.get("path"), str)
     }
-    return paths | set(COMPANIONS)
+    return paths | {DESCRIPTOR, *PAGES}

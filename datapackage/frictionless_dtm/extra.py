@@ -1,0 +1,20 @@
+"""Whether the libraries are here that come with the extra ``tap-dtm[datapackage]``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from tap_dtm.errors import DtmError
+
+
+def require(*modules: str) -> None:
+    """Check that modules of the extra can be imported, before any work is done that would be lost.
+
+    Raises:
+        DtmError: One is not installed.
+    """
+    if missing := [module for module in modules if find_spec(module) is None]:
+        raise DtmError(
+            f"target-datapackage needs {' and '.join(missing)}, which is not installed. Run: pip install "
+            "'tap-dtm[datapackage]'"
+        )

@@ -1,0 +1,73 @@
+"""The one place through which every value passes into Markdown.
+
+The templates of Markdown files pass every value that they print through `escaped`. What must not be escaped is of the
+type `Markdown`, which the functions of this module return.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+from jinja2 import Undefined
+
+from tap_dtm.metadata import is_email_address, is_web_address
+
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SPECIAL: Final = re.compile(r"([\\`*_\[\]#|~$])")
+# What begins a list, a rule or a line below a heading, if it is the first thing in a line.
+_FIRST: Final = re.compile(r"^(?:([-+=])|(\d{1,9})([.)])(?=\s|$))")
+_IN_URLS: Final = ":/?#@!&'()*+,;=%[]~$"
+
+
+class Markdown(str):
+    """Text that is Markdown already."""
+
+    __slots__ = ()
+
+
+def escaped(value: object) -> Markdown:
+    """Return any value as Markdown that shows it as it is, on one line."""
+    if isinstance(value, Markdown):
+        return value
+    if isinstance(value, Undefined):
+        return Markdown(str(value))
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(value).split()))
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _SPECIAL.sub(r"\\\1", text)
+    return Markdown(_FIRST.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2]}\\{match[3]}", text))
+
+
+def code(value: object) -> Markdown:
+    """Return a value as code, on one line; a table may have it in a cell."""
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(value).split()))
+    fence = _fence(text, 1)
+    room = " " if text.startswith("`") or text.endswith("`") else ""
+    return Markdown(f"{fence}{room}{text}{room}{fence}".replace("|", "\\|"))
+
+
+def fenced(text: str, language: str) -> Markdown:
+    """Return text as a block of code."""
+    fence = _fence(text, 3)
+    return Markdown(f"{fence}{language}\n{text}\n{fence}")
+
+
+def url(value: str) -> Markdown:
+    """Return the address of a page as a link; as text if it is no address of a page."""
+    return Markdown(f"<{quote(value, safe=_IN_URLS)}>") if is_web_address(value) else escaped(value)
+
+
+def email(value: str) -> Markdown:
+    """Return an e-mail address as a link; as text if it is none."""
+    return Markdown(f"<{value}>") if is_email_address(value) else escaped(value)
+
+
+def link(path: str) -> Markdown:
+    """Return the path of a file as the target of a link."""
+    return Markdown(quote(path))
+
+
+def _fence(text: str, least: int) -> str:
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    return "`" * max(least, longest + 1)

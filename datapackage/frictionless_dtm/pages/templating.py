@@ -1,0 +1,71 @@
+"""The templates of pages: whatever they print is escaped, as HTML or as Markdown."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from frictionless_dtm.pages import markdown, words
+from frictionless_dtm.pages.coverage import days_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_FILTERS: Final = {
+    "number": words.number,
+    "paragraphs": words.paragraphs,
+    "people": words.people,
+    "resource_change": words.resource_change,
+    "days": days_in_words,
+}
+
+
+def as_html(template: str, **values: Any) -> str:  # noqa: ANN401
+    """Return the text of an HTML file."""
+    return _html().get_template(template).render(**values)
+
+
+def as_markdown(template: str, **values: Any) -> str:  # noqa: ANN401
+    """Return the text of a Markdown file."""
+    return _markdown().get_template(template).render(**values)
+
+
+@cache
+def _html() -> Environment:
+    made = Environment(loader=_loader(), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    made.filters.update(_FILTERS, link=quote)
+    made.globals.update(at_levels=_at_levels, level_names=_level_names)
+    return made
+
+
+@cache
+def _markdown() -> Environment:
+    # Markdown is not HTML: escaping for HTML would leave what has a meaning in Markdown.
+    made = Environment(  # noqa: S701
+        loader=_loader(), finalize=markdown.escaped, undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    made.filters.update(
+        _FILTERS,
+        code=markdown.code,
+        email=markdown.email,
+        fenced=markdown.fenced,
+        link=markdown.link,
+        url=markdown.url,
+    )
+    return made
+
+
+def _loader() -> PackageLoader:
+    return PackageLoader("frictionless_dtm.pages")
+
+
+def _at_levels(entry: Mapping[str, Any], levels: Iterable[int], name: str) -> list[Any]:
+    """Return what an entry of the report says of each level that the package has."""
+    return [entry[f"{name}{level}"] for level in levels]
+
+
+def _level_names(levels: Iterable[int], before: str) -> list[str]:
+    return [f"{before} {level}" for level in levels]

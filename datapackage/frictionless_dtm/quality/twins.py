@@ -1,0 +1,56 @@
+"""Rounds that two assessment types report: the same people are counted in each of the two figures."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.metadata.model import ROUND_SPAN_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from frictionless_dtm.quality.freshness import Round
+    from frictionless_dtm.quality.observer import Sum
+    from frictionless_dtm.quality.runs import RoundKey
+
+
+def are_one_round(one: Round, other: Round) -> bool:
+    """Say whether two rounds of one operation, of different assessment types, are one round that was seen twice.
+
+    They have the same number, and dates at most ``ROUND_SPAN_DAYS`` apart.
+    """
+    (date, number, kind), (other_date, other_number, other_kind) = one, other
+    days = (dt.date.fromisoformat(date) - dt.date.fromisoformat(other_date)).days
+    return kind != other_kind and number is not None and number == other_number and abs(days) <= ROUND_SPAN_DAYS
+
+
+def assessed_twice(rounds: Iterable[tuple[RoundKey, Mapping[int, Sum]]]) -> dict[str, Any]:
+    """Return the section of the report about these rounds, which come in order with their sums by level."""
+    persons: dict[RoundKey, int | None] = {key: sums[min(sums)].persons for key, sums in rounds}
+    by_number: dict[tuple[str, str, int | None], list[RoundKey]] = defaultdict(list)
+    for key in persons:
+        country, operation, _, number, _ = key
+        by_number[country, operation, number].append(key)
+    pairs = [
+        {
+            "country": one[0],
+            "operation": one[1],
+            "round_number": one[3],
+            "assessment_types": [one[4], other[4]],
+            "reporting_dates": [one[2], other[2]],
+            "persons": [persons[one], persons[other]],
+        }
+        for keys in by_number.values()
+        for one, other in combinations(keys, 2)
+        if are_one_round(one[2:], other[2:])
+    ]
+    return {
+        "about": "Rounds of one operation that two assessment types report under one number, with dates at most "
+        f"{ROUND_SPAN_DAYS} days apart. Both figures may count the same people: take one of them, never their sum.",
+        "checked": len(persons),
+        "found": len(pairs),
+        "rounds": pairs,
+    }
