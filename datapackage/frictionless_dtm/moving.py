@@ -56,7 +56,8 @@ def _merge(source: Path, target: Path, prefix: str, own: tuple[set[str], set[str
     files, folders = own
     mode = _mode(source)
     _unlock(source)
-    for entry in sorted(source.iterdir()):
+    # What is in the way of something else comes last, so that it takes no name that another one has.
+    for entry in sorted(source.iterdir(), key=lambda each: (os.path.lexists(target / each.name), each.name)):
         name, place = prefix + entry.name, target / entry.name
         if name in files and entry.is_file() and not entry.is_symlink():
             entry.unlink()

@@ -75,7 +75,7 @@ class Packager:
         self._folder = folder
         self._render = render
         self._catalogue = catalogue_at(settings.metadata)
-        self._committed: Manifest | None = None
+        self._new: Manifest | None = None
 
     def recover(self) -> None:
         """Finish what a killed run has begun.
@@ -121,20 +121,23 @@ class Packager:
         self._store.note("previous", previous.to_json() if previous else None)
         note(self._store, release, manifest, fingerprint, rounds)
         note_history(self._store, pages.get(CHANGELOG, b""))
+        self._new = manifest
         # From here on the new package is the one: a kill before it is in place is put right by the next start.
         self._store.commit(state)
-        self._committed = manifest
         self._folder.install(previous)
         return True
 
     @property
     def outcome(self) -> str:
         """What has become of the data package, in a sentence, if the run ends now, before it delivers its state."""
-        if self._committed is None:
+        if self._new is None:
             return NOTHING_KEPT
-        if digest(self._folder.path) == self._committed.sha256:
+        if digest(self._folder.path) == self._new.sha256:
             return f"The data package is new, but its state was not delivered. {self.next_run}"
-        return f"The new data package is complete, and the next run puts it in place. {self.next_run}"
+        return (
+            "The run ended while the new data package was taking its place: it is the old or the new one, whole. "
+            f"{self.next_run}"
+        )
 
     @property
     def next_run(self) -> str:

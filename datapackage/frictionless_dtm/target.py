@@ -74,7 +74,7 @@ class TargetDataPackage(CheckedConfig, Target):
     package_name = "tap-dtm"
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
     capabilities: ClassVar[list[Any]] = [PluginCapabilities.ABOUT]
-    _is_open = _is_delivered = False
+    _is_open = _is_delivering = False
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401
         """Open the store next to the folder.
@@ -122,8 +122,8 @@ class TargetDataPackage(CheckedConfig, Target):
             self.logger.info("Nothing has changed: the data package %s is up to date", self._path)
         self.close()
         if self._intake.has_state:
+            self._is_delivering = True
             _deliver(self._intake.state_as_sent, self._packager.next_run)
-            self._is_delivered = True
 
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
@@ -149,8 +149,10 @@ class TargetDataPackage(CheckedConfig, Target):
         sys.exit(128 + signum)
 
     def _say_outcome(self) -> str:
-        if self._is_delivered:
-            return "The data package and its state are complete."
+        if self._is_delivering:
+            return (
+                f"The data package is complete, and perhaps its state was delivered. If not: {self._packager.next_run}"
+            )
         return self._packager.outcome if self._is_open else NOTHING_KEPT
 
 

@@ -87,8 +87,8 @@ def killed(action: Callable[[], object], step: int) -> bool:
     return code == KILLED
 
 
-def as_ordinary_user(folder: Path, action: Callable[[], object]) -> None:
-    """Run an action as a user without special rights, who owns a folder and everything in it."""
+def as_ordinary_user(folder: Path, action: Callable[[], object], *, but: Path | None = None) -> None:
+    """Run an action as a user without special rights, who owns a folder and everything in it but one path."""
 
     def become_nobody() -> None:
         if os.geteuid() == 0:
@@ -98,6 +98,7 @@ def as_ordinary_user(folder: Path, action: Callable[[], object]) -> None:
 
     if os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
+            owner = 0 if path == but else _NOBODY
+            os.chown(path, owner, owner, follow_symlinks=False)
     code, text = forked(action, become_nobody)
     assert code == 0, text
