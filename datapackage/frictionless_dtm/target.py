@@ -150,9 +150,7 @@ class TargetDataPackage(CheckedConfig, Target):
 
     def _say_outcome(self) -> str:
         if self._is_delivering:
-            return (
-                f"The data package is complete, and perhaps its state was delivered. If not: {self._packager.next_run}"
-            )
+            return f"The data package is complete. If its state was not delivered: {self._packager.next_run}"
         return self._packager.outcome if self._is_open else NOTHING_KEPT
 
 

@@ -119,16 +119,43 @@ def test_odd_names_of_folders(tmp_path: Path, name: str) -> None:
     assert problems(plain) == []
 
 
+@contextlib.contextmanager
+def mounted(folder: Path) -> Iterator[None]:
+    """Make a folder a small file system of its own."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    options = ["-t", "tmpfs", "-o", "size=2m,mode=700", "none", str(folder)]
+    if sys.platform != "linux" or not mount or not umount or subprocess.run([mount, *options], check=False).returncode:
+        pytest.skip("only root can mount, on Linux")
+    try:
+        yield
+    finally:
+        subprocess.run([umount, str(folder)], check=True)
+
+
+def test_a_hidden_folder_on_another_file_system_is_refused(folder: Path) -> None:
+    hidden(folder).mkdir()
+    with mounted(hidden(folder)), pytest.raises(DtmError, match="is on another file system than the data package"):
+        run_target(FIRST, folder)
+
+
+def test_a_mount_point_in_a_package_is_refused_before_anything_changes(folder: Path) -> None:
+    run_target(FIRST, folder)
+    (folder / "mounted").mkdir()
+    with mounted(folder / "mounted"):
+        (folder / "mounted" / "x").write_text("x")
+        with pytest.raises(DtmError, match="mounted is a mount point, which cannot be moved"):
+            run_target(SECOND, folder)
+        assert (folder / "mounted" / "x").read_text() == "x"
+    run_target(SECOND, folder)
+    assert [row["id"] for row in read_csv(folder, "a")] == ["1", "2"]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    options = ["-t", "tmpfs", "-o", "size=2m", "none", str(disk)]
-    if sys.platform != "linux" or not mount or not umount or subprocess.run([mount, *options], check=False).returncode:
-        pytest.skip("only root can make a small disk, on Linux")
-    yield disk
-    subprocess.run([umount, disk], check=True)
+    with mounted(disk):
+        yield disk
 
 
 def test_a_full_disk(small_disk: Path) -> None:

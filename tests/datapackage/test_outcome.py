@@ -103,7 +103,7 @@ def test_a_signal_after_the_state_was_delivered(folder: Path) -> None:
     code, output, said = run(folder, SECOND, _SIGNAL_AFTER.format(owner="target", name="_deliver", signal="SIGTERM"))
     assert code == 128 + signal.SIGTERM
     assert json.loads(output) == {"run": 2}
-    assert said.endswith(f"The data package is complete, and perhaps its state was delivered. If not: {HARMLESS}")
+    assert said.endswith(f"The data package is complete. If its state was not delivered: {HARMLESS}")
 
 
 @pytest.mark.parametrize("failing", ["full disk", "closed pipe"])
