@@ -14,6 +14,7 @@ import sys
 if sys.version_info < (3, 10):  # noqa: UP036 - this file must at least say so
     sys.exit(f"tap-dtm needs Python 3.10 or newer, and this is {sys.version.split()[0]} ({sys.executable}).")
 
+import locale
 import os
 import re
 import shutil
@@ -28,7 +29,10 @@ VENV = ROOT / ".venv"
 # not the one meant here.
 ENV = {k: v for k, v in os.environ.items() if k not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
 ENV.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: some networks have certificates of their own
-ENV["PYTHONUTF8"] = "1"  # whatever the locale: Meltano reads and writes files in it
+# Paths, files and pipes are UTF-8, whatever the locale; uv starts a Python that reads no PYTHONUTF8.
+ENV["PYTHONUTF8"] = "1"
+if "utf" not in locale.getpreferredencoding(False).lower():  # noqa: FBT003
+    ENV["LC_ALL"] = "C.UTF-8"
 
 
 def main(task: str = "help", *arguments: str) -> None:

@@ -38,9 +38,12 @@ _SERVER_ERRORS: Final = 500
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of an answer, as published. ``message`` is what the API said of an empty one."""
+    """The rows of an answer, as published: not even that they are rows is checked yet.
 
-    rows: list[dict[str, Any]]
+    ``message`` is what the API said of an empty one.
+    """
+
+    rows: list[Any]
     message: str = ""
 
 

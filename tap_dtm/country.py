@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tap_dtm.client import DtmClient
     from tap_dtm.level import Delivered
     from tap_dtm.metadata import Catalogue
+    from tap_dtm.records import UnknownFields
     from tap_dtm.selfcheck import Row
     from tap_dtm.settings import Settings
 
@@ -92,11 +93,11 @@ class CountryReader:
         client: The API.
         catalogue: What the API serves.
         settings: The checked settings.
-        unknown: The names of fields that were warned of, shared by all that reads rows in the run.
+        unknown: The fields that were warned of, shared by all that reads rows in the run.
     """
 
     def __init__(  # noqa: D107
-        self, client: DtmClient, catalogue: Catalogue, settings: Settings, unknown: set[str] | None = None
+        self, client: DtmClient, catalogue: Catalogue, settings: Settings, unknown: UnknownFields | None = None
     ) -> None:
         self._client = client
         self._settings = settings
@@ -104,9 +105,8 @@ class CountryReader:
         self._builders: dict[int, RecordBuilder] = {}
         for resource in catalogue.resources.values():
             if (level := resource.level) is not None:
-                path = self._paths[level] = resource.endpoints[settings.api_version]
-                fields = resource.fields_for(settings.api_version)
-                self._builders[level] = RecordBuilder(path, fields, level=level, unknown=unknown)
+                self._paths[level] = resource.endpoints[settings.api_version]
+                self._builders[level] = RecordBuilder(resource, settings.api_version, unknown)
 
     def read(self, job: Job) -> CountryChanges:
         """Find out what changed in a country since its bookmarks.

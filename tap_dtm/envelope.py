@@ -7,8 +7,10 @@ texts that repeat, as nearly all of them do, are kept once.
 from __future__ import annotations
 
 import codecs
+import json
 import re
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -30,6 +32,13 @@ _PER_NUMBER: Final = 32  # bytes
 _AFTER_ROW = re.compile(rb"[ \t\r\n]*([,\]])[ \t\r\n]*")
 _BEFORE_ROW = re.compile(rb"[ \t\r\n]*\[[ \t\r\n]*")
 _BRACE = re.compile(rb"\}")
+_MOST_ODD: Final = 100  # in one answer: each takes some milliseconds
+# Back-slashes, a surrogate pair, or, in the group, half of one without its other half.
+_SURROGATES: Final = re.compile(
+    rb"(?:\\\\)+|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_MOST_SURROGATES: Final = 1_000_000  # in one answer
+_NUL: Final = rb"\u0000"
 
 
 # msgspec's own errors are ValueErrors in newer versions only; bad UTF-8 is one in all of them.
@@ -43,7 +52,7 @@ class NotJsonError(Exception):
 class Envelope(msgspec.Struct):
     """An answer, its fields as they came; empty where there is none.
 
-    Decoded like this, it costs nothing. It is stricter than Python's json: no NaN, no half of a surrogate pair.
+    Decoded like this, it costs nothing. It is stricter than Python's json: no NaN.
     """
 
     result: msgspec.Raw = msgspec.Raw(b"")
@@ -66,8 +75,8 @@ class Envelope(msgspec.Struct):
             return bytes(raw[:_LONGEST_VALUE]).decode(errors="replace")
         return _decoded(raw)
 
-    def rows(self) -> list[dict[str, Any]] | None:
-        """Return the rows; None when ``result`` is null.
+    def rows(self) -> list[Any] | None:
+        """Return the rows, and what is in the place of some; None when ``result`` is null.
 
         Raises:
             NotJsonError: They are not JSON.
@@ -88,6 +97,15 @@ def read_envelope(body: bytearray) -> Envelope | None:
     # A byte order mark is no part of the text.
     text = memoryview(body)[len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0 :]
     try:
+        return _envelope(text)
+    except NotJsonError:
+        if not _replace_lone_surrogates(body):
+            raise
+    return _envelope(text)
+
+
+def _envelope(text: memoryview) -> Envelope | None:
+    try:
         return msgspec.json.decode(text, type=Envelope)
     except msgspec.ValidationError:
         _decoded(text, msgspec.Raw)
@@ -96,7 +114,21 @@ def read_envelope(body: bytearray) -> Envelope | None:
         raise NotJsonError from None
 
 
-def _rows(raw: memoryview) -> Iterator[dict[str, Any]]:
+def _replace_lone_surrogates(body: bytearray) -> bool:
+    """Put NUL in the place of each half of a surrogate pair, and return whether there were any.
+
+    JSON may escape such a half, but msgspec does not read it, and no database holds it; nor does one hold NUL. So
+    whoever checks the values refuses the one that had it, and not the whole answer.
+    """
+    found = False
+    for match in islice(_SURROGATES.finditer(body), _MOST_SURROGATES):
+        if match[1]:
+            body[match.start() : match.end()] = _NUL
+            found = True
+    return found
+
+
+def _rows(raw: memoryview) -> Iterator[Any]:
     texts: dict[str, str] = {}
     cost = 0
     most = _MOST_TIMES * raw.nbytes + _SMALL
@@ -106,12 +138,16 @@ def _rows(raw: memoryview) -> Iterator[dict[str, Any]]:
     position = start.end()
     if bytes(raw[position : position + 1]) == b"]":
         return
+    odd = 0
     while True:
-        row, position = _row(raw, position)
         try:
-            cost += _PER_ROW + _keep_texts_once(row, texts)
-        except RecursionError:
-            raise DtmAnswerError("its result holds something that is not a row") from None
+            row, position = _row(raw, position)
+        except NotJsonError:
+            odd += 1
+            if odd > _MOST_ODD:
+                raise
+            row, position = _odd_row(raw, position)
+        cost += _PER_ROW + (_keep_texts_once(row, texts) if isinstance(row, dict) else _deep_size(row))
         if cost > most:
             raise DtmAnswerError("its rows would take far more memory than rows of the DTM API do")
         yield row
@@ -128,9 +164,9 @@ def _row(raw: memoryview, start: int) -> tuple[dict[str, Any], int]:
 
     It ends at the first closing brace up to which it is a whole JSON object: others are in texts, or nested.
     """
-    if bytes(raw[start : start + 1]) != b"{":
-        raise DtmAnswerError("its result holds something that is not a row")
     end = start
+    if bytes(raw[start : start + 1]) != b"{":
+        raise NotJsonError
     for _ in range(_MOST_BRACES):
         brace = _BRACE.search(raw, end)
         if brace is None:
@@ -143,6 +179,20 @@ def _row(raw: memoryview, start: int) -> tuple[dict[str, Any], int]:
         except _NOT_JSON:
             continue
     raise NotJsonError
+
+
+def _odd_row(raw: memoryview, start: int) -> tuple[Any, int]:
+    """Do the same for something else than a row, and for a row with a number that no table holds.
+
+    Whoever checks the rows refuses it, with its place.
+    """
+    try:
+        # The end of a longer text may cut a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(bytes(raw[start : start + _LONGEST_ROW]))
+        value, length = _decode_odd(text)
+    except _NOT_JSON:
+        raise NotJsonError from None
+    return value, start + len(text[:length].encode())
 
 
 def _keep_texts_once(row: dict[str, Any], texts: dict[str, str]) -> int:
@@ -170,6 +220,7 @@ def _deep_size(value: Any) -> int:  # noqa: ANN401
 
 
 _decode_row = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_odd = json.JSONDecoder().raw_decode
 
 
 def _decoded(text: memoryview, kind: Any = Any) -> Any:  # noqa: ANN401

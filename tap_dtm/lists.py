@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 from tap_dtm.errors import DtmAnswerError, DtmError
 from tap_dtm.records import RecordBuilder
+from tap_dtm.redaction import quoted
+from tap_dtm.selfcheck import sortable
 
 if TYPE_CHECKING:
     from tap_dtm.client import DtmClient
-    from tap_dtm.metadata import Catalogue
+    from tap_dtm.metadata import Catalogue, Resource
+    from tap_dtm.records import UnknownFields
     from tap_dtm.selfcheck import Row
 
+_MOST_REPORTED = 20  # rows of one list
 _logger = logging.getLogger("tap-dtm")
 
 
@@ -23,10 +28,10 @@ class Lists:
         client: The API.
         catalogue: What the API serves.
         api_version: The version of the API.
-        unknown: The names of fields that were warned of, shared by all that reads rows in the run.
+        unknown: The fields that were warned of, shared by all that reads rows in the run.
     """
 
-    def __init__(self, client: DtmClient, catalogue: Catalogue, api_version: str, unknown: set[str]) -> None:  # noqa: D107
+    def __init__(self, client: DtmClient, catalogue: Catalogue, api_version: str, unknown: UnknownFields) -> None:  # noqa: D107
         self._client = client
         self._resources = catalogue.resources
         self._api_version = api_version
@@ -73,15 +78,35 @@ class Lists:
                 f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
                 "nothing was changed. Run again later."
             )
-        fields = resource.fields_for(self._api_version)
-        rows, failures = RecordBuilder(path, fields, unknown=self._unknown).build_each(answer.rows)
+        rows, failures = RecordBuilder(resource, self._api_version, self._unknown).build_each(answer.rows)
         if failures and not rows:
             raise failures[0]
-        for failure in failures:
+        for failure in failures[:_MOST_REPORTED]:
             _logger.error("A row of the list is left out: %s", failure)
         if failures:
             self._failures[stream] = DtmAnswerError(
                 f"{len(failures)} of {len(answer.rows)} rows of {path} could not be read. The others were loaded, and "
                 "nothing was taken to have left the list. The lines above say what is wrong."
             )
-        return rows
+        return _without_repetitions(rows, resource, path)
+
+
+def _without_repetitions(rows: list[Row], resource: Resource, path: str) -> list[Row]:
+    """Return one row for each key: of rows that differ, always the same one, whatever order they came in."""
+    by_key: defaultdict[tuple[str, ...], dict[tuple[Any, ...], Row]] = defaultdict(dict)
+    for row in rows:
+        by_key[tuple(row[name] for name in resource.key)][tuple(map(sortable, row.values()))] = row
+    kept = []
+    for key, different in by_key.items():
+        same = [different[values] for values in sorted(different)]
+        kept.append(same[0])
+        if len(same) > 1:
+            differing = [name for name in same[0] if any(row[name] != same[0][name] for row in same)]
+            _logger.warning(
+                "%s has several rows for %s, with different values of %s. It is taken as %s.",
+                path,
+                quoted(", ".join(key), 100),
+                ", ".join(differing),
+                quoted(", ".join(str(same[0][name]) for name in differing), 100),
+            )
+    return kept

@@ -13,6 +13,7 @@ from tap_dtm import names, report
 from tap_dtm.country import CountryReader
 from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
 from tap_dtm.lists import Lists
+from tap_dtm.records import UnknownFields
 from tap_dtm.rounds import Change
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Sync:
         self.number = 0
         self.failures: dict[str, DtmError] = {}
         self._client = client
-        unknown: set[str] = set()
+        unknown = UnknownFields()
         self.lists = Lists(client, catalogue, settings.api_version, unknown)
         self._reader = CountryReader(client, catalogue, settings, unknown)
         self._jobs: deque[Job] = deque()

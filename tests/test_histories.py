@@ -60,6 +60,7 @@ class History(RuleBasedStateMachine):
         self.filters: dict[str, Any] = {}
         self.scrub: dict[str, Any] = {"scrub_fraction": self.scrub_fraction, "scrub_resends": self.scrub_resends}
         self.may_fail = False
+        self.reads_every_stream = False
         self.is_synced = False
 
     @initialize(seed=st.integers(0, 10**9), version=st.sampled_from(["v3", "v3", "v2"]), options=st.data())
@@ -121,10 +122,13 @@ class History(RuleBasedStateMachine):
 
     @rule(data=st.data(), seed=st.integers(0, 10**9), faults=st.lists(FAULTS, min_size=1, max_size=2), share=ENDS)
     def meet_faults(self, data: st.DataObject, seed: int, faults: list[Fault], share: float) -> None:
-        """Some levels fail, or answer with nothing, while DTM may have news; the next run may know of it."""
+        """Some levels fail, or answer with nothing, while DTM may have news; what is empty twice would be believed."""
         mutations = data.draw(st.lists(st.sampled_from(self.mutations), max_size=2))
         self.world.publish(*mutations, rng=Random(seed))
         self.sync_with(faults, share)
+        self.reads_every_stream = True
+        self.sync(1)
+        self.reads_every_stream = False
 
     @rule(seed=st.integers(0, 10**9), rows=st.sampled_from([0, 2, 5]), level=st.sampled_from([1, 2]), share=ENDS)
     def read_in_parts(self, seed: int, rows: int, level: int, share: float) -> None:

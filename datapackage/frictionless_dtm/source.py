@@ -63,7 +63,7 @@ class Reading:
     def _read(self, address: Address) -> list[Row]:
         resource = address.resource
         path = resource.endpoints[address.api_version]
-        builder = RecordBuilder(path, resource.fields_for(address.api_version), level=resource.level)
+        builder = RecordBuilder(resource, address.api_version)
         if resource.level is None:
             # The lists take no parameters: all filters of one list share one answer.
             if address.filters.values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -24,7 +25,7 @@ class TestAnswersThatAreNone:
             ("truncated", DtmRequestError, "failed or broke off"),
             ("cut_json", DtmAnswerError, "application/json.* is not valid JSON: cut off.*the next run asks again"),
             ("html", DtmAnswerError, "text/html.* is not valid JSON: .*a page of somebody else's"),
-            ("wrong_total", DtmAnswerError, r"announces 34 rows and holds 33\. Nothing was taken"),
+            ("wrong_total", DtmAnswerError, r"announces 37 rows and holds 36\. Nothing was taken"),
         ],
     )
     def test_is_asked_for_again_and_then_an_error(
@@ -148,7 +149,38 @@ class TestAnswersThatAreNone:
             assert client_of(server.url).get(ADMIN0).rows == rows
 
     @pytest.mark.parametrize(
-        "rows", ['[{"a": 1},]', '[{"a": 1} {"a": 2}]', '[{"a": NaN}]', '[{"a": "\\ud800"}]', "[{]"]
+        ("rows", "expected"),
+        [
+            ("null, 3", [None, 3]),
+            ('"text", [{"a": 1}], true', ["text", [{"a": 1}], True]),
+            ('{"a": 1e400}, {"b": "\u00e9"}', [{"a": math.inf}, {"b": "\u00e9"}]),
+            (r'{"a": "x\ud800y", "b": "\udc00\ud83d"}', [{"a": "x\0y", "b": "\0\0"}]),
+            (r'{"a": "\ud83d\ude00\\ud800\ud800"}', [{"a": "\U0001f600\\ud800\0"}]),
+        ],
+    )
+    def test_what_is_not_a_row_or_holds_what_no_table_does_costs_no_more_than_its_row(
+        self, rows: str, expected: list[object]
+    ) -> None:
+        """It is for those who know the fields to refuse it."""
+        said = NO_ROWS | {"statusCode": 200, "totalRecordsCount": len(expected) + 1}
+        body = json.dumps(said).replace("[]", f'[{rows}, {{"c": 1}}]', 1)
+        with ScriptedServer(always(body)) as server:
+            assert client_of(server.url).get(ADMIN0).rows == [*expected, {"c": 1}]
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            '[{"a": 1},]',
+            '[{"a": 1} {"a": 2}]',
+            '[{"a": NaN}]',
+            '[{"a": "\\ud8"}]',
+            "[{]",
+            "[nul]",
+            f"[{'9' * 5000}]",
+            f"[{'[' * 5000}",
+            f"[{'null,' * 1000}null]",
+        ],
+        ids=lambda rows: rows[:20],
     )
     def test_rows_that_are_no_json_are_an_error(self, rows: str) -> None:
         body = json.dumps(NO_ROWS | {"statusCode": 200, "totalRecordsCount": 1}).replace("[]", rows, 1)

@@ -192,31 +192,50 @@ def test_a_copy_of_a_stream_is_not_counted_twice(tmp_path: Path) -> None:
     assert report == plain
 
 
-@pytest.mark.parametrize("stream", STREAMS[1:])
-@pytest.mark.parametrize("key", [None, ["admin0_pcode"]], ids=["no-key", "another-key"])
-def test_a_stream_with_another_key_keeps_the_terms(tmp_path: Path, stream: str, key: list[str] | None) -> None:
-    catalog = catalog_of([stream])
-    maps = {stream: {"__alias__": "renamed", "__key_properties__": key}}
+def between(messages: list[Message], stream: str, **changes: Any) -> list[Message]:
+    """Return messages as a mapper between tap and target sends them: a schema with changes, other columns left out."""
+    found = []
+    for each in messages:
+        if each.get("stream") == stream and each["type"] == "SCHEMA":
+            found.append({**each, **changes})
+        elif each.get("stream") == stream and each["type"] == "RECORD" and "schema" in changes:
+            kept = {name: each["record"].get(name, "DTM") for name in changes["schema"]["properties"]}
+            found.append({**each, "record": kept})
+        else:
+            found.append(each)
+    return found
 
-    package(tmp_path / "package", dtm(SMALL, catalog=catalog, stream_maps=maps))
+
+@pytest.mark.parametrize("stream", STREAMS[1:])
+@pytest.mark.parametrize("key", [[], ["admin0_pcode"]], ids=["no-key", "another-key"])
+def test_a_stream_with_another_key_keeps_the_terms(tmp_path: Path, stream: str, key: list[str]) -> None:
+    maps = {stream: {"__alias__": "renamed"}}
+    messages = dtm(SMALL, catalog=catalog_of([stream]), stream_maps=maps)
+
+    package(tmp_path / "package", between(messages, "renamed", key_properties=key))
 
     assert is_on_ioms_terms(tmp_path / "package")
 
 
 def test_streams_with_few_of_their_columns_and_others_added_become_a_package(tmp_path: Path) -> None:
-    few = {"__else__": None, "admin0_pcode": "admin0_pcode", "operation": "operation", "row_number": "row_number"}
-    maps = {
-        "idp_admin0": {**few, "people": "num_present_idp_ind"},
-        "idp_admin1": {"source": "'DTM'", "people": "str(num_present_idp_ind)"},
-        "idp_admin2": few,
-    }
+    few = {name: {"type": ["string", "null"]} for name in ("admin0_pcode", "operation", "source", "_sdc_deleted_at")}
+    few["row_number"] = {"type": ["integer"]}
+    messages = mapped(
+        idp_admin1={
+            "source": "'DTM'",
+            "people": "str(num_present_idp_ind) if num_present_idp_ind is not None else None",
+        }
+    )
+    for stream in ("idp_admin0", "idp_admin2"):
+        messages = between(messages, stream, schema={"properties": few})
     folder = tmp_path / "package"
 
-    report = package(folder, mapped(**maps))
+    report = package(folder, messages)
 
     assert is_on_ioms_terms(folder)
     assert report["levels"] == [1]
-    assert {row["source"] for row in read_csv(folder, "idp_admin1")} == {"DTM"}
+    for stream in ("idp_admin0", "idp_admin1", "idp_admin2"):
+        assert {row["source"] for row in read_csv(folder, stream)} == {"DTM"}
     assert problems(folder) == []
 
 

@@ -6,39 +6,47 @@ Every case runs through the Singer tap and through the Airbyte source.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm.airbyte.catalog import DELETED
 from tap_dtm.errors import DtmError, DtmPartialSyncError
-from tests.airbyte.support import DEDUP, STREAMS, configured, run_read
-from tests.guards.support import (
-    FLOOD,
-    PATHS,
-    a_round,
-    add_a_round_in,
-    an_operation,
-    assert_exact,
-    config_for,
-    idp_records,
-    put_operations,
-    rows_of,
-    small_world,
-    warnings,
-)
+from tests.guards.programs import PROGRAMS, Scene, Tap
+from tests.guards.support import FLOOD, PATHS, a_round, add_a_round_in, an_operation, put_operations, small_world
+from tests.guards.support import warnings as warned
 from tests.scripted import ScriptedServer, doctored
-from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tap_dtm.sandbox.api import Request
+    from tests.guards.programs import Alter, Program
     from tests.scripted import Rows
 
-    Alter = Callable[[Request, Rows], Rows | None]
+    Respell = Callable[[dict[str, Any]], dict[str, Any]]
 
+STATE_OF_0_1_0 = Path(__file__).parents[1] / "fixtures" / "state-0.1.0.json"
 LISTS = {"countries": "/v3/displacement/country-list", "operations": "/v3/displacement/operation-list"}
+OTHERS = {"XAA", "XCA"}
+EVERY = {"XAA", "XBA", "XCA"}
+
+
+@pytest.fixture(params=PROGRAMS)
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A world and either program; nothing is hostile yet."""
+    yield from _scene(PROGRAMS[request.param]())
+
+
+@pytest.fixture
+def scene_of_the_tap() -> Iterator[Scene]:
+    yield from _scene(Tap())
+
+
+def _scene(program: Program) -> Iterator[Scene]:
+    world = small_world()
+    with ScriptedServer(doctored(world, lambda *_: None)) as server:
+        yield Scene(program, world, server)
 
 
 def with_value(field: str, value: Any, level: int = 2) -> Alter:
@@ -52,7 +60,7 @@ def with_value(field: str, value: Any, level: int = 2) -> Alter:
     return alter
 
 
-def in_every_row(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Alter:
+def in_every_row(change: Respell) -> Alter:
     return lambda _, rows: [change(row) for row in rows]
 
 
@@ -60,184 +68,392 @@ def list_with(stream: str, change: Callable[[Rows], Rows]) -> Alter:
     return lambda request, rows: change(rows) if request.path == LISTS[stream] else None
 
 
-def codes_by_source(server: ScriptedServer, stream: str) -> set[str]:
-    """Return the countries of which the Airbyte source sends rows."""
-    written = run_read(configured(dict.fromkeys(STREAMS, DEDUP), "v3"), [], **config_for(server))
-    records = [message["record"] for message in written if message["type"] == "RECORD"]
-    return {
-        each["data"]["admin0_pcode"] for each in records if each["stream"] == stream and not each["data"].get(DELETED)
-    }
+def answering(path: str, rows: Callable[[], Any], country: str | None = None) -> Alter:
+    """Answer one endpoint with rows of another."""
+    return lambda request, _: (
+        rows() if request.path == path and (country is None or request.params["admin0pcode"] == country) else None
+    )
 
 
 OUT_OF_BOUNDS = [
-    ("numPresentIdpInd", -1),
-    ("roundNumber", -1),
-    ("numberMales", -5),
-    ("monthReportingDate", 13),
-    ("monthReportingDate", 0),
-    ("numPresentIdpInd", 2**63),
-    ("yearReportingDate", -(2**63) - 1),
-    ("admin0Pcode", "XKX2"),
-    ("admin0Pcode", "X"),
-    ("admin2Name", "a\0b"),
-    ("operation", "a\0b"),
-    ("operation", "Invented " * 334),
-    ("operation", "  "),
-    ("operation", ""),
-    ("numPresentIdpInd", 1.5),
-    ("numPresentIdpInd", 1e17),
-    ("numPresentIdpInd", "many"),
-    ("numPresentIdpInd", "1_000"),
-    ("numPresentIdpInd", "1,000"),
-    ("numPresentIdpInd", "٣"),
-    ("reportingDate", "2022-06-30T12:00:00"),
-    ("reportingDate", "31/01/2016"),
-    ("reportingDate", "2022-06-30T00:00:00+02:00"),
-    ("reportingDate", "2022-W01-1"),
+    ("numPresentIdpInd", -1, "integer, 0 or more"),
+    ("roundNumber", -1, "integer, 0 or more"),
+    ("numberMales", -5, "integer, 0 or more"),
+    ("numberFemales", "-5", "integer, 0 or more"),
+    ("monthReportingDate", 13, "integer, 1 to 12"),
+    ("monthReportingDate", 0, "integer, 1 to 12"),
+    ("numPresentIdpInd", 2**63, "integer, 0 or more"),
+    ("numPresentIdpInd", str(2**63), "integer, 0 or more"),
+    ("yearReportingDate", -(2**63) - 1, "integer, of at most 64 bits"),
+    ("admin0Pcode", "XKX2", r"in the form ^[A-Z]{3}$"),
+    ("admin0Pcode", "X", r"in the form ^[A-Z]{3}$"),
+    ("admin0Pcode", "Xß", r"in the form ^[A-Z]{3}$"),  # in capitals, it has three letters
+    ("admin2Name", "a\0b", "string, without the character NUL"),
+    ("operation", "a\0b", "string, without the character NUL, not blank and of at most 600 characters"),
+    ("admin2Name", "a\ud800b", "string, without the character NUL"),
+    ("operation", "Invented " * 334, "of at most 600 characters"),
+    ("operation", "  ", "not blank"),
+    ("operation", "", "not blank"),
+    ("operation", None, "not blank"),
+    ("numPresentIdpInd", 1.5, "integer, 0 or more"),
+    ("numPresentIdpInd", 1e17, "integer, 0 or more"),
+    ("numPresentIdpInd", 2.0**53, "integer, 0 or more"),  # as which 2 ** 53 + 1 is read, too
+    ("numPresentIdpInd", "many", "integer, 0 or more"),
+    ("numPresentIdpInd", "1_000", "integer, 0 or more"),
+    ("numPresentIdpInd", "1,000", "integer, 0 or more"),
+    ("numPresentIdpInd", "1.000", "integer, 0 or more"),
+    ("numPresentIdpInd", "012", "integer, 0 or more"),
+    ("numPresentIdpInd", "٣", "integer, 0 or more"),
+    ("numPresentIdpInd", True, "integer, 0 or more"),
+    ("reportingDate", "2022-06-30T12:00:00", "date"),
+    ("reportingDate", "31/01/2016", "date"),
+    ("reportingDate", "2022-06-30T00:00:00+02:00", "date"),
+    ("reportingDate", "2022-06-30T00:00:01Z", "date"),
+    ("reportingDate", "2022-W01-1", "date"),
+    ("reportingDate", "2022-06-31", "date"),
+    ("reportingDate", 1_656_547_200, "date"),
+    ("displacementReason", ["Conflict"], "string, without the character NUL"),
 ]
 
 
-@pytest.mark.parametrize(("field", "value"), OUT_OF_BOUNDS)
+@pytest.mark.parametrize(
+    ("field", "value", "needed"), OUT_OF_BOUNDS, ids=[f"{field} {value!a:.30}" for field, value, _ in OUT_OF_BOUNDS]
+)
 def test_a_value_that_no_table_holds_fails_its_country_alone(
-    field: str, value: Any, caplog: pytest.LogCaptureFixture
+    scene: Scene,
+    field: str,
+    value: Any,
+    needed: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    target = MemoryTarget()
-    with ScriptedServer(doctored(small_world(), with_value(field, value))) as server:
-        run_tap(target, **config_for(server), error=DtmPartialSyncError)
+    scene.serve(with_value(field, value))
 
-        assert {row["admin0_pcode"] for row in target.live("idp_admin2")} == {"XAA", "XCA"}
-        (line,) = [line for line in warnings(caplog) if line.startswith("XBA failed")]
-        assert "/v3/displacement/admin2 answered with" in line
-        assert len(line) < 1200
-        if field not in {"admin0Pcode", "operation", "reportingDate"}:
-            assert "(XBA, Invented Flood, 2021-06-30T00:00:00)" in line or "(XBA, Invented Drought, 20" in line
-        with pytest.raises(DtmPartialSyncError):
-            codes_by_source(server, "idp_admin2")
+    scene.sync(error=DtmPartialSyncError)
+
+    assert scene.countries() == OTHERS
+    (line,) = [line for line in warned(caplog) if line.startswith("XBA failed")]
+    assert "/v3/displacement/admin2 answered with" in line
+    assert needed in line
+    assert "(XBA, " in line
+    assert field == "operation" or ", Invented " in line
+    assert field == "reportingDate" or "-06-30T00:00:00): nothing was taken." in line
+    assert len(line) < 1200
 
 
-SPELLINGS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "decimal numbers": lambda row: {k: float(v) if type(v) is int else v for k, v in row.items()},
-    "numbers as text": lambda row: {k: str(v) if type(v) is int else v for k, v in row.items()},
-    "dates with Z": lambda row: {**row, "reportingDate": f"{row['reportingDate'][:10]}T00:00:00Z"},
-    "dates with an offset": lambda row: {**row, "reportingDate": f"{row['reportingDate'][:10]}T00:00:00+00:00"},
-    "dates with a blank": lambda row: {**row, "reportingDate": f"{row['reportingDate'][:10]} 00:00:00"},
-    "dates alone": lambda row: {**row, "reportingDate": row["reportingDate"][:10]},
-    "dates with fractions": lambda row: {**row, "reportingDate": f"{row['reportingDate'][:10]}T00:00:00.0000000"},
+def test_a_number_beyond_all_numbers_fails_its_country_alone(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.serve(with_value("numberMales", 1e300))
+    plain = scene.server.respond
+
+    def respond(request: Request) -> Any:
+        said = plain(request)
+        return type(said)(said.status, json.dumps(said.body).replace("1e+300", "1e400"), said.headers)
+
+    scene.server.respond = respond
+
+    scene.sync(error=DtmPartialSyncError)
+
+    assert scene.countries() == OTHERS
+    assert "answered with inf where the field number_males needs a value of type integer, 0 or more (XBA" in caplog.text
+
+
+@pytest.mark.parametrize("field", ["numPresentIdpInd", "numberMales", "reportingDate", "displacementReason"])
+def test_a_missing_field_fails_its_country_alone(scene: Scene, field: str, caplog: pytest.LogCaptureFixture) -> None:
+    def without(request: Request, rows: Rows) -> Rows | None:
+        if PATHS.get(request.path) != 1 or request.params["admin0pcode"] != "XBA":
+            return None
+        return [*rows[:-1], {name: value for name, value in rows[-1].items() if name != field}]
+
+    scene.serve(without)
+
+    scene.sync(error=DtmPartialSyncError)
+
+    assert scene.countries() == OTHERS
+    assert f"/v3/displacement/admin1 answered with a row that lacks the field {field} (XBA, Invented " in caplog.text
+
+
+def as_date(template: str) -> Respell:
+    def respell(row: dict[str, Any]) -> dict[str, Any]:
+        return row if "reportingDate" not in row else {**row, "reportingDate": template % row["reportingDate"][:10]}
+
+    return respell
+
+
+def numbers_as(kind: type) -> Respell:
+    return lambda row: {name: kind(value) if type(value) is int else value for name, value in row.items()}
+
+
+SPELLINGS: dict[str, Respell] = {
+    "decimal numbers": numbers_as(float),
+    "numbers as text": numbers_as(str),
+    "dates with Z": as_date("%sT00:00:00Z"),
+    "dates with an offset": as_date("%sT00:00:00+00:00"),
+    "dates with a blank": as_date("%s 00:00:00"),
+    "dates alone": as_date("%s"),
+    "dates without seconds": as_date("%sT00:00"),
+    "dates with fractions": as_date("%sT00:00:00.0000000"),
     "codes in lower case": lambda row: {**row, "admin0Pcode": row["admin0Pcode"].lower()},
-    "codes with blanks": lambda row: {**row, "admin0Pcode": f" {row['admin0Pcode']} "},
+    "codes with blanks": lambda row: {**row, "admin0Pcode": f" {row['admin0Pcode']}\u00a0"},
 }
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_another_spelling_is_the_same_row(spelling: str) -> None:
-    """It is taken, and a change from one to the other sends nothing."""
-    world, target = small_world(), MemoryTarget()
+class TestAnotherSpelling:
+    def test_is_the_same_row_and_a_change_from_one_to_the_other_sends_nothing(
+        self, scene: Scene, spelling: str
+    ) -> None:
+        scene.serve(in_every_row(SPELLINGS[spelling]))
+        scene.sync()
+        scene.assert_equals_api()
+        assert scene.countries("countries") == scene.countries("operations") == EVERY
 
-    def respell(_: Request, rows: Rows) -> Rows | None:
-        if "reportingDate" not in rows[0] and "dates" in spelling:
-            return None
-        return [SPELLINGS[spelling](row) for row in rows] if rows else None
+        scene.serve()
 
-    with ScriptedServer(doctored(world, respell)) as server:
-        run_tap(target, **config_for(server))
-        assert_exact(world, target)
-        assert codes_by_source(server, "idp_admin1") == {"XAA", "XBA", "XCA"}
+        assert scene.sync(scrub_fraction=1) == []
 
-        server.respond = doctored(world, lambda *_: None)
-        assert idp_records(run_tap(target, **(config_for(server) | {"scrub_fraction": 1}))) == []
+    def test_right_after_the_update_neither_revises_nor_leaves_anything(
+        self, scene_of_the_tap: Scene, spelling: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The state is one that version 0.1.0 wrote, which knew the plain spelling alone."""
+        scene, tap = scene_of_the_tap, scene_of_the_tap.program
+        assert isinstance(tap, Tap)
+        world = scene.world
+        hidden = an_operation("Invented Hidden Survey", a_round(1, 2022, 5, 6), levels=frozenset({1, 2}))
+        national = an_operation("Invented National Survey", a_round(1, 2022, 7), levels=frozenset({0, 1}))
+        put_operations(world, "XBA", *world.countries[1].operations, hidden, national)
+        scene.sync()
+        tap.target.state = json.loads(STATE_OF_0_1_0.read_text("utf-8"))
+        scene.serve(in_every_row(SPELLINGS[spelling]))
+        with caplog.at_level("INFO", "tap-dtm"):
+            caplog.clear()
 
+            assert scene.sync(scrub_fraction=1) == []
 
-@pytest.mark.parametrize(("level", "deeper"), [(0, 1), (0, 2), (1, 2)])
-def test_an_answer_of_a_deeper_level_is_refused(level: int, deeper: int, caplog: pytest.LogCaptureFixture) -> None:
-    world, target = small_world(), MemoryTarget()
+        assert "0 revised, 0 withdrawn" in warned_or_said(caplog)[-1]
+        scene.assert_equals_api()
 
-    def mixed_up(request: Request, _: Rows) -> Rows | None:
-        if PATHS.get(request.path) == level and request.params["admin0pcode"] == "XBA":
-            return world.rows(deeper, "v3", "XBA")  # type: ignore[arg-type]
-        return None
-
-    with ScriptedServer(doctored(world, mixed_up)) as server:
-        run_tap(target, **config_for(server), error=DtmPartialSyncError)
-
-    assert not any(rows_of(target, "XBA").values())
-    assert f"/v3/displacement/admin{level} answered with rows of a deeper level: nothing was taken." in caplog.text
-
-
-@pytest.mark.parametrize("version", ["v2", "v3"])
-def test_every_level_of_the_sandbox_is_taken_for_what_it_is(version: str) -> None:
-    target = MemoryTarget()
-    with ScriptedServer(doctored(small_world(), lambda *_: None)) as server:
-        run_tap(target, **config_for(server), api_version=version)
-
-    assert {row["admin0_pcode"] for row in target.live("idp_admin0")} == {"XAA", "XBA", "XCA"}
+        put_operations(world, "XBA", world.countries[1].operations[1])
+        scene.sync()
+        scene.assert_equals_api()
 
 
-def test_a_field_that_is_not_known_is_named_once_in_a_run(caplog: pytest.LogCaptureFixture) -> None:
-    with ScriptedServer(doctored(small_world(), in_every_row(lambda row: {**row, "inventedNews": 1}))) as server:
-        run_tap(MemoryTarget(), **config_for(server))
-
-    (warning,) = warnings(caplog)
-    assert warning.endswith(
-        "answers with a field that this version of the tap does not know, and ignores: inventedNews"
-    )
+def warned_or_said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if "Read 3 countries" in record.getMessage()]
 
 
-class TestARowOfAListThatCannotBeRead:
-    @pytest.mark.parametrize("code", [None, "", "XKX2", 7])
-    def test_the_other_countries_are_loaded_and_none_leaves(self, code: Any, caplog: pytest.LogCaptureFixture) -> None:
-        world, target = small_world(), MemoryTarget()
-        with ScriptedServer(doctored(world, lambda *_: None)) as server:
-            run_tap(target, **config_for(server))
-            world.publish(add_a_round_in(0), add_a_round_in(2))
-            before = rows_of(target, "XBA")
+class TestAnAnswerOfAnotherEndpoint:
+    @pytest.mark.parametrize(("level", "deeper"), [(0, 1), (0, 2), (1, 2)])
+    def test_of_a_deeper_level_is_refused(
+        self,
+        scene: Scene,
+        level: int,
+        deeper: int,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        path = f"/v3/displacement/admin{level}"
+        scene.serve(answering(path, lambda: scene.world.rows(deeper, "v3", "XBA"), "XBA"))  # type: ignore[arg-type]
 
-            server.respond = doctored(
-                world,
-                list_with(
-                    "countries",
-                    lambda rows: [{**row, "admin0Pcode": code} if row["admin0Pcode"] == "XBA" else row for row in rows],
-                ),
-            )
-            run_tap(target, **config_for(server), error=DtmError)
+        scene.sync(error=DtmPartialSyncError)
 
-        assert rows_of(target, "XBA") == before
-        assert len(target.live("countries")) == 3
-        assert {row["admin0_pcode"] for row in target.live("idp_admin2") if row["reporting_date"] > "2024"} == {
-            "XAA",
-            "XCA",
-        }
+        assert scene.countries(f"idp_admin{level}") == OTHERS
+        field = f"admin{level + 1}Name"
+        assert f"{path} answered with rows of another endpoint, which have the field {field} (XBA, " in caplog.text
+
+    @pytest.mark.parametrize("level", [0, 1, 2])
+    def test_of_the_other_version_is_refused(self, scene: Scene, level: int, caplog: pytest.LogCaptureFixture) -> None:
+        """Version 3 splits rows by reason and origin: in a table of version 2, they would look like repetitions."""
+        path = f"/v2/IdpAdmin{level}Data"
+        scene.serve(answering(path, lambda: scene.world.rows(level, "v3", "XBA"), "XBA"))  # type: ignore[arg-type]
+
+        scene.sync(api_version="v2", error=DtmPartialSyncError)
+
+        assert scene.countries(f"idp_admin{level}") == OTHERS
+        assert f"{path} answered with rows of another endpoint, which have the field displacementReason" in caplog.text
+
+    @pytest.mark.parametrize("level", [0, 1, 2])
+    def test_of_figures_is_no_list_of_countries(self, scene: Scene, level: int) -> None:
+        scene.sync()
+        scene.serve(answering(LISTS["countries"], lambda: scene.world.rows(level, "v3", "XBA")))  # type: ignore[arg-type]
+
+        with pytest.raises(DtmError, match="country-list answered with rows of another endpoint"):
+            scene.sync()
+
+        assert scene.countries("countries") == EVERY
+
+    def test_of_the_list_of_operations_is_no_list_of_countries(self, scene: Scene) -> None:
+        scene.serve(answering(LISTS["countries"], scene.world.operation_list))
+
+        with pytest.raises(DtmError, match="which have the field operation"):
+            scene.sync()
+
+    @pytest.mark.parametrize("version", ["v2", "v3"])
+    def test_no_answer_of_the_sandbox_is_taken_for_one(
+        self, scene: Scene, version: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        scene.sync(api_version=version)
+
+        assert scene.countries("idp_admin0") == EVERY
+        assert warned(caplog) == []
+
+
+class TestAFieldThatIsNotKnown:
+    def test_is_named_once_in_a_run(self, scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+        scene.serve(in_every_row(lambda row: {**row, "inventedNews": 1, "deeper": {"news": []}}))
+
+        scene.sync()
+
+        scene.assert_equals_api()
+        assert sorted(line.rpartition(" ")[2] for line in warned(caplog)) == ["deeper", "inventedNews"]
+        assert "answers with a field that this version of the tap does not know, and ignores: deeper" in caplog.text
+
+    def test_cannot_flood_the_log(self, scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+        def news(_: Request, rows: Rows) -> Rows:
+            return [{**row, **{f"news{number}": 1 for number in range(500)}} for row in rows]
+
+        scene.serve(news)
+
+        scene.sync()
+
+        assert len(warned(caplog)) == 100
+
+    @pytest.mark.parametrize("field", ["id", "admin1Name", "admin2Pcode"])
+    def test_is_harmless_without_a_value(self, scene: Scene, field: str) -> None:
+        scene.serve(in_every_row(lambda row: {field: None, **row}))
+
+        scene.sync()
+
+        scene.assert_equals_api()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"admin0Name": "Invented XBA", "admin0Pcode": None},
+        {"admin0Name": "Invented XBA", "admin0Pcode": ""},
+        {"admin0Name": "Invented XBA", "admin0Pcode": "XKX2"},
+        {"admin0Name": "Invented XBA", "admin0Pcode": 7},
+        {"admin0Name": "Invented XBA"},
+        {"admin0Name": "Invented\0", "admin0Pcode": "XBA"},
+        {"admin0Name": "Invented\ud800", "admin0Pcode": "XBA"},
+        {"admin0Name": 7, "admin0Pcode": "XBA"},
+        {"admin0Name": "Invented XBA", "admin0Pcode": "XBA", "operation": "Invented Flood"},
+        None,
+        "XBA",
+        [],
+        7,
+    ],
+)
+class TestARowOfTheListOfCountriesThatCannotBeRead:
+    def test_costs_that_row_and_nobody_leaves(self, scene: Scene, bad: Any, caplog: pytest.LogCaptureFixture) -> None:
+        scene.sync()
+        scene.world.publish(add_a_round_in(0), add_a_round_in(2))
+        before = [row for row in scene.rows("idp_admin2") if row["admin0_pcode"] == "XBA"]
+        scene.serve(list_with("countries", lambda rows: [rows[0], bad, rows[2]]))
+
+        scene.sync(accept_withdrawn_countries=["XBA"], error=DtmError)
+
+        rows = scene.rows("idp_admin2")
+        assert [row for row in rows if row["admin0_pcode"] == "XBA"] == before
+        assert {row["admin0_pcode"] for row in rows if row["reporting_date"] > "2024"} == OTHERS
+        assert scene.countries("countries") == EVERY
         assert "A row of the list is left out: /v3/displacement/country-list answered with" in caplog.text
+        assert "has left DTM's country list" not in caplog.text
+        assert "nothing was taken." not in caplog.text
 
-    def test_the_other_operations_are_loaded_and_none_leaves(self, caplog: pytest.LogCaptureFixture) -> None:
-        world, target = small_world(), MemoryTarget()
-        with ScriptedServer(doctored(world, lambda *_: None)) as server:
-            run_tap(target, **config_for(server))
-            put_operations(
-                world, "XBA", *world.countries[1].operations, an_operation("Invented New", a_round(1, 2024, 3))
-            )
 
-            server.respond = doctored(
-                world, list_with("operations", lambda rows: [{**rows[0], "operation": None}, *rows[1:]])
-            )
-            run_tap(target, **config_for(server), error=DtmError)
+@pytest.mark.parametrize(
+    "bad",
+    [{"operation": None}, {"operation": ""}, {"operation": "x" * 3000}, {"operationStatus": 1}, {"admin0Pcode": "X"}],
+    ids=str,
+)
+def test_a_row_of_the_list_of_operations_that_cannot_be_read_costs_that_row_and_none_leaves(
+    scene: Scene, bad: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.sync()
+    put_operations(
+        scene.world, "XBA", *scene.world.countries[1].operations, an_operation("Invented New", a_round(1, 2024, 3))
+    )
+    scene.serve(list_with("operations", lambda rows: [{**rows[0], **bad}, *rows[1:]]))
 
-        assert len(target.live("operations")) == 7
-        assert_exact(world, target)
-        assert "A row of the list is left out: /v3/displacement/operation-list answered with" in caplog.text
+    scene.sync(error=DtmError)
 
-    def test_a_setting_that_names_the_unreadable_country_does_not_stop_the_others(self) -> None:
-        world, target = small_world(), MemoryTarget()
-        bad = list_with("countries", lambda rows: [{**rows[0], "admin0Pcode": None}, *rows[1:]])
-        with ScriptedServer(doctored(world, bad)) as server:
-            run_tap(target, **config_for(server), countries=["XAA", "XBA"], operations=[FLOOD], error=DtmError)
+    assert len(scene.rows("operations")) == 7
+    scene.assert_equals_api()
+    assert "A row of the list is left out: /v3/displacement/operation-list answered with" in caplog.text
 
-        assert {row["admin0_pcode"] for row in target.live("idp_admin0")} == {"XBA"}
 
-    def test_no_version_is_activated_and_airbyte_keeps_its_table(self) -> None:
-        world = small_world()
-        bad = list_with("countries", lambda rows: [{**rows[0], "admin0Pcode": None}, *rows[1:]])
-        target = MemoryTarget()
-        with ScriptedServer(doctored(world, bad)) as server:
-            messages = run_tap(target, **config_for(server), emit_activate_version_messages=True, error=DtmError)
+class TestAListThatCannotBeReadInPlaces:
+    def test_does_not_flood_the_log(self, scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+        scene.serve(list_with("operations", lambda rows: rows + [{}] * 500))
 
-        assert "ACTIVATE_VERSION" not in json.dumps(messages)
+        scene.sync(error=DtmError)
+
+        scene.assert_equals_api()
+        assert len([line for line in warned(caplog) if "is left out" in line]) == 20
+
+    @pytest.mark.parametrize(("stream", "total"), [("countries", 3), ("operations", 6)])
+    def test_ends_the_run_with_an_error(self, scene: Scene, stream: str, total: int) -> None:
+        scene.serve(list_with(stream, lambda rows: [{}, *rows[1:]]))
+
+        with pytest.raises(DtmError, match=f"1 of {total} rows of {LISTS[stream]} could not be read. The others were"):
+            scene.sync()
+
+    def test_is_an_error_if_it_has_no_other_rows(self, scene: Scene) -> None:
+        scene.sync()
+        scene.serve(list_with("countries", lambda _: [{"admin0Pcode": "XAA"}]))
+
+        with pytest.raises(DtmError, match="country-list answered with a row that lacks the field admin0Name"):
+            scene.sync()
+
+        assert scene.countries("countries") == EVERY
+
+    def test_is_not_held_against_a_setting_that_names_the_unreadable_country(self, scene: Scene) -> None:
+        scene.serve(list_with("countries", lambda rows: [{**rows[0], "admin0Pcode": None}, *rows[1:]]))
+
+        scene.sync(countries=["XAA", "XBA"], operations=[FLOOD], error=DtmError)
+
+        assert scene.countries("idp_admin0") == {"XBA"}
+
+    def test_activates_no_version(self, scene_of_the_tap: Scene) -> None:
+        scene, tap = scene_of_the_tap, scene_of_the_tap.program
+        assert isinstance(tap, Tap)
+        scene.serve(list_with("countries", lambda rows: [{**rows[0], "admin0Pcode": None}, *rows[1:]]))
+
+        scene.sync(error=DtmError, emit_activate_version_messages=True)
+
+        assert scene.countries() == {"XBA", "XCA"}
+        assert {version for versions in tap.target.versions.values() for version in versions.values()} != {None}
+
+
+class TestRowsOfAListThatOccurTwice:
+    def test_count_once_when_they_are_the_same(self, scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+        again: Respell = lambda row: {**row, "admin0Pcode": row["admin0Pcode"].lower()}  # noqa: E731
+        scene.serve(lambda request, rows: [*rows, *map(again, rows)] if request.path in LISTS.values() else None)
+
+        scene.sync()
+
+        assert (len(scene.rows("countries")), len(scene.rows("operations"))) == (3, 6)
+        scene.assert_equals_api()
+        assert warned(caplog) == []
+
+    @pytest.mark.parametrize("is_reversed", [False, True])
+    def test_are_reported_when_they_differ_and_their_order_does_not_matter(
+        self,
+        scene: Scene,
+        is_reversed: bool,  # noqa: FBT001
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        def twice(rows: Rows) -> Rows:
+            every = [*rows, {**rows[0], "operationStatus": "Inactive"}]
+            return every[::-1] if is_reversed else every
+
+        scene.serve(list_with("operations", twice))
+
+        scene.sync()
+
+        statuses = {row["operation_status"] for row in scene.rows("operations")}
+        assert statuses == {"Active"}
+        (line,) = warned(caplog)
+        assert line == (
+            "/v3/displacement/operation-list has several rows for XAA, Invented Drought, with different values of "
+            "operation_status. It is taken as Active."
+        )
