@@ -1,7 +1,8 @@
-"""What SQLite and the decoder raise, told in a sentence."""
+"""What SQLite, the file system and the decoder raise, in a sentence that also says how the data package is then."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # By what SQLite says: the codes came with Python 3.11 only.
@@ -24,29 +25,33 @@ _ADVICE: Final = {
 }
 
 
+NOTHING_KEPT: Final = "Nothing of this run was kept."
+
+
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path, outcome: Callable[[], str]) -> Iterator[None]:
     """Turn what goes wrong with the store or the input into one sentence.
 
     Args:
         path: The file of the store.
+        outcome: Returns a sentence on what has become of the data package and its state so far.
 
     Raises:
-        DtmError: Something went wrong. Nothing of the run was kept.
+        DtmError: Something went wrong.
     """
     try:
         yield
     except sqlite3.Error as error:
         advice = next((advice for words, advice in _ADVICE.items() if words in str(error)), "look into that")
         raise DtmError(
-            f"What the target remembers between runs ({path}) cannot be used ({error}): {advice}. The data package "
-            "stands as it was."
+            f"What the target remembers between runs ({path}) cannot be used ({error}): {advice}. {outcome()}"
         ) from error
     except OSError as error:
+        name = f" ({os.fsdecode(error.filename)})" if error.filename else ""
         raise DtmError(
-            f"Cannot write the data package: {error.strerror or type(error).__name__}. It stands as it was."
+            f"Cannot write the data package: {error.strerror or type(error).__name__}{name}. {outcome()}"
         ) from error
     except RecursionError as error:
-        raise DtmError("The input has JSON that is nested too deeply: nothing was taken.") from error
+        raise DtmError(f"The input has JSON that is nested too deeply. {outcome()}") from error
     except UnicodeDecodeError as error:
-        raise DtmError(f"The input is not UTF-8 ({error}): nothing was taken.") from error
+        raise DtmError(f"The input is not UTF-8 ({error}). {outcome()}") from error

@@ -24,8 +24,9 @@ from frictionless_dtm.descriptor import (
     redistribution,
     resource_name,
 )
-from frictionless_dtm.folder import DESCRIPTOR, Folder, Manifest
-from frictionless_dtm.release import Before, history, note, settle
+from frictionless_dtm.faults import NOTHING_KEPT
+from frictionless_dtm.manifest import DESCRIPTOR, Manifest, digest
+from frictionless_dtm.release import CHANGELOG, Before, history, note, note_history, settle
 from frictionless_dtm.texts import with_floats
 from frictionless_dtm.undo import bookmark
 from frictionless_dtm.writer import CsvOutput
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.changes import Round
     from frictionless_dtm.contents import Row
+    from frictionless_dtm.folder import Folder
     from frictionless_dtm.settings import Settings
     from frictionless_dtm.store import Store, Stream
     from frictionless_dtm.undo import Differences
@@ -73,6 +75,7 @@ class Packager:
         self._folder = folder
         self._render = render
         self._catalogue = catalogue_at(settings.metadata)
+        self._new: Manifest | None = None
 
     def recover(self) -> None:
         """Finish what a killed run has begun.
@@ -104,7 +107,7 @@ class Packager:
         differences = self._differences(contents)
         release = settle(before, describe, rounds, differences, self._settings.version)
         (building / DESCRIPTOR).write_bytes(_json(release.descriptor))
-        past = history(self._folder.path, release.descriptor["version"])
+        past = history(self._store, before, self._folder.path, release.descriptor["version"])
         pages = self._render(
             Contents(release.descriptor, self._tables(contents), release.changes, past, release.others)
         )
@@ -117,10 +120,31 @@ class Packager:
         previous = before.manifest if before else None
         self._store.note("previous", previous.to_json() if previous else None)
         note(self._store, release, manifest, fingerprint, rounds)
+        note_history(self._store, pages.get(CHANGELOG, b""))
+        self._new = manifest
         # From here on the new package is the one: a kill before it is in place is put right by the next start.
         self._store.commit(state)
         self._folder.install(previous)
         return True
+
+    @property
+    def outcome(self) -> str:
+        """What has become of the data package, in a sentence, if the run ends now, before it delivers its state."""
+        if self._new is None:
+            return NOTHING_KEPT
+        if digest(self._folder.path) == self._new.sha256:
+            return f"The data package is new, but its state was not delivered. {self.next_run}"
+        return (
+            "The run ended while the new data package was taking its place: it is the old or the new one, whole. "
+            f"{self.next_run}"
+        )
+
+    @property
+    def next_run(self) -> str:
+        """What the next run does when no state was delivered."""
+        if all(stream.shape.key for stream in self._store.streams.values()):
+            return "The next run sends the same again, which does no harm."
+        return "The next run sends the same again, and rows of streams without a key will be there twice."
 
     def _stands(self, before: Before | None, fingerprint: str) -> bool:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.changes import compare
 from frictionless_dtm.contents import ResourceChange, RoundChange
-from frictionless_dtm.folder import Manifest
 from frictionless_dtm.invented import is_invented
+from frictionless_dtm.manifest import Manifest
 from frictionless_dtm.tableschema import PREFIX
 from frictionless_dtm.version import FIRST, Change, change, increased, order
 from tap_dtm.errors import DtmError
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     Rounds = Mapping[str, Mapping[Round, str]]
 
-_CHANGELOG: Final = "CHANGELOG.md"
+CHANGELOG: Final = "CHANGELOG.md"
+
+_LOGGER = logging.getLogger("target-datapackage")
 
 
 @dataclass(frozen=True)
@@ -160,15 +163,39 @@ def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(resource["name"], resource["hash"]) for resource in descriptor["resources"]]
 
 
-def history(folder: Path, version: str) -> tuple[str, ...]:
-    """Return the entries of the CHANGELOG in a package's folder, without one of this version."""
-    try:
-        text = (folder / _CHANGELOG).read_text(encoding="utf-8")
-    except OSError:
-        return ()
-    entries = re.split(r"(?m)^(?=## )", text)[1:]
+def history(store: Store, before: Before | None, folder: Path, version: str) -> tuple[str, ...]:
+    """Return the earlier entries of the change log, newest first, without one of this version.
+
+    They are the target's own record. Only where an earlier release of this program has left no record, the file in the
+    package is read, and only if nobody has changed it.
+
+    Args:
+        store: Has the record.
+        before: The package as it is.
+        folder: The folder of the package.
+        version: That of the new package.
+    """
+    is_ours = before is not None and before.manifest.has(folder, CHANGELOG)
+    if before is not None and CHANGELOG in before.manifest.files and not is_ours:
+        _LOGGER.warning(
+            "The file %s was changed or removed after this target wrote it. It is written again without that change.",
+            folder / CHANGELOG,
+        )
+    found = store.get("history")
+    if found is None:
+        found = _entries((folder / CHANGELOG).read_bytes()) if is_ours else ()
     own = re.compile(rf"## \W*{re.escape(version)}(?![\w.])")
-    return tuple(entry.rstrip("\n") + "\n" for entry in entries if not own.match(entry))
+    return tuple(entry for entry in found if not own.match(entry))
+
+
+def note_history(store: Store, change_log: bytes) -> None:
+    """Note in the store what `history` is to find."""
+    store.note("history", _entries(change_log))
+
+
+def _entries(change_log: bytes) -> list[str]:
+    entries = re.split(r"(?m)^(?=## )", change_log.decode())[1:]
+    return [entry.rstrip("\n") + "\n" for entry in entries]
 
 
 def _now() -> dt.datetime:

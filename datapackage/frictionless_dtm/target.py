@@ -13,7 +13,7 @@ from singer_sdk.contrib.msgspec import MsgSpecReader
 from singer_sdk.helpers.capabilities import PluginCapabilities
 
 from frictionless_dtm.extra import require
-from frictionless_dtm.faults import told
+from frictionless_dtm.faults import NOTHING_KEPT, told
 from frictionless_dtm.folder import Folder
 from frictionless_dtm.intake import Intake
 from frictionless_dtm.package import Packager
@@ -74,9 +74,10 @@ class TargetDataPackage(CheckedConfig, Target):
     package_name = "tap-dtm"
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
     capabilities: ClassVar[list[Any]] = [PluginCapabilities.ABOUT]
+    _is_open = _is_delivering = False
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401
-        """Open the store beside the folder.
+        """Open the store next to the folder.
 
         Raises:
             DtmError: A setting is wrong, or the folder cannot be used.
@@ -85,7 +86,7 @@ class TargetDataPackage(CheckedConfig, Target):
         settings = Settings.from_config(self.config)
         require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
         folder = Folder(settings.path)
-        self._told = partial(told, folder.store)
+        self._told = partial(told, folder.store, self._say_outcome)
         with self._told():
             self._store = Store(folder.store)
             try:
@@ -96,6 +97,7 @@ class TargetDataPackage(CheckedConfig, Target):
                 raise
         self._path = settings.path
         self._intake = Intake(self._store)
+        self._is_open = True
 
     def _read(self, lines: Iterable[str | bytes]) -> Counter[str]:
         with self._told():
@@ -117,10 +119,11 @@ class TargetDataPackage(CheckedConfig, Target):
         elif is_written:
             self.logger.info("Wrote the data package %s", self._path)
         else:
-            self.logger.info("Nothing has changed: the data package %s stands as it is", self._path)
+            self.logger.info("Nothing has changed: the data package %s is up to date", self._path)
         self.close()
         if self._intake.has_state:
-            _deliver(self._intake.state_as_sent)
+            self._is_delivering = True
+            _deliver(self._intake.state_as_sent, self._packager.next_run)
 
     def close(self) -> None:
         """Close the store. What was not written to the package never happened."""
@@ -141,13 +144,22 @@ class TargetDataPackage(CheckedConfig, Target):
         """Add no settings: none of the SDK's has a meaning here."""
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
-        """End at once: no state was confirmed, so the next run brings what this one got."""
-        self.logger.warning("Stopped by signal %d. The package stands as it was.", signum)
+        """End at once, and say what the run has done."""
+        self.logger.warning("Stopped by signal %d. %s", signum, self._say_outcome())
         sys.exit(128 + signum)
 
+    def _say_outcome(self) -> str:
+        if self._is_delivering:
+            return f"The data package is complete. If its state was not delivered: {self._packager.next_run}"
+        return self._packager.outcome if self._is_open else NOTHING_KEPT
 
-def _deliver(state: str) -> None:
+
+def _deliver(state: str, next_run: str) -> None:
     """Write the state, now that the package has what it says.
+
+    Args:
+        state: The state, as JSON.
+        next_run: What the next run does when nobody takes the state, in a sentence.
 
     Raises:
         DtmOutputError: Nobody takes it.
@@ -158,8 +170,7 @@ def _deliver(state: str) -> None:
     except (DtmOutputError, OSError, ValueError) as error:
         reason = getattr(error.__cause__ or error, "strerror", None) or "standard output is closed"
         raise DtmOutputError(
-            f"The data package is complete, but its state could not be delivered ({reason}). "
-            "The next run sends the same again, which does no harm."
+            f"The data package is complete, but its state could not be delivered ({reason}). {next_run}"
         ) from error
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,6 +80,67 @@ def test_the_change_log_of_another_taps_package_counts_rows(tmp_path: Path) -> N
         "* log: 1 row added, 1 row removed",
     )
     assert said(state({})) == ("1.3.0", "* log: 1 row added, 1 row removed"), "nothing has changed"
+
+
+def titles(folder: Path) -> list[str]:
+    """Return the versions in the change log, newest first."""
+    text = (folder / "CHANGELOG.md").read_text("utf-8")
+    return [line.removeprefix("## ").split()[0] for line in text.splitlines() if line.startswith("## ")]
+
+
+def replace(path: Path, kind: str) -> None:
+    """Put something else in the place of a change log."""
+    text = path.read_text("utf-8")
+    path.unlink()
+    if kind == "Latin-1":
+        path.write_bytes(f"{text}\nÉdité.\n".encode("latin-1"))
+    elif kind == "release":
+        path.write_text(text + "\n## 99.0.0\n\nForged.\n", encoding="utf-8")
+    elif kind == "link":
+        elsewhere = path.parent.with_name("secrets")
+        elsewhere.write_text("## 99.0.0\n\nA secret.\n")
+        path.symlink_to(elsewhere)
+    elif kind == "pipe":
+        os.mkfifo(path)
+
+
+KINDS = ["Latin-1", "release", "link", "removed", *(["pipe"] if hasattr(os, "mkfifo") else [])]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_log_that_somebody_changed_is_written_again(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "package"
+    run_target([schema(), record(id=1)], folder)
+    run_target([schema(), record(id=2)], folder)
+    replace(folder / "CHANGELOG.md", kind)
+
+    run_target([schema(), record(id=3)], folder)
+
+    assert titles(folder) == ["1.2.0", "1.1.0", "1.0.0"]
+    assert f"The file {folder / 'CHANGELOG.md'} was changed or removed" in caplog.text
+    assert "secret" not in (folder / "CHANGELOG.md").read_text("utf-8")
+    caplog.clear()
+    run_target([schema(), record(id=4)], folder)
+    assert "changed or removed" not in caplog.text
+    assert titles(folder)[0] == "1.3.0"
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_the_change_log_of_an_earlier_release_is_read_once(tmp_path: Path, is_changed: bool) -> None:  # noqa: FBT001
+    """Its record has none, so only what is unchanged in the package is taken over."""
+    folder = tmp_path / "package"
+    run_target([schema(), record(id=1)], folder)
+    with closing(sqlite3.connect(folder.with_name(".package.target-datapackage") / "rows.sqlite")) as store:
+        store.execute("DELETE FROM meta WHERE name = 'history'")
+        store.commit()
+    if is_changed:
+        replace(folder / "CHANGELOG.md", "release")
+
+    run_target([schema(), record(id=2)], folder)
+
+    assert titles(folder) == (["1.1.0"] if is_changed else ["1.1.0", "1.0.0"])
 
 
 def test_other_words_are_no_other_data(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
-"""SIGKILL at any moment: the package is the old one or the new one, whole, and the next run is exact."""
+"""SIGKILL at any moment: the package is the old one or the new one, whole, and the next run is exact.
+
+Whatever else is in its folder is the user's: a git repository, files, empty folders, pipes, modes. All of it is there
+after the next run, also when somebody has edited the descriptor.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import subprocess
-import sys
+import signal
 import time
+from functools import partial
+from itertools import count as count_up
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +20,10 @@ from frictionless_dtm.folder import Folder
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import VISIBLE, SandboxServer, World, invent
-from tests.datapackage.pipe import PackageTarget, content, descriptor, problems, run_target, without_pages
+from tests.datapackage.belongings import copy_all, edit_descriptor, inventory, is_repository, put_belongings
+from tests.datapackage.children import forked, forks, killed
+from tests.datapackage.pipe import PackageTarget, content, descriptor, problems, read_csv, run_target, without_pages
+from tests.datapackage.singer import record, schema, state
 from tests.target import run_tap
 from tests.world import LEVELS, count, served
 
@@ -26,27 +33,11 @@ if TYPE_CHECKING:
 
     from tests.target import Message
 
-_PROGRAM = """
-from frictionless_dtm import target
-target._render = lambda contents: {}
-target.main()
-"""
-
 
 @pytest.fixture(autouse=True)
 def _no_pages() -> Iterator[None]:
     with without_pages():
         yield
-
-
-def start(messages: Path, config: Path) -> subprocess.Popen[bytes]:
-    with messages.open("rb") as file:
-        return subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, "--config", str(config)],
-            stdin=file,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
 
 
 @pytest.fixture
@@ -71,38 +62,33 @@ def collect(target: PackageTarget, server: SandboxServer) -> list[Message]:
     return messages
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@forks
 def test_killed_at_any_moment(tmp_path: Path, worlds: tuple[SandboxServer, World]) -> None:
     server, world = worlds
     folder = tmp_path / "package"
     target = PackageTarget(folder)
-    config, lines = tmp_path / "config.json", tmp_path / "messages.jsonl"
-    config.write_text(json.dumps({"path": str(folder)}))
     run_tap(target, **config_of(server))
     target.finish()
-    chance, moments = random.Random(5), {"before": 0, "old": 0, "new": 0, "done": 0}
-    duration = 3.0
+    put_belongings(folder)
+    mine = inventory(folder)
+    chance, moments = random.Random(5), {"old": 0, "new": 0, "done": 0}
+    duration = 1.0
     for _ in range(14):
+        if chance.random() < 0.5:
+            edit_descriptor(folder)
         old = content(folder)
         world.publish(*_mutations(chance), rng=chance)
         messages = collect(target, server)
-        lines.write_text("".join(json.dumps(message) + "\n" for message in messages))
         started = time.monotonic()
-        process = start(lines, config)
-        try:
-            # Most of the time goes into starting Python; what matters happens at the end.
-            output, _ = process.communicate(timeout=duration * chance.uniform(0.5, 1.05))
+        code, output = forked(partial(run_target, messages, folder), seconds=duration * chance.uniform(0, 1.2))
+        if code == 0:
             duration = time.monotonic() - started
-            assert process.returncode == 0
-            target.state = json.loads(output)
             moments["done"] += 1
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-            if output.endswith(b"\n"):
-                target.state = json.loads(output)
-            is_old = content(folder) == old
-            moments["old" if is_old else "new"] += 1
+        else:
+            assert code == -signal.SIGKILL, output
+            moments["old" if content(folder) == old else "new"] += 1
+        if output:
+            target.state = json.loads(output)
         assert is_whole(folder)
         if chance.random() < 0.5:
             continue  # and killed again
@@ -110,19 +96,63 @@ def test_killed_at_any_moment(tmp_path: Path, worlds: tuple[SandboxServer, World
         target.finish()
         for level in LEVELS:
             assert count(target.live(f"idp_admin{level}")) == served(world, level)
+        assert inventory(folder) == mine
     run_tap(target, **config_of(server))
     target.finish()
     assert problems(folder) == []
+    assert is_repository(folder)
     assert moments["old"], moments
 
 
+FIRST = [schema("a"), record("a", id=1), state({"run": 1})]
+SECOND = [schema("a"), record("a", id=2), schema("b"), record("b", id=3), state({"run": 2})]
+
+
+@forks
+def test_killed_before_each_step_that_changes_files(tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    run_target(FIRST, template / "package")
+    put_belongings(template / "package")
+    (template / "package/data/b.csv").write_text("mine, in the way of the new table b")
+    chance = random.Random(7)
+    for step in count_up():
+        case = tmp_path / str(step)
+        copy_all(template, case)
+        folder = case / "package"
+        edited = chance.choice(["never", "before", "after the kill"])
+        if edited == "before":
+            edit_descriptor(folder)
+        mine = inventory(folder)
+
+        is_killed = killed(partial(run_target, SECOND, folder), step)
+        if edited == "after the kill":
+            edit_descriptor(folder)
+        if is_killed and chance.random() < 0.5:
+            killed(partial(run_target, SECOND, folder), chance.randrange(step + 1))
+        confirmed = run_target(SECOND, folder)
+
+        assert confirmed == {"run": 2}
+        mine["data/b.csv.kept"] = mine.pop("data/b.csv")
+        assert inventory(folder) == mine, f"killed before step {step}, edited {edited}"
+        assert is_whole(folder)
+        assert descriptor(folder)["title"] == "package"
+        assert [row["id"] for name in ("a", "b") for row in read_csv(folder, name)] == ["1", "2", "3"]
+        hidden = {path.name for path in (case / ".package.target-datapackage").iterdir()}
+        assert hidden <= {"rows.sqlite", "rows.sqlite-journal"}
+        if step % 10 == 0:
+            assert is_repository(folder)
+        if not is_killed:
+            break
+    assert step > 20
+
+
 def is_whole(folder: Path) -> bool:
-    """Whether every file has the hash that the descriptor says, and no other file is there."""
+    """Whether every file has the hash that the descriptor says."""
     files = content(folder)
-    for resource in descriptor(folder)["resources"]:
-        if resource["hash"] != f"sha256:{hashlib.sha256(files.pop(resource['path'])).hexdigest()}":
-            return False
-    return set(files) == {"datapackage.json"}
+    return all(
+        resource["hash"] == f"sha256:{hashlib.sha256(files[resource['path']]).hexdigest()}"
+        for resource in descriptor(folder)["resources"]
+    )
 
 
 def _mutations(chance: random.Random) -> list[Any]:
