@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_dtm.sandbox import SandboxServer
+from tests.guards.programs import PROGRAMS, Scene, Tap
 from tests.guards.support import small_world
+from tests.scripted import ScriptedServer, doctored
 from tests.target import MemoryTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.guards.programs import Program
 
 
 @pytest.fixture
@@ -23,3 +27,20 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture
 def target() -> MemoryTarget:
     return MemoryTarget()
+
+
+@pytest.fixture(params=PROGRAMS)
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A world and either program; nothing is hostile yet."""
+    yield from _scene(PROGRAMS[request.param]())
+
+
+@pytest.fixture
+def scene_of_the_tap() -> Iterator[Scene]:
+    yield from _scene(Tap())
+
+
+def _scene(program: Program) -> Iterator[Scene]:
+    world = small_world()
+    with ScriptedServer(doctored(world, lambda *_: None)) as server:
+        yield Scene(program, world, server)

@@ -66,6 +66,7 @@ class Source:
 
 
 PROGRAMS: dict[str, type[Tap | Source]] = {"tap-dtm": Tap, "source-dtm": Source}
+LISTS = {"countries": "/v3/displacement/country-list", "operations": "/v3/displacement/operation-list"}
 _ADDED = (CURSOR, "_airbyte_extracted_at")
 
 
