@@ -83,14 +83,18 @@ class CountryListStream(ListStream):
         streams = [stream for stream in self._idp_streams if stream.selected]
         due_at = {stream: due(wanted, stream.read_whole, run, settings.scrub_fraction) for stream in streams}
         jobs = [self._job(code, names[code], due_at) for code in wanted] if streams else []
+        long_gone = {code for (code,) in self.stream_state.get("gone", ()) if self._resends and streams} - names.keys()
         for (code,) in self.known_keys if self.sync_run.lists.is_whole(self.name) else ():
+            long_gone.discard(code)
             if code in names or (settings.countries and code not in settings.countries):
                 continue
             if not self.may_remove((code,)):
                 self.sync_run.fail(code, _left_the_list(code))
             elif streams:
                 jobs.append(self._job(code, code, dict.fromkeys(streams, frozenset[str]()), is_gone=True))
-        return jobs
+        # The rows of those that left long ago may have come back with a backup.
+        again = ((code, dict.fromkeys(streams, frozenset({code}))) for code in sorted(long_gone))
+        return [*jobs, *(self._job(code, code, due_at, is_gone=True) for code, due_at in again)]
 
     def _job(self, code: str, name: str, due_at: Mapping[IdpStream, frozenset[str]], *, is_gone: bool = False) -> Job:
         scrubbed = {stream for stream, codes in due_at.items() if code in codes}

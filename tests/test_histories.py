@@ -250,6 +250,6 @@ _LONG = settings(
 TestHistory = History.TestCase
 TestHistory.settings = settings(_LONG, max_examples=300)
 TestResentHistory = ResentHistory.TestCase
-TestResentHistory.settings = settings(_LONG, max_examples=60)
+TestResentHistory.settings = settings(_LONG, max_examples=20, derandomize=True)
 TestScrubbedHistory = ScrubbedHistory.TestCase
 TestScrubbedHistory.settings = settings(_LONG, max_examples=100)

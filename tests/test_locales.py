@@ -54,7 +54,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 def run(command: list[str], *arguments: str, locale: dict[str, str], cwd: Path, text: bytes = b"") -> Any:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "PYTHONUTF8"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "PYTHONUTF8", "TAP_DTM_"))}
     return subprocess.run(
         [*command, *arguments], env=environment | locale, cwd=cwd, input=text, capture_output=True, check=False
     )

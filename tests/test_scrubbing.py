@@ -119,6 +119,20 @@ class TestTablesThatSomebodyChanged:
         assert_exact(world, target)
         assert len(target.live("operations")) == len(world.operation_list())
 
+    @pytest.mark.parametrize("how", [ALWAYS, {"catalog": SENT_AGAIN}], ids=["scrub_resends", "full_refresh"])
+    def test_lose_the_rows_of_a_country_that_left_long_ago(self, sandbox: SandboxServer, how: dict[str, Any]) -> None:
+        target = MemoryTarget()
+        sync(sandbox, target)
+        backup = {stream: dict(rows) for stream, rows in target.tables.items()}
+        sandbox.world.publish(remove("XBA"))
+        sync(sandbox, target, accept_withdrawn_countries=["XBA"])
+        target.tables = backup
+
+        sync(sandbox, target, **how)
+
+        assert_exact(sandbox.world, target)
+        assert len(target.live("countries")) == 2
+
     def test_a_setting_tried_in_a_run_that_was_killed_before_it_confirmed_anything(
         self, sandbox: SandboxServer
     ) -> None:
