@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 import msgspec
 
 from frictionless_dtm.catalogues import resource_of
+from frictionless_dtm.progress import delivered, listed_keys
 from frictionless_dtm.records import RecordError, RecordReader
 from frictionless_dtm.shape import shape_of
-from frictionless_dtm.undo import delivered, listed_keys
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.redaction import quoted
@@ -127,7 +127,7 @@ class _Inlet:
         resource = resource_of(stream.shape, load_catalogue())
         self._is_delivered_whole = resource is not None and resource.level is not None
         self.has_taken = False
-        # Of a stream that comes anew: the last position of each operation, up to the last STATE and since.
+        # Of a stream that is sent from scratch: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}
         self._last_since: dict[Key, int] = {}
         self.rows: dict[Key, bytes | None] = {}
@@ -146,7 +146,7 @@ class _Inlet:
             self.rows[key] = row
             if self.stream.is_anew and row is not None:
                 self._last_since[key[:-1]] = max(int(key[-1]), self._last_since.get(key[:-1], 0))
-            # Rows of the active version are told apart by nothing; those of the next one are noted by key.
+            # Only rows of the next version are noted by key: nothing else marks them.
             if version is not None and version != self.stream.active:
                 self.versioned.setdefault(version, []).append(key)
         elif row is not None:
@@ -259,7 +259,7 @@ class Intake:
             if inlet.stream.is_anew and name in self._store.streams:
                 self._store.keep_up_to(self._store.streams[name], inlet.last)
             # The state holds the keys of the lists: what else is there came in a run whose state never arrived.
-            if (keys := listed_keys(name, state)) is not None and name in self._store.streams:
+            if (keys := listed_keys(inlet.stream.shape, state)) is not None and name in self._store.streams:
                 self._store.keep_only(self._store.streams[name], keys)
         return left_out
 
@@ -302,7 +302,7 @@ class Intake:
         inlet = self._inlets.get(message.stream)
         if inlet is None or inlet.stream.shape != shape:
             stream = self._store.declare(shape)
-            if inlet is None and delivered(message.stream, self._first_state) and not self._store.count(stream):
+            if inlet is None and delivered(shape, self._first_state) and not self._store.count(stream):
                 raise DtmError(
                     f"The tap's state says that rows of {message.stream} were delivered before, but this package has "
                     "none: its folder, or the hidden one beside it, is gone. Start the tap without state (with "

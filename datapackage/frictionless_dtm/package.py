@@ -26,9 +26,9 @@ from frictionless_dtm.descriptor import (
 )
 from frictionless_dtm.faults import NOTHING_KEPT
 from frictionless_dtm.manifest import DESCRIPTOR, Manifest, digest
+from frictionless_dtm.progress import bookmark
 from frictionless_dtm.release import CHANGELOG, Before, history, note, note_history, settle
 from frictionless_dtm.texts import with_floats
-from frictionless_dtm.undo import bookmark
 from frictionless_dtm.writer import CsvOutput
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS

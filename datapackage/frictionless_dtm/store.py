@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from frictionless_dtm.conversion import check_key, mover
+from frictionless_dtm.progress import bookmarks
 from frictionless_dtm.records import Batch, RowReader
 from frictionless_dtm.shape import Shape
-from frictionless_dtm.undo import Layout, Start, UndoLog, bookmarks, start_of
+from frictionless_dtm.undo import Layout, Start, UndoLog, start_of
 from frictionless_dtm.upgrade import FIRST_FORMAT, upgrade
 from tap_dtm.errors import DtmError
 
@@ -151,7 +152,7 @@ class Store:
         """
         name = stream.shape.stream
         if self._first is not None and (marks := (self.get("marks") or {}).get(name)):
-            start = start_of(bookmarks(name, self._first), *marks)
+            start = start_of(bookmarks(stream.shape, self._first), *marks)
             if start is Start.OUT_OF_STEP:
                 raise DtmError(
                     f"The tap's state is not the one that the last run left, so {name} in this package would lack "
@@ -378,10 +379,11 @@ class Store:
         if state is not None:
             marks = self.get("marks") or {}
             for name in self._begun:
+                shape = self.streams[name].shape
                 _, before = marks.get(name) or (None, {})
                 if self._first is not None:
-                    before = bookmarks(name, self._first)
-                marks[name] = [before, bookmarks(name, state)]
+                    before = bookmarks(shape, self._first)
+                marks[name] = [before, bookmarks(shape, state)]
             self.note("marks", marks)
         self._db.execute("COMMIT")
         self._marked = None

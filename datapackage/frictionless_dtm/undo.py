@@ -15,8 +15,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from frictionless_dtm.progress import progress
 from frictionless_dtm.texts import decode_exactly
-from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,58 +32,18 @@ class Start(enum.Enum):
     OUT_OF_STEP = enum.auto()
 
 
-def bookmarks(stream: str, state: Any) -> Any:  # noqa: ANN401  whatever JSON holds
-    """Return the part of a state that says how far an IDP stream of tap-dtm is; nothing for other streams.
-
-    The first STATE of a run is written before any IDP stream has moved its bookmarks.
-    """
-    resource = load_catalogue().resources.get(stream)
-    if resource is None or resource.level is None:
-        return {}
-    return bookmark(stream, state)
-
-
-def delivered(stream: str, state: Any) -> int:  # noqa: ANN401
-    """Return how many rows of an IDP stream of tap-dtm were delivered in full, as a state says."""
-    partitions = bookmarks(stream, state).get("partitions")
-    marks = [
-        mark
-        for partition in (partitions if isinstance(partitions, list) else ())
-        for mark in _mapping(_mapping(partition).get("operations")).values()
-    ]
-    rows = [mark.get("rows") for mark in map(_mapping, marks) if mark.get("content")]
-    return sum(number for number in rows if isinstance(number, int))
-
-
-def listed_keys(stream: str, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
-    """Return the keys that a list of tap-dtm may have in the target, as a state says; None for other streams."""
-    resource = load_catalogue().resources.get(stream)
-    keys = bookmark(stream, state).get("keys")
-    if resource is None or resource.level is not None or not isinstance(keys, list):
-        return None
-    return [tuple(key) for key in keys] if all(isinstance(key, list) for key in keys) else None
-
-
-def bookmark(stream: str, state: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return what a state says of a stream; nothing where it is not a state, as another tap's may be."""
-    return _mapping(_mapping(_mapping(state).get("bookmarks")).get(stream))
-
-
-def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401
-    return value if isinstance(value, dict) else {}
-
-
 def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
     """Compare the bookmarks that a run goes on from with those before and after the last run.
 
     Any others, such as those of a backup, are out of step: the run will bring what has changed since them, which does
     not take back what the rows have from later runs, nor add what they lack of earlier ones.
     """
-    if first == after:
+    start = progress(first)
+    if start == progress(after):
         return Start.IN_STEP
-    if not first:
+    if not start:
         return Start.UNKNOWN_TO_IT
-    return Start.ONE_RUN_AHEAD if first == before else Start.OUT_OF_STEP
+    return Start.ONE_RUN_AHEAD if start == progress(before) else Start.OUT_OF_STEP
 
 
 Differences: TypeAlias = "tuple[int, int, int]"
