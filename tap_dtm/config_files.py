@@ -131,11 +131,11 @@ def _refuse_constant(name: str) -> None:
 
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{quoted(twice, 100)} is declared twice in one object")
+    """Refuse a name with two values. With one value it may be there twice: PyAirbyte writes such states."""
+    content: dict[str, Any] = {}
+    for name, value in pairs:
+        if content.setdefault(name, value) != value:
+            raise ValueError(f"{quoted(name, 100)} is declared twice in one object")
     return content
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.errors import DtmError
-from tap_dtm.sandbox import SandboxServer
 from tap_dtm.state import FORM
 from tap_dtm.tap import TapDTM
 from tests.guards.support import (
@@ -19,31 +18,15 @@ from tests.guards.support import (
     assert_exact,
     config_for,
     put_operations,
-    small_world,
     sync,
     warnings,
 )
 from tests.target import COMMAND, MemoryTarget, run_tap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tap_dtm.sandbox import World
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def target(sandbox: SandboxServer) -> MemoryTarget:
-    """A target that is loaded."""
-    loaded = MemoryTarget()
-    sync(sandbox, loaded)
-    return loaded
+    from tap_dtm.sandbox import SandboxServer, World
 
 
 class TestStates:
@@ -79,9 +62,9 @@ class TestStates:
         ids=range(13),
     )
     def test_that_are_damaged_are_refused_with_the_country(
-        self, sandbox: SandboxServer, target: MemoryTarget, change: Any, place: str
+        self, sandbox: SandboxServer, loaded: MemoryTarget, change: Any, place: str
     ) -> None:
-        state = copy.deepcopy(target.state)
+        state = copy.deepcopy(loaded.state)
         change(state["bookmarks"]["idp_admin2"]["partitions"][1])
 
         said = self.refused(sandbox, state)
@@ -89,44 +72,44 @@ class TestStates:
         assert f"that of idp_admin2, {place}" in said or place == "idp_admin2"
         assert said.endswith("Restore it from a backup, or empty the tables and start with an empty state.")
 
-    def test_without_partitions_are_refused(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
-        state = copy.deepcopy(target.state)
+    def test_without_partitions_are_refused(self, sandbox: SandboxServer, loaded: MemoryTarget) -> None:
+        state = copy.deepcopy(loaded.state)
         state["bookmarks"]["idp_admin1"] = {"replication_key_value": "2024-01-01"}
 
         assert "that of idp_admin1 is damaged" in self.refused(sandbox, state)
 
     @pytest.mark.parametrize("other", ["the same", "an older one", "a newer one"])
-    def test_with_a_partition_twice_are_joined(self, sandbox: SandboxServer, target: MemoryTarget, other: str) -> None:
+    def test_with_a_partition_twice_are_joined(self, sandbox: SandboxServer, loaded: MemoryTarget, other: str) -> None:
         """As programs that merge states leave them: no row is lost, doubled or left behind."""
-        older = copy.deepcopy(target.state)
+        older = copy.deepcopy(loaded.state)
         sandbox.world.publish(add_a_round_in(1))
-        sync(sandbox, target)
-        newer = copy.deepcopy(target.state)
+        sync(sandbox, loaded)
+        newer = copy.deepcopy(loaded.state)
         second = {"the same": newer, "an older one": older, "a newer one": older}[other]
         for stream in ("idp_admin0", "idp_admin1", "idp_admin2"):
             twice = second["bookmarks"][stream]["partitions"]
-            own = target.state["bookmarks"][stream]["partitions"]
-            target.state["bookmarks"][stream]["partitions"] = twice + own if other == "a newer one" else own + twice
+            own = loaded.state["bookmarks"][stream]["partitions"]
+            loaded.state["bookmarks"][stream]["partitions"] = twice + own if other == "a newer one" else own + twice
         first, *others = sandbox.world.countries[1].operations
         put_operations(sandbox.world, "XBA", an_operation(first.name, first.rounds[0]), *others)
 
-        sync(sandbox, target)
+        sync(sandbox, loaded)
 
-        assert_exact(sandbox.world, target)
-        codes = [part["context"]["admin0_pcode"] for part in target.state["bookmarks"]["idp_admin2"]["partitions"]]
+        assert_exact(sandbox.world, loaded)
+        codes = [part["context"]["admin0_pcode"] for part in loaded.state["bookmarks"]["idp_admin2"]["partitions"]]
         assert codes == ["XAA", "XBA", "XCA"]
 
     def test_in_which_a_country_was_read_in_a_later_run_than_the_last_are_scrubbed_all_the_same(
-        self, sandbox: SandboxServer, target: MemoryTarget
+        self, sandbox: SandboxServer, loaded: MemoryTarget
     ) -> None:
-        for partition in target.state["bookmarks"]["idp_admin2"]["partitions"]:
+        for partition in loaded.state["bookmarks"]["idp_admin2"]["partitions"]:
             partition["read_whole"] = 1000
-        target.tables["idp_admin2"].clear()
+        loaded.tables["idp_admin2"].clear()
 
         for _ in range(2):
-            sync(sandbox, target, scrub_fraction=0.5, scrub_resends=True)
+            sync(sandbox, loaded, scrub_fraction=0.5, scrub_resends=True)
 
-        assert_exact(sandbox.world, target)
+        assert_exact(sandbox.world, loaded)
 
     @pytest.mark.parametrize(
         ("text", "words"),
@@ -134,7 +117,7 @@ class TestStates:
             ('{"bookmarks": {"countries": {"runs": NaN}}}', "NaN is not a value of JSON"),
             ('{"bookmarks": ' * 100_000, "is nested too deeply"),
             ('{"bookmarks": {"countries": {"runs": 1', "is not valid JSON"),
-            ('{"bookmarks": {}, "bookmarks": {}}', "bookmarks is declared twice in one object"),
+            ('{"bookmarks": {}, "bookmarks": {"countries": {}}}', "bookmarks is declared twice in one object"),
         ],
         ids=["NaN", "deep", "half", "twice"],
     )
@@ -153,9 +136,9 @@ class TestStates:
         assert "state.json" in last
         assert words in last
 
-    def test_of_a_newer_version_are_refused(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+    def test_of_a_newer_version_are_refused(self, sandbox: SandboxServer, loaded: MemoryTarget) -> None:
         """Whatever else is in them: this version cannot know what it would lose."""
-        state = copy.deepcopy(target.state)
+        state = copy.deepcopy(loaded.state)
         state["bookmarks"]["countries"]["form"] = FORM + 1
         state["bookmarks"]["idp_admin0"]["partitions"][0]["of_a_newer_version"] = 1
 
@@ -164,14 +147,14 @@ class TestStates:
         assert said.startswith(f"The state was written by a newer version of tap-dtm (form {FORM + 1}, and this ")
 
     def test_with_bookmarks_of_another_tap_as_well_lose_only_them(
-        self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+        self, sandbox: SandboxServer, loaded: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        target.state["bookmarks"] |= {"users": {"partitions": [{"context": {"id": 1}}]}, "orders": 5}
+        loaded.state["bookmarks"] |= {"users": {"partitions": [{"context": {"id": 1}}]}, "orders": 5}
 
-        messages = sync(sandbox, target)
+        messages = sync(sandbox, loaded)
 
         assert not [message for message in messages if message["type"] == "RECORD" and "idp" in message["stream"]]
-        assert not {"users", "orders"} & target.state["bookmarks"].keys()
+        assert not {"users", "orders"} & loaded.state["bookmarks"].keys()
         assert [line.partition(",")[0] for line in warnings(caplog)] == [
             "The state has bookmarks of orders",
             "The state has bookmarks of users",
@@ -209,24 +192,24 @@ class TestJoinedStates:
 
     @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
     def test_of_a_full_refresh_that_broke_off_know_what_was_loaded_before(
-        self, sandbox: SandboxServer, target: MemoryTarget, share: float
+        self, sandbox: SandboxServer, loaded: MemoryTarget, share: float
     ) -> None:
         """Meltano lays the state of the run that broke off over the one that was complete."""
-        complete = target.state
-        target.state = {}
-        run_tap(target, killed_at=share, **config_for(sandbox))
-        target.state = self.joined(target.state, copy.deepcopy(complete))
+        complete = loaded.state
+        loaded.state = {}
+        run_tap(loaded, killed_at=share, **config_for(sandbox))
+        loaded.state = self.joined(loaded.state, copy.deepcopy(complete))
         for code in ("XAA", "XBA", "XCA"):
             self.withdrawn_from(sandbox.world, code)
 
-        sync(sandbox, target)
+        sync(sandbox, loaded)
 
-        assert_exact(sandbox.world, target)
+        assert_exact(sandbox.world, loaded)
 
     def test_of_the_first_release_are_refused_if_they_have_lost_a_country(
-        self, sandbox: SandboxServer, target: MemoryTarget
+        self, sandbox: SandboxServer, loaded: MemoryTarget
     ) -> None:
-        state = target.state
+        state = loaded.state
         state["bookmarks"]["countries"]["read_whole"] = {"XAA": 1, "XBA": 1}
         for stream in ("idp_admin0", "idp_admin1", "idp_admin2"):
             del state["bookmarks"][stream]["partitions"][0], state["bookmarks"][stream]["taken"]
@@ -235,9 +218,9 @@ class TestJoinedStates:
             TapDTM(config=config_for(sandbox), state=state)
 
 
-def test_nothing_of_a_state_is_lost_by_reading_it(sandbox: SandboxServer, target: MemoryTarget) -> None:
+def test_nothing_of_a_state_is_lost_by_reading_it(sandbox: SandboxServer, loaded: MemoryTarget) -> None:
     """What the tap itself writes passes its own check, after every kind of run."""
     for config in ({"scrub_fraction": 1}, {"start_date": "2022-01-01"}, {"operations": [FLOOD]}, {}):
-        run_tap(target, **(config_for(sandbox) | config))
+        run_tap(loaded, **(config_for(sandbox) | config))
 
-    assert_exact(sandbox.world, target)
+    assert_exact(sandbox.world, loaded)
