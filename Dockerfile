@@ -5,7 +5,7 @@ FROM python:3.13-slim
 RUN useradd --uid 1000 --user-group --create-home airbyte
 
 WORKDIR /airbyte/integration_code
-COPY pyproject.toml README.md CHANGELOG.md LICENSE ./
+COPY pyproject.toml version.py README.md CHANGELOG.md LICENSE ./
 COPY tap_dtm tap_dtm
 COPY datapackage datapackage
 RUN pip install --no-cache-dir .
