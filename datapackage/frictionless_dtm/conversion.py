@@ -48,7 +48,7 @@ def converted(raw: bytes, kind: Kind) -> bytes:
             return str(int(number)).encode()
     if kind == "boolean" and value in ("true", "false"):
         return str(value).encode()
-    raise ValueError(f"{raw.decode()} is no {kind}")
+    raise ValueError(f"{raw.decode()} is not of the type {kind}")
 
 
 def _number(value: str | Decimal) -> Decimal:
@@ -58,7 +58,7 @@ def _number(value: str | Decimal) -> Decimal:
         number = Decimal("NaN")
     # 007 is a code, not a number: it would not come back as it was.
     if not number.is_finite() or (isinstance(value, str) and _encode(number).decode() != value):
-        raise ValueError(f"{value} is no number")
+        raise ValueError(f"{value} is not a number")
     return number
 
 
@@ -83,7 +83,7 @@ def check_key(before: Shape, after: Shape) -> None:
     if before.key != after.key:
         raise DtmError(
             f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
-            f"{', '.join(after.key) or 'none'}: write it into another folder, or start anew without state."
+            f"{', '.join(after.key) or 'none'}: write it into another folder, or start from scratch, without a state."
         )
 
 
@@ -118,6 +118,7 @@ def mover(before: Shape, after: Shape, refused: list[DtmError]) -> Callable[[byt
 def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
     """Return the refusal of a column's other type."""
     return DtmError(
-        f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}, which cannot "
-        f"be done to the rows of earlier runs ({reason}): start the tap without state and write it into another folder."
+        f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}. Rows of "
+        f"earlier runs cannot be converted ({reason}). Start the tap without a state, and write the package into "
+        "another folder."
     )

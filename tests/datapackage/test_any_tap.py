@@ -18,26 +18,16 @@ from tests.datapackage.pipe import (
     resource,
     run_lines,
     run_target,
-    without_pages,
 )
 from tests.datapackage.singer import activate, record, schema, state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.target import Message
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "package"
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 def columns(stream: str = "Orders", key: tuple[str, ...] = ("id",), **definitions: Any) -> Message:

@@ -6,27 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tap_dtm.errors import DtmError
-from tests.datapackage.pipe import read_csv, run_lines, without_pages
+from tests.datapackage.pipe import read_csv, run_lines
 from tests.datapackage.singer import record, schema
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "package"
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 def row(values: str, **others: Any) -> str:

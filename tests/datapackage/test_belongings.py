@@ -13,7 +13,7 @@ import pytest
 from tap_dtm.errors import DtmError
 from tests.datapackage.belongings import edit_descriptor, inventory, is_repository, put_belongings
 from tests.datapackage.children import as_ordinary_user, forks
-from tests.datapackage.pipe import content, descriptor, problems, read_csv, run_target, without_pages
+from tests.datapackage.pipe import content, descriptor, problems, read_csv, run_target
 from tests.datapackage.singer import record, schema, state
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ FIRST = [schema("a"), record("a", id=1), state({"run": 1})]
 SECOND = [schema("a"), record("a", id=2), schema("b"), record("b", id=3), state({"run": 2})]
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 @pytest.fixture

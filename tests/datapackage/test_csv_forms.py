@@ -15,7 +15,6 @@ from tests.datapackage.pipe import problems, read_csv, resource, run_target, wit
 from tests.datapackage.singer import record, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 # Each text, and how it is in the file.
@@ -44,10 +43,7 @@ WITH_NUL = {"a\0b": "a\0b", "\0": "\0", "\0,": '"\0,"'}
 TEXTS = {"type": "object", "properties": {"id": {"type": "integer"}, "v": {"type": ["string", "null"]}, "w": {}}}
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 @pytest.fixture(scope="module", params=["csv", "csv.gz"])

@@ -8,25 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.errors import DtmError
-from tests.datapackage.pipe import problems, read_csv, run_lines, without_pages
+from tests.datapackage.pipe import problems, read_csv, run_lines
 from tests.datapackage.singer import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 EXACT = ["12345678901234567.89", "0.12345678901234567890", "1.50", "100000000000000000001", "-0.1"]
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "package"
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 def columns(key: tuple[str, ...] = ("id",), **types: Any) -> Any:

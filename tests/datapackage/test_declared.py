@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.errors import DtmError
-from tests.datapackage.pipe import descriptor, problems, read_csv, resource, run_target, without_pages
+from tests.datapackage.pipe import descriptor, problems, read_csv, resource, run_target
 from tests.datapackage.singer import dtm, record, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "package"
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 def columns(**definitions: Any) -> Any:

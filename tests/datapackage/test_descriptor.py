@@ -22,11 +22,11 @@ from frictionless_dtm.version import Change, change, increased
 
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
-from tests.datapackage.pipe import descriptor, problems, resource, run_target, without_pages
+from tests.datapackage.pipe import descriptor, problems, resource, run_target
 from tests.datapackage.singer import dtm, record, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.target import Message
 
@@ -39,10 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
+pytestmark = pytest.mark.usefixtures("no_pages_in_this_module")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from frictionless_dtm.folder import Folder
@@ -18,21 +18,15 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer, tiny
-from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems, without_pages
+from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems
 from tests.target import run_tap
 from tests.test_histories import _LONG, History, ScrubbedHistory, _quiet
 from tests.world import LEVELS, count, served
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 __all__ = ["_quiet"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
+pytestmark = pytest.mark.usefixtures("no_pages_in_this_module")
 
 
 # Where a kill changes what is on disk: before and after each of these.

@@ -17,7 +17,7 @@ import pytest
 
 from tap_dtm.errors import DtmError
 from tests.datapackage.children import as_ordinary_user, forks
-from tests.datapackage.pipe import content, descriptor, problems, read_csv, run_target, without_pages
+from tests.datapackage.pipe import content, descriptor, problems, read_csv, run_target
 from tests.datapackage.singer import record, schema, state
 
 if TYPE_CHECKING:
@@ -27,15 +27,7 @@ FIRST = [schema("a"), record("a", id=1)]
 SECOND = [schema("a"), record("a", id=2)]
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "package"
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 def hidden(folder: Path) -> Path:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.errors import DtmError
-from tests.datapackage.pipe import problems, read_csv, run_target, without_pages
+from tests.datapackage.pipe import problems, read_csv, run_target
 from tests.datapackage.singer import activate, record, schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 DATETIME = {"type": "string", "format": "date-time"}
@@ -19,15 +18,7 @@ TIME = {"type": "string", "format": "time"}
 ANY: dict[str, Any] = {}
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "package"
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 def keyed(definition: Any) -> Any:

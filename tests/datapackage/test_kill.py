@@ -22,7 +22,7 @@ from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import VISIBLE, SandboxServer, World, invent
 from tests.datapackage.belongings import copy_all, edit_descriptor, inventory, is_repository, put_belongings
 from tests.datapackage.children import forked, forks, killed
-from tests.datapackage.pipe import PackageTarget, content, descriptor, problems, read_csv, run_target, without_pages
+from tests.datapackage.pipe import PackageTarget, content, descriptor, problems, read_csv, run_target
 from tests.datapackage.singer import record, schema, state
 from tests.target import run_tap
 from tests.world import LEVELS, count, served
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     from tests.target import Message
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 @pytest.fixture

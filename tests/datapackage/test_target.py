@@ -18,24 +18,15 @@ from frictionless_dtm.settings import Settings
 from frictionless_dtm.target import TargetDataPackage
 
 from tap_dtm.errors import DtmError
-from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target, without_pages
+from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target
 from tests.datapackage.singer import activate, dtm, record, schema, state
 from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _no_pages() -> Iterator[None]:
-    with without_pages():
-        yield
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "package"
+pytestmark = pytest.mark.usefixtures("no_pages")
 
 
 def ids(folder: Path, name: str = "orders") -> list[str]:

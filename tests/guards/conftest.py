@@ -8,7 +8,7 @@ import pytest
 
 from tap_dtm.sandbox import SandboxServer
 from tests.guards.programs import PROGRAMS, Scene, Tap
-from tests.guards.support import small_world
+from tests.guards.support import small_world, sync
 from tests.scripted import ScriptedServer, doctored
 from tests.target import MemoryTarget
 
@@ -44,3 +44,11 @@ def _scene(program: Program) -> Iterator[Scene]:
     world = small_world()
     with ScriptedServer(doctored(world, lambda *_: None)) as server:
         yield Scene(program, world, server)
+
+
+@pytest.fixture
+def loaded(sandbox: SandboxServer) -> MemoryTarget:
+    """A target that holds everything the sandbox serves."""
+    target = MemoryTarget()
+    sync(sandbox, target)
+    return target

@@ -12,14 +12,12 @@ import pytest
 
 from tap_dtm import environment
 from tap_dtm.errors import DtmError
-from tap_dtm.sandbox import SandboxServer
 from tap_dtm.settings import SETTINGS, Settings
 from tap_dtm.tap import TapDTM
 from tests.guards.support import (
     a_round,
     an_operation,
     put_operations,
-    small_world,
     sync,
     warnings,
 )
@@ -27,22 +25,9 @@ from tests.meltano import MeltanoProject
 from tests.target import COMMAND, MemoryTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def target(sandbox: SandboxServer) -> MemoryTarget:
-    """A target that is loaded."""
-    loaded = MemoryTarget()
-    sync(sandbox, loaded)
-    return loaded
+    from tap_dtm.sandbox import SandboxServer
 
 
 class TestSettings:
@@ -57,9 +42,9 @@ class TestSettings:
         TapDTM(config={"api_url": "sandbox://", "flattening_enabled": True, "flattening_max_depth": 1})
 
     def test_filters_that_remove_every_row_of_a_country_are_warned_of(
-        self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+        self, sandbox: SandboxServer, loaded: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        sync(sandbox, target, start_date="2025-01-01")
+        sync(sandbox, loaded, start_date="2025-01-01")
 
         assert (
             "All 16 rows of Invented XAA (XAA) are removed, because none passes the settings start_date." in caplog.text
@@ -67,17 +52,17 @@ class TestSettings:
         assert len(warnings(caplog)) == 3
 
     def test_an_operation_in_another_unicode_form_is_named_as_such(
-        self, sandbox: SandboxServer, target: MemoryTarget
+        self, sandbox: SandboxServer, loaded: MemoryTarget
     ) -> None:
         name = "Opération inventée"
         put_operations(sandbox.world, "XAA", an_operation(name, a_round(1, 2022, 3)))
 
         with pytest.raises(DtmError, match=r"in another Unicode form \(NFD\) than DTM, which writes it in NFC"):
-            sync(sandbox, target, operations=[unicodedata.normalize("NFD", name)])
+            sync(sandbox, loaded, operations=[unicodedata.normalize("NFD", name)])
 
-    def test_the_nearest_codes_begin_alike(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+    def test_the_nearest_codes_begin_alike(self, sandbox: SandboxServer, loaded: MemoryTarget) -> None:
         with pytest.raises(DtmError, match=r"names XAB, which DTM does not list\. The nearest: XAA"):
-            sync(sandbox, target, countries=["XAB"])
+            sync(sandbox, loaded, countries=["XAB"])
 
 
 class TestVariablesOfTheEnvironment:

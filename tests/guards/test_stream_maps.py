@@ -7,32 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.errors import DtmError
-from tap_dtm.sandbox import SandboxServer
 from tap_dtm.tap import TapDTM
 from tests.guards.support import (
     FLOOD,
-    small_world,
     sync,
     warnings,
 )
 from tests.target import MemoryTarget, selecting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def target(sandbox: SandboxServer) -> MemoryTarget:
-    """A target that is loaded."""
-    loaded = MemoryTarget()
-    sync(sandbox, loaded)
-    return loaded
+    from tap_dtm.sandbox import SandboxServer
 
 
 class TestStreamMaps:

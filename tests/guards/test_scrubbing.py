@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,21 +17,12 @@ from tap_dtm.sandbox.visible import add_round, withdraw_operation, withdraw_roun
 from tests.guards.support import a_round, an_operation, asked, assert_exact, put_operations, small_world, sync
 from tests.target import MemoryTarget, selecting
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 STREAMS = ("countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2")
 COUNTRY_LEVEL = selecting("countries", "operations", "idp_admin0")
 EVERYTHING = selecting(*STREAMS)
 SENT_AGAIN = selecting(*STREAMS, full_table=True)
 ALWAYS = {"scrub_fraction": 1, "scrub_resends": True}
-STATE_OF_0_1_0 = Path(__file__).parent / "fixtures" / "state-0.1.0.json"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(small_world()) as server:
-        yield server
+STATE_OF_0_1_0 = Path(__file__).parents[1] / "fixtures" / "state-0.1.0.json"
 
 
 class TestEveryLevelHasItsTurn:

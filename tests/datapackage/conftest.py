@@ -1,0 +1,33 @@
+"""What many tests of packages need. Modules whose ``folder`` holds a finished package say so themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.datapackage.pipe import without_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a package that is still to be written."""
+    return tmp_path / "package"
+
+
+@pytest.fixture
+def no_pages() -> Iterator[None]:
+    """Leave out the page and README, which take most of the time and are not what the test is about."""
+    with without_pages():
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_pages_in_this_module() -> Iterator[None]:
+    """Do the same once, for tests that begin many packages themselves."""
+    with without_pages():
+        yield
