@@ -148,6 +148,16 @@ def test_a_package_that_a_run_is_writing_is_not_published(permitted: Path) -> No
     assert publishing(permitted)[0] == 0
 
 
+def test_a_record_that_cannot_be_reached_is_not_taken_to_be_absent(permitted: Path) -> None:
+    """That of another user is out of reach; for root, who reaches everything, a link that leads nowhere stands in."""
+    store = permitted.parent / HIDDEN / "rows.sqlite"
+    store.unlink()
+    store.symlink_to(store)
+    code, output = publishing(permitted)
+    assert (code, "nobody knows whether the package was changed" in output) == (1, True)
+    assert "Publish as the user who ran target-datapackage." in output
+
+
 def test_reading_the_record_leaves_it_as_it_is(permitted: Path) -> None:
     store = permitted.parent / HIDDEN / "rows.sqlite"
     before, names = store.read_bytes(), sorted(path.name for path in store.parent.iterdir())

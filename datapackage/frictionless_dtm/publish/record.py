@@ -19,11 +19,18 @@ def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
     """Return the descriptor as the target wrote it; None where its record is not next to the package.
 
     Raises:
-        DtmError: The record cannot be read, because another run is using it or the last one was killed.
+        DtmError: The record cannot be read: it is another user's, another run is using it, or the last one was killed.
     """
     store = store_of(folder.resolve())
-    if not store.exists():
+    try:
+        store.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise DtmError(
+            f"The target's record of this package, {store}, cannot be read ({error.strerror}), and without it nobody "
+            "knows whether the package was changed since. Publish as the user who ran target-datapackage."
+        ) from None
     try:
         with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, timeout=0.2)) as db:
             row = db.execute("SELECT value FROM meta WHERE name = 'descriptor'").fetchone()
