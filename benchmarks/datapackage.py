@@ -41,7 +41,7 @@ written.infer(stats=True)
 assert written.hash and written.rows
 """
 _WITHOUT_PAGES = """
-from frictionless_dtm import target
+from frictionless_dtm import command as target
 target._render = lambda contents: {}
 target.main()
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_dtm.metadata.model import API_VERSIONS
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

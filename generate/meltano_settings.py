@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from frictionless_dtm.target import TargetDataPackage
+from frictionless_dtm.command import TargetDataPackage
 
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
     from singer_sdk.plugin_base import PluginBase
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
 PLUGINS: dict[str, type[PluginBase]] = {
     "tap_dtm/settings.py": TapDTM,
-    "datapackage/frictionless_dtm/settings.py": TargetDataPackage,
+    "datapackage/frictionless_dtm/descriptor/settings.py": TargetDataPackage,
 }
 END = "    # End of the generated settings\n"
 

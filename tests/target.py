@@ -8,13 +8,13 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 
 Message = dict[str, Any]
 
 # The tap's command. `frozen` makes the SDK look for .env in the current folder: else it would find, and obey, the one
 # that a developer may have in this project.
-COMMAND = [sys.executable, "-c", "import sys; sys.frozen = True; from tap_dtm.__main__ import main; main()"]
+COMMAND = [sys.executable, "-c", "import sys; sys.frozen = True; from tap_dtm.singer.command import main; main()"]
 
 
 class MemoryTarget:

@@ -9,7 +9,7 @@ import pytest
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer, tiny
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 from tests.target import MemoryTarget, run_tap
 from tests.world import LEVELS, count, served
 

@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm import __main__
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer import command
+from tap_dtm.singer.tap import TapDTM
 from tests.target import COMMAND, MemoryTarget
 from tests.world import LEVELS, count, served
 
@@ -292,9 +292,9 @@ class TestWrongSettings:
         def fail(**_: object) -> None:
             raise RuntimeError(words)
 
-        monkeypatch.setattr(__main__.Command, "cli", fail)
+        monkeypatch.setattr(command.Command, "cli", fail)
         with pytest.raises(SystemExit, match="1"):
-            __main__.main()
+            command.main()
         logging.disable(logging.NOTSET)
         (record,) = caplog.records
         assert record.levelname == "CRITICAL"

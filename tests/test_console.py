@@ -15,7 +15,7 @@ from tests.target import COMMAND as TAP
 
 KEY = "k3y-5f1e9d0c7b3a4826915d"
 LOGGED = "import logging; logging.basicConfig(format='%(levelname)s | %(message)s')\n"
-TARGET = [sys.executable, "-m", "frictionless_dtm.target"]
+TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 VIEWS = [sys.executable, "-m", "tap_dtm.views"]
 SANDBOX = [sys.executable, "-m", "tap_dtm.sandbox", "--port=70000"]
 NO_SETTINGS = "The settings file missing.json cannot be read: No such file or directory."

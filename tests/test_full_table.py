@@ -10,7 +10,7 @@ import pytest
 from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, invent
 from tap_dtm.sandbox.visible import add_round, duplicate_rows, withdraw_operation, withdraw_round
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 from tests.pipeline import sandbox_config
 from tests.target import MemoryTarget, Message, run_tap
 from tests.test_postgres import ALL_CODES

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = [sys.executable, "-c", "import sys; sys.frozen = True; from tap_dtm.airbyte.__main__ import main; main()"]
-TARGET = [sys.executable, "-m", "frictionless_dtm.target"]
+TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 ACCENTED = "Opération inventée à Ñandú"
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 

@@ -12,7 +12,7 @@ from meltano.core.setting_definition import SettingKind
 from generate.meltano_settings import PLUGINS as OURS
 from generate.meltano_settings import declared
 from tap_dtm.settings import SETTINGS
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 
 MELTANO_YML = yaml.safe_load((Path(__file__).parents[1] / "meltano.yml").read_text("utf-8"))
 PLUGINS = {p["name"]: p for kind in ("extractors", "loaders") for p in MELTANO_YML["plugins"][kind]}

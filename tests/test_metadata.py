@@ -19,7 +19,7 @@ from tap_dtm.metadata import (
     api_name_to_snake,
     load_catalogue,
 )
-from tap_dtm.metadata.singer import singer_schema
+from tap_dtm.metadata.singer_schema import singer_schema
 
 RECORDED = Path(__file__).parents[1].parent / "shared" / "recorded"
 CATALOGUE = load_catalogue()

@@ -10,7 +10,7 @@ import pytest
 import tap_dtm.metadata
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import CatalogueError, load_catalogue, load_catalogue_from
-from tap_dtm.metadata.singer import singer_schema
+from tap_dtm.metadata.singer_schema import singer_schema
 
 SOUND = {
     "fields.yaml": """\

@@ -16,7 +16,7 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from tap_dtm.sandbox import VISIBLE, SandboxServer, invent
 from tap_dtm.sandbox.publications import withdraw_country
 from tap_dtm.sandbox.visible import add_round
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 from tests.pipeline import sandbox_config
 from tests.target import MemoryTarget, Message, run_tap
 from tests.test_postgres import ALL_CODES

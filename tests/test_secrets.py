@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 import pytest
 
-from tap_dtm.__main__ import Command
-from tap_dtm.client import DtmClient
+from tap_dtm.api.client import DtmClient
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.sandbox.faults import Kind
 from tap_dtm.settings import KEY_VARIABLE, Settings
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.command import Command
+from tap_dtm.singer.tap import TapDTM
 from tests.scripted import ScriptedServer, always
 from tests.target import COMMAND, MemoryTarget, run_tap
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_dtm.exact.scrub import due
 from tap_dtm.sandbox import INVISIBLE, Mutation, SandboxServer, World, invent, tiny
 from tap_dtm.sandbox.invisible import add_hidden_operation, move_between_districts, recode_district, rename_district
 from tap_dtm.sandbox.spots import all_spots, put
 from tap_dtm.sandbox.visible import add_round, backfill_round
-from tap_dtm.scrub import due
 from tests.pipeline import sandbox_config
 from tests.target import MemoryTarget, Message, run_tap
 from tests.test_postgres import ALL_CODES

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from tap_dtm.api.records import RecordBuilder
+from tap_dtm.api.values import WrongValueError, converter
 from tap_dtm.errors import DtmAnswerError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import Field
-from tap_dtm.metadata.singer import singer_schema
-from tap_dtm.records import RecordBuilder
-from tap_dtm.values import WrongValueError, converter
+from tap_dtm.metadata.singer_schema import singer_schema
 from tests.guards.support import small_world
 
 ADDED = {"row_number": 1, "_sdc_deleted_at": None}

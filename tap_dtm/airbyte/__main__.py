@@ -8,16 +8,16 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tap_dtm import console
-from tap_dtm.__main__ import SECRETS
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import discover
 from tap_dtm.airbyte.output import Output, Stopped
 from tap_dtm.airbyte.read import AirbyteTap, read
 from tap_dtm.airbyte.spec import specification
-from tap_dtm.config_files import read_object
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.command import SECRETS
+from tap_dtm.singer.config_files import read_object
+from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 
-from tap_dtm.base import DELETED_AT
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.singer import singer_schema
+from tap_dtm.metadata.singer_schema import singer_schema
+from tap_dtm.singer.base import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

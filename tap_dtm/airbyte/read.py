@@ -12,10 +12,10 @@ from singer_sdk.singerlib import RecordMessage, StateMessage
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import CURSOR, DELETED, configured_streams, singer_catalog
 from tap_dtm.airbyte.state import after_full_refresh, next_stamp, singer_state, stream_state, stream_states
-from tap_dtm.base import DELETED_AT
 from tap_dtm.errors import DtmOutputError
 from tap_dtm.settings import checked_api_version
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.base import DELETED_AT
+from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

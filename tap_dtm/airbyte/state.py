@@ -13,9 +13,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
+from tap_dtm.exact.rounds import Bookmark
+from tap_dtm.exact.state import check_bookmark, check_form
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.rounds import Bookmark
-from tap_dtm.state import check_bookmark, check_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

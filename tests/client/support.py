@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_dtm.client import DtmClient
+from tap_dtm.api.client import DtmClient
 from tap_dtm.settings import Settings
 
 if TYPE_CHECKING:

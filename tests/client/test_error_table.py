@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tap_dtm.client import Answer
+from tap_dtm.api.client import Answer
 from tap_dtm.errors import DtmAccessError, DtmQuotaError, DtmRefusedError, DtmRequestError, DtmUnknownError
 from tap_dtm.sandbox import Fault, Options, SandboxServer
 from tests.client.support import ADMIN0, client_of

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from tap_dtm.client import LONGEST_WAIT
+from tap_dtm.api.client import LONGEST_WAIT
 from tap_dtm.errors import DtmError, DtmRequestError
 from tap_dtm.sandbox import Fault, SandboxServer
 from tap_dtm.sandbox.api import Answer as Said

@@ -10,7 +10,7 @@ import pytest
 from tap_dtm.errors import DtmAccessError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.sandbox.api import Answer as Said
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 from tests.client.support import ADMIN0, sandbox_config
 from tests.scripted import ScriptedServer, always
 from tests.target import MemoryTarget, run_tap

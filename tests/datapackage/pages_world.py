@@ -9,14 +9,14 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from frictionless_dtm.contents import Contents, RoundChange, Row, Table
-from frictionless_dtm.descriptor import Content, DataFile, describe_package
-from frictionless_dtm.settings import Settings
-from frictionless_dtm.shape import shape_of
+from frictionless_dtm.descriptor.contents import Contents, RoundChange, Row, Table
+from frictionless_dtm.descriptor.package import Content, DataFile, describe_package
+from frictionless_dtm.descriptor.settings import Settings
+from frictionless_dtm.descriptor.shape import shape_of
 
+from tap_dtm.exact.rounds import canonical
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.singer import singer_schema
-from tap_dtm.rounds import canonical
+from tap_dtm.metadata.singer_schema import singer_schema
 from tap_dtm.sandbox import invent
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from frictionless import validate
-from frictionless_dtm import target as target_module
-from frictionless_dtm.target import TargetDataPackage
+from frictionless_dtm import command as target_module
+from frictionless_dtm.command import TargetDataPackage
 
 from tests.target import MemoryTarget
 

@@ -227,7 +227,7 @@ def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -
 def test_bad_lines_are_refused_in_a_sentence(tmp_path: Path, line: str | bytes, sentence: str) -> None:
     lines = [json.dumps(columns(v={})).encode(), line.encode() if isinstance(line, str) else line]
     (tmp_path / "config.json").write_text(json.dumps({"path": "package"}))
-    command = [sys.executable, "-m", "frictionless_dtm.target", "--config", "config.json"]
+    command = [sys.executable, "-m", "frictionless_dtm.command", "--config", "config.json"]
     run = subprocess.run(command, cwd=tmp_path, input=b"\n".join(lines), capture_output=True, check=False)
     assert run.returncode == 1
     assert b"Traceback" not in run.stderr

@@ -82,7 +82,7 @@ def test_what_is_in_the_way_of_a_new_table_is_kept_under_another_name(
 
 def test_a_page_of_the_users_is_kept_under_another_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "README.md").write_text("mine")
-    monkeypatch.setattr("frictionless_dtm.target._render", lambda _: {"README.md": b"of the target"})
+    monkeypatch.setattr("frictionless_dtm.command._render", lambda _: {"README.md": b"of the target"})
 
     run_target(SECOND, folder)
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from frictionless import validate
-from frictionless_dtm.descriptor import Coverage, describe_package
-from frictionless_dtm.settings import Settings
-from frictionless_dtm.version import Change, change, increased
+from frictionless_dtm.descriptor.package import Coverage, describe_package
+from frictionless_dtm.descriptor.settings import Settings
+from frictionless_dtm.target.version import Change, change, increased
 
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue

@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from frictionless_dtm.folder import Folder
-from frictionless_dtm.store import Store
+from frictionless_dtm.target.folder import Folder
+from frictionless_dtm.target.store import Store
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule

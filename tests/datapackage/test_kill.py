@@ -16,7 +16,7 @@ from itertools import count as count_up
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frictionless_dtm.folder import Folder
+from frictionless_dtm.target.folder import Folder
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import VISIBLE, SandboxServer, World, invent

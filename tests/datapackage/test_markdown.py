@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import frictionless_dtm.pages
 import pytest
-from frictionless_dtm.contents import Contents, RoundChange
+from frictionless_dtm.descriptor.contents import Contents, RoundChange
 from frictionless_dtm.pages import render
 from frictionless_dtm.pages.markdown import code, email, escaped, fenced, url
 from hypothesis import example, given

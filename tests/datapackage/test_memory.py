@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import atexit, sys
-from frictionless_dtm.target import main
+from frictionless_dtm.command import main
 # Not getrusage: the peak that it reports is at least that of the process which started this one.
 status = lambda: dict(line.split(":", 1) for line in open("/proc/self/status"))
 atexit.register(lambda: print(status()["VmHWM"].split()[0], file=sys.stderr))

@@ -21,7 +21,10 @@ HARMLESS = "The next run sends the same again, which does no harm."
 
 _PROGRAM = """
 import os, signal
-from frictionless_dtm import folder, package, store, target
+from frictionless_dtm.command import folder
+from frictionless_dtm.command import packager as package
+from frictionless_dtm.command import store
+from frictionless_dtm import command as target
 
 target._render = lambda contents: {{}}
 {patch}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from frictionless_dtm.contents import Contents, RoundChange
+from frictionless_dtm.descriptor.contents import Contents, RoundChange
 from frictionless_dtm.pages import render
 from frictionless_dtm.pages.vendor import BUNDLE, VL_CONVERT, bundle
 
@@ -23,7 +23,7 @@ from tests.datapackage.singer import record, schema
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from frictionless_dtm.contents import Row
+    from frictionless_dtm.descriptor.contents import Row
 
 PAGES = {"README.md", "CITATION.cff", "CHANGELOG.md", "quality.json", "index.html"}
 PERMISSION = "Granted by letter to the Invented Institute & Co on 2024-11-01."

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from frictionless_dtm.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives Chromium over a POSIX pipe")
 

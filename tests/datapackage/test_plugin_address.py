@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from frictionless_dtm.address import parse
+from frictionless_dtm.source.address import parse
 
 from tap_dtm.errors import DtmError
 

@@ -10,13 +10,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frictionless_dtm.progress import bookmarks, delivered
-from frictionless_dtm.shape import shape_of
-from frictionless_dtm.undo import Start, start_of
+from frictionless_dtm.descriptor.shape import shape_of
+from frictionless_dtm.target.journal import Start, start_of
+from frictionless_dtm.target.progress import bookmarks, delivered
 
 from tap_dtm.errors import DtmError, DtmPartialSyncError
+from tap_dtm.exact.state import check_state
 from tap_dtm.sandbox import Fault, SandboxServer, tiny
-from tap_dtm.state import check_state
 from tests.datapackage.pipe import PackageTarget, content, read_csv
 from tests.target import run_tap
 from tests.world import LEVELS, count, served

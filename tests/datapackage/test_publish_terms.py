@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from frictionless_dtm.descriptor.settings import Settings
 from frictionless_dtm.publish.command import publish
-from frictionless_dtm.settings import Settings
 
 from tap_dtm.errors import DtmError
 from tests.datapackage.pipe import run_target

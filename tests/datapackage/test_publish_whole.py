@@ -17,7 +17,7 @@ from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan
 if TYPE_CHECKING:
     from pathlib import Path
 
-TARGET = [sys.executable, "-m", "frictionless_dtm.target"]
+TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 
 
 @pytest.fixture(scope="module")

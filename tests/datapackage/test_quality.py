@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from frictionless_dtm.contents import Contents, Table
+from frictionless_dtm.descriptor.contents import Contents, Table
 from frictionless_dtm.quality import report
 from frictionless_dtm.quality.freshness import freshness, reference_date
 from frictionless_dtm.quality.reporting import pattern_of, shape
@@ -27,7 +27,7 @@ from tests.views.odd import load, odd_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from frictionless_dtm.contents import Row
+    from frictionless_dtm.descriptor.contents import Row
 
 LEVELS = (0, 1, 2)
 

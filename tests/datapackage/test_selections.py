@@ -13,7 +13,7 @@ import pytest
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import world_at
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 from tap_dtm.views.package import tables_from_package
 from tap_dtm.views.script import script
 from tests.datapackage.pipe import descriptor, problems, read_csv, resource, run_target, without_pages

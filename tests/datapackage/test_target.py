@@ -14,8 +14,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frictionless_dtm.settings import Settings
-from frictionless_dtm.target import TargetDataPackage
+from frictionless_dtm.command import TargetDataPackage
+from frictionless_dtm.descriptor.settings import Settings
 
 from tap_dtm.errors import DtmError
 from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target
@@ -386,7 +386,7 @@ def test_two_runs_at_a_time_are_refused(folder: Path) -> None:
 def test_the_command_ends_with_one_sentence(tmp_path: Path, config: str | None, message: bytes) -> None:
     if config is not None:
         (tmp_path / "config.json").write_text(config)
-    command = [sys.executable, "-m", "frictionless_dtm.target", "--config", "config.json"]
+    command = [sys.executable, "-m", "frictionless_dtm.command", "--config", "config.json"]
     run = subprocess.run(command, cwd=tmp_path, input=b"", capture_output=True, check=False)
     assert run.returncode == 1
     assert run.stdout == b""

@@ -176,7 +176,7 @@ class TestAFailingCountry:
 
 
 def _full_table_catalog(sandbox: SandboxServer) -> dict[str, Any]:
-    from tap_dtm.tap import TapDTM  # noqa: PLC0415  this test only
+    from tap_dtm.singer.tap import TapDTM  # noqa: PLC0415  this test only
 
     catalog = TapDTM(config={"api_url": sandbox.url}).catalog_dict
     for stream in catalog["streams"]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm import environment
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import SETTINGS, Settings
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer import environment
+from tap_dtm.singer.tap import TapDTM
 from tests.guards.support import (
     a_round,
     an_operation,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.errors import DtmError
-from tap_dtm.state import FORM
-from tap_dtm.tap import TapDTM
+from tap_dtm.exact.state import FORM
+from tap_dtm.singer.tap import TapDTM
 from tests.guards.support import (
     FLOOD,
     add_a_round_in,

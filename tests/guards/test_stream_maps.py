@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.errors import DtmError
-from tap_dtm.tap import TapDTM
+from tap_dtm.singer.tap import TapDTM
 from tests.guards.support import (
     FLOOD,
     sync,

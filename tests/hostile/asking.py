@@ -11,7 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tap_dtm.client import DtmClient
+from tap_dtm.api.client import DtmClient
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm.country import CountryReader
 from tap_dtm.errors import DtmPartialSyncError
+from tap_dtm.exact.country import CountryReader
 from tap_dtm.sandbox import SANDBOX_KEY, SandboxServer
 from tests.airbyte.support import EVERYTHING, configured, records, run_read
 from tests.guards.support import small_world
@@ -21,7 +21,7 @@ from tests.world import count, served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_dtm.country import CountryChanges, Job
+    from tap_dtm.exact.country import CountryChanges, Job
     from tests.hostile.support import Hostility
 
 TOO_LARGE = r"the answer is larger than 2 MB, which all answers together may take\. .* raise answer_budget_mb"
@@ -58,7 +58,7 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole answer may take as long as one of its parts: 1 s."""
-    monkeypatch.setattr("tap_dtm.client.PATIENCE", 1)
+    monkeypatch.setattr("tap_dtm.api.client.PATIENCE", 1)
 
 
 def config_for(server: RawServer) -> dict[str, Any]:

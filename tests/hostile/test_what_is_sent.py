@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm.client import DtmClient
+from tap_dtm.api.client import DtmClient
 from tap_dtm.errors import DtmError, DtmRefusedError
 from tap_dtm.sandbox import SandboxServer, invent
 from tap_dtm.sandbox.api import Answer as Said

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 README = Path(__file__).parents[2] / "README.md"
 VIEWS = [sys.executable, "-m", "tap_dtm.views"]
-TARGET = [sys.executable, "-c", "from frictionless_dtm.target import main; main()"]
+TARGET = [sys.executable, "-c", "from frictionless_dtm.command import main; main()"]
 
 
 def views(*arguments: str) -> subprocess.CompletedProcess[str]:

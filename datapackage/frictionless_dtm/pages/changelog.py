@@ -12,7 +12,7 @@ from frictionless_dtm.pages.templating import as_markdown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from frictionless_dtm.contents import Contents, RoundChange
+    from frictionless_dtm.descriptor.contents import Contents, RoundChange
     from frictionless_dtm.pages.front import Front
 
 _KINDS: Final = {"added": "Added", "revised": "Revised", "withdrawn": "Withdrawn"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from frictionless_dtm.descriptor import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
-from frictionless_dtm.settings import PERMITTED
-from frictionless_dtm.tableschema import PREFIX
+from frictionless_dtm.descriptor.package import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
+from frictionless_dtm.descriptor.settings import PERMITTED
+from frictionless_dtm.descriptor.table_schema import PREFIX
 from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from frictionless_dtm.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents
 
 
 @dataclass(frozen=True)

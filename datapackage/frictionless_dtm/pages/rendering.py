@@ -9,8 +9,8 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from frictionless_dtm.descriptor import GENERAL_TERMS
-from frictionless_dtm.invented import is_invented
+from frictionless_dtm.descriptor.invented import is_invented
+from frictionless_dtm.descriptor.package import GENERAL_TERMS
 from frictionless_dtm.pages.changelog import changelog
 from frictionless_dtm.pages.citation import citation_cff
 from frictionless_dtm.pages.coverage import coverage
@@ -26,7 +26,7 @@ from frictionless_dtm.quality.freshness import RULE, reference_date
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from frictionless_dtm.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents
     from frictionless_dtm.pages.front import Column, File, Front
 
 _SHOWN = 50

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from frictionless_dtm.contents import ResourceChange
+    from frictionless_dtm.descriptor.contents import ResourceChange
     from frictionless_dtm.pages.figures import Round
 
 

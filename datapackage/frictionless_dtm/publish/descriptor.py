@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.publish.shapes import as_shape
-from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import is_web_address
 

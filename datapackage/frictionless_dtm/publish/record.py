@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from frictionless_dtm.folder import store_of
+from frictionless_dtm.target.folder import store_of
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:

@@ -13,16 +13,17 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from tap_dtm import network, redaction
-from tap_dtm.budget import Budget, OverBudget
+from tap_dtm import redaction
+from tap_dtm.api import network
+from tap_dtm.api.budget import Budget, OverBudget
+from tap_dtm.api.transport import Bounds, Session, TooMuchAround, TooSlow, fetch
 from tap_dtm.errors import DtmAccessError, DtmError
-from tap_dtm.transport import Bounds, Session, TooMuchAround, TooSlow, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from frictionless_dtm.publish.upload import Upload
-    from tap_dtm.transport import Reply
+    from tap_dtm.api.transport import Reply
 
 _READ_TIMEOUT: Final = 600.0  # seconds, in which a site may be busy with a file that it was sent
 _LONGEST: Final = 900.0  # seconds, for a whole answer

@@ -9,7 +9,7 @@ from frictionless_dtm.quality.reporting import compose
 from frictionless_dtm.quality.runs import read
 
 if TYPE_CHECKING:
-    from frictionless_dtm.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents
 
 __all__ = ["QualityObserver", "compose", "read", "report"]
 

@@ -15,7 +15,7 @@ from frictionless_dtm.quality.twins import assessed_twice
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from frictionless_dtm.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents
     from frictionless_dtm.quality.freshness import Round
     from frictionless_dtm.quality.observer import QualityObserver, Sum
     from frictionless_dtm.quality.runs import OperationKey, RoundKey

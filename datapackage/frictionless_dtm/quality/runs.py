@@ -17,7 +17,7 @@ from frictionless_dtm.quality.streams import columns_of, figure_tables
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from frictionless_dtm.contents import Contents, Row
+    from frictionless_dtm.descriptor.contents import Contents, Row
 
 OperationKey = tuple[str, str]
 """Country and operation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.tableschema import PREFIX
+from frictionless_dtm.descriptor.table_schema import PREFIX
 from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.terms import PERMISSION, check_permission
-from frictionless_dtm.tableschema import PREFIX
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:

@@ -1,0 +1,200 @@
+"""``target-datapackage``: a Singer target that writes a Frictionless Data Package."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from functools import partial
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from singer_sdk import Target
+from singer_sdk.contrib.msgspec import MsgSpecReader
+from singer_sdk.helpers.capabilities import PluginCapabilities
+
+from frictionless_dtm.descriptor.settings import SETTINGS, Settings
+from frictionless_dtm.extra import require
+from frictionless_dtm.target.faults import NOTHING_KEPT, told
+from frictionless_dtm.target.folder import Folder
+from frictionless_dtm.target.intake import Intake
+from frictionless_dtm.target.packager import Packager
+from frictionless_dtm.target.store import Store
+from tap_dtm import console
+from tap_dtm.errors import DtmError, DtmOutputError
+from tap_dtm.singer.config_files import CheckedConfig
+from tap_dtm.utf8 import BOM, is_utf_16
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import FrameType
+
+    import click
+
+    from frictionless_dtm.descriptor.contents import Contents
+
+
+class _Reader(MsgSpecReader):
+    """Hands the whole input over, line by line: the SDK's way through each record takes ten times as long."""
+
+    def __init__(self, read: Callable[[Iterable[str | bytes]], Counter[str]]) -> None:
+        super().__init__()
+        self._read = read
+
+    def process_lines(
+        self,
+        file_input: IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
+    ) -> Counter[str]:
+        text = file_input or sys.stdin or ()
+        lines: Iterable[bytes] = getattr(text, "buffer", None) or (line.encode() for line in text)
+        return self._read(_in_utf8(lines))
+
+
+def _in_utf8(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines without the byte order mark that PowerShell writes before the first one.
+
+    Raises:
+        DtmError: The first line is UTF-16.
+    """
+    lines = iter(lines)
+    for first in islice(lines, 1):
+        if is_utf_16(first):
+            raise DtmError(
+                "The input is encoded in UTF-16, not in UTF-8. Use a pipe of PowerShell 7.4 or newer, or cmd."
+            )
+        yield first.removeprefix(BOM)
+    yield from lines
+
+
+class TargetDataPackage(CheckedConfig, Target):
+    """Singer target that writes a Frictionless Data Package v2."""
+
+    name = "target-datapackage"
+    package_name = "tap-dtm"
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+    capabilities: ClassVar[list[Any]] = [PluginCapabilities.ABOUT]
+    _is_open = _is_delivering = False
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        """Open the store next to the folder.
+
+        Raises:
+            DtmError: A setting is wrong, or the folder cannot be used.
+        """
+        super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
+        settings = Settings.from_config(self.config)
+        require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
+        folder = Folder(settings.path)
+        self._told = partial(told, folder.store, self._say_outcome)
+        with self._told():
+            self._store = Store(folder.store)
+            try:
+                self._packager = Packager(self._store, settings, folder, _render)
+                self._packager.recover()
+            except BaseException:
+                self._store.close()
+                raise
+        self._path = settings.path
+        self._intake = Intake(self._store)
+        self._is_open = True
+
+    def _read(self, lines: Iterable[str | bytes]) -> Counter[str]:
+        with self._told():
+            return self._intake.read(lines)
+
+    def process_endofpipe(self) -> None:
+        """Write the package; then, and only then, confirm the state."""
+        with self._told():
+            left_out = self._intake.finish()
+            is_written = self._packager.write(self._intake.state)
+            is_empty = not self._store.streams
+        if left_out:
+            self.logger.warning(
+                "The input broke off: %d records after the last state are left out, and the next run brings them.",
+                left_out,
+            )
+        if is_empty:
+            self.logger.warning("The input announced no stream, so there is no data package %s yet", self._path)
+        elif is_written:
+            self.logger.info("Wrote the data package %s", self._path)
+        else:
+            self.logger.info("Nothing has changed: the data package %s is up to date", self._path)
+        self.close()
+        if self._intake.has_state:
+            self._is_delivering = True
+            _deliver(self._intake.state_as_sent, self._packager.next_run)
+
+    def close(self) -> None:
+        """Close the store. What was not written to the package never happened."""
+        self._store.close()
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the command, whose help names the other command of this program."""
+        command = super().get_singer_command()
+        command.help = "Write what a Singer tap sends as a Frictionless Data Package."
+        command.epilog = (
+            "To publish a finished package as an archive, to CKAN or to GitHub: target-datapackage publish --help"
+        )
+        return command
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add no settings: none of the SDK's has a meaning here."""
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
+        """End at once, and say what the run has done."""
+        self.logger.warning("Stopped by signal %d. %s", signum, self._say_outcome())
+        sys.exit(128 + signum)
+
+    def _say_outcome(self) -> str:
+        if self._is_delivering:
+            return f"The data package is complete. If its state was not delivered: {self._packager.next_run}"
+        return self._packager.outcome if self._is_open else NOTHING_KEPT
+
+
+def _deliver(state: str, next_run: str) -> None:
+    """Write the state, now that the package has what it says.
+
+    Args:
+        state: The state, as JSON.
+        next_run: What the next run does when nobody takes the state, in a sentence.
+
+    Raises:
+        DtmOutputError: Nobody takes it.
+    """
+    try:
+        sys.stdout.write(state + "\n")
+        sys.stdout.flush()
+    except (DtmOutputError, OSError, ValueError) as error:
+        reason = getattr(error.__cause__ or error, "strerror", None) or "standard output is closed"
+        raise DtmOutputError(
+            f"The data package is complete, but its state could not be delivered ({reason}). {next_run}"
+        ) from error
+
+
+def _render(contents: Contents) -> Mapping[str, bytes]:
+    from frictionless_dtm.pages import render  # noqa: PLC0415  loaded when there is something to show
+
+    return render(contents)
+
+
+def main() -> None:
+    """Run the target, or ``publish``."""
+    console.run("target-datapackage", _command, secrets=("CKAN_API_TOKEN", "GITHUB_TOKEN"))
+
+
+def _command() -> None:
+    if sys.argv[1:2] == ["publish"]:
+        from frictionless_dtm.publish.__main__ import main as publish  # noqa: PLC0415  a command of its own
+
+        publish(sys.argv[2:])
+        return
+    # Millions of rows pass by, none of them in a cycle: looking for cycles takes a tenth of the time.
+    gc.set_threshold(200_000)
+    TargetDataPackage.cli()
+
+
+if __name__ == "__main__":
+    main()

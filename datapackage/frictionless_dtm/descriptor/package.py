@@ -1,0 +1,311 @@
+"""What ``datapackage.json`` says: Data Package v2, from the catalogue and from what was written. No I/O.
+
+Only what both frictionless and the standard's own JSON Schema accept; everything else stands under `PREFIX`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.descriptor.invented import as_invented, is_invented
+from frictionless_dtm.descriptor.profile import fields_of
+from frictionless_dtm.descriptor.settings import PERMITTED
+from frictionless_dtm.descriptor.table_schema import NULL, PREFIX, field_descriptor
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection, Mapping, Sequence
+
+    from frictionless_dtm.descriptor.settings import Settings
+    from frictionless_dtm.descriptor.shape import Column, Shape
+    from tap_dtm.metadata import Package, Resource
+
+PROFILE: Final = "https://datapackage.org/profiles/2.0/datapackage.json"
+_MEDIA_TYPES: Final = {
+    "csv": "text/csv",
+    "csv.gz": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
+_RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+_LONGEST: Final = 100
+_NUMBERS: Final = {"integer", "number"}
+UNKNOWN_TERMS: Final = "nobody has stated the terms of these data."
+GENERAL_TERMS: Final = "Beyond this permission, the general terms hold:"
+_NOT_IN_PACKAGES: Final = {"deleted_rows_stay"}
+"""Warnings that do not hold here: rows that the API withdrew leave the package."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of the package: its path in it, format (csv, csv.gz, parquet), bytes and sha256."""
+
+    path: str
+    format: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """What was written of one stream.
+
+    ``resource`` describes it where the catalogue knows it; ``broken`` holds the fields of foreign keys that some
+    rows do not keep, with the number of values that lack their counterpart; ``unmet`` the constraints that some rows
+    do not meet, by column.
+    """
+
+    name: str
+    shape: Shape
+    rows: int
+    files: tuple[DataFile, ...]
+    resource: Resource | None = None
+    broken: Mapping[tuple[str, ...], int] | None = None
+    unmet: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which dates and which countries (ISO 3166-1 alpha-3) the figures are about."""
+
+    start: str
+    end: str
+    countries: tuple[str, ...]
+
+
+def resource_name(stream: str) -> str:
+    """Return the name of a stream's resource: small letters, digits, ``-``, ``_`` and ``.`` only.
+
+    It is the name of a file as well, on every system: never hidden, never one that Windows reserves, never too long.
+    Where a name has none of these letters, as in other scripts, it gets a number of its own, the same every time.
+    """
+    name = re.sub(r"[^a-z0-9._]+", "-", stream.lower()).strip("-").lstrip(".-")
+    number = hashlib.sha256(stream.encode()).hexdigest()[:8]
+    if not name:
+        return f"table-{number}"
+    if len(name) > _LONGEST:
+        return f"{name[:_LONGEST]}-{number}"
+    return f"table-{name}" if name.partition(".")[0] in _RESERVED else name
+
+
+def file_names(name: str, formats: Sequence[str]) -> list[str]:
+    """Return the names of a stream's resources: the first has the stream's, the others name their format."""
+    return [name if number == 0 else f"{name}-{each.replace('.', '-')}" for number, each in enumerate(formats)]
+
+
+def hxl_tags(shape: Shape, resource: Resource | None) -> list[str] | None:
+    """Return the HXL tag of each column, nothing where there is none; None for a stream without any."""
+    if resource is None:
+        return None
+    known = fields_of(shape, resource)
+    return [known[name].hxl if name in known else "" for name in shape.names]
+
+
+def describe_package(  # noqa: PLR0913
+    package: Package | None,
+    contents: Sequence[Content],
+    settings: Settings,
+    *,
+    api_version: str | None,
+    coverage: Coverage | None,
+    created: dt.datetime,
+    version: str,
+) -> dict[str, Any]:
+    """Return the descriptor of a package.
+
+    Args:
+        package: What the catalogue says of the whole; None for streams that no catalogue knows.
+        contents: What was written, in the order of the resources.
+        settings: The checked settings.
+        api_version: The version of the API that the data come from, if known.
+        coverage: What the figures are about, if known.
+        created: When the data were read, in UTC.
+        version: The package's version.
+    """
+    if package and coverage and is_invented(coverage.countries):
+        package = as_invented(package)
+    included = {content.resource.name: content.name for content in reversed(contents) if content.resource}
+    resources = [
+        _resource(content, file, number, settings, included)
+        for content in contents
+        for number, file in enumerate(content.files)
+    ]
+    head: dict[str, Any] = {"$schema": PROFILE}
+    if package is None:
+        head |= {"name": resource_name(settings.path.name), "title": settings.path.name}
+    else:
+        head |= {"name": package.name, "title": package.title}
+    head["description"] = package.description if package else ""
+    head |= {"version": version, "created": f"{created:%Y-%m-%dT%H:%M:%SZ}"}
+    if package is not None:
+        head |= _provenance(package, api_version, created)
+    head |= {f"{PREFIX}redistribution": redistribution(package, settings), f"{PREFIX}permission": settings.permission}
+    head["description"] = "\n\n".join(filter(None, (head["description"], terms_in_words(head))))
+    if coverage:
+        head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
+        head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)
+    return _without_nothing(head) | {"resources": resources}
+
+
+def redistribution(package: Package | None, settings: Settings) -> str:
+    """Return whether the package may be passed on: as its licence has it, or else as the settings have it."""
+    return PERMITTED if package and package.license.redistribution else settings.redistribution
+
+
+def _provenance(package: Package, api_version: str | None, created: dt.datetime) -> dict[str, Any]:
+    source = package.source
+    return {
+        "homepage": package.homepage,
+        "keywords": list(package.keywords),
+        "sources": [
+            _without_nothing(
+                {
+                    "title": source.title,
+                    "path": source.url,
+                    "version": api_version,
+                    f"{PREFIX}documentation": source.documentation,
+                    f"{PREFIX}accessed": created.date().isoformat(),
+                }
+            )
+        ],
+        "contributors": [
+            *({"title": each.title, "path": each.url, "roles": list(each.roles)} for each in package.contributors),
+            *({"title": each.title, "email": each.email, "roles": ["contact"]} for each in [package.contact] if each),
+        ],
+        "licenses": [{"name": package.license.name, "title": package.license.title, "path": package.license.url}],
+        f"{PREFIX}terms": list(package.license.terms),
+        f"{PREFIX}termsStatedBy": package.license.stated_by,
+        f"{PREFIX}creditLine": package.credit_line,
+        f"{PREFIX}citation": package.cite(created.date()),
+    }
+
+
+def terms_in_words(said: Mapping[str, Any]) -> str:
+    """Return the terms of a package as the end of its description, from the other properties of its descriptor."""
+    licenses: Sequence[Mapping[str, str]] = said.get("licenses") or ()
+    license_ = licenses[0] if licenses else None
+    stated = f"{license_['title']} ({license_['path']}): {' '.join(said[f'{PREFIX}terms'])}" if license_ else ""
+    permission = said.get(f"{PREFIX}permission")
+    if permission:
+        stated = f"Redistribution permitted: {permission}" + (f"\n\n{GENERAL_TERMS} {stated}" if stated else "")
+    elif said[f"{PREFIX}redistribution"] != PERMITTED:
+        stated = f"Not for redistribution: {stated or UNKNOWN_TERMS}"
+    return "\n\n".join(filter(None, (stated, said.get(f"{PREFIX}creditLine"))))
+
+
+def _resource(
+    content: Content, file: DataFile, number: int, settings: Settings, included: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return one resource. The first file of a stream has the stream's name, the others name it."""
+    is_text = file.format != "parquet"
+    schema = _schema(content, included)
+    known = content.resource
+    hxl = hxl_tags(content.shape, known) if settings.include_hxl_row and is_text else None
+    described: dict[str, Any] = {
+        "name": file_names(content.name, [each.format for each in content.files])[number],
+        "type": "table",
+        "path": file.path,
+        "title": known.title if known else content.shape.stream,
+        "description": known.description if known else None,
+        "format": "csv" if is_text else file.format,
+        "mediatype": _MEDIA_TYPES[file.format],
+        "encoding": "utf-8" if is_text else None,
+        # frictionless never counts the bytes of Parquet, and then finds that they differ.
+        # Our plugin knows the files that it is to read by this property.
+        "bytes" if is_text else f"{PREFIX}bytes": file.bytes,
+        "hash": f"sha256:{file.sha256}",
+        "rows": content.rows,
+        "dialect": _dialect(has_hxl_row=hxl is not None) if is_text else _parquet_dialect(schema),
+        f"{PREFIX}sameDataAs": content.name if number else None,
+        f"{PREFIX}compression": "gzip" if file.format == "csv.gz" else None,
+    }
+    if known:
+        described |= {
+            f"{PREFIX}grain": known.grain,
+            f"{PREFIX}level": known.level,
+            f"{PREFIX}usageWarnings": [
+                {"code": warning.code, "text": warning.text}
+                for warning in known.warnings
+                if warning.code not in _NOT_IN_PACKAGES
+            ],
+        }
+    if content.broken:
+        described[f"{PREFIX}brokenForeignKeys"] = [
+            {"fields": list(fields), "values": count} for fields, count in sorted(content.broken.items())
+        ]
+    return _without_nothing(described) | {"schema": schema}
+
+
+def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:
+    dialect = {
+        "delimiter": ",",
+        "lineTerminator": "\n",
+        "quoteChar": '"',
+        "doubleQuote": True,
+        "skipInitialSpace": False,  # the default, which frictionless guesses otherwise from some texts
+        "header": True,
+    }
+    return dialect | ({"headerRows": [1], "commentRows": [2]} if has_hxl_row else {})
+
+
+def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how frictionless must read Parquet: of numbers that may be null, it sees NaN unless told otherwise."""
+    nullable = [
+        field["name"]
+        for field in schema["fields"]
+        if field["type"] in _NUMBERS and not field.get("constraints", {}).get("required")
+    ]
+    return {"parquet": {"categories": nullable}} if nullable else {}
+
+
+def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
+    """Return the Table Schema; a foreign key is declared when all rows keep it, so that the package is valid."""
+    shape, known = content.shape, content.resource
+    fields = fields_of(shape, known)
+    described = [
+        field_descriptor(fields[column.name], is_key=column.name in shape.key)
+        if column.name in fields
+        else _field(column, shape.key)
+        for column in shape.columns
+    ]
+    schema: dict[str, Any] = {
+        "fields": [_without(each, content.unmet.get(each["name"], ())) for each in described],
+        "missingValues": [NULL],
+    }
+    if shape.key:
+        schema["primaryKey"] = list(shape.key)
+    references = [
+        {
+            "fields": list(key.fields),
+            "reference": {"resource": included[key.resource], "fields": list(key.reference_fields)},
+        }
+        for key in (known.foreign_keys if known else ())
+        if key.resource in included and key.fields not in (content.broken or {})
+    ]
+    return schema | ({"foreignKeys": references} if references else {})
+
+
+def _field(column: Column, key: Sequence[str]) -> dict[str, Any]:
+    constraints = ({"required": True} if column.name in key else {}) | dict(column.constraints)
+    return _without_nothing(
+        {
+            "name": column.name,
+            "type": column.kind,
+            "title": column.title,
+            "description": column.description,
+            "constraints": constraints,
+        }
+    )
+
+
+def _without(described: Mapping[str, Any], unmet: Collection[str]) -> dict[str, Any]:
+    """Return a field without the constraints that some rows do not meet."""
+    constraints = {name: value for name, value in described.get("constraints", {}).items() if name not in unmet}
+    rest = {name: value for name, value in described.items() if name != "constraints" or constraints}
+    return rest | ({"constraints": constraints} if constraints else {})
+
+
+def _without_nothing(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value not in (None, "", [], {})}

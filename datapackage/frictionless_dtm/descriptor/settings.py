@@ -1,0 +1,158 @@
+"""The settings of target-datapackage: their JSON Schema, and what they mean once checked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk import typing as th
+
+from frictionless_dtm.descriptor.terms import is_permission
+from tap_dtm.errors import DtmError
+from tap_dtm.settings import check_names, list_or_text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMATS: Final = ("csv", "csv.gz", "parquet")
+PERMITTED: Final = "permitted"
+NOT_PERMITTED: Final = "not permitted"
+_VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z", re.ASCII)
+
+SETTINGS: Final = th.PropertiesList(
+    th.Property(
+        "path",
+        th.StringType,
+        required=True,
+        title="Folder",
+        description="The folder of the data package. It is replaced as a whole whenever the data change; what the "
+        "target remembers between the runs stands beside it, in a hidden folder.",
+    ),
+    th.Property(
+        "formats",
+        list_or_text(),
+        default=["csv"],
+        title="Formats",
+        description="What each table is written as, the main one first: csv, csv.gz, parquet.",
+    ),
+    th.Property(
+        "metadata",
+        th.StringType,
+        title="Metadata",
+        description="For streams of other taps: a folder with fields.yaml, resources.yaml and package.yaml in the form "
+        "of this project's own, or one YAML file with fields, warnings, resources and package. Streams of tap-dtm "
+        "are described by this project's when it is not set.",
+    ),
+    th.Property(
+        "include_hxl_row",
+        th.BooleanType,
+        default=False,
+        title="HXL row",
+        description="Write a row of HXL tags below the header of CSV files; the dialect then says so.",
+    ),
+    th.Property(
+        "redistribution",
+        th.StringType,
+        default=NOT_PERMITTED,
+        title="Redistribution",
+        description="Whether the package may be passed on: 'not permitted', as IOM's terms have it, or 'permitted', "
+        "which takes a permission.",
+    ),
+    th.Property(
+        "permission",
+        th.StringType,
+        title="Permission",
+        description="Who permitted the redistribution, when and for what: printed in the package.",
+    ),
+    th.Property(
+        "version",
+        th.StringType,
+        title="Version",
+        description="The version of the package, such as 1.2.0; counted up by itself when it is not set.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings, checked. ``path`` is absolute; ``permission`` is set exactly when redistribution is permitted."""
+
+    path: Path
+    formats: tuple[str, ...] = ("csv",)
+    metadata: Path | None = None
+    include_hxl_row: bool = False
+    permission: str | None = None
+    version: str | None = None
+
+    @property
+    def redistribution(self) -> str:
+        """Whether the package may be passed on, as the setting has it."""
+        return PERMITTED if self.permission else NOT_PERMITTED
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Settings:
+        """Check the target's configuration, which has passed its JSON Schema.
+
+        Raises:
+            DtmError: A setting is wrong or unknown; the message names it.
+        """
+        check_names(config, SETTINGS.to_dict()["properties"])
+        if not config.get("path"):
+            raise DtmError("The setting path is empty: name the folder that the data package is written to.")
+        metadata = _path(config, "metadata") if config.get("metadata") else None
+        if metadata and not metadata.exists():
+            raise DtmError(f"The setting metadata names {metadata}, which does not exist.")
+        path = _path(config, "path").resolve()
+        version = config.get("version") or None
+        if version and not _VERSION.match(version):
+            raise DtmError(f"The setting version is {version!r}: write three numbers, such as 1.2.0.")
+        return cls(
+            path=path,
+            formats=_formats(config),
+            metadata=metadata,
+            include_hxl_row=bool(config.get("include_hxl_row")),
+            permission=_permission(config),
+            version=version,
+        )
+
+
+def _path(config: Mapping[str, Any], name: str) -> Path:
+    try:
+        path = Path(config[name]).expanduser()
+        path.exists()
+        str(path.resolve()).encode()  # its name is in the package, which is UTF-8
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DtmError(f"The setting {name} is {config[name]!r}, which is not a valid path: {reason}.") from error
+    return path
+
+
+def _formats(config: Mapping[str, Any]) -> tuple[str, ...]:
+    formats = texts(config, "formats", separator=",") or ["csv"]
+    for name in formats:
+        if name not in FORMATS:
+            raise DtmError(f"The setting formats lists {name!r}: it knows {', '.join(FORMATS)}.")
+    return tuple(dict.fromkeys(formats))
+
+
+def _permission(config: Mapping[str, Any]) -> str | None:
+    redistribution = config.get("redistribution") or NOT_PERMITTED
+    permission = str(config.get("permission") or "").strip()
+    if redistribution not in {PERMITTED, NOT_PERMITTED}:
+        raise DtmError(
+            f"The setting redistribution is {redistribution!r}: write {NOT_PERMITTED!r}, or {PERMITTED!r} with a "
+            "permission."
+        )
+    if redistribution == PERMITTED and not is_permission(permission):
+        raise DtmError(
+            "The setting redistribution is 'permitted' without a permission: say in the setting permission who "
+            "permitted it, when and for what. It is printed in the package."
+        )
+    if redistribution == NOT_PERMITTED and permission:
+        raise DtmError(
+            "The setting permission is there although redistribution is 'not permitted': set redistribution to "
+            "'permitted', or take the permission out."
+        )
+    return permission or None

@@ -1,0 +1,114 @@
+"""Tables of ``dtm://`` as frictionless reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from frictionless import FrictionlessException, Parser, Schema
+from frictionless.errors import SchemeError
+
+from frictionless_dtm.descriptor.table_schema import table_schema
+from frictionless_dtm.source.address import Address, parse
+from frictionless_dtm.source.reading import Reading
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import ClassVar, NoReturn
+
+    from frictionless import Resource
+    from frictionless.resources import TableResource
+
+FORMAT = "dtm"
+_readings: dict[int, Reading] = {}
+
+
+class DtmParser(Parser):
+    """Yields the rows of a table as the API publishes them, under the names of the streams."""
+
+    supported_types: ClassVar[list[str]] = ["date", "integer", "string"]
+
+    def read_cell_stream_create(self) -> Iterator[list[Any]]:
+        """Yield the header, then the rows."""
+        address = address_of(self.resource)
+        try:
+            rows = _reading(self.resource.package or self.resource).rows(address)
+        except DtmError as error:
+            raise failure(error) from error
+        names = [field["name"] for field in schema_of(address)["fields"]]
+        yield names
+        digest = hashlib.sha256()
+        for row in rows:
+            cells = [row[name] for name in names]
+            digest.update(json.dumps(cells, ensure_ascii=False).encode())
+            yield cells
+        # There is no file to hash. This one shows whether DTM still publishes the same rows in the same order.
+        self.resource.stats.sha256 = digest.hexdigest()
+
+    def write_row_stream(self, source: TableResource) -> NoReturn:  # noqa: ARG002
+        """Refuse: DTM is read only."""
+        raise failure(DtmError("DTM takes no data: dtm:// can be read only."))
+
+
+def complete(resource: Resource) -> None:
+    """Give a table its format and, unless it brings its own, name and schema.
+
+    Raises:
+        FrictionlessException: The address is wrong.
+    """
+    address = address_of(resource)
+    resource.format = FORMAT
+    resource.datatype = "table"
+    # What the user gave: by now frictionless has made a name of the address, and a schema may be a path.
+    name, schema = resource._name, resource._schema  # noqa: SLF001
+    if not name:
+        resource.name = address.resource.name
+    if schema is None or (isinstance(schema, Schema) and not schema.fields):
+        resource.schema = Schema.from_descriptor(schema_of(address))
+        resource.add_defined("schema")
+
+
+def schema_of(address: Address, *, foreign_keys: bool = False) -> dict[str, Any]:
+    """Return the Table Schema of a table, without the columns that the tap adds.
+
+    The figures thereby lose their primary key, which rests on one of them: DTM publishes no other, and rows that are
+    equal in every column.
+    """
+    resource = address.resource
+    added = {field.name for field in resource.fields if field.api_name is None}
+    return table_schema(resource, address.api_version, leave_out=added, foreign_keys=foreign_keys)
+
+
+def address_of(resource: Resource) -> Address:
+    """Return the address that a table is read from.
+
+    Raises:
+        FrictionlessException: It is wrong.
+    """
+    try:
+        address = parse(resource.path or "")
+    except DtmError as error:
+        raise failure(error) from error
+    if address.table is None:
+        raise failure(DtmError(f"{resource.path} is a package of tables: for one table, write dtm://v3/admin1, say."))
+    return address
+
+
+def failure(error: DtmError) -> FrictionlessException:
+    """Return what frictionless reports as one sentence, without a traceback."""
+    return FrictionlessException(SchemeError(note=str(error)))
+
+
+def _reading(owner: object) -> Reading:
+    """Return the one reading of a package, or of a table that stands alone, for as long as that lives.
+
+    frictionless reads copies of the tables that a foreign key refers to; all of them belong to the same package.
+    """
+    key = id(owner)
+    if key not in _readings:
+        _readings[key] = Reading()
+        weakref.finalize(owner, _readings.pop, key, None)
+    return _readings[key]

@@ -1,0 +1,147 @@
+"""The rows behind ``dtm://`` addresses: each table asked for once per reading, with the tap's client and checks."""
+
+from __future__ import annotations
+
+import atexit
+import math
+import os
+import time
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tap_dtm.api.client import DtmClient
+from tap_dtm.api.records import RecordBuilder
+from tap_dtm.errors import DtmAccessError, DtmError, DtmUnknownError
+from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from frictionless_dtm.descriptor.contents import Row
+    from frictionless_dtm.source.address import Address
+    from tap_dtm.sandbox import SandboxServer
+
+_PATIENCE = 60.0  # seconds until a table that failed is asked for again
+# As Meltano hands them to the tap.
+_VARIABLE_PREFIX = "TAP_DTM_"
+_VARIABLES = ("api_url", "request_timeout", "answer_budget_mb", "max_retries", "user_agent")
+
+
+class Reading:
+    """Tables of DTM as they were when first asked for, so that keys are checked against what was read.
+
+    A new reading asks again; nothing is kept on disk.
+    """
+
+    def __init__(self) -> None:
+        """Ask for nothing yet."""
+        self._rows: dict[str, list[Row]] = {}
+        self._failed: dict[str, tuple[float, DtmError]] = {}
+        self._clients: dict[tuple[str, bool, str], DtmClient] = {}
+
+    def rows(self, address: Address) -> list[Row]:
+        """Return the rows of a table, in the order in which the API publishes them.
+
+        Raises:
+            DtmError: There is no key, or no answer that can be trusted.
+        """
+        name = str(address)
+        if name not in self._rows:
+            since, failure = self._failed.get(name, (0.0, None))
+            # Each key that refers to a table asks for it: what has just failed after all retries is not asked again.
+            if failure and time.monotonic() - since < _PATIENCE:
+                raise failure
+            try:
+                self._rows[name] = self._read(address)
+            except DtmError as error:
+                self._failed[name] = (time.monotonic(), error)
+                raise
+        return self._rows[name]
+
+    def _read(self, address: Address) -> list[Row]:
+        resource = address.resource
+        path = resource.endpoints[address.api_version]
+        builder = RecordBuilder(resource, address.api_version)
+        if resource.level is None:
+            # The lists take no parameters: all filters of one list share one answer.
+            if address.filters.values:
+                whole = replace(address, filters=address.filters.only(()))
+                return address.filters.keep(self.rows(whole))
+            answer = self._client(address).get(path)
+            if not answer.rows:
+                raise DtmError(f"{path} answers with an empty list ({answer.message or 'no reason given'}).")
+            return builder.build(answer.rows)
+        try:
+            answer = self._client(address).get(path, address.filters.params)
+        except DtmUnknownError:
+            if resource.level and self._is_listed(address):
+                return []
+            raise
+        return address.filters.keep(builder.build(answer.rows, address.filters.country))
+
+    def _is_listed(self, address: Address) -> bool:
+        """Whether DTM knows the operation after all: one without areas of this level may be unknown there."""
+        if any(name.startswith("admin") for name in address.filters.values):
+            return False
+        places = address.filters.only(("country", "countryName", "operation"))
+        return bool(self.rows(replace(address, table="operations", filters=places)))
+
+    def _client(self, address: Address) -> DtmClient:
+        sandbox = urlencode(address.sandbox or {})
+        key = (address.api_version, address.sandbox is not None, sandbox)
+        if key not in self._clients:
+            self._clients[key] = DtmClient(_settings(address, sandbox))
+        return self._clients[key]
+
+
+def _settings(address: Address, sandbox: str) -> Settings:
+    config: dict[str, Any] = {"api_version": address.api_version}
+    for name in _VARIABLES:
+        variable = _VARIABLE_PREFIX + name.upper()
+        if value := os.environ.get(variable):
+            config[name] = _checked(variable, value, SETTINGS.to_dict()["properties"][name])
+    if address.sandbox is not None:
+        config["api_url"] = f"sandbox://?{sandbox}" if sandbox else "sandbox://"
+    elif str(config.get("api_url")).startswith("sandbox:"):
+        # Its descriptor would pass invented data off as IOM's.
+        raise DtmError(f"{_VARIABLE_PREFIX}API_URL asks for invented data: write dtm://sandbox/..., so that it shows.")
+    elif not os.environ.get(KEY_VARIABLE):
+        raise DtmAccessError(
+            f"There is no key for the DTM API: put yours into the environment variable {KEY_VARIABLE} (register at "
+            "https://dtm-apim-portal.iom.int for one), or write dtm://sandbox/... for invented data."
+        )
+    settings = Settings.from_config(config)
+    if settings.is_sandbox:
+        server = _sandbox(settings.api_url)
+        return replace(settings, api_url=server.url, subscription_key=server.key)
+    return settings
+
+
+def _checked(variable: str, value: str, schema: Mapping[str, Any]) -> str | int:
+    """Return the value of a setting, which the tap's schema bounds."""
+    if "integer" not in schema["type"]:
+        return value
+    least, most = schema["minimum"], schema.get("maximum", math.inf)
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
+    if not least <= number <= most:
+        up_to = f" to {most}" if "maximum" in schema else ""
+        raise DtmError(f"The environment variable {variable} must be a whole number from {least}{up_to}.")
+    return number
+
+
+@cache
+def _sandbox(url: str) -> SandboxServer:
+    """Start the offline API that a URL describes, once per process."""
+    from tap_dtm.sandbox import open_sandbox  # noqa: PLC0415  only those who ask for invented data load it
+
+    try:
+        server = open_sandbox(url)
+    except ValueError as error:
+        raise DtmError(f"dtm://sandbox: {error}") from error
+    atexit.register(server.close)
+    return server

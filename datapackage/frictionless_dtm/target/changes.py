@@ -1,0 +1,76 @@
+"""What is new against the package before: rounds added, revised and withdrawn. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from frictionless_dtm.descriptor.contents import RoundChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from frictionless_dtm.target.rows import Values
+
+Round: TypeAlias = "tuple[str, str, str, int | None, str | None]"
+ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+_POSITION: Final = "row_number"
+_lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
+
+
+class RoundDigests:
+    """Digests each round of a stream while its rows pass by, in the order of their key.
+
+    The position of a row is not part of it: it shifts when an earlier round grows.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:  # noqa: D107
+        self._round = itemgetter(*(names.index(name) for name in ROUND))
+        self._rest = itemgetter(*(number for number, name in enumerate(names) if name != _POSITION))
+        self._digests: dict[Round, Any] = {}
+
+    def add(self, rows: Iterable[Values]) -> None:
+        """Take in the next rows."""
+        for key, group in groupby(rows, key=self._round):
+            digest = self._digests.get(key)
+            if digest is None:
+                digest = self._digests[key] = hashlib.sha256()
+            digest.update(_lines(list(map(self._rest, group))))
+
+    @property
+    def digests(self) -> dict[Round, str]:
+        """The digest of each round so far."""
+        return {key: digest.hexdigest()[:16] for key, digest in self._digests.items()}
+
+
+def compare(
+    before: Mapping[str, Mapping[Round, str]], after: Mapping[str, Mapping[Round, str]]
+) -> tuple[RoundChange, ...]:
+    """Return how rounds differ, all levels taken together; by country, operation, date, round and type.
+
+    Args:
+        before: Digests of the rounds of each level, as the package before has them.
+        after: The same of the package now.
+    """
+    old = {key for rounds in before.values() for key in rounds}
+    new = {key for rounds in after.values() for key in rounds}
+    changes = []
+    for key in sorted(old | new, key=lambda each: [(part is not None, part or "") for part in map(_text, each)]):
+        if key not in old:
+            kind = "added"
+        elif key not in new:
+            kind = "withdrawn"
+        elif any(before.get(level, {}).get(key) != after.get(level, {}).get(key) for level in {*before, *after}):
+            kind = "revised"
+        else:
+            continue
+        changes.append(RoundChange(*key, kind=kind))
+    return tuple(changes)
+
+
+def _text(part: str | int | None) -> str | None:
+    return f"{part:09d}" if isinstance(part, int) else part

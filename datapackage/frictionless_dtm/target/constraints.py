@@ -1,0 +1,107 @@
+"""Whether all rows of a table meet what its schema declares. What they do not meet is left out of the descriptor."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from operator import ge, itemgetter, le
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.descriptor.profile import fields_of
+from tap_dtm.redaction import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from frictionless_dtm.descriptor.shape import Shape
+    from frictionless_dtm.target.rows import Values
+    from tap_dtm.metadata import Resource
+
+_CHECKED: Final = ("enum", "minimum", "maximum", "pattern")
+
+
+class Checks:
+    """The constraints of a table, tried on each row that is written.
+
+    Args:
+        shape: The columns, with the constraints of the stream's own schema.
+        resource: What the catalogue says of them, if it knows the stream: its constraints come before the stream's.
+    """
+
+    def __init__(self, shape: Shape, resource: Resource | None) -> None:  # noqa: D107
+        known = fields_of(shape, resource)
+        self._stream = shape.stream
+        self._declared: dict[str, Mapping[str, Any]] = {}
+        self._open: list[_Check] = []
+        self.broken: dict[str, dict[str, Any]] = {}
+        """By column and constraint: a value that does not meet it."""
+        for number, column in enumerate(shape.columns):
+            field = known.get(column.name)
+            declared = field.constraints if field else dict(column.constraints)
+            missing = {None, "", *(field.missing_values if field else ())}
+            self._declared[column.name] = {name: declared[name] for name in _CHECKED if name in declared}
+            for name, limit in self._declared[column.name].items():
+                self._open.append(_Check(column.name, name, itemgetter(number), _test(name, limit), missing))
+
+    def add(self, rows: Sequence[Values]) -> None:
+        """Try rows."""
+        for check in list(self._open):
+            values = set(map(check.pick, rows)) - check.missing
+            unmet = sorted(value for value in values if not check.is_met(value))
+            if unmet:
+                self._open.remove(check)
+                self.broken.setdefault(check.column, {})[check.name] = unmet[0]
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each constraint that a row does not meet."""
+        return [
+            f"The schema of {self._stream} declares {name} {_shown(self._declared[column][name])} for {column}, and a "
+            f"row has {quoted(repr(value) if isinstance(value, str) else value, 100)}. The row is kept, and "
+            "datapackage.json does not declare this."
+            for column, found in self.broken.items()
+            for name, value in found.items()
+        ]
+
+    def left_out_of(self, descriptor: Mapping[str, Any], table: str) -> dict[str, dict[str, Any]]:
+        """Return, like `broken`, which constraints a package of the same rows does not declare."""
+        resource = next(each for each in descriptor["resources"] if each["name"] == table)
+        present = {field["name"]: field.get("constraints", {}) for field in resource["schema"]["fields"]}
+        found = {
+            column: {name: None for name in declared if name not in present.get(column, {})}
+            for column, declared in self._declared.items()
+        }
+        return {column: names for column, names in found.items() if names}
+
+
+class _Check:
+    """One constraint of one column."""
+
+    def __init__(
+        self,
+        column: str,
+        name: str,
+        pick: Callable[[Values], Any],
+        is_met: Callable[[Any], bool],
+        missing: Iterable[str | None],
+    ) -> None:
+        self.column = column
+        self.name = name
+        self.pick = pick
+        self.is_met = is_met
+        self.missing = frozenset(missing)
+
+
+def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401
+    if name == "enum":
+        return frozenset(limit).__contains__
+    if name == "pattern":
+        # A whole value matches it, as the Table Schema standard says.
+        pattern = re.compile(limit)
+        return lambda value: pattern.fullmatch(value) is not None
+    compare = ge if name == "minimum" else le
+    exact = limit if isinstance(limit, int) else Decimal(str(limit))
+    return lambda value: compare(value, exact)
+
+
+def _shown(limit: Any) -> str:  # noqa: ANN401
+    return quoted(", ".join(map(str, limit)) if isinstance(limit, (list, tuple)) else limit, 100)

@@ -1,0 +1,124 @@
+"""What becomes of stored values when a column gets another type: the same value, or a refusal."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from frictionless_dtm.descriptor.shape import TIMES
+from frictionless_dtm.target.dates import is_written_as
+from frictionless_dtm.target.texts import decode_exactly
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from frictionless_dtm.descriptor.shape import Column, Kind, Shape
+
+_LONGEST: Final = 4300  # digits of an integer, as Python reads them
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_PYTHON: Final[dict[str, Any]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, Decimal),
+    "object": dict,
+    "array": list,
+}
+
+
+def converted(raw: bytes, kind: Kind) -> bytes:
+    """Return a value, as JSON, as one of another type.
+
+    Raises:
+        ValueError: The other type has no value that says the same.
+    """
+    value = decode_exactly(raw)
+    if value is None or _has_kind(value, kind):
+        return raw
+    # Numbers and truth values as texts are what JSON writes, and back.
+    if kind == "string" and isinstance(value, (bool, int, Decimal)):
+        return _encode(raw.decode())
+    if kind in {"integer", "number"} and isinstance(value, (str, Decimal)):
+        number = _number(value)
+        if kind == "number":
+            return _encode(number)
+        if number.adjusted() < _LONGEST and number == number.to_integral_value():
+            return str(int(number)).encode()
+    if kind == "boolean" and value in ("true", "false"):
+        return str(value).encode()
+    raise ValueError(f"{raw.decode()} is not of the type {kind}")
+
+
+def _number(value: str | Decimal) -> Decimal:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    # 007 is a code, not a number: it would not come back as it was.
+    if not number.is_finite() or (isinstance(value, str) and _encode(number).decode() != value):
+        raise ValueError(f"{value} is not a number")
+    return number
+
+
+def _has_kind(value: Any, kind: Kind) -> bool:  # noqa: ANN401
+    if isinstance(value, str) and kind in TIMES:
+        return is_written_as(kind, value)
+    if isinstance(value, bool):
+        return kind in {"boolean", "any"}
+    return kind == "any" or isinstance(value, _PYTHON.get(kind, ()))
+
+
+def check_key(before: Shape, after: Shape) -> None:
+    """Check that a stream has the same key as before.
+
+    Raises:
+        DtmError: It has another, or a part of it has another type.
+    """
+    kinds = {column.name: column.kind for column in before.columns}
+    for column in after.columns:
+        if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
+            raise _retyped_error(after, column, kinds[column.name], "it is part of the key")
+    if before.key != after.key:
+        raise DtmError(
+            f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
+            f"{', '.join(after.key) or 'none'}: write it into another folder, or start from scratch, without a state."
+        )
+
+
+def mover(before: Shape, after: Shape, refused: list[DtmError]) -> Callable[[bytes], bytes]:
+    """Return what turns a row that the store has into one of another shape.
+
+    Args:
+        before: The shape that the row has.
+        after: The shape that it gets; columns that it did not have are null.
+        refused: Takes in why a row cannot be turned, before that is raised.
+    """
+    old = [column.name for column in before.others]
+    kinds = {column.name: column.kind for column in before.others}
+    positions = [old.index(column.name) if column.name in old else -1 for column in after.others]
+    retyped = [kinds.get(column.name, column.kind) != column.kind for column in after.others]
+
+    def moved(row: bytes) -> bytes:
+        values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
+        found = [values[position] for position in positions]
+        for place, column in enumerate(after.others):
+            if retyped[place]:
+                try:
+                    found[place] = msgspec.Raw(converted(bytes(found[place]), column.kind))
+                except ValueError as error:
+                    refused.append(_retyped_error(after, column, kinds[column.name], str(error)))
+                    raise
+        return msgspec.json.encode(found)
+
+    return moved
+
+
+def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
+    """Return the refusal of a column's other type."""
+    return DtmError(
+        f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}. Rows of "
+        f"earlier runs cannot be converted ({reason}). Start the tap without a state, and write the package into "
+        "another folder."
+    )

@@ -1,0 +1,197 @@
+"""The folder of a package: built next to it, put in place in one step, and put right after a kill.
+
+The order is: build, commit the store, rename ``building`` to ``next``, exchange it with the package, move the user's
+own files over, delete what is left. So ``building`` holds only what the target wrote, and ``next`` is either the new
+package or the one that has left its place.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from frictionless_dtm.target.manifest import Manifest, digest
+from frictionless_dtm.target.moving import carry_over, check_movable, is_folder, keep_modes, unlocked
+from frictionless_dtm.target.working import private_folder
+from tap_dtm.errors import DtmError
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2  # Linux, linux/fs.h
+_RENAME_SWAP: Final = 2  # macOS, sys/stdio.h
+
+
+class Folder:
+    """The folder of a package, and the hidden one next to it that holds the store and the package in the making.
+
+    Args:
+        path: The package's folder, absolute; need not exist.
+
+    Raises:
+        DtmError: Another folder cannot take its place.
+    """
+
+    def __init__(self, path: Path) -> None:  # noqa: D107
+        self.path = path
+        self.work = store_of(path).parent
+        if os.path.ismount(path):
+            raise DtmError(
+                f"The setting path names {path}, a mount point, which cannot be replaced in one step: name a folder "
+                "inside it."
+            )
+        with suppress(FileNotFoundError):  # of a current folder that is gone
+            if Path.cwd().is_relative_to(path):
+                raise DtmError(
+                    f"The setting path names {path}, in which this command runs and which cannot be replaced: "
+                    "name a folder inside it, or start from elsewhere."
+                )
+        if path.exists() and not path.is_dir():
+            raise DtmError(f"The setting path names {path}, which is a file: name a folder.")
+        private_folder(self.work, others=(self._next.name, self._aside.name))
+
+    @property
+    def store(self) -> Path:
+        """The file of the store."""
+        return store_of(self.path)
+
+    @property
+    def _building(self) -> Path:
+        return self.work / "building"
+
+    @property
+    def _next(self) -> Path:
+        """The package that is about to take its place; after that, the one that left it."""
+        return self.work / "next"
+
+    @property
+    def _aside(self) -> Path:
+        return self.work / "aside"
+
+    def start(self) -> Path:
+        """Return an empty folder to build a package in."""
+        self._clear()
+        for folder in (self._building, self._building / "data"):
+            folder.mkdir(mode=0o700)
+        return self._building
+
+    def _clear(self) -> None:
+        if self._building.exists():
+            shutil.rmtree(self._building)
+
+    def reuse(self, name: str) -> None:
+        """Put a file of the present package into the one in the making; files are never changed in place."""
+        source, target = self.path / name, self._building / name
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copy2(source, target)
+
+    def ready(self) -> Manifest:
+        """End building: from now on the package is whole, and on disk."""
+        _sync(self._building / "data")
+        _sync(self._building)
+        _sync(self.work)
+        return Manifest.of(self._building)
+
+    def install(self, previous: Manifest | None) -> None:
+        """Put the package that is ready in place of the present one. The store has been committed.
+
+        Args:
+            previous: The files of the present package. Everything else in its folder moves along.
+
+        Raises:
+            DtmError: The package is in place, but something of the user's cannot be moved into it.
+        """
+        self._building.rename(self._next)
+        self._replace(previous)
+
+    def _replace(self, previous: Manifest | None) -> None:
+        keep_modes(self._next, self.path)
+        if not self.path.exists():
+            self._next.rename(self.path)
+        else:
+            with unlocked(self.path, at=(self._next, self._aside)):
+                if not _exchange(self._next, self.path):
+                    self.path.rename(self._aside)
+                    self._next.rename(self.path)
+        _sync(self.path.parent)
+        self._carry_over(previous)
+
+    def _carry_over(self, previous: Manifest | None) -> None:
+        for left in (self._next, self._aside):
+            carry_over(left, self.path, previous)
+
+    def recover(self, current: Manifest | None, previous: Manifest | None) -> None:
+        """Finish what a killed run has begun.
+
+        Args:
+            current: The package that the store stands for.
+            previous: The one before it.
+
+        Raises:
+            DtmError: The folder holds something else than this target's package, or something in it cannot be moved.
+        """
+        if current is None:
+            self._check_unused()
+        else:
+            if digest(self._next) == current.sha256:
+                self._replace(previous)
+            self._carry_over(previous)
+            if digest(self._building) == current.sha256 and current.is_whole(self._building):
+                self.install(previous)
+            check_movable(self.path, current)
+        self._clear()
+
+    def _check_unused(self) -> None:
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise DtmError(
+                f"The folder {self.path} is not empty, and no run of this target has filled it (or {self.work} is "
+                "gone). Name another folder, or empty this one and start without state."
+            )
+        for left in filter(is_folder, (self._next, self._aside)):
+            raise DtmError(
+                f"The folder {left} holds files of a run that this target has no record of. Move what you need "
+                "elsewhere, and delete it."
+            )
+
+
+def store_of(path: Path) -> Path:
+    """Return the file in which the target keeps its record of the package in a folder, given by its absolute path."""
+    return path.parent / f".{path.name}.target-datapackage" / "rows.sqlite"
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder permanent, where the system knows how."""
+    with suppress(OSError, AttributeError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; False where the system cannot."""
+    first, second = os.fsencode(one), os.fsencode(other)
+    try:
+        if sys.platform == "linux":
+            libc = ctypes.CDLL(None, use_errno=True)
+            failed = libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(_RENAME_EXCHANGE))
+        elif sys.platform == "darwin":
+            libc = ctypes.CDLL(None, use_errno=True)
+            failed = libc.renamex_np(first, second, ctypes.c_uint(_RENAME_SWAP))
+        else:
+            return False
+    except (AttributeError, OSError):
+        return False
+    if not failed:
+        return True
+    code = ctypes.get_errno()
+    if code in {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}:
+        return False
+    raise OSError(code, os.strerror(code), str(other))

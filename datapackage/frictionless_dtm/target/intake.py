@@ -1,0 +1,324 @@
+"""From Singer messages to the store.
+
+Rows are upserted by key, and removed by ``_sdc_deleted_at`` and ACTIVATE_VERSION. Streams without a key are only
+appended to. Properties that a stream's schema does not declare are not taken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+
+import msgspec
+
+from frictionless_dtm.descriptor.profile import resource_of
+from frictionless_dtm.descriptor.shape import shape_of
+from frictionless_dtm.target.progress import delivered, listed_keys
+from frictionless_dtm.target.rows import RecordError, RecordReader
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.redaction import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from frictionless_dtm.target.rows import Key
+    from frictionless_dtm.target.store import Store, Stream
+
+_BATCH_ROWS: Final = 10_000
+_BATCH_BYTES: Final = 8 * 1024 * 1024
+_STREAM: Final = re.compile(r'"stream"\s*:\s*"([^"\\]*)"')
+
+
+class _Message(msgspec.Struct, gc=False):
+    type: str
+    stream: str = ""
+    record: msgspec.Raw = msgspec.Raw(b"{}")
+    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None  # what the store can hold
+    schema: dict[str, Any] | None = None
+    key_properties: list[str] | None = None
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_decode: Final = msgspec.json.Decoder(_Message).decode
+
+
+def _understood(value: msgspec.Raw) -> Any:  # noqa: ANN401  whatever JSON holds
+    """Return the value of a STATE message; None where it has numbers that no program can read, as tap-dtm's never has.
+
+    A state is for its tap to understand: it is handed over as it came.
+    """
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        try:
+            return json.loads(bytes(value))
+        except ValueError:
+            return None
+
+
+def _as_python_reads(line: str | bytes) -> Any:  # noqa: ANN401
+    """Return what Python reads in a line that is not quite JSON, such as one with NaN; None for nothing."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_half_a_pair(value: Any) -> bool:  # noqa: ANN401
+    """Whether it has one of two escapes that stand for a character together."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], error: Exception) -> NoReturn:
+    value = _as_python_reads(line)
+    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
+    stream = found[1] if (found := _STREAM.search(start)) else ""
+    reason = str(error)
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    elif _is_half_a_pair(value):
+        reason = "it has half a surrogate pair, which is not text"
+    elif (
+        value is not None and isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError)
+    ):
+        reason = "it has NaN or Infinity, which JSON does not know"
+    of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
+    if stream in inlets and isinstance(value, dict) and isinstance(value.get("record"), dict):
+        key = inlets[stream].stream.shape.key
+        parts = ", ".join(f"{name} {quoted(json.dumps(value['record'].get(name)), 100)}" for name in key)
+        of_stream = f" (stream {quoted(stream, 100)}, key {parts})" if key else of_stream
+    raise DtmError(
+        f"Line {number} of the input{of_stream} is not a Singer message: {reason}. Nothing of this run was kept."
+    ) from error
+
+
+def _refuse_stream(number: int, stream: str) -> NoReturn:
+    raise DtmError(
+        f"Line {number} of the input is a record of {quoted(repr(stream), 100)} before its schema. Nothing of this run "
+        "was kept."
+    )
+
+
+def _refuse_record(number: int, message: _Message, inlet: _Inlet, error: Exception) -> NoReturn:
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    key = inlet.reader.named(message.record)
+    with_key = f" with the key {key}" if key else ""
+    raise DtmError(
+        f"Line {number} of the input, a record of {message.stream}{with_key}, does not match its schema: {reason}. "
+        "Nothing of this run was kept."
+    ) from error
+
+
+class _Inlet:
+    """Where the records of one stream go; collects them for one write."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.reader = RecordReader(stream.shape)
+        self._read = self.reader.read
+        self.has_key = bool(stream.shape.key)
+        resource = resource_of(stream.shape, load_catalogue())
+        self._is_delivered_whole = resource is not None and resource.level is not None
+        self.has_taken = False
+        # Of a stream that is sent from scratch: the last position of each operation, up to the last STATE and since.
+        self.last: dict[Key, int] = {}
+        self._last_since: dict[Key, int] = {}
+        self.rows: dict[Key, bytes | None] = {}
+        self.appended: list[tuple[bytes, int]] = []
+        self.versioned: dict[int, list[Key]] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a delivery has begun that no STATE message has ended."""
+        return self._is_delivered_whole and self.has_taken
+
+    def take(self, record: msgspec.Raw, version: int | None) -> None:
+        key, row = self._read(record)
+        self.has_taken = True
+        if self.has_key:
+            self.rows[key] = row
+            if self.stream.is_anew and row is not None:
+                self._last_since[key[:-1]] = max(int(key[-1]), self._last_since.get(key[:-1], 0))
+            # Only rows of the next version are noted by key: nothing else marks them.
+            if version is not None and version != self.stream.active:
+                self.versioned.setdefault(version, []).append(key)
+        elif row is not None:
+            self.appended.append((row, version or 0))
+
+    def settle(self) -> None:
+        """A STATE message, or the end: what was taken belongs to what it stands for."""
+        self.has_taken = False
+        for group, last in self._last_since.items():
+            self.last[group] = max(last, self.last.get(group, 0))
+        self._last_since.clear()
+
+    def flush(self, store: Store) -> None:
+        if self.rows:
+            store.put(self.stream, self.rows)
+            self.rows = {}
+        if self.appended:
+            store.append(self.stream, self.appended)
+            self.appended = []
+        for version, keys in self.versioned.items():
+            store.saw(self.stream, version, keys)
+        self.versioned.clear()
+
+
+class Intake:
+    """Reads the messages of one run into a store."""
+
+    def __init__(self, store: Store) -> None:  # noqa: D107
+        self._store = store
+        self._inlets: dict[str, _Inlet] = {}
+        self._pending = self._pending_bytes = 0
+        self._since_state = 0
+        self._held: list[_Message] | None = []  # schemas before anything else came
+        self._first_state: Any = None
+        self._state: msgspec.Raw | None = None  # states are large, and only the last one counts
+        self.has_state = False
+
+    @property
+    def state(self) -> Any:  # noqa: ANN401  whatever JSON holds
+        """The value of the last STATE message as far as it can be read; None before one came."""
+        return None if self._state is None else _understood(self._state)
+
+    @property
+    def state_as_sent(self) -> str:
+        """The value of the last STATE message as JSON in ASCII: the same digits and the same order."""
+        text = b"null" if self._state is None else bytes(self._state)
+        return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text.decode())
+
+    def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
+        """Take in messages, one a line, and return how many there were of each type.
+
+        Raises:
+            DtmError: A line is no Singer message, or a record is not what its schema announced.
+        """
+        counter: Counter[str] = Counter()
+        inlets = self._inlets
+        records = 0
+        for number, line in enumerate(lines, 1):
+            try:
+                message = _decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                if not line.strip():
+                    continue
+                if self._held:
+                    self._begin(None)
+                _refuse_line(number, line, inlets, error)
+            if message.type == "RECORD":
+                if self._held is not None:
+                    self._begin(None)
+                inlet = inlets.get(message.stream) or _refuse_stream(number, message.stream)
+                try:
+                    inlet.take(message.record, message.version)
+                except (RecordError, RecursionError) as error:
+                    _refuse_record(number, message, inlet, error)
+                records += 1
+                self._pending += 1
+                self._pending_bytes += len(line)
+                if self._pending >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
+                    self._flush()
+            else:
+                counter[message.type] += 1
+                self._since_state += records
+                counter["RECORD"] += records
+                records = 0
+                self._other(message)
+        self._since_state += records
+        counter["RECORD"] += records
+        if self._held is not None:
+            self._begin(None)
+        self._flush()
+        return counter
+
+    def finish(self) -> int:
+        """End the run, and return how many records were left out.
+
+        The IDP streams of tap-dtm announce each delivery by a STATE message and end it with another. Where records of
+        theirs follow the last one, the input was broken off in the middle of an operation, whose old and new figures
+        must not stand side by side: what came after the last STATE is left out, and the next run, which goes on from
+        it, brings everything again. Other streams promise nothing of the kind, and all that they sent is kept.
+        """
+        left_out = 0
+        if self.has_state and any(inlet.is_open for inlet in self._inlets.values()):
+            self._store.back_to_mark()
+            left_out = self._since_state
+        else:
+            for inlet in self._inlets.values():
+                inlet.settle()
+        state = self.state
+        for name, inlet in self._inlets.items():
+            if inlet.stream.is_anew and name in self._store.streams:
+                self._store.keep_up_to(self._store.streams[name], inlet.last)
+            # The state holds the keys of the lists: what else is there came in a run whose state never arrived.
+            if (keys := listed_keys(inlet.stream.shape, state)) is not None and name in self._store.streams:
+                self._store.keep_only(self._store.streams[name], keys)
+        return left_out
+
+    def _begin(self, first_state: Any) -> None:  # noqa: ANN401
+        """Let the store find out what this run goes on from, then take in the schemas that came before."""
+        held, self._held = self._held or [], None
+        self._first_state = first_state
+        self._store.resume(first_state)
+        for message in held:
+            self._declare(message)
+
+    def _other(self, message: _Message) -> None:
+        if self._held is not None:
+            if message.type == "SCHEMA":
+                self._held.append(message)
+                return
+            self._begin(_understood(message.value) if message.type == "STATE" else None)
+        match message.type:
+            case "SCHEMA":
+                self._declare(message)
+            case "STATE":
+                self._flush()
+                self._state = message.value
+                self.has_state = True
+                self._since_state = 0
+                for inlet in self._inlets.values():
+                    inlet.settle()
+                self._store.mark()
+            case "ACTIVATE_VERSION":
+                self._activate(message)
+            case other:
+                raise DtmError(f"The tap sent a message of the type {other}, which this target does not take.")
+
+    def _declare(self, message: _Message) -> None:
+        self._flush()
+        try:
+            shape = shape_of(message.stream, message.schema or {}, message.key_properties or ())
+        except ValueError as error:
+            raise DtmError(f"The schema of {message.stream} is wrong ({error}): nothing was taken.") from error
+        inlet = self._inlets.get(message.stream)
+        if inlet is None or inlet.stream.shape != shape:
+            stream = self._store.declare(shape)
+            if inlet is None and delivered(shape, self._first_state) and not self._store.count(stream):
+                raise DtmError(
+                    f"The tap's state says that rows of {message.stream} were delivered before, but this package has "
+                    "none: its folder, or the hidden one beside it, is gone. Start the tap without state (with "
+                    "Meltano, --full-refresh)."
+                )
+            self._inlets[message.stream] = _Inlet(stream)
+
+    def _activate(self, message: _Message) -> None:
+        self._flush()
+        inlet = self._inlets.get(message.stream)
+        if inlet is None or message.version is None:
+            raise DtmError(f"ACTIVATE_VERSION of {message.stream!r} came before its schema: nothing was taken.")
+        self._store.activate(inlet.stream, message.version)
+
+    def _flush(self) -> None:
+        if self._pending:
+            for inlet in self._inlets.values():
+                inlet.flush(self._store)
+            self._pending = self._pending_bytes = 0

@@ -1,0 +1,353 @@
+"""From the store to a package in its folder: writes what has changed, and lets the rest stand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import replace
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.descriptor.contents import Contents, Table
+from frictionless_dtm.descriptor.package import (
+    Content,
+    Coverage,
+    DataFile,
+    describe_package,
+    file_names,
+    hxl_tags,
+    redistribution,
+    resource_name,
+)
+from frictionless_dtm.descriptor.profile import catalogue_at, complaints, package_of, resource_of
+from frictionless_dtm.target.changes import ROUND, RoundDigests
+from frictionless_dtm.target.constraints import Checks
+from frictionless_dtm.target.csv_writer import CsvOutput
+from frictionless_dtm.target.faults import NOTHING_KEPT
+from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest
+from frictionless_dtm.target.progress import bookmark
+from frictionless_dtm.target.release import CHANGELOG, Before, history, note, note_history, settle
+from frictionless_dtm.target.texts import with_floats
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata.model import API_VERSIONS
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from frictionless_dtm.descriptor.contents import Row
+    from frictionless_dtm.descriptor.settings import Settings
+    from frictionless_dtm.target.changes import Round
+    from frictionless_dtm.target.csv_writer import Output
+    from frictionless_dtm.target.folder import Folder
+    from frictionless_dtm.target.journal import Differences
+    from frictionless_dtm.target.store import Store, Stream
+
+    Render = Callable[[Contents], Mapping[str, bytes]]
+
+_FORM: Final = 2
+"""To be raised when the same rows and settings give other bytes: the packages that exist are then written again."""
+
+_WITH_DECIMALS: Final = {"number", "object", "array", "any"}
+
+_LOGGER = logging.getLogger("target-datapackage")
+
+
+class Packager:
+    """Writes the package of a store.
+
+    Args:
+        store: The rows.
+        settings: The checked settings.
+        folder: The package's folder.
+        render: Makes the pages; file name in the package → content.
+
+    Raises:
+        DtmError: The catalogue that the settings name is wrong.
+    """
+
+    def __init__(self, store: Store, settings: Settings, folder: Folder, render: Render) -> None:  # noqa: D107
+        self._store = store
+        self._settings = settings
+        self._folder = folder
+        self._render = render
+        self._catalogue = catalogue_at(settings.metadata)
+        self._new: Manifest | None = None
+
+    def recover(self) -> None:
+        """Finish what a killed run has begun.
+
+        Raises:
+            DtmError: The folder holds something else than this target's package.
+        """
+        current = Manifest.from_json(self._store.get("manifest"))
+        self._folder.recover(current, Manifest.from_json(self._store.get("previous")))
+
+    def write(self, state: Mapping[str, Any] | None) -> bool:
+        """Bring the package up to the store and commit the store; False when the package stood as it should.
+
+        Args:
+            state: The Singer state that the rows belong to, if one came.
+        """
+        before = Before.noted_in(self._store)
+        if not self._store.streams:
+            return False
+        fingerprint = self._fingerprint(state)
+        if self._stands(before, fingerprint):
+            self._store.commit(state)
+            return False
+        for complaint in complaints((stream.shape for stream in self._ordered()), self._catalogue):
+            _LOGGER.warning("%s", complaint)
+        building = self._folder.start()
+        contents, rounds = self._write_data(building, before, fingerprint)
+        describe = self._describer(contents, rounds, state)
+        differences = self._differences(contents)
+        release = settle(before, describe, rounds, differences, self._settings.version)
+        (building / DESCRIPTOR).write_bytes(_json(release.descriptor))
+        past = history(self._store, before, self._folder.path, release.descriptor["version"])
+        pages = self._render(
+            Contents(release.descriptor, self._tables(contents), release.changes, past, release.others)
+        )
+        for name, page in pages.items():
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
+            (building / name).write_bytes(page)
+        for name in (DESCRIPTOR, *pages):
+            _make_permanent(building / name)
+        manifest = self._folder.ready()
+        previous = before.manifest if before else None
+        self._store.note("previous", previous.to_json() if previous else None)
+        note(self._store, release, manifest, fingerprint, rounds)
+        note_history(self._store, pages.get(CHANGELOG, b""))
+        self._new = manifest
+        # From here on the new package is the one: a kill before it is in place is put right by the next start.
+        self._store.commit(state)
+        self._folder.install(previous)
+        return True
+
+    @property
+    def outcome(self) -> str:
+        """What has become of the data package, in a sentence, if the run ends now, before it delivers its state."""
+        if self._new is None:
+            return NOTHING_KEPT
+        if digest(self._folder.path) == self._new.sha256:
+            return f"The data package is new, but its state was not delivered. {self.next_run}"
+        return (
+            "The run ended while the new data package was taking its place: it is the old or the new one, whole. "
+            f"{self.next_run}"
+        )
+
+    @property
+    def next_run(self) -> str:
+        """What the next run does when no state was delivered."""
+        if all(stream.shape.key for stream in self._store.streams.values()):
+            return "The next run sends the same again, which does no harm."
+        return "The next run sends the same again, and rows of streams without a key will be there twice."
+
+    def _stands(self, before: Before | None, fingerprint: str) -> bool:
+        return (
+            before is not None
+            and before.fingerprint == fingerprint
+            and not any(stream.has_changed for stream in self._store.streams.values())
+            and before.manifest.is_whole(self._folder.path)
+        )
+
+    def _fingerprint(self, state: Mapping[str, Any] | None) -> str:
+        """Return a digest of everything but rows that shapes the package."""
+        shapes = [self._store.streams[name].shape for name in sorted(self._store.streams)]
+        parts = (metadata.version("tap-dtm"), _FORM, self._settings, self._catalogue, shapes, self._api_version(state))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def _api_version(self, state: Mapping[str, Any] | None) -> str | None:
+        """Return the API's version: the tap's state says it, or else the columns do."""
+        if stated := bookmark("countries", state).get("api_version"):
+            return str(stated)
+        fitting = set(API_VERSIONS)
+        for stream in self._store.streams.values():
+            if resource := resource_of(stream.shape, self._catalogue):
+                for version in resource.endpoints:
+                    known = {field.name for field in resource.fields}.intersection(stream.shape.names)
+                    if not {field.name for field in resource.fields_for(version)}.issuperset(known):
+                        fitting.discard(version)
+        return fitting.pop() if len(fitting) == 1 else None
+
+    # Data files.
+
+    def _ordered(self) -> list[Stream]:
+        order = list(self._catalogue.resources)
+
+        def place(stream: Stream) -> tuple[int, str]:
+            resource = resource_of(stream.shape, self._catalogue)
+            return order.index(resource.name) if resource else len(order), stream.shape.stream
+
+        return sorted(self._store.streams.values(), key=place)
+
+    def _write_data(
+        self, building: Path, before: Before | None, fingerprint: str
+    ) -> tuple[list[tuple[Stream, Content]], dict[str, Mapping[Round, str]]]:
+        written: list[tuple[Stream, Content]] = []
+        rounds: dict[str, Mapping[Round, str]] = {}
+        names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
+        for stream in self._ordered():
+            name, shape = names[stream.shape.stream], stream.shape
+            resource = resource_of(shape, self._catalogue)
+            may_stand = before and before.fingerprint == fingerprint and not stream.has_changed
+            files = self._standing(name, before) if before and may_stand else None
+            checks = Checks(shape, resource)
+            if files and before:
+                count = self._store.count(stream)
+                digests: Mapping[Round, str] | None = before.rounds.get(name)
+                broken = checks.left_out_of(before.descriptor, name)
+                for file in files:
+                    self._folder.reuse(file.path)
+            else:
+                count, files, digests = self._write_stream(building, name, stream, checks)
+                broken = checks.broken
+                for warning in checks.warnings():
+                    _LOGGER.warning("%s", warning)
+            if digests is not None:
+                rounds[name] = digests
+            written.append((stream, Content(name, shape, count, files, resource, unmet=broken)))
+        return [(stream, self._with_broken_keys(stream, content)) for stream, content in written], rounds
+
+    def _standing(self, name: str, before: Before) -> tuple[DataFile, ...] | None:
+        """Return the files of a stream as the package has them, if they are there as they were written."""
+        resources = {resource["path"]: resource for resource in before.descriptor["resources"]}
+        files = []
+        for each in self._settings.formats:
+            path = f"data/{name}.{each}"
+            if path not in resources or not before.manifest.has(self._folder.path, path):
+                return None
+            size = before.manifest.files[path][0]
+            files.append(DataFile(path, each, size, resources[path]["hash"].removeprefix("sha256:")))
+        return tuple(files)
+
+    def _write_stream(
+        self, building: Path, name: str, stream: Stream, checks: Checks
+    ) -> tuple[int, tuple[DataFile, ...], Mapping[Round, str] | None]:
+        shape = stream.shape
+        formats = self._settings.formats
+        outputs = {each: self._output(building / "data" / f"{name}.{each}", each, stream) for each in formats}
+        digests = RoundDigests(shape.names) if set(ROUND) <= set(shape.names) else None
+        count = 0
+        for batch in self._store.batches(stream):
+            count += len(batch.rows)
+            checks.add(batch.rows)
+            for output in outputs.values():
+                output.write(batch)
+            if digests:
+                digests.add(batch.rows)
+        files = []
+        for each, output in outputs.items():
+            written = output.close()
+            files.append(DataFile(f"data/{name}.{each}", each, written.bytes, written.sha256))
+        return count, tuple(files), digests.digests if digests else None
+
+    def _output(self, path: Path, file_format: str, stream: Stream) -> Output:
+        shape = stream.shape
+        resource = resource_of(shape, self._catalogue)
+        if file_format == "parquet":
+            from frictionless_dtm.target.parquet_writer import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
+
+            may = redistribution(package_of(shape, self._catalogue), self._settings)
+            terms = {"redistribution": may, "permission": self._settings.permission}
+            return ParquetOutput(path, shape, resource, terms, largest=self._store.largest(stream))
+        return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
+
+    def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
+        broken = {}
+        lists = {
+            resource.name: other
+            for other in reversed(self._ordered())
+            if (resource := resource_of(other.shape, self._catalogue))
+        }
+        for key in content.resource.foreign_keys if content.resource else ():
+            other = lists.get(key.resource)
+            if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
+                broken[key.fields] = count
+        return replace(content, broken=broken)
+
+    # The descriptor.
+
+    def _describer(
+        self,
+        contents: list[tuple[Stream, Content]],
+        rounds: Mapping[str, Mapping[Round, str]],
+        state: Mapping[str, Any] | None,
+    ) -> Callable[[str, dt.datetime], dict[str, Any]]:
+        keys = [key for each in rounds.values() for key in each]
+        package = next(filter(None, (package_of(content.shape, self._catalogue) for _, content in contents)), None)
+        coverage = None
+        if keys:
+            dates = [key[2] for key in keys]
+            coverage = Coverage(min(dates), max(dates), tuple(sorted({key[0] for key in keys})))
+
+        def describe(version: str, created: dt.datetime) -> dict[str, Any]:
+            return describe_package(
+                package,
+                [content for _, content in contents],
+                self._settings,
+                api_version=self._api_version(state) if package else None,
+                coverage=coverage,
+                created=created,
+                version=version,
+            )
+
+        return describe
+
+    def _differences(self, contents: list[tuple[Stream, Content]]) -> Callable[[str], Differences | None]:
+        streams = {content.name: stream for stream, content in contents}
+        return lambda name: self._store.differences(streams[name])
+
+    # What the pages are made of.
+
+    def _tables(self, contents: list[tuple[Stream, Content]]) -> dict[str, Table]:
+        return {content.name: Table(content.name, self._rows(stream), content.rows) for stream, content in contents}
+
+    def _rows(self, stream: Stream) -> Callable[[], Iterator[Row]]:
+        names = stream.shape.names
+        inexact = [column.name for column in stream.shape.columns if column.kind in _WITH_DECIMALS]
+
+        def rows() -> Iterator[Row]:
+            plain = (dict(zip(names, values, strict=False)) for values in self._store.values(stream))
+            return with_floats_in(plain) if inexact else plain
+
+        def with_floats_in(plain: Iterator[Row]) -> Iterator[Row]:
+            for row in plain:
+                for name in inexact:
+                    row[name] = with_floats(row[name])
+                yield row
+
+        return rows
+
+
+def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:
+    """Return a resource name for each stream.
+
+    Raises:
+        DtmError: Resources of two streams would have the same.
+    """
+    names: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for stream in streams:
+        names[stream] = resource_name(stream)
+        for name in file_names(names[stream], formats):
+            if name in taken:
+                raise DtmError(
+                    f"The streams {taken[name]} and {stream} would both be the resource {name!r}: rename "
+                    "one of them in the tap."
+                )
+            taken[name] = stream
+    return names
+
+
+def _json(value: Any) -> bytes:  # noqa: ANN401
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _make_permanent(path: Path) -> None:
+    path.chmod(0o644)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,157 @@
+"""Parquet files with the catalogue's words in their schema. Same rows, same bytes (with the same pyarrow)."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from frictionless_dtm.descriptor.profile import fields_of
+from frictionless_dtm.descriptor.table_schema import field_descriptor
+from frictionless_dtm.target.csv_writer import HashingFile, Written
+from frictionless_dtm.target.texts import text_of
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+    from pathlib import Path
+
+    from frictionless_dtm.descriptor.shape import Column, Shape
+    from frictionless_dtm.target.rows import Batch, Values
+    from tap_dtm.metadata import Resource
+
+_ROW_GROUP: Final = 50_000
+_MOST_BYTES: Final = 16 * 1024 * 1024  # of a row group, as JSON: rows are kept in memory until it is written
+_TYPES: Final = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    # A datetime stays text: frictionless cannot read a column of timestamps that has nulls.
+}
+
+
+class ParquetOutput:
+    """One Parquet file, compressed by gzip, each page with a checksum.
+
+    Args:
+        path: The file to make.
+        shape: The columns.
+        resource: What the catalogue says of them, if it knows the stream.
+        terms: What to write into the file as well, by name.
+        largest: The bytes of the largest row, as JSON.
+    """
+
+    def __init__(  # noqa: D107
+        self,
+        path: Path,
+        shape: Shape,
+        resource: Resource | None,
+        terms: Mapping[str, str | None],
+        *,
+        largest: int = 0,
+    ) -> None:
+        self._columns = shape.columns
+        self._schema = _schema(shape, resource, terms)
+        self._file = HashingFile(path)
+        # gzip, because it ends each page with a checksum that every reader verifies. Those of Parquet and zstd none
+        # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
+        # Dictionaries and statistics hold copies of the values.
+        is_small = largest < _MOST_BYTES
+        self._writer = pq.ParquetWriter(
+            cast("BinaryIO", self._file),
+            self._schema,
+            compression="gzip",
+            use_dictionary=is_small,
+            write_statistics=is_small,
+        )
+        self._rows: list[Values] = []
+        self._bytes = 0
+
+    def write(self, batch: Batch) -> None:
+        """Write rows."""
+        self._rows.extend(batch.rows)
+        self._bytes += batch.bytes
+        while len(self._rows) >= _ROW_GROUP or self._bytes >= _MOST_BYTES:
+            self._write_group(self._rows[:_ROW_GROUP])
+            del self._rows[:_ROW_GROUP]
+            self._bytes = batch.bytes * len(self._rows) // len(batch.rows)
+
+    def close(self) -> Written:
+        """Finish the file."""
+        if self._rows:
+            self._write_group(self._rows)
+        self._writer.close()
+        self._file.close()
+        return self._file.written
+
+    def _write_group(self, rows: Sequence[Values]) -> None:
+        arrays = [
+            _array(column, list(values)) for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=_ROW_GROUP)
+        del arrays
+        pa.default_memory_pool().release_unused()
+
+
+def _array(column: Column, values: list[Any]) -> pa.Array:
+    kind = _TYPES.get(column.kind)
+    if column.kind == "date":
+        return pa.array([value or None for value in values], pa.string()).cast(kind)
+    if column.kind == "number":
+        return pa.array([None if value is None else _float(column, value) for value in values], kind)
+    if kind is None:
+        # An empty text is null, as it is in CSV.
+        return pa.array([text_of(value) or None for value in values], pa.string())
+    try:
+        return pa.array(values, kind)
+    except OverflowError as error:
+        raise DtmError(
+            f"The column {column.name} has an integer of more than 64 bits, which Parquet cannot hold: take parquet "
+            "out of the setting formats."
+        ) from error
+
+
+def _float(column: Column, value: Decimal | int) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number):
+        raise DtmError(
+            f"The column {column.name} has a number of more than 308 digits, which Parquet cannot hold: take parquet "
+            "out of the setting formats."
+        )
+    return number
+
+
+def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> pa.Schema:
+    known = fields_of(shape, resource)
+    fields = []
+    for column in shape.columns:
+        if column.name in known:
+            words = field_descriptor(known[column.name], is_key=column.name in shape.key)
+        else:
+            words = {"title": column.title, "description": column.description}
+        metadata = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in words.items()
+            # Which constraints hold is known when all rows are written: the descriptor says it.
+            if value and name not in {"name", "type", "constraints"}
+        }
+        fields.append(
+            pa.field(
+                column.name,
+                _TYPES.get(column.kind, pa.string()),
+                nullable=column.name not in shape.key,
+                metadata=metadata,
+            )
+        )
+    about = dict(terms)
+    if resource:
+        about |= {"title": resource.title, "description": resource.description, "grain": resource.grain}
+    return pa.schema(fields, metadata={name: value for name, value in about.items() if value})

@@ -1,0 +1,82 @@
+"""What a state of tap-dtm says of its streams: which rows the target has. States of other taps say nothing here.
+
+A stream is recognised by its columns, because a stream map may give it any name; the state has it under tap-dtm's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from frictionless_dtm.descriptor.profile import resource_of
+from tap_dtm.exact.rounds import NOTHING
+from tap_dtm.metadata import load_catalogue
+
+if TYPE_CHECKING:
+    from frictionless_dtm.descriptor.shape import Shape
+    from tap_dtm.metadata import Resource
+
+
+def bookmarks(shape: Shape, state: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """Return the part of a state that says how far an IDP stream is; nothing for other streams.
+
+    The first STATE of a run is written before any IDP stream has moved its bookmarks.
+    """
+    resource = _resource(shape)
+    return bookmark(resource.name, state) if resource and resource.level is not None else {}
+
+
+def progress(marks: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what bookmarks say of the rows in the target, by country: their shape, and each operation's rows.
+
+    All else in them may change from one version to the next, or from run to run, without a row that does.
+    """
+    found = {}
+    for partition in map(_mapping, _list(_mapping(marks).get("partitions"))):
+        operations = {
+            name: [mark.get("content"), mark.get("rows")]
+            for name, mark in _operations(partition).items()
+            if mark.get("rows") or mark.get("content") not in {None, "", NOTHING}
+        }
+        if operations:
+            found[str(_mapping(partition.get("context")).get("admin0_pcode"))] = [partition.get("shape"), operations]
+    return found
+
+
+def delivered(shape: Shape, state: Any) -> int:  # noqa: ANN401
+    """Return how many rows of an IDP stream were delivered in full, as a state says."""
+    partitions = _list(bookmarks(shape, state).get("partitions"))
+    marks = [mark for partition in map(_mapping, partitions) for mark in _operations(partition).values()]
+    rows = [mark.get("rows") for mark in marks if mark.get("content")]
+    return sum(number for number in rows if isinstance(number, int))
+
+
+def listed_keys(shape: Shape, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
+    """Return the keys that a list of tap-dtm may have in the target, as a state says; None for other streams."""
+    resource = _resource(shape)
+    if resource is None or resource.level is not None:
+        return None
+    keys = bookmark(resource.name, state).get("keys")
+    if not isinstance(keys, list) or not all(isinstance(key, list) for key in keys):
+        return None
+    return [tuple(key) for key in keys]
+
+
+def bookmark(stream: str, state: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what a state says of a stream; nothing where it is not a state, as another tap's may be."""
+    return _mapping(_mapping(_mapping(state).get("bookmarks")).get(stream))
+
+
+def _resource(shape: Shape) -> Resource | None:
+    return resource_of(shape, load_catalogue())
+
+
+def _operations(partition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: _mapping(mark) for name, mark in _mapping(partition.get("operations")).items()}
+
+
+def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:  # noqa: ANN401
+    return value if isinstance(value, list) else []

@@ -1,0 +1,209 @@
+"""What a package says against the one before it: its version, its time, and what changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.descriptor.contents import ResourceChange, RoundChange
+from frictionless_dtm.descriptor.invented import is_invented
+from frictionless_dtm.descriptor.table_schema import PREFIX
+from frictionless_dtm.target.changes import compare
+from frictionless_dtm.target.manifest import Manifest
+from frictionless_dtm.target.version import FIRST, Change, change, increased, order
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from frictionless_dtm.target.changes import Round
+    from frictionless_dtm.target.journal import Differences
+    from frictionless_dtm.target.store import Store
+
+    Rounds = Mapping[str, Mapping[Round, str]]
+
+CHANGELOG: Final = "CHANGELOG.md"
+
+_LOGGER = logging.getLogger("target-datapackage")
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a package says of itself; the changes are None in the first."""
+
+    descriptor: Mapping[str, Any]
+    changes: tuple[RoundChange, ...] | None
+    others: tuple[ResourceChange, ...]
+
+
+@dataclass(frozen=True)
+class Before(Release):
+    """The package as it is: with its files, the digests of its rounds by resource, and all else that shaped it."""
+
+    manifest: Manifest
+    fingerprint: str
+    rounds: Rounds
+
+    @classmethod
+    def noted_in(cls, store: Store) -> Before | None:
+        """Return what the store has noted of the package that it wrote; None before the first."""
+        manifest = Manifest.from_json(store.get("manifest"))
+        if manifest is None:
+            return None
+        changes = store.get("changes")
+        return cls(
+            descriptor=store.get("descriptor"),
+            changes=None if changes is None else tuple(RoundChange(**each) for each in changes),
+            others=tuple(ResourceChange(**each) for each in store.get("others") or ()),
+            manifest=manifest,
+            fingerprint=store.get("fingerprint"),
+            rounds={
+                name: {tuple(entry[:-1]): entry[-1] for entry in entries}
+                for name, entries in store.get("rounds").items()
+            },
+        )
+
+
+def note(store: Store, release: Release, manifest: Manifest, fingerprint: str, rounds: Rounds) -> None:
+    """Note in the store what `Before.noted_in` is to find."""
+    store.note("manifest", manifest.to_json())
+    store.note("fingerprint", fingerprint)
+    store.note("descriptor", release.descriptor)
+    store.note("rounds", {name: [[*key, of] for key, of in each.items()] for name, each in rounds.items()})
+    store.note("changes", None if release.changes is None else [vars(each) for each in release.changes])
+    store.note("others", [vars(each) for each in release.others])
+
+
+def settle(
+    before: Before | None,
+    describe: Callable[[str, dt.datetime], dict[str, Any]],
+    rounds: Rounds,
+    differences: Callable[[str], Differences | None],
+    pinned: str | None,
+) -> Release:
+    """Decide on version and time: both stay when the data do.
+
+    Args:
+        before: The package as it is, if there is one.
+        describe: Returns the descriptor of the new one, given its version and time.
+        rounds: Digests of its rounds, by resource.
+        differences: Returns how the rows of a resource differ from those of the package before; None if not known.
+        pinned: The version that the settings name.
+
+    Raises:
+        DtmError: Invented data would take the place of others; or the pinned version is not above that of other data.
+    """
+    now = _now()
+    if before is None:
+        return Release(describe(pinned or FIRST, now), None, ())
+    last = before.descriptor["version"]
+    draft = describe(last, now)
+    places = _countries(before.descriptor)
+    if places and is_invented(_countries(draft)) and not is_invented(places):
+        raise DtmError(
+            "What came is invented by the sandbox, and this data package is not: it stands as it was. Name another "
+            "folder, or read the real API (with Meltano, --environment=prod)."
+        )
+    is_same_data = _hashes(before.descriptor) == _hashes(draft)
+    changes = compare(before.rounds, rounds)
+    others = () if is_same_data else _others(before, draft, rounds, differences)
+    # Another version of this program may write the same rows in another form.
+    is_same_data = is_same_data or not (changes or any(each.is_of_rows for each in others))
+    rows = {resource["name"]: resource["rows"] for resource in before.descriptor["resources"]}
+    has_new_rows = (
+        any(each.kind == "added" for each in changes)
+        or any(each.added for each in others)
+        or any(each["rows"] > rows.get(each["name"], each["rows"]) for each in draft["resources"])
+    )
+    found = change(before.descriptor, draft, rows_added=has_new_rows)
+    if pinned and not is_same_data and order(pinned) <= order(last):
+        raise DtmError(
+            f"The data have changed, and the setting version is {pinned} while the package is {last} already: name a "
+            "higher version, or take the setting out and let the target count."
+        )
+    version = pinned or increased(last, found)
+    if version == last and found is Change.NONE:
+        return Release(dict(before.descriptor), before.changes, before.others)
+    created = dt.datetime.strptime(before.descriptor["created"], "%Y-%m-%dT%H:%M:%S%z")
+    return Release(describe(version, created if is_same_data else now), changes, others)
+
+
+def _others(
+    before: Before, draft: Mapping[str, Any], rounds: Rounds, differences: Callable[[str], Differences | None]
+) -> tuple[ResourceChange, ...]:
+    """Return how tables have changed, but for those whose rounds tell it."""
+    old, new = ({name: hashed for name, hashed, _ in _tables(each)} for each in (before.descriptor, draft))
+    found = [ResourceChange(name, "added", added=rows) for name, _, rows in _tables(draft) if name not in old]
+    for name, hashed in new.items():
+        if name in old and old[name] != hashed and rounds.get(name) == before.rounds.get(name):
+            counts = differences(name)
+            found.append(ResourceChange(name, "changed", *(counts or (None, None, None))))
+    found += [ResourceChange(name, "removed") for name in old if name not in new]
+    return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _tables(descriptor: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    return [
+        (each["name"], each["hash"], each["rows"])
+        for each in descriptor["resources"]
+        if f"{PREFIX}sameDataAs" not in each
+    ]
+
+
+def _countries(descriptor: Mapping[str, Any]) -> list[str]:
+    return list(descriptor.get(f"{PREFIX}spatialCoverage", ()))
+
+
+def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(resource["name"], resource["hash"]) for resource in descriptor["resources"]]
+
+
+def history(store: Store, before: Before | None, folder: Path, version: str) -> tuple[str, ...]:
+    """Return the earlier entries of the change log, newest first, without one of this version.
+
+    They are the target's own record. Only where an earlier release of this program has left no record, the file in the
+    package is read, and only if nobody has changed it.
+
+    Args:
+        store: Has the record.
+        before: The package as it is.
+        folder: The folder of the package.
+        version: That of the new package.
+    """
+    is_ours = before is not None and before.manifest.has(folder, CHANGELOG)
+    if before is not None and CHANGELOG in before.manifest.files and not is_ours:
+        _LOGGER.warning(
+            "The file %s was changed or removed after this target wrote it. It is written again without that change.",
+            folder / CHANGELOG,
+        )
+    found = store.get("history")
+    if found is None:
+        found = _entries((folder / CHANGELOG).read_bytes()) if is_ours else ()
+    own = re.compile(rf"## \W*{re.escape(version)}(?![\w.])")
+    return tuple(entry for entry in found if not own.match(entry))
+
+
+def note_history(store: Store, change_log: bytes) -> None:
+    """Note in the store what `history` is to find."""
+    store.note("history", _entries(change_log))
+
+
+def _entries(change_log: bytes) -> list[str]:
+    entries = re.split(r"(?m)^(?=## )", change_log.decode())[1:]
+    return [entry.rstrip("\n") + "\n" for entry in entries]
+
+
+def _now() -> dt.datetime:
+    """Return the time in UTC; SOURCE_DATE_EPOCH sets it for builds that are to be repeated."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return dt.datetime.now(dt.timezone.utc)
+    try:
+        return dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc)
+    except (ValueError, OverflowError, OSError) as error:
+        raise DtmError(f"SOURCE_DATE_EPOCH is {epoch!r}: set it to seconds since 1970, or not at all.") from error

@@ -1,0 +1,284 @@
+"""Between the JSON of RECORD messages and what the store holds: one key and one compact text for each row."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from frictionless_dtm.descriptor.shape import DELETED_AT, TIMES
+from frictionless_dtm.target.dates import is_written_as, moment_of
+from frictionless_dtm.target.texts import decode_exactly, text_of
+from tap_dtm.redaction import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from frictionless_dtm.descriptor.shape import Column, Kind, Shape
+
+Key: TypeAlias = "tuple[str | int, ...]"
+Values: TypeAlias = "tuple[Any, ...]"
+
+_TYPES: Final[Mapping[Kind, Any]] = {
+    "string": str,
+    "date": str,
+    "datetime": str,
+    "time": str,
+    "integer": int,
+    "number": Any,  # an int, or a Decimal with the digits that were sent; checked below
+    "boolean": bool,
+    "object": dict[str, Any],
+    "array": list[Any],
+    "any": Any,
+}
+_KEY_INTEGER: Final = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what the store can compare
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_NOUNS: Final = {"date": "date", "datetime": "date with time", "time": "time"}
+_NOTHING: Final = (None, "")
+_LONGEST: Final = 300  # digits of an integer that was sent as a decimal number
+_LARGEST: Final = 308  # digits: beyond it, a number is infinite, or zero, for most programs
+_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_LARGE: Final = 16 * 1024 * 1024
+
+
+_PLAINLY: Final = {
+    "Number out of range": "a number has more than 4300 digits",
+    "Integer value out of range": "an integer has more than 4300 digits",
+    f"Expected `int` <= {2**63 - 1}": "a key cannot have an integer of more than 64 bits, send it as text",
+    f"Expected `int` >= {-(2**63)}": "a key cannot have an integer of more than 64 bits, send it as text",
+}
+
+
+class RecordError(ValueError):
+    """Why a record cannot be taken, as a clause."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows, values in column order, and the number of bytes that the store has of them."""
+
+    rows: list[Values]
+    bytes: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it holds a row so large that copies of it count."""
+        return self.bytes > _LARGE
+
+
+class RowForm:
+    """Turns values in column order into what the store has of a row: its key, and the other values as JSON.
+
+    Two spellings of one value are one key, as they are for the validators of data packages.
+    """
+
+    def __init__(self, shape: Shape) -> None:  # noqa: D107
+        columns = {column.name: (number, column) for number, column in enumerate(shape.columns)}
+        key = [columns[name] for name in shape.key]
+        self._key = _getter([number for number, _ in key])
+        self._forms = [
+            (place, column, form)
+            for place, (_, column) in enumerate(key)
+            if (form := _FORMS.get(column.kind, None if column.name in shape.plain_key else text_of))
+        ]
+        self._others = _getter([columns[column.name][0] for column in shape.others])
+
+    def key(self, values: Values) -> Key:
+        """Return the key.
+
+        Raises:
+            RecordError: A part of it is missing, or cannot be part of a key.
+        """
+        key = self._key(values)
+        if self._forms:
+            parts = list(key)
+            for place, column, form in self._forms:
+                if key[place] in _NOTHING:
+                    raise RecordError(f"{column.name} is missing, which is part of the key")
+                try:
+                    parts[place] = form(key[place])
+                except ValueError as error:
+                    raise RecordError(f"{column.name} is part of the key, and {error}") from error
+            key = tuple(parts)
+        if "" in key:
+            raise RecordError("a part of its key is empty, which no data package can hold")
+        return key
+
+    def others(self, values: Values) -> bytes:
+        """Return the other values."""
+        return _encode(self._others(values))
+
+
+class RecordReader:
+    """Takes RECORD messages of one stream apart. A record's values are checked against the shape's types."""
+
+    def __init__(self, shape: Shape) -> None:  # noqa: D107
+        self._shape = shape
+        self._form = RowForm(shape)
+        # Column names need not be identifiers, so the attributes are only counted.
+        attributes: list[Any] = [_attribute(number, column, shape.key) for number, column in enumerate(shape.columns)]
+        attributes.append(("deleted_at", Any, None))
+        rename = {f"f{number}": name for number, name in enumerate(shape.names)} | {"deleted_at": DELETED_AT}
+        record = msgspec.defstruct("Record", attributes, rename=rename, kw_only=True, gc=False)
+        self._decode = msgspec.json.Decoder(record, float_hook=Decimal).decode
+        key_only = msgspec.defstruct(
+            "Key",
+            [(f"k{number}", msgspec.Raw, msgspec.Raw(b"null")) for number in range(len(shape.key))],
+            rename={f"k{number}": name for number, name in enumerate(shape.key)},
+        )
+        self._decode_key = msgspec.json.Decoder(key_only).decode
+        self._times = [(number, column.kind) for number, column in enumerate(shape.columns) if column.kind in TIMES]
+        self._numbers = [number for number, column in enumerate(shape.columns) if column.kind == "number"]
+
+    def read(self, record: msgspec.Raw) -> tuple[Key, bytes | None]:
+        """Return a record's key, and its other values as JSON; None for a tombstone.
+
+        Raises:
+            RecordError: A value has not the declared type, a part of the key is missing, or there is no value at all.
+        """
+        try:
+            values = self._values(record)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RecordError(f"it is not valid JSON in UTF-8: {error}") from error
+        except InvalidOperation as error:
+            raise RecordError("it has a number with an exponent that is too large") from error
+        for number, kind in self._times:
+            value = values[number]
+            if value is not None and not is_written_as(kind, value):
+                raise RecordError(
+                    f"{self._shape.names[number]} is {quoted(repr(value))}, which is not a valid {_NOUNS[kind]} of "
+                    "ISO 8601"
+                )
+        if self._numbers:
+            values = self._with_numbers(values)
+        key = self._form.key(values)
+        is_deleted = values[-1] is not None
+        if not key and not is_deleted and not any(value not in _NOTHING for value in values[:-1]):
+            raise RecordError("it has neither key nor value, and a data package can hold no blank row")
+        return key, None if is_deleted else self._form.others(values)
+
+    def named(self, record: msgspec.Raw) -> str:
+        """Return the key of a record for a message, as far as it has one: ``id 1, day "2024-01-01"``."""
+        try:
+            parts = msgspec.structs.astuple(self._decode_key(record))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return ""
+        texts = (quoted(bytes(part).decode(errors="replace"), 100) for part in parts)
+        return ", ".join(f"{name} {text}" for name, text in zip(self._shape.key, texts, strict=True))
+
+    def _values(self, record: msgspec.Raw) -> Values:
+        try:
+            return msgspec.structs.astuple(self._decode(record))
+        except msgspec.ValidationError as error:
+            return msgspec.structs.astuple(self._decode(self._repaired(record, error)))
+
+    def _with_numbers(self, values: Values) -> Values:
+        """Check what is in the columns of numbers; in a key, 1, 1.0 and 1E+0 are written in one way."""
+        changed = list(values)
+        for number in self._numbers:
+            if (value := values[number]) is None:
+                continue
+            column = self._shape.columns[number]
+            if isinstance(value, str) and _NUMBER.fullmatch(value):
+                value = Decimal(value)
+            if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+                raise RecordError(f"{column.name} is {quoted(_encode(value).decode(), 100)}, which is not a number")
+            if _is_out_of_range(value):
+                raise RecordError(
+                    f"{column.name} has more than {_LARGEST} digits before or after the decimal point, which most "
+                    "programs cannot read"
+                )
+            changed[number] = Decimal(_plain_number(value)) if column.name in self._shape.key else value
+        return tuple(changed)
+
+    def _repaired(self, record: msgspec.Raw, error: msgspec.ValidationError) -> bytes:
+        """Write 1.0 as 1 where an integer is declared: JSON Schema takes both for the same."""
+        reason = str(error)
+        for words, plainly in _PLAINLY.items():
+            reason = reason.replace(words, plainly)
+        for number, name in reversed(list(enumerate(self._shape.names))):
+            reason = reason.replace(f"`f{number}`", f"`{name}`")
+        try:
+            values = decode_exactly(record)
+        except msgspec.ValidationError:
+            raise RecordError(reason) from error
+        if not isinstance(values, dict):
+            raise RecordError(reason) from error
+        is_changed = False
+        for column in self._shape.columns:
+            if column.kind == "integer" and (whole := _whole(values.get(column.name))) is not None:
+                values[column.name] = whole
+                is_changed = True
+        repaired = _encode(values)
+        try:
+            self._decode(repaired)
+        except msgspec.ValidationError:
+            is_changed = False
+        if not is_changed:
+            raise RecordError(reason) from error
+        return repaired
+
+
+class RowReader:
+    """Puts rows of the store together again."""
+
+    def __init__(self, shape: Shape) -> None:  # noqa: D107
+        plain = shape.plain_key
+        stored = [*plain, *(column.name for column in shape.others)]
+        self._in_order = _getter([stored.index(name) for name in shape.names])
+        self._plain = _getter([shape.key.index(name) for name in plain])
+        self._is_plain = plain == shape.key
+
+    def row(self, stored: tuple[Any, ...]) -> Values:
+        """Return a row's values in column order. Numbers are Decimals or ints; dates and times are texts."""
+        key = stored[:-1] if self._is_plain else self._plain(stored)
+        return self._in_order((*key, *decode_exactly(stored[-1])))
+
+
+def _whole(value: Any) -> int | None:  # noqa: ANN401
+    if isinstance(value, Decimal) and value.adjusted() < _LONGEST and value == value.to_integral_value():
+        return int(value)
+    return None
+
+
+def _attribute(number: int, column: Column, key: Iterable[str]) -> tuple[Any, ...]:
+    name, kind = f"f{number}", _TYPES[column.kind]
+    if column.name in key:
+        return (name, _KEY_INTEGER if column.kind == "integer" else kind)
+    return (name, kind | None, None)
+
+
+def _is_out_of_range(value: int | Decimal) -> bool:
+    exact = Decimal(value)
+    return not exact.is_finite() or (bool(exact) and abs(exact.adjusted()) >= _LARGEST)
+
+
+def _plain_number(value: int | Decimal) -> str:
+    text = format(Decimal(value), "f")
+    plain = text.rstrip("0").rstrip(".") if "." in text else text
+    return plain if plain != "-0" else "0"
+
+
+def _moment_form(kind: str) -> Callable[[Any], str]:
+    return lambda value: moment_of(kind, value)
+
+
+_FORMS: Final[Mapping[str, Callable[[Any], str]]] = {
+    "datetime": _moment_form("datetime"),
+    "time": _moment_form("time"),
+    "number": lambda value: _encode(value).decode(),
+}
+
+
+def _getter(positions: list[int]) -> Callable[[Values], Values]:
+    """Return a function that picks these positions of a tuple, as a tuple whatever their number."""
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    if positions:
+        (only,) = positions
+        return lambda values: (values[only],)
+    return lambda _: ()

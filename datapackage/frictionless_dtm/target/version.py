@@ -1,0 +1,83 @@
+"""What the next version of a package is: the recipe of the Data Package standard, as pure functions."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.descriptor.table_schema import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIRST: Final = "1.0.0"
+_OF_THE_RUN: Final = ("version", "created", f"{PREFIX}citation", f"{PREFIX}accessed")
+"""What changes with every package, and is no change by itself."""
+
+
+class Change(enum.IntEnum):
+    """How much a package differs from the one before."""
+
+    NONE = 0
+    PATCH = 1
+    MINOR = 2
+    MAJOR = 3
+
+
+def change(before: Mapping[str, Any], after: Mapping[str, Any], *, rows_added: bool) -> Change:
+    """Compare two descriptors.
+
+    Major: a resource is gone, or its fields or key are others (added, removed, renamed, reordered, of another type).
+    Minor: a resource is new, or the data have new rows. Patch: data were corrected or withdrawn, or the descriptor
+    says other words.
+
+    Args:
+        before: The descriptor of the package as it is.
+        after: That of the package to be.
+        rows_added: Whether the data that changed have new rows.
+    """
+    old = {resource["name"]: resource for resource in before["resources"]}
+    new = {resource["name"]: resource for resource in after["resources"]}
+    if any(name not in new or _structure(old[name]) != _structure(new[name]) for name in old):
+        return Change.MAJOR
+    if new.keys() - old.keys():
+        return Change.MINOR
+    if any(resource["hash"] != old[name]["hash"] for name, resource in new.items()):
+        return Change.MINOR if rows_added else Change.PATCH
+    return Change.PATCH if without_times(before) != without_times(after) else Change.NONE
+
+
+def increased(version: str, by: Change) -> str:
+    """Return the version that follows a version, which is three numbers and perhaps more."""
+    major, minor, patch = (int(part) for part in version.split("-", maxsplit=1)[0].split("+", maxsplit=1)[0].split("."))
+    match by:
+        case Change.MAJOR:
+            return f"{major + 1}.0.0"
+        case Change.MINOR:
+            return f"{major}.{minor + 1}.0"
+        case Change.PATCH:
+            return f"{major}.{minor}.{patch + 1}"
+        case _:
+            return version
+
+
+def order(version: str) -> tuple[Any, ...]:
+    """Return what sorts versions as Semantic Versioning does: 1.0.0-rc.1 comes before 1.0.0, and +build is nothing."""
+    numbers, _, before = version.partition("+")[0].partition("-")
+    parts = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in before.split("."))
+    return (*(int(part) for part in numbers.split(".")), not before, parts)
+
+
+def without_times(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a descriptor without what every run could write differently although nothing has changed."""
+    rest = {name: value for name, value in descriptor.items() if name not in _OF_THE_RUN}
+    sources = [
+        {name: value for name, value in source.items() if name not in _OF_THE_RUN}
+        for source in descriptor.get("sources", ())
+    ]
+    return {**rest, "sources": sources}
+
+
+def _structure(resource: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    schema = resource["schema"]
+    return [(field["name"], field["type"]) for field in schema["fields"]], schema.get("primaryKey")

@@ -1,0 +1,112 @@
+"""DTM's two lists, of countries and of operations: read once in a run, row by row."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.api.records import RecordBuilder
+from tap_dtm.errors import DtmAnswerError, DtmError
+from tap_dtm.exact.selfcheck import sortable
+from tap_dtm.redaction import quoted
+
+if TYPE_CHECKING:
+    from tap_dtm.api.client import DtmClient
+    from tap_dtm.api.records import UnknownFields
+    from tap_dtm.exact.selfcheck import Row
+    from tap_dtm.metadata import Catalogue, Resource
+
+_MOST_REPORTED = 20  # rows of one list
+_logger = logging.getLogger("tap-dtm")
+
+
+class Lists:
+    """The lists of one run. A row that cannot be read is reported and left out, and the run fails at its end.
+
+    Args:
+        client: The API.
+        catalogue: What the API serves.
+        api_version: The version of the API.
+        unknown: The fields that were warned of, shared by all that reads rows in the run.
+    """
+
+    def __init__(self, client: DtmClient, catalogue: Catalogue, api_version: str, unknown: UnknownFields) -> None:  # noqa: D107
+        self._client = client
+        self._resources = catalogue.resources
+        self._api_version = api_version
+        self._unknown = unknown
+        self._rows: dict[str, list[Row]] = {}
+        self._failures: dict[str, DtmError] = {}
+
+    def rows(self, stream: str) -> list[Row]:
+        """Return the rows of a list.
+
+        Raises:
+            DtmError: The list could not be read, or is empty.
+        """
+        if stream not in self._rows:
+            if stream in self._failures:
+                raise self._failures[stream]
+            try:
+                self._rows[stream] = self._read(stream)
+            except DtmError as error:
+                self._failures[stream] = error
+                raise
+        return self._rows[stream]
+
+    def is_whole(self, stream: str) -> bool:
+        """Whether every row of a list was read. Only then has an entry that is not in it left the list."""
+        self.rows(stream)
+        return stream not in self._failures
+
+    def raise_failure(self) -> None:
+        """Raise what went wrong with the lists, if anything did.
+
+        Raises:
+            DtmError: A list could not be read, or some of its rows could not.
+        """
+        for failure in self._failures.values():
+            raise failure
+
+    def _read(self, stream: str) -> list[Row]:
+        resource = self._resources[stream]
+        path = resource.endpoints[self._api_version]
+        answer = self._client.get(path)
+        if not answer.rows:
+            raise DtmAnswerError(
+                f"{path} answers with an empty list ({answer.message or 'no reason given'}): "
+                "nothing was changed. Run again later."
+            )
+        rows, failures = RecordBuilder(resource, self._api_version, self._unknown).build_each(answer.rows)
+        if failures and not rows:
+            raise failures[0]
+        for failure in failures[:_MOST_REPORTED]:
+            _logger.error("A row of the list is left out: %s", failure)
+        if failures:
+            self._failures[stream] = DtmAnswerError(
+                f"{len(failures)} of {len(answer.rows)} rows of {path} could not be read. The others were loaded, and "
+                "nothing was taken to have left the list. The lines above say what is wrong."
+            )
+        return _without_repetitions(rows, resource, path)
+
+
+def _without_repetitions(rows: list[Row], resource: Resource, path: str) -> list[Row]:
+    """Return one row for each key: of rows that differ, always the same one, whatever order they came in."""
+    by_key: defaultdict[tuple[str, ...], dict[tuple[Any, ...], Row]] = defaultdict(dict)
+    for row in rows:
+        by_key[tuple(row[name] for name in resource.key)][tuple(map(sortable, row.values()))] = row
+    kept = []
+    for key, different in by_key.items():
+        same = [different[values] for values in sorted(different)]
+        kept.append(same[0])
+        if len(same) > 1:
+            differing = [name for name in same[0] if any(row[name] != same[0][name] for row in same)]
+            _logger.warning(
+                "%s has several rows for %s, with different values of %s. It is taken as %s.",
+                path,
+                quoted(", ".join(key), 100),
+                ", ".join(differing),
+                quoted(", ".join(str(same[0][name]) for name in differing), 100),
+            )
+    return kept

@@ -1,0 +1,167 @@
+"""From the API's rows to the streams' records: names, one form for each value, and the bounds that all values meet.
+
+A value is taken when it has exactly one meaning: ``123.0`` and ``"123"`` are the integer 123, and
+``2016-01-31T00:00:00Z`` is that day. So rows that are spelled differently are the same rows. A value outside the bounds
+that the catalogue declares, or that a supported database cannot hold, is refused with its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_dtm.api.values import WrongValueError, converter
+from tap_dtm.errors import DtmAnswerError
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.redaction import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_dtm.exact.selfcheck import Row
+    from tap_dtm.metadata import Resource
+
+_logger = logging.getLogger("tap-dtm")
+
+_CODE: Final = "admin0_pcode"
+# Without these a row cannot be placed: they make up the keys and the bookmarks.
+_NEVER_NULL: Final = frozenset({_CODE, "operation", "reporting_date"})
+_MOST_UNKNOWN: Final = 100  # names of unknown fields that a run's log shows
+_MOST_MET: Final = 10_000  # names that a builder remembers
+_ASK_AGAIN: Final = "The next run asks again."
+_NEW_VERSION: Final = "If the API has changed for good, this tap needs a new version."
+
+
+class _RowError(Exception):
+    """A row cannot be a record: what it is instead, and what to do."""
+
+    def __init__(self, fact: str, advice: str) -> None:
+        super().__init__(fact)
+        self.advice = advice
+
+
+class UnknownFields:
+    """The fields of a run that this version does not know. Each is named in one warning, whichever thread meets it."""
+
+    def __init__(self) -> None:  # noqa: D107
+        self._names: set[str] = set()
+        self._lock = threading.Lock()
+
+    def warn(self, where: str, names: Iterable[str]) -> None:
+        """Warn of those that no one has warned of yet."""
+        with self._lock:
+            new = sorted(set(names) - self._names)[: _MOST_UNKNOWN - len(self._names)]
+            self._names.update(new)
+        for name in new:
+            _logger.warning(
+                "%s answers with a field that this version of the tap does not know, and ignores: %s",
+                where,
+                quoted(name, 100),
+            )
+
+
+class RecordBuilder:
+    """Turns answers of one endpoint into records. Safe to use from several threads.
+
+    Args:
+        resource: The stream.
+        api_version: The version of the API.
+        unknown: The fields that were warned of, shared by all builders of a run.
+    """
+
+    def __init__(self, resource: Resource, api_version: str, unknown: UnknownFields | None = None) -> None:  # noqa: D107
+        self._where = resource.endpoints[api_version]
+        fields = [field for field in resource.fields_for(api_version) if field.api_name]
+        self._fields = [
+            (field.name, str(field.api_name), converter(field, is_key=field.name in resource.key)) for field in fields
+        ]
+        omitted = {str(field.api_name) for field in load_catalogue().fields.values() if field.omitted}
+        self._met: set[str] = omitted | {name for _, name, _ in self._fields}
+        self._finer = _fields_of_finer_rows(resource, api_version)
+        self._unknown = unknown or UnknownFields()
+
+    def build(self, rows: Iterable[Any], country: str | None = None) -> list[Row]:
+        """Return the records of an answer.
+
+        Args:
+            rows: What the API answers with in the place of rows.
+            country: The ISO 3166-1 alpha-3 code that was asked for, if one was.
+
+        Raises:
+            DtmAnswerError: A row lacks a declared field, holds a value that the field cannot have, is of a finer
+                table, or names another country.
+        """
+        try:
+            return [self._record(row, country) for row in rows]
+        except _RowError as error:
+            raise DtmAnswerError(f"{self._where} answered with {error}: nothing was taken. {error.advice}") from None
+
+    def build_each(self, rows: Iterable[Any]) -> tuple[list[Row], list[DtmAnswerError]]:
+        """Return the records of an answer, and what is wrong with the rows that cannot be records."""
+        records, failures = [], []
+        for row in rows:
+            try:
+                records.append(self._record(row, None))
+            except _RowError as error:  # noqa: PERF203  the lists have some hundred rows
+                failures.append(DtmAnswerError(f"{self._where} answered with {error}. {error.advice}"))
+        return records, failures
+
+    def _record(self, row: Any, country: str | None) -> Row:  # noqa: ANN401
+        if not isinstance(row, dict):
+            raise _RowError(f"something that is not a row ({quoted(repr(row), 100)})", _ASK_AGAIN)
+        if not row.keys() <= self._met:
+            self._meet(row, country)
+        record: Row = {}
+        name = api_name = ""
+        try:
+            for name, api_name, convert in self._fields:
+                value = row[api_name]
+                record[name] = value if value is None and name not in _NEVER_NULL else convert(value)
+        except KeyError:
+            raise _RowError(f"a row that lacks the field {api_name}{_place(row, country)}", _NEW_VERSION) from None
+        except WrongValueError as wrong:
+            raise _RowError(
+                f"{quoted(repr(row[api_name]))} where the field {name} needs a value of type {wrong}"
+                f"{_place(row, country)}",
+                _NEW_VERSION,
+            ) from None
+        if country and record[_CODE] != country:
+            raise _RowError(f"rows of {record[_CODE]} when asked for {country}", _ASK_AGAIN)
+        return record
+
+    def _meet(self, row: dict[str, Any], country: str | None) -> None:
+        """Look at fields that no row of this endpoint had before."""
+        new = row.keys() - self._met
+        for name in sorted(new & self._finer):
+            if row[name] is not None:
+                raise _RowError(
+                    f"rows of another endpoint, which have the field {name}{_place(row, country)}", _ASK_AGAIN
+                )
+        self._unknown.warn(self._where, new)
+        if len(self._met) < _MOST_MET:
+            self._met.update(new - self._finer)
+
+
+def _fields_of_finer_rows(resource: Resource, api_version: str) -> frozenset[str]:
+    """Return the API's names of the fields that make rows finer than those of a table.
+
+    They are the areas of deeper levels, what another version of the API splits rows by, and the operations of the
+    list of operations.
+    """
+    catalogue = load_catalogue()
+    level, own = resource.level, resource.fields_for(api_version)
+    finer = [field for field in resource.fields if field.type == "string"]
+    finer += [catalogue.fields[name] for other in catalogue.resources.values() for name in other.key]
+    if level is not None:
+        finer += [field for field in catalogue.fields.values() if field.levels and min(field.levels) > level]
+    finer = [field for field in finer if field.api_name and not field.omitted and field not in own]
+    return frozenset(str(field.api_name) for field in finer)
+
+
+def _place(row: dict[str, Any], country: str | None) -> str:
+    """Name the row that is wrong, as far as its fields show it."""
+    where = country or row.get("admin0Pcode") or row.get("admin0Name")
+    values = (where, row.get("operation"), row.get("reportingDate"))
+    known = [quoted(value, 100) for value in values if value and isinstance(value, str)]
+    return f" ({', '.join(known)})" if known else ""

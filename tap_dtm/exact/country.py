@@ -1,0 +1,282 @@
+"""Reads one country: its index, what the index says has changed below, and nothing more."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.api.records import RecordBuilder
+from tap_dtm.errors import DtmAnswerError, DtmRefusedError, DtmRequestError, DtmUnknownError, DtmWithdrawnError
+from tap_dtm.exact import parts, rounds
+from tap_dtm.exact.level import LevelChanges, is_known, settle
+from tap_dtm.exact.rounds import Change, Delivery, Need
+from tap_dtm.exact.selfcheck import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_dtm.api.client import DtmClient
+    from tap_dtm.api.records import UnknownFields
+    from tap_dtm.exact.level import Delivered
+    from tap_dtm.exact.selfcheck import Row
+    from tap_dtm.metadata import Catalogue
+    from tap_dtm.settings import Settings
+
+INDEX_LEVEL = 0
+_LAST_DATE = "9999-12-31"
+_ATTEMPTS = 3
+_logger = logging.getLogger("tap-dtm.country")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to read of one country.
+
+    ``levels`` holds what was delivered of each selected level; ``listed`` the operations that the list of operations
+    names. The levels in ``whole`` are read whole whatever the index says. ``is_gone`` says that the country has left
+    the list and that the operator has accepted it.
+    """
+
+    code: str
+    name: str
+    levels: Mapping[int, Delivered]
+    listed: frozenset[str] = frozenset()
+    whole: frozenset[int] = frozenset()
+    is_gone: bool = False
+
+    def __str__(self) -> str:
+        """Name the country."""
+        return f"{self.name} ({self.code})"
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What a level is asked about one operation, and its index rows."""
+
+    operation: str
+    need: Need
+    rows: list[Row]
+
+
+class _NoWholeAnswerError(Exception):
+    """The API does not answer for a whole country at a level."""
+
+    def __init__(self, reason: DtmRequestError | DtmAnswerError) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class CountryChanges:
+    """What was found in one country, by level."""
+
+    job: Job
+    levels: Mapping[int, LevelChanges]
+
+    def by_operation(self) -> Counter[Change]:
+        """Count the operations by what happened to them; the level where most happened speaks for each."""
+        changes: dict[str, Change] = {}
+        for level in self.levels.values():
+            for operation in level.bookmarks:
+                changes.setdefault(operation, Change.UNCHANGED)
+            for delivery in level.deliveries:
+                changes[delivery.operation] = max(delivery.change, changes.get(delivery.operation, Change.UNCHANGED))
+        return Counter(changes.values())
+
+
+class CountryReader:
+    """Reads countries of one API version under one set of filters. Safe to use from several threads.
+
+    Args:
+        client: The API.
+        catalogue: What the API serves.
+        settings: The checked settings.
+        unknown: The fields that were warned of, shared by all that reads rows in the run.
+    """
+
+    def __init__(  # noqa: D107
+        self, client: DtmClient, catalogue: Catalogue, settings: Settings, unknown: UnknownFields | None = None
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._paths: dict[int, str] = {}
+        self._builders: dict[int, RecordBuilder] = {}
+        for resource in catalogue.resources.values():
+            if (level := resource.level) is not None:
+                self._paths[level] = resource.endpoints[settings.api_version]
+                self._builders[level] = RecordBuilder(resource, settings.api_version, unknown)
+
+    def read(self, job: Job) -> CountryChanges:
+        """Find out what changed in a country since its bookmarks.
+
+        Raises:
+            DtmError: A request failed, an answer cannot be trusted, or the country has become empty.
+        """
+        for _ in range(_ATTEMPTS):
+            index = {} if job.is_gone else self._index(job)
+            levels = {level: self._level(job, level, index) for level in sorted(job.levels)}
+            may_be_a_race = any(doubt.may_be_a_race for level in levels.values() for doubt in level.doubts)
+            if not may_be_a_race or self._index(job) == index:
+                return CountryChanges(job, levels)
+        raise DtmAnswerError(
+            f"{job} changed each time while it was being read: DTM is publishing. "
+            "Nothing was taken; the next run asks again."
+        )
+
+    def _index(self, job: Job) -> dict[str, list[Row]]:
+        """Ask for the index; an operation that is listed, and that admin 0 does not show, has no rows in it."""
+        marks = (mark for level in job.levels.values() for mark in level.bookmarks.values())
+        rows = self._fetch_country(job, INDEX_LEVEL, sum(mark.rows for mark in marks if not mark.unindexed))
+        unshown = job.listed - {row["operation"] for row in rows}
+        if self._settings.operations is not None:
+            unshown &= self._settings.operations
+        return {name: [] for name in sorted(unshown)} | rounds.by_operation(self._wanted(rows))
+
+    def _level(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
+        delivered = job.levels[level]
+        if level == INDEX_LEVEL or job.is_gone:
+            return settle(delivered, index, index, is_index=True)
+        if level in job.whole:
+            return self._read_whole(job, level, index)
+        # What was listed without rows, and is listed no more, is forgotten: should it come back, it is looked for.
+        bookmarks = {n: mark for n, mark in delivered.bookmarks.items() if n in index or mark != rounds.LISTED}
+        operations = sorted(index.keys() | bookmarks.keys())
+        needs = {name: rounds.need(index.get(name, []), bookmarks.get(name)) for name in operations}
+        # Wanting everything of everything, one unfiltered answer is cheaper and surer.
+        if Need.COUNTRY in needs.values() or set(needs.values()) == {Need.OPERATION}:
+            return self._read_whole(job, level, index)
+        changes = LevelChanges(bookmarks=dict(bookmarks))
+        for name in (name for name in operations if needs[name]):
+            question = _Question(name, needs[name], index.get(name, []))
+            delivery = self._read_operation(job, level, question, changes)
+            if delivery is None:
+                return self._read_whole(job, level, index)
+            changes.add(delivery)
+        return changes
+
+    def _read_operation(self, job: Job, level: int, question: _Question, changes: LevelChanges) -> Delivery | None:
+        """Ask for one operation; None when the answer cannot be trusted.
+
+        The API does not document how its filters match: rows of other operations are dropped, and the rest
+        must agree with the index, or contradict it just as an unfiltered answer did before.
+        """
+        operation, need, index = question.operation, question.need, question.rows
+        bookmark = job.levels[level].bookmarks.get(operation)
+        since = self._settings.start_date
+        if need is Need.NEW_ROUNDS and bookmark:
+            index_new = rounds.newer_than(index, bookmark.round_key)
+            since = index_new[0]["reporting_date"]
+        try:
+            fetched = self._fetch(level, job.code, operation, since, self._settings.end_date)
+        except DtmRequestError as error:
+            _logger.info("%s Asking for the whole country instead.", error)
+            return None
+        rows = rounds.by_operation(self._wanted(fetched)).get(operation, [])
+        if need is Need.NEW_ROUNDS and bookmark:
+            rows = rounds.newer_than(rows, bookmark.round_key)
+            return None if compare(index_new, rows) else rounds.extend(operation, index, rows, bookmark)
+        comparison = compare(index, rows)
+        # Rows that the index lacks may be missing without a trace: only an unfiltered answer says that they are gone.
+        if not is_known(comparison, bookmark) or (bookmark and bookmark.unindexed and not comparison):
+            return None
+        return job.levels[level].replaced(operation, index, rows, changes.look(operation, comparison, bookmark))
+
+    def _read_whole(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
+        count = sum(mark.rows for mark in job.levels[level].bookmarks.values())
+        try:
+            rows = self._fetch_country(job, level, count)
+        except _NoWholeAnswerError as error:
+            _logger.info("%s Asking for the operations one by one instead.", error.reason)
+            try:
+                return self._read_in_parts(job, level, index)
+            except DtmRequestError:
+                raise error.reason from None  # smaller requests fail no less: the first one says what is wrong
+        wanted = rounds.by_operation(self._wanted(rows))
+        return settle(job.levels[level], index, wanted, is_silent=not rows)
+
+    def _read_in_parts(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
+        """Ask for each operation of the index by itself.
+
+        Filters are not trusted to match all that they should: rows that do not agree with the index are an error, and
+        nothing is taken for a gap or a withdrawal.
+        """
+        delivered = job.levels[level]
+        changes = LevelChanges(bookmarks=dict(delivered.bookmarks), in_parts=True)
+        for name in sorted(index.keys() | delivered.bookmarks.keys()):
+            bookmark = delivered.bookmarks.get(name)
+            rows = self._parts_of(job, level, name, index[name]) if index.get(name) else []
+            if not index.get(name) or not (rows or (bookmark and bookmark.rows)):
+                changes.kept.append(name)
+                continue
+            comparison = compare(index[name], rows)
+            if not is_known(comparison, bookmark):
+                raise DtmAnswerError(
+                    f"{job} had to be read in parts at admin {level}, and those of {name} do not add up to admin 0 "
+                    f"({comparison.disagreements[0].at(level)}). Nothing was taken; the next run asks again."
+                )
+            contradiction = bookmark.contradiction if comparison and bookmark else None
+            changes.add(delivered.replaced(name, index[name], rows, contradiction))
+        return changes
+
+    def _parts_of(self, job: Job, level: int, operation: str, index: list[Row]) -> list[Row]:
+        def fetch(first: str | None, last: str | None) -> list[Row]:
+            rows = self._wanted(self._fetch(level, job.code, operation, first, last))
+            between = (first or "", last or _LAST_DATE)
+            return [
+                row
+                for row in rows
+                if row["operation"] == operation and between[0] <= row["reporting_date"] <= between[1]
+            ]
+
+        dates = sorted({row["reporting_date"] for row in index})
+        return rounds.canonical(parts.read(fetch, dates, self._settings.start_date, self._settings.end_date))
+
+    def _fetch_country(self, job: Job, level: int, delivered: int) -> list[Row]:
+        """Ask for all that a country has at a level.
+
+        Nothing at all is an answer, but not after rows were delivered: it takes the operator's word that DTM has
+        withdrawn them.
+        """
+        answered: list[dict[str, Any]] = []
+        reason = "no rows"
+        is_accepted = job.code in self._settings.accept_withdrawn_countries
+        try:
+            answered = self._client.get(self._paths[level], {"Admin0Pcode": job.code}).rows
+        except DtmUnknownError as error:
+            # Below the index, a country without such areas may well be unknown.
+            if level == INDEX_LEVEL and not delivered and not is_accepted:
+                raise
+            reason = str(error)
+        except DtmRefusedError:
+            raise
+        except (DtmRequestError, DtmAnswerError) as error:
+            if level == INDEX_LEVEL:
+                raise
+            raise _NoWholeAnswerError(error) from None
+        rows = self._builders[level].build(answered, job.code)
+        if not rows and delivered and not is_accepted:
+            raise DtmWithdrawnError(
+                f"{job} answers with nothing at all at admin {level} ({reason}), although "
+                f"{delivered} rows were delivered before: they are kept. If DTM has withdrawn them for good, add "
+                f"{job.code} to accept_withdrawn_countries."
+            )
+        return rows
+
+    def _fetch(self, level: int, country: str, operation: str, first: str | None, last: str | None) -> list[Row]:
+        """Ask for one operation, from a first to a last date."""
+        params = {"Admin0Pcode": country, "Operation": operation}
+        params |= {"FromReportingDate": first} if first else {}
+        params |= {"ToReportingDate": last} if last else {}
+        return self._builders[level].build(self._client.get(self._paths[level], params).rows, country)
+
+    def _wanted(self, rows: list[Row]) -> list[Row]:
+        """Apply the settings' filters, here and not in the API: what it would match is not documented."""
+        operations = self._settings.operations
+        first, last = self._settings.start_date or "", self._settings.end_date or _LAST_DATE
+        return [
+            row
+            for row in rows
+            if first <= row["reporting_date"] <= last and (operations is None or row["operation"] in operations)
+        ]

@@ -1,0 +1,155 @@
+"""What one stream emits for one country: pure functions that hold a level against the index and the bookmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tap_dtm.exact import rounds, selfcheck
+from tap_dtm.exact.selfcheck import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_dtm.exact.rounds import Bookmark, Delivery
+    from tap_dtm.exact.selfcheck import Comparison, Contradiction, Row
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A level contradicts the index in one operation, and that has not been seen often enough to be believed."""
+
+    operation: str
+    comparison: Comparison
+    contradiction: Contradiction | None
+    is_new: bool = False
+    is_silence: bool = False
+    """Whether the level has no rows at all and never had any; ``contradiction`` is None once that is believed."""
+
+    @property
+    def may_be_a_race(self) -> bool:
+        """Whether DTM may have published between the index and the level, rather than not yet published the level."""
+        return self.is_new and any(each.level_sum is not None for each in self.comparison.disagreements)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was delivered of one level of a country, and how to deliver it now.
+
+    ``highest`` is the highest position of each operation that was ever taken, where it is no longer. ``emit_all``
+    says that every row is emitted, and a tombstone for every such position, even where nothing differs.
+    """
+
+    bookmarks: Mapping[str, Bookmark]
+    highest: Mapping[str, int] = field(default_factory=dict)
+    emit_all: bool = False
+
+    def replaced(
+        self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
+    ) -> Delivery:
+        """Deliver all that the level has of an operation, as far as it differs from what was delivered."""
+        return rounds.replace(
+            operation,
+            index,
+            rows,
+            self.bookmarks.get(operation),
+            contradiction=contradiction,
+            emit_all=self.emit_all,
+            highest=self.highest.get(operation, 0),
+        )
+
+
+@dataclass
+class LevelChanges:
+    """What a stream emits for a country, and its bookmarks afterwards.
+
+    ``in_parts`` says that there was no answer for the whole country; ``kept`` names the operations about which nothing
+    can be said because of that.
+    """
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    bookmarks: dict[str, Bookmark] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
+    in_parts: bool = False
+    kept: list[str] = field(default_factory=list)
+
+    def add(self, delivery: Delivery) -> None:
+        """Add what is delivered of one operation."""
+        self.deliveries.append(delivery)
+        if delivery.bookmark:
+            self.bookmarks[delivery.operation] = delivery.bookmark
+        else:
+            self.bookmarks.pop(delivery.operation, None)
+
+    def look(self, operation: str, comparison: Comparison, mark: Bookmark | None) -> Contradiction | None:
+        """Weigh what a look at a level found against what earlier runs saw; return it for the bookmark."""
+        known = mark.contradiction if mark else None
+        seen = selfcheck.seen(comparison, known)
+        is_new = seen is not None and not is_known(comparison, mark)
+        if seen and (is_new or (known and not known.is_believed)):
+            self.doubts.append(Doubt(operation, comparison, seen, is_new))
+        return seen
+
+    def look_at_nothing(self, operation: str, comparison: Comparison, mark: Bookmark | None) -> Contradiction | None:
+        """Do the same for a level that answers with no rows at all, and never had any."""
+        seen = selfcheck.seen_empty(mark.contradiction if mark else None)
+        self.doubts.append(Doubt(operation, comparison, seen, is_silence=True))
+        return seen
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every operation that has rows in the target was read."""
+        return not any(self.bookmarks[name].rows for name in self.kept if name in self.bookmarks)
+
+
+def is_known(comparison: Comparison, mark: Bookmark | None) -> bool:
+    """Whether a level agrees with the index, or contradicts it just as it did before."""
+    known = mark.contradiction if mark else None
+    return not comparison or (known is not None and known.digest == comparison.digest)
+
+
+def settle(
+    delivered: Delivered,
+    index: Mapping[str, Sequence[Row]],
+    rows: Mapping[str, Sequence[Row]],
+    *,
+    is_index: bool = False,
+    is_silent: bool = False,
+) -> LevelChanges:
+    """Compare all that a level has with all that was delivered of it.
+
+    Args:
+        delivered: What was delivered, and how to deliver.
+        index: The index rows by operation, in canonical order.
+        rows: The level's rows by operation, in canonical order.
+        is_index: Whether the level is the index itself.
+        is_silent: Whether the level answered with no rows at all, even before the filters of the settings.
+    """
+    changes = LevelChanges()
+    marks = delivered.bookmarks
+    is_unknown = is_silent and not any(_is_settled(mark) for mark in marks.values())
+    forgotten = delivered.highest.keys() if delivered.emit_all else frozenset[str]()
+    for name in sorted(index.keys() | rows.keys() | marks.keys() | forgotten):
+        mark, found, contradiction = marks.get(name), rows.get(name, ()), None
+        comparison = selfcheck.Comparison() if is_index else compare(index.get(name, ()), found)
+        if found or (mark and mark.was_carried):
+            contradiction = changes.look(name, comparison, mark)
+        elif comparison and is_unknown:
+            contradiction = changes.look_at_nothing(name, comparison, mark)
+        # Otherwise a round that this level has never had, of an operation that it has never carried: a gap.
+        changes.add(delivered.replaced(name, index.get(name), found, contradiction))
+    return changes
+
+
+def highest_positions(before: Delivered, after: LevelChanges) -> dict[str, int]:
+    """Return the highest position that each operation has ever taken, of those that take fewer by now."""
+    highest = dict(before.highest)
+    for name, mark in before.bookmarks.items():
+        highest[name] = max(mark.rows, highest.get(name, 0))
+    taken = {name: mark.rows for name, mark in after.bookmarks.items()}
+    return {name: position for name, position in sorted(highest.items()) if position > taken.get(name, 0)}
+
+
+def _is_settled(mark: Bookmark) -> bool:
+    """Whether something is known of an operation that the index has: rows, or that there are none."""
+    return mark.was_carried or (mark.contradiction is None and mark.digest not in {"", rounds.NOTHING})

@@ -1,0 +1,72 @@
+"""What the log says of a country's levels that contradict admin 0, or that could not be read in one piece."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tap_dtm.exact.country import CountryChanges, Job
+    from tap_dtm.exact.level import Doubt, LevelChanges
+
+_logger = logging.getLogger("tap-dtm.country")
+
+
+def warn(changes: CountryChanges, filters: Collection[str]) -> None:
+    """Warn of what does not add up, of what was read in parts, and of filters that remove a whole country.
+
+    Args:
+        changes: What was found in a country.
+        filters: The names of the settings that choose among its rows.
+    """
+    before = sum(mark.rows for level in changes.job.levels.values() for mark in level.bookmarks.values())
+    after = sum(mark.rows for level in changes.levels.values() for mark in level.bookmarks.values())
+    if filters and before and not after and not changes.job.is_gone:
+        _logger.warning(
+            "All %d rows of %s are removed, because none passes the settings %s. Check them if you did not mean that.",
+            before,
+            changes.job,
+            ", ".join(filters),
+        )
+    for number, level in changes.levels.items():
+        if level.in_parts:
+            _warn_of_parts(changes.job, number, level)
+        silent = [doubt for doubt in level.doubts if doubt.is_silence]
+        if silent:
+            _warn_of_silence(changes.job, number, silent)
+        for doubt in level.doubts:
+            if not doubt.is_silence:
+                _warn_of_doubt(changes.job, number, doubt)
+
+
+def _warn_of_doubt(job: Job, level: int, doubt: Doubt) -> None:
+    is_believed = doubt.contradiction is None or doubt.contradiction.is_believed
+    outlook = "Three runs saw the same: it is taken as final" if is_believed else "The next run asks again"
+    for found in doubt.comparison.disagreements:
+        _logger.warning("%s, %s, %s. Delivered as published. %s.", job, doubt.operation, found.at(level), outlook)
+
+
+def _warn_of_silence(job: Job, level: int, doubts: list[Doubt]) -> None:
+    _logger.warning(
+        "%s answers with no rows at all at admin %d, although admin 0 has some (%s). %s.",
+        job,
+        level,
+        ", ".join(doubt.operation for doubt in doubts),
+        "It did so in two runs: the level is taken to have none"
+        if all(doubt.contradiction is None for doubt in doubts)
+        else "The next run asks again",
+    )
+
+
+def _warn_of_parts(job: Job, number: int, level: LevelChanges) -> None:
+    kept = [name for name in level.kept if name in level.bookmarks and level.bookmarks[name].rows]
+    _logger.warning(
+        "%s did not answer for the whole country at admin %d, and was read in parts.%s",
+        job,
+        number,
+        f" Until it does, these operations, which admin 0 does not list, keep their rows: {', '.join(kept)}."
+        if kept
+        else "",
+    )

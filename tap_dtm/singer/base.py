@@ -1,0 +1,352 @@
+"""What all streams share: schemas from the catalogue, and the state that makes them exact."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import math
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Stream
+from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
+from singer_sdk.helpers._catalog import pop_deselected_record_properties
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.metrics import Counter, Metric, Tag, Timer
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
+
+from tap_dtm.errors import DtmError
+from tap_dtm.exact.level import Delivered, highest_positions
+from tap_dtm.exact.rounds import Bookmark, fingerprint
+from tap_dtm.exact.state import positions_of
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.singer_schema import singer_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from singer_sdk import Tap
+    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog, MetadataMapping
+
+    from tap_dtm.exact.country import Job
+    from tap_dtm.exact.level import LevelChanges
+    from tap_dtm.exact.rounds import Delivery
+    from tap_dtm.exact.selfcheck import Row
+    from tap_dtm.singer.schedule import Sync
+
+DELETED_AT = "_sdc_deleted_at"
+
+
+class _RunCounter(Counter):
+    """Counts over all countries of a run, where the SDK would report each of them."""
+
+    def exit(self) -> None:
+        """Go on counting."""
+
+    def report(self) -> None:
+        self.with_context(None)
+        super().exit()
+
+
+class _SilentTimer(Timer):
+    def __exit__(self, *_: object) -> None:
+        """Report nothing."""
+
+
+class DtmStream(Stream):
+    """A stream that the catalogue describes under the stream's name."""
+
+    # Records are built from the catalogue's types, and checked while they are.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+
+    def __init__(self, tap: Tap, api_version: str, sync_run: Callable[[], Sync]) -> None:
+        """Declare the stream of a tap; the run begins only when something asks for it."""
+        self.resource = load_catalogue().resources[self.name]
+        self.api_version = api_version
+        super().__init__(tap, schema=singer_schema(self.resource, api_version))
+        self.primary_keys = self.resource.key
+        self.replication_key = self.resource.replication_key
+        self._sync_run = sync_run
+        self._pending_version: int | None = None
+        self._is_read = False
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take selections and replication methods from a catalog; keys are not for it to choose.
+
+        Raises:
+            DtmError: The catalog was made for another API version, or lacks what the rows are told apart by.
+        """
+        if entry := catalog.get_stream(self.name):
+            fields = set(entry.schema.properties or ())
+            unknown = fields - set(self.schema["properties"])
+            if unknown:
+                raise DtmError(
+                    f"The catalog has fields in {self.name} that API {self.api_version} does not serve "
+                    f"({', '.join(sorted(unknown))}): make a catalog for this api_version with --discover."
+                )
+            missing = {*self.resource.key, DELETED_AT} - fields
+            if missing:
+                raise DtmError(
+                    f"The catalog lacks fields of {self.name} without which the tables would be wrong "
+                    f"({', '.join(sorted(missing))}): make a catalog with --discover."
+                )
+            entry.key_properties = list(self.resource.key)
+            entry.replication_key = self.resource.replication_key
+        super().apply_catalog(catalog)
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """The metadata of the catalog, in which the mark of deleted rows cannot be deselected."""
+        metadata = super().metadata
+        if metadata:
+            mark = metadata.setdefault(("properties", DELETED_AT), Metadata())
+            mark.inclusion = Metadata.InclusionType.AUTOMATIC
+        return metadata
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log a message, but for the SDK's line on an error that is foreseen: the last line of the log says it."""
+        if not isinstance(sys.exc_info()[1], (DtmError, AbortedSyncFailedException, AbortedSyncPausedException)):
+            super().log(message, *args, level=level, **kwargs)
+
+    @property
+    def sync_run(self) -> Sync:
+        """The run that all streams are part of."""
+        return self._sync_run()
+
+    def tombstone(self, **key: Any) -> Record:  # noqa: ANN401
+        """Return a record that says that the row of this key is gone: every measure null, so sums stay right."""
+        deleted_at = dt.datetime.fromtimestamp(self._tap.initialized_at / 1000, tz=dt.timezone.utc)
+        return dict.fromkeys(self.schema["properties"]) | key | {DELETED_AT: deleted_at.isoformat()}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has delivered all that there was to deliver."""
+        return self._is_read
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Note that the stream has been read to its end: the SDK says so nowhere else."""
+        super().finalize_state_progress_markers(state)
+        self._is_read = True
+
+    def selected_part(self, record: Record) -> Record:
+        """Return what the catalog selects of a record, before it is mapped."""
+        record = dict(record)
+        pop_deselected_record_properties(record, self.schema, self.mask)
+        return record
+
+    def write_state(self) -> None:
+        """Write a STATE message now."""
+        self._tap.state_writer.write_state(self.tap_state)
+
+    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
+        """Leave the state alone: bookmarks are whole rounds, not records, and tombstones have no date."""
+
+    def _write_starting_replication_value(self, context: Context | None) -> None:
+        """Write none: a date is not where this stream resumes."""
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Return none: rounds may be dated in the future of any clock."""
+
+    def _write_activate_version_message(self, full_table_version: int) -> None:
+        """Wait for the end of the run: targets remove old rows at once, and a country may still fail."""
+        self._pending_version = full_table_version
+
+    def activate_version(self) -> None:
+        """Write the ACTIVATE_VERSION message that was waiting, if one was."""
+        if self._pending_version is not None:
+            super()._write_activate_version_message(self._pending_version)
+            self._pending_version = None
+
+
+class ListStream(DtmStream):
+    """One of the API's two lists, always complete: settings do not filter it.
+
+    The state counts the runs and holds the keys that were delivered, so that an entry that leaves the list is
+    tombstoned; and the keys that were tombstoned, for targets that were changed behind the tap's back.
+    """
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
+        """Yield the list, then tombstones for what has left it."""
+        rows = {self._key(row): row for row in self.sync_run.lists.rows(self.name)}
+        gone = [key for key in self.known_keys if key not in rows]
+        removed = [key for key in gone if self.sync_run.lists.is_whole(self.name) and self.may_remove(key)]
+        kept = [key for key in gone if key not in removed]
+        long_gone = [tuple(key) for key in self.stream_state.get("gone", ()) if tuple(key) not in {*rows, *gone}]
+        self.stream_state["runs"] = self.run
+        # A list may be read only for what hangs on it: then nothing is sent, and the state goes on saying what was.
+        if self.selected:
+            # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
+            self.stream_state.update(keys=[list(key) for key in sorted({*rows, *gone})], unfinished=True)
+            self.write_state()
+        for row in rows.values():
+            yield row | {DELETED_AT: None}
+        for key in removed + (long_gone if self._resends else []):
+            yield self.tombstone(**dict(zip(self.resource.key, key, strict=True)))
+        if self.selected:
+            self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
+            self.stream_state["gone"] = [list(key) for key in sorted({*long_gone, *removed})]
+            del self.stream_state["unfinished"]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row of the list was read, too."""
+        return super().is_complete and self.sync_run.lists.is_whole(self.name)
+
+    @cached_property
+    def run(self) -> int:
+        """The number of this run, counted from 1 over all runs that read the list."""
+        return int(self.stream_state.get("runs", 0)) + 1
+
+    @property
+    def _resends(self) -> bool:
+        """Whether this run sends all tombstones again, as it does for the rows of other countries."""
+        settings = self.sync_run.settings
+        is_turn = bool(settings.scrub_fraction) and self.run % math.ceil(1 / settings.scrub_fraction) == 0
+        return (settings.scrub_resends and is_turn) or self._tap.sends_everything  # type: ignore[attr-defined]
+
+    @property
+    def known_keys(self) -> list[tuple[str, ...]]:
+        """The keys that may be in the target."""
+        return [tuple(key) for key in self.stream_state.get("keys", ())]
+
+    def may_remove(self, key: tuple[str, ...]) -> bool:  # noqa: ARG002
+        """Whether an entry that has left the list is tombstoned."""
+        return True
+
+    def _key(self, row: Row) -> tuple[str, ...]:
+        return tuple(row[name] for name in self.resource.key)
+
+
+class IdpStream(DtmStream):
+    """The IDP figures of one admin level, country by country: a child of the country list."""
+
+    level: ClassVar[int]
+
+    def __init__(self, tap: Tap, api_version: str, sync_run: Callable[[], Sync]) -> None:  # noqa: D107
+        super().__init__(tap, api_version, sync_run)
+        self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
+        self._codes_delivered: set[str] = set()
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+        """Log at DEBUG what the SDK says of every country: the run has its own line for each."""
+        super().log(message, *args, level=logging.DEBUG if level == logging.INFO else level, **kwargs)
+
+    def get_record_counter(self, **_: Any) -> Counter:  # noqa: ANN401
+        """Return the one counter of this stream."""
+        return self._counter
+
+    def get_sync_timer(self) -> Timer:
+        """Return a timer that says nothing: one country's time is mostly that of reading ahead."""
+        return _SilentTimer(Metric.SYNC_DURATION)
+
+    def log_sync_costs(self) -> None:
+        """Report the record count, once for all countries."""
+        self._counter.report()
+
+    def delivered(self, code: str, *, emit_all: bool) -> Delivered:
+        """Return what was delivered of a country, and whether it is sent again."""
+        partition = self._partition(code)
+        operations = partition.get("operations", {})
+        bookmarks = {name: Bookmark.from_state(mark) for name, mark in operations.items()}
+        return Delivered(bookmarks, partition.get("positions", {}), emit_all)
+
+    @property
+    def read_whole(self) -> dict[str, int]:
+        """By country, the number of the run that last read this level of it whole."""
+        partitions = self.stream_state.get("partitions", ())
+        return {each["context"]["admin0_pcode"]: each.get("read_whole", 0) for each in partitions}
+
+    def needs_everything(self, code: str) -> bool:
+        """Whether a country must be read and emitted whole, whatever its bookmarks say.
+
+        So it is the first time, after a change of what shapes the records other than the API, and for FULL_TABLE.
+        """
+        return self.is_full_table or self._partition(code).get("shape") != self._shape
+
+    @cached_property
+    def _shape(self) -> str:
+        settings = self.sync_run.settings
+        fields = [field.name for field in self.resource.fields_for(settings.api_version)]
+        return fingerprint(
+            [name for name in fields if self.mask["properties", name]],
+            [settings.start_date, settings.end_date, sorted(settings.operations or ())],
+            self._tap.maps,  # type: ignore[attr-defined]
+        )
+
+    def _partition(self, code: str) -> dict[str, Any]:
+        for partition in self.stream_state.get("partitions", ()):
+            if partition.get("context") == {"admin0_pcode": code}:
+                return dict(partition)
+        return {}
+
+    @property
+    def codes_with_rows(self) -> set[str]:
+        """The countries of which rows may be in the target."""
+        return {
+            partition["context"]["admin0_pcode"]
+            for partition in self.stream_state.get("partitions", ())
+            if any(mark.get("rows") for mark in partition.get("operations", {}).values())
+        }
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no country failed, either."""
+        return super().is_complete and not self.sync_run.failures
+
+    @property
+    def is_full_table(self) -> bool:
+        """Whether the catalog asks for FULL_TABLE: every run reads and emits everything."""
+        return self.replication_method == REPLICATION_FULL_TABLE
+
+    def activate_version(self) -> None:
+        """Write the ACTIVATE_VERSION message, unless it would remove rows of countries that were left out."""
+        left_out = self.codes_with_rows - self._codes_delivered
+        if left_out and self._pending_version is not None:
+            self.logger.info("No ACTIVATE_VERSION: the rows of %s, left out, are to stay.", ", ".join(sorted(left_out)))
+        else:
+            super().activate_version()
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Yield what changed in the country of the context, then move its bookmarks."""
+        code = (context or {})["admin0_pcode"]
+        changes = self.sync_run.changes(code)
+        if changes is None:
+            return
+        self._codes_delivered.add(code)
+        level = changes.levels[self.level]
+        state = self.get_context_state(context)
+        deliveries = [delivery for delivery in level.deliveries if not delivery.is_empty]
+        if deliveries:
+            # Written ahead: should this run be killed, the next one knows which positions may be taken.
+            unfinished = {delivery.operation: delivery.unfinished.to_state() for delivery in deliveries}
+            state["operations"] = state.get("operations", {}) | unfinished
+            self._note_positions(code, state)
+            self.write_state()
+        for delivery in deliveries:
+            yield from self._records(code, delivery)
+        self._move_bookmarks(state, changes.job, level)
+
+    def _move_bookmarks(self, state: dict[str, Any], job: Job, level: LevelChanges) -> None:
+        """Write down what has been delivered of a country."""
+        state["operations"] = {name: mark.to_state() for name, mark in sorted(level.bookmarks.items())}
+        state["positions"] = highest_positions(job.levels[self.level], level)
+        self._note_positions(job.code, state)
+        if level.is_complete:
+            state["shape"] = self._shape
+        if self.level in job.whole:
+            state["read_whole"] = self.sync_run.number
+        newest = [mark.reporting_date for mark in level.bookmarks.values() if mark.reporting_date]
+        if newest:
+            state |= {"replication_key": self.replication_key, "replication_key_value": max(newest)}
+
+    def _note_positions(self, code: str, state: Mapping[str, Any]) -> None:
+        """Write down the taken positions a second time, where programs that join states keep them."""
+        self.stream_state.setdefault("taken", {})[code] = positions_of(state)
+
+    def _records(self, code: str, delivery: Delivery) -> Iterable[Record]:
+        for position, row in enumerate(delivery.rows, start=delivery.first):
+            yield row | {"row_number": position, DELETED_AT: None}
+        for position in delivery.tombstones:
+            yield self.tombstone(admin0_pcode=code, operation=delivery.operation, row_number=position)

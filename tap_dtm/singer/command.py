@@ -1,0 +1,56 @@
+"""The command ``tap-dtm``: the Singer command line, with errors in whole sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from singer_sdk.tap_base import CliTestOptionValue
+
+from tap_dtm import console
+from tap_dtm.settings import KEY_VARIABLE
+from tap_dtm.singer.config_files import CatalogFile, CheckedConfig, StateFile
+from tap_dtm.singer.tap import TapDTM
+
+if TYPE_CHECKING:
+    import click
+
+SECRETS = (KEY_VARIABLE, "TAP_DTM_SUBSCRIPTION_KEY")
+
+
+class Command(CheckedConfig, TapDTM):
+    """Singer tap for the API of IOM's Displacement Tracking Matrix, on the command line."""
+
+    _files: ClassVar = {"state": StateFile(), "catalog": CatalogFile()}
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command, which reads its files as UTF-8 and checks them first."""
+        command = super().get_singer_command()
+        for parameter in command.params:
+            parameter.type = cls._files.get(parameter.name or "", parameter.type)
+        return command
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run ``--test``: one record of each stream.
+
+        Raises:
+            DtmError: The test failed, for which the SDK would exit with 0.
+        """
+        if value != CliTestOptionValue.All.value:
+            super().cb_test(ctx, param, value)
+            return
+        given = ctx.params["config"]
+        tap = cls(config=given.config, parse_env_config=given.parse_env)
+        tap.run_connection_test()
+        tap.sync_run.finish()
+        ctx.exit()
+
+
+def main() -> None:
+    """Run the tap."""
+    console.run(Command.name, Command.cli, secrets=SECRETS, outlook=console.NEXT_RUN)
+
+
+if __name__ == "__main__":
+    main()

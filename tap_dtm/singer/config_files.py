@@ -1,0 +1,151 @@
+"""The files of a Singer command line, checked before the SDK reads them: a mistake is told without a traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from typing import Any
+
+import click
+from dotenv import find_dotenv
+from dotenv.main import DotEnv
+from singer_sdk.plugin_base import PluginBase
+from singer_sdk.singerlib import Catalog
+
+from tap_dtm.errors import DtmError
+from tap_dtm.redaction import guard, quoted
+from tap_dtm.singer import environment
+from tap_dtm.utf8 import read_text
+
+
+class CheckedConfig(PluginBase):
+    """A plugin whose ``--config`` is checked first."""
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
+        """Check and read the files of ``--config``, where the SDK would stop at a byte order mark.
+
+        Raises:
+            DtmError: One of them, or a variable of the environment, cannot be read.
+        """
+        config: dict[str, Any] = {}
+        for path in value:
+            if path != "ENV":
+                config |= read_object(path, "settings")
+        if "ENV" in value:  # and not handed to the SDK, whose reader passes over misspelt names
+            config |= cls._from_environment()
+        if isinstance(key := config.get("subscription_key"), str):
+            guard(key)
+        read = super().cb_config(ctx, param, ())
+        read.config |= config
+        return read
+
+    @classmethod
+    def _from_environment(cls) -> dict[str, Any]:
+        schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
+        cls.append_builtin_config(schema)
+        if path := find_dotenv():  # as the SDK does when it reads them
+            text = read_text(path, f"The file {path}")
+            DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
+        return environment.read(schema["properties"], cls._env_var_prefix, os.environ)
+
+
+def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
+    """Read a JSON object from a file that a command line names.
+
+    Args:
+        path: The file.
+        kind: What it holds, for messages.
+        or_list: Whether a JSON list will do as well.
+
+    Raises:
+        DtmError: It cannot be read, or holds something else.
+    """
+    # Settings in the place of a file's name may hold the key: they are not repeated.
+    name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
+    return check_json(read_text(path, name), name, or_list=or_list)
+
+
+class _CheckedFile(click.ParamType):  # type: ignore[type-arg]
+    """A file of an option of the SDK's, checked, as the open file that the SDK expects."""
+
+    name = "file"
+    kind = ""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+        """Read and check the file.
+
+        Raises:
+            DtmError: It cannot be read, or holds something else.
+        """
+        if not isinstance(value, str):
+            return value
+        name = f"The {self.kind} on standard input" if value == "-" else f"The {self.kind} file {value}"
+        content = check_json(read_text(value, name), name)
+        self.check(content, name)
+        return io.StringIO(json.dumps(content))
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check what the file holds."""
+
+
+class StateFile(_CheckedFile):
+    """The file of ``--state``."""
+
+    kind = "state"
+
+
+class CatalogFile(_CheckedFile):
+    """The file of ``--catalog``."""
+
+    kind = "catalog"
+
+    def check(self, content: dict[str, Any], name: str) -> None:
+        """Check that it is a Singer catalog."""
+        check_catalog(content, name)
+
+
+def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
+    """Return what the text of a file holds: a JSON object.
+
+    Raises:
+        DtmError: It holds something else.
+    """
+    problem = ""
+    try:
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+        if not isinstance(content, (dict, list) if or_list else dict):
+            problem = f"holds something else than a JSON object in braces{' or a list' if or_list else ''}"
+    except ValueError as error:
+        problem = f"is not valid JSON: {error}"
+    except RecursionError:
+        problem = "is nested too deeply"
+    if problem:  # raised here, because an error of the parser carries the whole text with it
+        raise DtmError(f"{name} {problem}.")
+    return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a value of JSON")
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name with two values. With one value it may be there twice: PyAirbyte writes such states."""
+    content: dict[str, Any] = {}
+    for name, value in pairs:
+        if content.setdefault(name, value) != value:
+            raise ValueError(f"{quoted(name, 100)} is declared twice in one object")
+    return content
+
+
+def check_catalog(content: dict[str, Any], name: str) -> None:
+    """Check that an object is a Singer catalog.
+
+    Raises:
+        DtmError: It is something else.
+    """
+    try:
+        Catalog.from_dict(content)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DtmError(f"{name} is not a Singer catalog: make one with --discover.") from None

@@ -1,0 +1,174 @@
+"""The tap: its settings, its streams, and how a run begins and ends."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from singer_sdk import Tap
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.exceptions import ConfigValidationError, MappingError
+from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
+from singer_sdk.mapper import RemoveRecordTransform
+from singer_sdk.plugin_base import PluginBase
+from singer_sdk.singerlib import Catalog
+
+from tap_dtm.api.client import DtmClient
+from tap_dtm.errors import DtmError
+from tap_dtm.exact.state import check_state
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
+from tap_dtm.singer import maps, projection
+from tap_dtm.singer.base import DELETED_AT, IdpStream
+from tap_dtm.singer.schedule import Sync
+from tap_dtm.singer.streams import STREAMS
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from tap_dtm.singer.base import DtmStream
+
+
+class TapDTM(Tap):
+    """Singer tap for the API of IOM's Displacement Tracking Matrix."""
+
+    name = "tap-dtm"
+    package_name = "tap-dtm"
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+    message_writer_class = MsgSpecWriter
+
+    @property
+    def api_version(self) -> str:
+        """The API version, which decides the schemas.
+
+        Raises:
+            DtmError: There is no such version.
+        """
+        return checked_api_version(self.config)
+
+    def discover_streams(self) -> list[DtmStream]:
+        """Return the five streams."""
+        return [stream(self, self.api_version, lambda: self.sync_run) for stream in STREAMS]
+
+    @cached_property
+    def sync_run(self) -> Sync:
+        """The one run that all streams are part of.
+
+        Raises:
+            DtmError: A setting is wrong.
+        """
+        settings = Settings.from_config(self.config)
+        if settings.is_sandbox:
+            settings = _in_sandbox(settings)
+        return Sync(DtmClient(settings), load_catalogue(), settings)
+
+    @property
+    def sends_everything(self) -> bool:
+        """Whether the catalog asks for every row of a stream of figures, whatever the state says."""
+        streams = (stream for stream in self.streams.values() if isinstance(stream, IdpStream))
+        return any(stream.selected and stream.is_full_table for stream in streams)
+
+    def setup_mapper(self) -> None:
+        """Read the stream maps, and apply the catalog before they do.
+
+        Raises:
+            DtmError: A stream map cannot be read, or would make the tables wrong; or the catalog does.
+        """
+        maps.check(self.config, self.streams, DELETED_AT)  # type: ignore[arg-type]
+        self.maps = maps.shaping(self.config)
+        unknown = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
+        if unknown:
+            raise DtmError(
+                f"The catalog names {', '.join(sorted(unknown))}, which this tap does not have: "
+                f"its streams are {', '.join(self.streams)}."
+            )
+        try:
+            PluginBase.setup_mapper(self)
+            selected = {name: entry for name, entry in self.catalog.items() if self.streams[name].selected}
+            self.mapper.register_raw_streams_from_catalog(Catalog(selected))
+            # The SDK would give maps, such as those of globs, streams without a column, and fail on them.
+            for name in self.catalog.keys() - selected.keys():
+                entry = self.catalog[name]
+                self.mapper.register_raw_stream_schema(name, entry.schema.to_dict(), entry.key_properties)
+        except (MappingError, ValueError) as error:  # a ValueError where flattening shortens two names to one
+            raise DtmError(f"The setting stream_maps or flattening is wrong: {error}") from error
+        if isinstance(self.streams["countries"].stream_maps[0], RemoveRecordTransform):
+            raise DtmError(
+                "The setting stream_maps removes the stream countries, without which nothing is read. To have no "
+                "table of it, deselect it in the catalog."
+            )
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the SDK's settings, and the one that its streams read but its taps do not declare."""
+        super().append_builtin_config(config_jsonschema)
+        config_jsonschema["properties"].update(EMIT_ACTIVATE_VERSION_CONFIG["properties"])
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take in the state that the last run left.
+
+        Raises:
+            DtmError: It is not one of this tap's.
+        """
+        check_state(state)
+        super().load_state(state)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings against their schema.
+
+        The SDK's messages repeat the values, which must not happen to the key.
+
+        Raises:
+            DtmError: A setting is wrong.
+        """
+        if not isinstance(self._config.get("subscription_key") or "", str):
+            raise DtmError("The setting subscription_key is not a text: put it in quotes.")
+        # Null is "not set", to the SDK's own settings as well.
+        self._config = {name: value for name, value in self._config.items() if value is not None}
+        maps.check_else(self._config.get("stream_maps"))
+        schema: dict[str, Any] = {"properties": dict(self.config_jsonschema["properties"])}
+        self.append_builtin_config(schema)
+        check_names(self._config, schema["properties"])
+        try:
+            return super()._validate_config(raise_errors=raise_errors)
+        except ConfigValidationError as error:
+            raise DtmError(f"The settings are wrong: {'; '.join(error.errors)}.") from None
+
+    def sync_all(self) -> None:  # type: ignore[misc]
+        """Sync all streams, then tell what failed.
+
+        Final in the SDK, which has no hook for the end of a run: raising any earlier would cost the streams
+        that are still to come.
+
+        Raises:
+            DtmPartialSyncError: Some countries failed.
+        """
+        if not any(stream.selected for stream in self.streams.values()):
+            raise DtmError("The catalog selects no stream: there is nothing to do.")
+        run = self.sync_run  # settings that are wrong stop the run before it begins
+        selected = {name: stream for name, stream in self.streams.items() if stream.selected}
+        projection.check(selected.values(), self.maps, DELETED_AT)  # type: ignore[arg-type]
+        for name in maps.without_effect(self.maps, selected):
+            self.logger.warning("The setting stream_maps maps %s, which the catalog does not select.", name)
+        super().sync_all()
+        run.finish()
+        for stream in self.streams.values():
+            stream.activate_version()  # type: ignore[attr-defined]
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
+        """End at once. The STATE messages that were written are all there is to save."""
+        self.logger.warning("Stopped by signal %d. The next run goes on from the last state.", signum)
+        sys.exit(128 + signum)
+
+
+def _in_sandbox(settings: Settings) -> Settings:
+    """Start the offline API, and aim at it with its own key: the real one has no business there."""
+    from tap_dtm.sandbox import open_sandbox  # noqa: PLC0415  only those who ask for invented data load it
+
+    try:
+        server = open_sandbox(settings.api_url)
+    except ValueError as error:
+        raise DtmError(f"The setting api_url is wrong: {error}") from error
+    return replace(settings, api_url=server.url, subscription_key=server.key)
