@@ -38,7 +38,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _settings() -> str:
-    properties: dict[str, dict[str, Any]] = SETTINGS.to_dict()["properties"]
+    properties: dict[str, dict[str, Any]] = SETTINGS
     rows = [
         (f"`{name}`", f"`{declared['default']}`" if "default" in declared else "", declared["description"])
         for name, declared in properties.items()

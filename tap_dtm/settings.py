@@ -8,18 +8,17 @@ import os
 import re
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from singer_sdk import typing as th
 
 from tap_dtm.errors import DtmAccessError, DtmError
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 DEFAULT_API_URL = "https://dtmapi.iom.int"
 SANDBOX_SCHEME = "sandbox"
@@ -34,128 +33,139 @@ _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def list_or_text() -> th.CustomType:
-    """Declare a list of texts. Text as well: Meltano fails on text that is no JSON, without naming the setting."""
-    return th.CustomType({"type": ["array", "string", "null"], "items": {"type": ["string"]}})
+def setting(kind: str | list[str], *, title: str, description: str, **more: object) -> dict[str, Any]:
+    """Declare a setting, which may be null, as a property of a JSON Schema.
+
+    Lists and numbers are declared as text, too: Meltano fails on an empty variable, on a decimal and on text that is no
+    JSON, without naming the setting.
+    """
+    kinds = [kind] if isinstance(kind, str) else kind
+    return {"type": [*kinds, "null"], **more, "title": title, "description": description}
 
 
-def _whole_number(minimum: int, maximum: int) -> th.CustomType:
-    """Declare a whole number. Text as well: Meltano fails on an empty variable, without naming the setting."""
-    return th.CustomType({"type": ["integer", "string", "null"], "minimum": minimum, "maximum": maximum})
+def schema_of(settings: Mapping[str, Mapping[str, Any]], required: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the JSON Schema of a configuration; a setting that it requires is never null."""
+    never_null = {name: {"type": [kind for kind in settings[name]["type"] if kind != "null"]} for name in required}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {name: {**declared, **never_null.get(name, {})} for name, declared in settings.items()},
+        **({"required": list(required)} if required else {}),
+    }
 
 
-SETTINGS = th.PropertiesList(
-    th.Property(
-        "subscription_key",
-        th.StringType,
+SETTINGS: Final = {
+    "subscription_key": setting(
+        "string",
         secret=True,
+        writeOnly=True,
         title="Subscription key",
         description=f"Your key for the DTM API; {KEY_VARIABLE} in the environment serves as well.",
     ),
-    th.Property(
-        "api_url",
-        th.StringType,
+    "api_url": setting(
+        "string",
         default=DEFAULT_API_URL,
         title="API URL",
         description="Where the DTM API is; sandbox:// starts an offline API with invented data in the process.",
     ),
-    th.Property(
-        "api_version",
-        th.StringType,
+    "api_version": setting(
+        "string",
         default="v3",
-        allowed_values=["v3", "v2"],
+        enum=["v3", "v2"],
         title="API version",
         description="v3 has reason, sex and origin of displacement; v2 (legacy) has not.",
     ),
-    th.Property(
-        "countries",
-        list_or_text(),
+    "countries": setting(
+        ["array", "string"],
+        items={"type": ["string"]},
         title="Countries",
         description="ISO 3166-1 alpha-3 codes of the countries to read; all of them when not set. "
         "Leaving a country out later keeps its rows as they are.",
     ),
-    th.Property(
-        "operations",
-        list_or_text(),
+    "operations": setting(
+        ["array", "string"],
+        items={"type": ["string"]},
         title="Operations",
         description="Exact names of the DTM operations to read; all of them when not set. "
         "Leaving an operation out later removes its rows.",
     ),
-    th.Property(
-        "start_date",
-        th.DateType,
+    "start_date": setting(
+        "string",
+        format="date",
         title="Start date",
         description="Read only rounds reported on or after this date (YYYY-MM-DD).",
     ),
-    th.Property(
-        "end_date",
-        th.DateType,
+    "end_date": setting(
+        "string",
+        format="date",
         title="End date",
         description="Read only rounds reported on or before this date (YYYY-MM-DD).",
     ),
-    th.Property(
-        "scrub_fraction",
-        # Text as well: Meltano 4.4 fails on a decimal from the environment, so there it passes for text.
-        th.CustomType({"type": ["number", "string", "null"], "minimum": 0, "maximum": 1}),
+    "scrub_fraction": setting(
+        ["number", "string"],
+        minimum=0,
+        maximum=1,
         default=0.05,
         title="Scrub fraction",
         description="The share of countries that each run re-reads whole, to find changes that the country "
         "level does not show; each country's turn comes once in 1 / fraction runs.",
     ),
-    th.Property(
-        "scrub_resends",
-        th.BooleanType,
+    "scrub_resends": setting(
+        "boolean",
         default=False,
         title="Scrub resends",
         description="Whether the countries that are re-read whole are also sent again whole, so that tables which "
         "somebody changed or restored are right again within 1 / scrub_fraction runs. For targets that upsert; "
         "targets that append would keep the same rows many times.",
     ),
-    th.Property(
-        "accept_withdrawn_countries",
-        list_or_text(),
+    "accept_withdrawn_countries": setting(
+        ["array", "string"],
+        items={"type": ["string"]},
         title="Accept withdrawn countries",
         description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM you have checked: "
         "their rows are removed. Any other country that disappears keeps its rows and is an error.",
     ),
-    th.Property(
-        "max_parallel_requests",
-        _whole_number(1, 16),
+    "max_parallel_requests": setting(
+        ["integer", "string"],
+        minimum=1,
+        maximum=16,
         default=4,
         title="Parallel requests",
         description="How many countries are read ahead at the same time. IOM publishes no rate limit; be polite.",
     ),
-    th.Property(
-        "request_timeout",
-        _whole_number(1, 86400),
+    "request_timeout": setting(
+        ["integer", "string"],
+        minimum=1,
+        maximum=86400,
         default=120,
         title="Request timeout",
         description="How many seconds to wait for the next part of an answer. "
         "A whole answer may take ten times as long.",
     ),
-    th.Property(
-        "answer_budget_mb",
-        _whole_number(1, 1_000_000),
+    "answer_budget_mb": setting(
+        ["integer", "string"],
+        minimum=1,
+        maximum=1_000_000,
         default=512,
         title="Memory for answers",
         description="How many megabytes (unpacked) the answers may take together while they arrive. A larger answer is "
         "an error; to decode one takes up to three times its size in addition.",
     ),
-    th.Property(
-        "max_retries",
-        _whole_number(0, 100),
+    "max_retries": setting(
+        ["integer", "string"],
+        minimum=0,
+        maximum=100,
         default=5,
         title="Retries",
         description="How often to repeat a request that met a passing fault, with growing pauses.",
     ),
-    th.Property(
-        "user_agent",
-        th.StringType,
+    "user_agent": setting(
+        "string",
         title="User agent",
         description="How the tap introduces itself; the default is its name and version. DTM's firewall refuses "
         "the stock agent of Python's requests.",
     ),
-)
+}
 
 
 def check_names(config: Iterable[str], known: Iterable[str]) -> None:
@@ -328,7 +338,7 @@ def _fraction(value: float | str) -> float:
 
 def _whole(config: Mapping[str, Any], name: str) -> int:
     """Return a whole number, which text may hold, too; the bounds of numbers have been checked."""
-    declared = SETTINGS.to_dict()["properties"][name]
+    declared = SETTINGS[name]
     value = config.get(name, declared["default"])
     if not isinstance(value, str):
         return value  # type: ignore[no-any-return]

@@ -58,7 +58,7 @@ class TestTheKey:
 class TestDefaults:
     def test_are_those_of_the_schema(self) -> None:
         """What --about tells is what happens."""
-        schema = SETTINGS.to_dict()["properties"]
+        schema = SETTINGS
         in_effect = settings()
         for name, declared in schema.items():
             if "default" in declared:
@@ -85,18 +85,18 @@ class TestDefaults:
 
     def test_stand_for_nulls_too(self) -> None:
         """The schema allows them."""
-        assert settings(**dict.fromkeys(set(SETTINGS.to_dict()["properties"]) - {"subscription_key"})) == settings()
+        assert settings(**dict.fromkeys(set(SETTINGS) - {"subscription_key"})) == settings()
 
     def test_each_setting_has_a_place(self) -> None:
-        assert set(SETTINGS.to_dict()["properties"]) == set(Settings.__dataclass_fields__)
+        assert set(SETTINGS) == set(Settings.__dataclass_fields__)
 
     def test_each_setting_is_described(self) -> None:
-        for name, declared in SETTINGS.to_dict()["properties"].items():
+        for name, declared in SETTINGS.items():
             assert declared["title"], name
             assert declared["description"].rstrip().endswith("."), name
 
     def test_the_key_alone_is_secret(self) -> None:
-        properties = SETTINGS.to_dict()["properties"]
+        properties = SETTINGS
         assert [name for name, declared in properties.items() if declared.get("secret")] == ["subscription_key"]
 
 

@@ -21,6 +21,7 @@ from frictionless_dtm.target.packager import Packager
 from frictionless_dtm.target.store import Store
 from tap_dtm import console
 from tap_dtm.errors import DtmError, DtmOutputError
+from tap_dtm.settings import schema_of
 from tap_dtm.singer.config_files import CheckedConfig
 from tap_dtm.utf8 import BOM, is_utf_16
 
@@ -72,7 +73,7 @@ class TargetDataPackage(CheckedConfig, Target):
 
     name = "target-datapackage"
     package_name = "tap-dtm"
-    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+    config_jsonschema: ClassVar[dict[str, Any]] = schema_of(SETTINGS, required=["path"])
     capabilities: ClassVar[list[Any]] = [PluginCapabilities.ABOUT]
     _is_open = _is_delivering = False
 

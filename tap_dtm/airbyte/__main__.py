@@ -116,7 +116,7 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
     Forms send null for what was left empty.
     """
     config = read_object(arguments.config, "settings")
-    known = SETTINGS.to_dict()["properties"]
+    known = SETTINGS
     of_sdk: dict[str, Any] = {"properties": {}}
     TapDTM.append_builtin_config(of_sdk)
     check_names(config, [*known, *of_sdk["properties"]])

@@ -30,7 +30,7 @@ _FORM: Final[dict[str, dict[str, Any]]] = {
 
 def specification() -> dict[str, Any]:
     """Return the ConnectorSpecification."""
-    settings: dict[str, dict[str, Any]] = SETTINGS.to_dict()["properties"]
+    settings: dict[str, dict[str, Any]] = SETTINGS
     return {
         "documentationUrl": HOMEPAGE,
         "changelogUrl": f"{HOMEPAGE}/blob/main/CHANGELOG.md",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from tap_dtm.api.values import WrongValueError, converter
 from tap_dtm.errors import DtmAnswerError
@@ -19,8 +19,10 @@ from tap_dtm.redaction import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_dtm.exact.selfcheck import Row
     from tap_dtm.metadata import Resource
+
+Row: TypeAlias = "dict[str, Any]"
+"""One row of an answer, under the names of the catalogue and with values of its types."""
 
 _logger = logging.getLogger("tap-dtm")
 

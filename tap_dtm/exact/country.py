@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_dtm.api.client import DtmClient
-    from tap_dtm.api.records import UnknownFields
+    from tap_dtm.api.records import Row, UnknownFields
     from tap_dtm.exact.level import Delivered
-    from tap_dtm.exact.selfcheck import Row
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
 

@@ -23,10 +23,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from tap_dtm.exact.selfcheck import EMPTY_LEVEL, ROUND_FIELDS, Contradiction, RoundKey, Row, round_key, sortable
+from tap_dtm.exact.selfcheck import EMPTY_LEVEL, ROUND_FIELDS, Contradiction, RoundKey, round_key, sortable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from tap_dtm.api.records import Row
 
 _ORDER = (
     *ROUND_FIELDS,

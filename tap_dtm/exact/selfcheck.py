@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Row: TypeAlias = "dict[str, Any]"
+    from tap_dtm.api.records import Row
+
 RoundKey: TypeAlias = "tuple[str, int | None, str | None]"
 
 ROUND_FIELDS = ("reporting_date", "round_number", "assessment_type")

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
+    from tap_dtm.api.records import Row
     from tap_dtm.exact.country import Job
     from tap_dtm.exact.level import LevelChanges
     from tap_dtm.exact.rounds import Delivery
-    from tap_dtm.exact.selfcheck import Row
     from tap_dtm.singer.schedule import Sync
 
 DELETED_AT = "_sdc_deleted_at"

@@ -9,11 +9,11 @@ from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tap_dtm.api.lists import Lists
 from tap_dtm.api.records import UnknownFields
 from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
 from tap_dtm.exact import report
 from tap_dtm.exact.country import CountryReader
+from tap_dtm.exact.lists import Lists
 from tap_dtm.exact.rounds import Change
 from tap_dtm.singer import names
 

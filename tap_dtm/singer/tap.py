@@ -19,7 +19,7 @@ from tap_dtm.api.client import DtmClient
 from tap_dtm.errors import DtmError
 from tap_dtm.exact.state import check_state
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
+from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version, schema_of
 from tap_dtm.singer import maps, projection
 from tap_dtm.singer.base import DELETED_AT, IdpStream
 from tap_dtm.singer.schedule import Sync
@@ -36,7 +36,7 @@ class TapDTM(Tap):
 
     name = "tap-dtm"
     package_name = "tap-dtm"
-    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+    config_jsonschema: ClassVar[dict[str, Any]] = schema_of(SETTINGS)
     message_writer_class = MsgSpecWriter
 
     @property

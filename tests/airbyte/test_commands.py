@@ -124,7 +124,7 @@ class TestCheck:
 class TestSettingsThatAreNull:
     """Airbyte's forms send null for what was left empty: it stands for the default."""
 
-    NULLS = dict.fromkeys(SETTINGS.to_dict()["properties"])
+    NULLS = dict.fromkeys(SETTINGS)
 
     def test_pass_the_check(self, source: Source, sandbox: SandboxServer) -> None:
         needed = {name: config_for(sandbox)[name] for name in ("api_url", "subscription_key")}

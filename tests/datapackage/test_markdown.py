@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import frictionless_dtm.pages
 import pytest
 from frictionless_dtm.descriptor.contents import Contents, RoundChange
+from frictionless_dtm.descriptor.markdown import code, email, escaped, fenced, url
 from frictionless_dtm.pages import render
-from frictionless_dtm.pages.markdown import code, email, escaped, fenced, url
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt

@@ -10,9 +10,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from frictionless_dtm.descriptor.progress import bookmarks, delivered
 from frictionless_dtm.descriptor.shape import shape_of
 from frictionless_dtm.target.journal import Start, start_of
-from frictionless_dtm.target.progress import bookmarks, delivered
 
 from tap_dtm.errors import DtmError, DtmPartialSyncError
 from tap_dtm.exact.state import check_state

@@ -109,7 +109,7 @@ class TestVariablesOfTheEnvironment:
 
     def test_hold_text_as_it_is(self) -> None:
         """An operation may have a comma in its name, where the SDK would make two of it."""
-        properties = SETTINGS.to_dict()["properties"]
+        properties = SETTINGS
         variables = {
             "TAP_DTM_OPERATIONS": "Invented Survey, Border & Coast",
             "TAP_DTM_COUNTRIES": "xaa,XBA",

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from singer_sdk import typing as th
-
 from frictionless_dtm.descriptor.terms import is_permission
 from tap_dtm.errors import DtmError
-from tap_dtm.settings import check_names, list_or_text, texts
+from tap_dtm.settings import check_names, setting, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,58 +19,51 @@ PERMITTED: Final = "permitted"
 NOT_PERMITTED: Final = "not permitted"
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z", re.ASCII)
 
-SETTINGS: Final = th.PropertiesList(
-    th.Property(
-        "path",
-        th.StringType,
-        required=True,
+SETTINGS: Final = {
+    "path": setting(
+        "string",
         title="Folder",
         description="The folder of the data package. It is replaced as a whole whenever the data change; what the "
         "target remembers between the runs stands beside it, in a hidden folder.",
     ),
-    th.Property(
-        "formats",
-        list_or_text(),
+    "formats": setting(
+        ["array", "string"],
+        items={"type": ["string"]},
         default=["csv"],
         title="Formats",
         description="What each table is written as, the main one first: csv, csv.gz, parquet.",
     ),
-    th.Property(
-        "metadata",
-        th.StringType,
+    "metadata": setting(
+        "string",
         title="Metadata",
         description="For streams of other taps: a folder with fields.yaml, resources.yaml and package.yaml in the form "
         "of this project's own, or one YAML file with fields, warnings, resources and package. Streams of tap-dtm "
         "are described by this project's when it is not set.",
     ),
-    th.Property(
-        "include_hxl_row",
-        th.BooleanType,
+    "include_hxl_row": setting(
+        "boolean",
         default=False,
         title="HXL row",
         description="Write a row of HXL tags below the header of CSV files; the dialect then says so.",
     ),
-    th.Property(
-        "redistribution",
-        th.StringType,
+    "redistribution": setting(
+        "string",
         default=NOT_PERMITTED,
         title="Redistribution",
         description="Whether the package may be passed on: 'not permitted', as IOM's terms have it, or 'permitted', "
         "which takes a permission.",
     ),
-    th.Property(
-        "permission",
-        th.StringType,
+    "permission": setting(
+        "string",
         title="Permission",
         description="Who permitted the redistribution, when and for what: printed in the package.",
     ),
-    th.Property(
-        "version",
-        th.StringType,
+    "version": setting(
+        "string",
         title="Version",
         description="The version of the package, such as 1.2.0; counted up by itself when it is not set.",
     ),
-)
+}
 
 
 @dataclass(frozen=True)
@@ -98,7 +89,7 @@ class Settings:
         Raises:
             DtmError: A setting is wrong or unknown; the message names it.
         """
-        check_names(config, SETTINGS.to_dict()["properties"])
+        check_names(config, SETTINGS)
         if not config.get("path"):
             raise DtmError("The setting path is empty: name the folder that the data package is written to.")
         metadata = _path(config, "metadata") if config.get("metadata") else None

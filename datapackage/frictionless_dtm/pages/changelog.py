@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from frictionless_dtm.pages.markdown import Markdown
+from frictionless_dtm.descriptor.markdown import Markdown
 from frictionless_dtm.pages.templating import as_markdown
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from frictionless_dtm.pages import markdown, words
+from frictionless_dtm.descriptor import markdown
+from frictionless_dtm.pages import words
 from frictionless_dtm.pages.coverage import days_in_words
 
 if TYPE_CHECKING:

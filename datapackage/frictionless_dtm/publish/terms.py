@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.descriptor.markdown import escaped
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.descriptor.terms import is_permission
-from frictionless_dtm.pages.markdown import escaped
-from frictionless_dtm.publish.record import recorded_descriptor
+from frictionless_dtm.target.record import recorded_descriptor
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:

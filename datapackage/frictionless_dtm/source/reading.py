@@ -101,7 +101,7 @@ def _settings(address: Address, sandbox: str) -> Settings:
     for name in _VARIABLES:
         variable = _VARIABLE_PREFIX + name.upper()
         if value := os.environ.get(variable):
-            config[name] = _checked(variable, value, SETTINGS.to_dict()["properties"][name])
+            config[name] = _checked(variable, value, SETTINGS[name])
     if address.sandbox is not None:
         config["api_url"] = f"sandbox://?{sandbox}" if sandbox else "sandbox://"
     elif str(config.get("api_url")).startswith("sandbox:"):

@@ -13,9 +13,9 @@ from tap_dtm.redaction import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.rows import Values
-    from tap_dtm.metadata import Resource
 
 _CHECKED: Final = ("enum", "minimum", "maximum", "pattern")
 

@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import msgspec
 
-from frictionless_dtm.descriptor.profile import resource_of
+from frictionless_dtm.descriptor.progress import announces_deliveries, delivered, listed_keys
 from frictionless_dtm.descriptor.shape import shape_of
-from frictionless_dtm.target.progress import delivered, listed_keys
 from frictionless_dtm.target.rows import RecordError, RecordReader
 from tap_dtm.errors import DtmError
-from tap_dtm.metadata import load_catalogue
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -124,8 +122,7 @@ class _Inlet:
         self.reader = RecordReader(stream.shape)
         self._read = self.reader.read
         self.has_key = bool(stream.shape.key)
-        resource = resource_of(stream.shape, load_catalogue())
-        self._is_delivered_whole = resource is not None and resource.level is not None
+        self._is_delivered_whole = announces_deliveries(stream.shape)
         self.has_taken = False
         # Of a stream that is sent from scratch: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}

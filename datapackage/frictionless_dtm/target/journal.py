@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from frictionless_dtm.target.progress import progress
+from frictionless_dtm.descriptor.progress import progress
 from frictionless_dtm.target.texts import decode_exactly
 
 if TYPE_CHECKING:

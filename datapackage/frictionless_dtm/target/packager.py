@@ -21,17 +21,16 @@ from frictionless_dtm.descriptor.package import (
     redistribution,
     resource_name,
 )
-from frictionless_dtm.descriptor.profile import catalogue_at, complaints, package_of, resource_of
+from frictionless_dtm.descriptor.profile import Profile
+from frictionless_dtm.descriptor.progress import api_version
 from frictionless_dtm.target.changes import ROUND, RoundDigests
 from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.csv_writer import CsvOutput
 from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest
-from frictionless_dtm.target.progress import bookmark
 from frictionless_dtm.target.release import CHANGELOG, Before, history, note, note_history, settle
 from frictionless_dtm.target.texts import with_floats
 from tap_dtm.errors import DtmError
-from tap_dtm.metadata.model import API_VERSIONS
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -74,7 +73,7 @@ class Packager:
         self._settings = settings
         self._folder = folder
         self._render = render
-        self._catalogue = catalogue_at(settings.metadata)
+        self._profile = Profile.at(settings.metadata)
         self._new: Manifest | None = None
 
     def recover(self) -> None:
@@ -99,7 +98,7 @@ class Packager:
         if self._stands(before, fingerprint):
             self._store.commit(state)
             return False
-        for complaint in complaints((stream.shape for stream in self._ordered()), self._catalogue):
+        for complaint in self._profile.complaints(stream.shape for stream in self._ordered()):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
         contents, rounds = self._write_data(building, before, fingerprint)
@@ -157,32 +156,23 @@ class Packager:
     def _fingerprint(self, state: Mapping[str, Any] | None) -> str:
         """Return a digest of everything but rows that shapes the package."""
         shapes = [self._store.streams[name].shape for name in sorted(self._store.streams)]
-        parts = (metadata.version("tap-dtm"), _FORM, self._settings, self._catalogue, shapes, self._api_version(state))
+        parts = (
+            metadata.version("tap-dtm"),
+            _FORM,
+            self._settings,
+            self._profile.catalogue,
+            shapes,
+            self._api_version(state),
+        )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _api_version(self, state: Mapping[str, Any] | None) -> str | None:
-        """Return the API's version: the tap's state says it, or else the columns do."""
-        if stated := bookmark("countries", state).get("api_version"):
-            return str(stated)
-        fitting = set(API_VERSIONS)
-        for stream in self._store.streams.values():
-            if resource := resource_of(stream.shape, self._catalogue):
-                for version in resource.endpoints:
-                    known = {field.name for field in resource.fields}.intersection(stream.shape.names)
-                    if not {field.name for field in resource.fields_for(version)}.issuperset(known):
-                        fitting.discard(version)
-        return fitting.pop() if len(fitting) == 1 else None
+        return api_version(state) or self._profile.api_version(each.shape for each in self._store.streams.values())
 
     # Data files.
 
     def _ordered(self) -> list[Stream]:
-        order = list(self._catalogue.resources)
-
-        def place(stream: Stream) -> tuple[int, str]:
-            resource = resource_of(stream.shape, self._catalogue)
-            return order.index(resource.name) if resource else len(order), stream.shape.stream
-
-        return sorted(self._store.streams.values(), key=place)
+        return sorted(self._store.streams.values(), key=lambda stream: self._profile.place(stream.shape))
 
     def _write_data(
         self, building: Path, before: Before | None, fingerprint: str
@@ -192,7 +182,7 @@ class Packager:
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
-            resource = resource_of(shape, self._catalogue)
+            resource = self._profile.resource_of(shape)
             may_stand = before and before.fingerprint == fingerprint and not stream.has_changed
             files = self._standing(name, before) if before and may_stand else None
             checks = Checks(shape, resource)
@@ -247,11 +237,11 @@ class Packager:
 
     def _output(self, path: Path, file_format: str, stream: Stream) -> Output:
         shape = stream.shape
-        resource = resource_of(shape, self._catalogue)
+        resource = self._profile.resource_of(shape)
         if file_format == "parquet":
             from frictionless_dtm.target.parquet_writer import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
 
-            may = redistribution(package_of(shape, self._catalogue), self._settings)
+            may = redistribution(self._profile.package_of(shape), self._settings)
             terms = {"redistribution": may, "permission": self._settings.permission}
             return ParquetOutput(path, shape, resource, terms, largest=self._store.largest(stream))
         return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
@@ -261,7 +251,7 @@ class Packager:
         lists = {
             resource.name: other
             for other in reversed(self._ordered())
-            if (resource := resource_of(other.shape, self._catalogue))
+            if (resource := self._profile.resource_of(other.shape))
         }
         for key in content.resource.foreign_keys if content.resource else ():
             other = lists.get(key.resource)
@@ -278,7 +268,7 @@ class Packager:
         state: Mapping[str, Any] | None,
     ) -> Callable[[str, dt.datetime], dict[str, Any]]:
         keys = [key for each in rounds.values() for key in each]
-        package = next(filter(None, (package_of(content.shape, self._catalogue) for _, content in contents)), None)
+        package = next(filter(None, (self._profile.package_of(content.shape) for _, content in contents)), None)
         coverage = None
         if keys:
             dates = [key[2] for key in keys]

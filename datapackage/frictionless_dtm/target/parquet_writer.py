@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from pathlib import Path
 
+    from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.shape import Column, Shape
     from frictionless_dtm.target.rows import Batch, Values
-    from tap_dtm.metadata import Resource
 
 _ROW_GROUP: Final = 50_000
 _MOST_BYTES: Final = 16 * 1024 * 1024  # of a row group, as JSON: rows are kept in memory until it is written

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from frictionless_dtm.descriptor.progress import bookmarks
 from frictionless_dtm.descriptor.shape import Shape
 from frictionless_dtm.target.conversion import check_key, mover
 from frictionless_dtm.target.journal import Layout, Start, UndoLog, start_of
-from frictionless_dtm.target.progress import bookmarks
 from frictionless_dtm.target.rows import Batch, RowReader
 from frictionless_dtm.target.upgrade import FIRST_FORMAT, upgrade
 from tap_dtm.errors import DtmError

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from frictionless_dtm.descriptor.profile import resource_of
+from frictionless_dtm.descriptor.profile import Profile
 from tap_dtm.exact.rounds import NOTHING
-from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     from frictionless_dtm.descriptor.shape import Shape
@@ -22,7 +21,13 @@ def bookmarks(shape: Shape, state: Any) -> Any:  # noqa: ANN401  whatever JSON h
     The first STATE of a run is written before any IDP stream has moved its bookmarks.
     """
     resource = _resource(shape)
-    return bookmark(resource.name, state) if resource and resource.level is not None else {}
+    return bookmark(resource.name, state) if resource and announces_deliveries(shape) else {}
+
+
+def announces_deliveries(shape: Shape) -> bool:
+    """Whether a STATE message comes before and after each delivery of a stream, as in the IDP streams of tap-dtm."""
+    resource = _resource(shape)
+    return resource is not None and resource.level is not None
 
 
 def progress(marks: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -61,13 +66,19 @@ def listed_keys(shape: Shape, state: Any) -> list[tuple[str, ...]] | None:  # no
     return [tuple(key) for key in keys]
 
 
+def api_version(state: Any) -> str | None:  # noqa: ANN401
+    """Return the version of the API that a state says its rows came from."""
+    stated = bookmark("countries", state).get("api_version")
+    return str(stated) if stated else None
+
+
 def bookmark(stream: str, state: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return what a state says of a stream; nothing where it is not a state, as another tap's may be."""
     return _mapping(_mapping(_mapping(state).get("bookmarks")).get(stream))
 
 
 def _resource(shape: Shape) -> Resource | None:
-    return resource_of(shape, load_catalogue())
+    return Profile.of_dtm().resource_of(shape)
 
 
 def _operations(partition: dict[str, Any]) -> dict[str, dict[str, Any]]:

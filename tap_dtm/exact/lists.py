@@ -13,8 +13,7 @@ from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     from tap_dtm.api.client import DtmClient
-    from tap_dtm.api.records import UnknownFields
-    from tap_dtm.exact.selfcheck import Row
+    from tap_dtm.api.records import Row, UnknownFields
     from tap_dtm.metadata import Catalogue, Resource
 
 _MOST_REPORTED = 20  # rows of one list
