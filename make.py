@@ -70,6 +70,7 @@ def lint() -> None:
     python("-m", "ruff", "check")
     python("-m", "ruff", "format", "--check")
     python("-m", "mypy")
+    run(executable("lint-imports"), "--no-logo")
 
 
 def generate() -> None:

@@ -11,12 +11,13 @@ from tap_dtm import console
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import discover
 from tap_dtm.airbyte.output import Output, Stopped
-from tap_dtm.airbyte.read import AirbyteTap, read
+from tap_dtm.airbyte.read import read
 from tap_dtm.airbyte.spec import specification
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
 from tap_dtm.singer.command import SECRETS
 from tap_dtm.singer.config_files import read_object
+from tap_dtm.singer.hosted import HostedTap
 from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
@@ -91,10 +92,10 @@ def _spec(output: Output, _: argparse.Namespace) -> None:
 def _check(output: Output, arguments: argparse.Namespace) -> None:
     status = {"status": "SUCCEEDED"}
     try:
-        config = dict(AirbyteTap(config=_config(arguments)).config)
+        config = dict(HostedTap(config=_config(arguments)).config)
         settings = Settings.from_config(config)
         patience = {name: most for name, most in _PATIENCE.items() if getattr(settings, name) > most}
-        AirbyteTap(config=config | patience).sync_run.check_names(())
+        HostedTap(config=config | patience).sync_run.check_names(())
     except DtmError as error:
         status = {"status": "FAILED", "message": str(error)}
     output.write({"type": "CONNECTION_STATUS", "connectionStatus": status})

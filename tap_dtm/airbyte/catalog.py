@@ -10,12 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
-
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
-from tap_dtm.singer.base import DELETED_AT
+from tap_dtm.singer.base import DELETED_AT, FULL_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +150,7 @@ def _entry(name: str, stream: ConfiguredStream | None, api_version: str) -> dict
         "schema": schema,
         "key_properties": list(resource.key),
         "replication_key": resource.replication_key,
-        "replication_method": None if stream is None or stream.is_incremental else REPLICATION_FULL_TABLE,
+        "replication_method": None if stream is None or stream.is_incremental else FULL_TABLE,
         "metadata": [
             {"breadcrumb": [], "metadata": {"selected": stream is not None}},
             *(

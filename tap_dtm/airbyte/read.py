@@ -6,8 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.io_base import SingerWriter
-from singer_sdk.singerlib import RecordMessage, StateMessage
 
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import CURSOR, DELETED, configured_streams, singer_catalog
@@ -15,7 +13,7 @@ from tap_dtm.airbyte.state import after_full_refresh, next_stamp, singer_state, 
 from tap_dtm.errors import DtmOutputError
 from tap_dtm.settings import checked_api_version
 from tap_dtm.singer.base import DELETED_AT
-from tap_dtm.singer.tap import TapDTM
+from tap_dtm.singer.hosted import HostedTap, Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,18 +23,7 @@ if TYPE_CHECKING:
     from tap_dtm.airbyte.state import StreamStates
 
 
-class AirbyteTap(TapDTM):
-    """The tap in the source's process: signals are the source's business."""
-
-    def _setup_signal_handlers(self) -> None:
-        """Set up none."""
-
-    def has_completed(self, stream: str) -> bool:
-        """Whether the run has delivered all of a stream."""
-        return bool(self.streams[stream].is_complete)  # type: ignore[attr-defined]
-
-
-class Translator(SingerWriter):
+class Translator(Receiver):
     """Writes Singer messages as Airbyte's.
 
     Args:
@@ -60,16 +47,23 @@ class Translator(SingerWriter):
         for name in self._streams:
             self._output.write(messages.stream_status(name, "STARTED"))
 
-    def write_message(self, message: Any) -> None:  # noqa: ANN401
-        """Write a Singer message. SCHEMA and ACTIVATE_VERSION say what Airbyte knows from the catalog."""
-        if isinstance(message, RecordMessage):
-            self._record(message.stream, message.record)
-        elif isinstance(message, StateMessage):
-            for name, stream in self._streams.items():
-                if stream.is_incremental:
-                    self._state(name, message.value["bookmarks"])
+    def state(self, bookmarks: Mapping[str, Any]) -> None:
+        """Send each stream's share of the bookmarks."""
+        for name, stream in self._streams.items():
+            if stream.is_incremental:
+                self._state(name, bookmarks)
 
-    def finish(self, tap: AirbyteTap | None) -> None:
+    def record(self, stream: str, row: Mapping[str, Any]) -> None:
+        """Send a record."""
+        data = {**row, CURSOR: self._stamp}
+        data[DELETED] = data.pop(DELETED_AT)
+        if data[DELETED] and not self._streams[stream].is_incremental:
+            return  # in tables that are replaced, or that keep every snapshot, it would be a row of nothing
+        self._run(stream)
+        self._output.write(messages.record(stream, data))
+        self._counts[stream] += 1
+
+    def finish(self, tap: HostedTap | None) -> None:
         """Say how each stream ended. A full refresh has its one state now, when what it replaces is complete."""
         for name in self._streams:
             if tap and tap.has_completed(name):
@@ -82,15 +76,6 @@ class Translator(SingerWriter):
         if self._streams[name].is_incremental:
             return bookmarks
         return bookmarks | {name: after_full_refresh(self._before.get(name, {}), bookmarks[name])}
-
-    def _record(self, name: str, row: Mapping[str, Any]) -> None:
-        data = {**row, CURSOR: self._stamp}
-        data[DELETED] = data.pop(DELETED_AT)
-        if data[DELETED] and not self._streams[name].is_incremental:
-            return  # in tables that are replaced, or that keep every snapshot, it would be a row of nothing
-        self._run(name)
-        self._output.write(messages.record(name, data))
-        self._counts[name] += 1
 
     def _state(self, name: str, bookmarks: Mapping[str, Any]) -> None:
         content = stream_state(bookmarks, name, self._streams, self._stamp)
@@ -122,10 +107,10 @@ def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], sta
     streams = configured_streams(catalog, version)
     states = stream_states(state)
     translator = Translator(output, streams, states)
-    tap: AirbyteTap | None = None
+    tap: HostedTap | None = None
     try:
         translator.start()
-        tap = AirbyteTap(
+        tap = HostedTap(
             config=config,
             catalog=singer_catalog(streams, version),
             state=singer_state(states, streams),

@@ -17,8 +17,8 @@ from tap_dtm.exact.selfcheck import compare
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_dtm.api.client import DtmClient
     from tap_dtm.api.records import Row, UnknownFields
+    from tap_dtm.exact.api import Api
     from tap_dtm.exact.level import Delivered
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
@@ -96,7 +96,7 @@ class CountryReader:
     """
 
     def __init__(  # noqa: D107
-        self, client: DtmClient, catalogue: Catalogue, settings: Settings, unknown: UnknownFields | None = None
+        self, client: Api, catalogue: Catalogue, settings: Settings, unknown: UnknownFields | None = None
     ) -> None:
         self._client = client
         self._settings = settings

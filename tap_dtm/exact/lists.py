@@ -12,8 +12,8 @@ from tap_dtm.exact.selfcheck import sortable
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from tap_dtm.api.client import DtmClient
     from tap_dtm.api.records import Row, UnknownFields
+    from tap_dtm.exact.api import Api
     from tap_dtm.metadata import Catalogue, Resource
 
 _MOST_REPORTED = 20  # rows of one list
@@ -30,7 +30,7 @@ class Lists:
         unknown: The fields that were warned of, shared by all that reads rows in the run.
     """
 
-    def __init__(self, client: DtmClient, catalogue: Catalogue, api_version: str, unknown: UnknownFields) -> None:  # noqa: D107
+    def __init__(self, client: Api, catalogue: Catalogue, api_version: str, unknown: UnknownFields) -> None:  # noqa: D107
         self._client = client
         self._resources = catalogue.resources
         self._api_version = api_version

@@ -7,7 +7,7 @@ import logging
 import math
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from singer_sdk import Stream
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from tap_dtm.exact.rounds import Delivery
     from tap_dtm.singer.schedule import Sync
 
-DELETED_AT = "_sdc_deleted_at"
+DELETED_AT: Final = "_sdc_deleted_at"
+FULL_TABLE: Final = REPLICATION_FULL_TABLE
 
 
 class _RunCounter(Counter):
@@ -298,7 +299,7 @@ class IdpStream(DtmStream):
     @property
     def is_full_table(self) -> bool:
         """Whether the catalog asks for FULL_TABLE: every run reads and emits everything."""
-        return self.replication_method == REPLICATION_FULL_TABLE
+        return self.replication_method == FULL_TABLE
 
     def activate_version(self) -> None:
         """Write the ACTIVATE_VERSION message, unless it would remove rows of countries that were left out."""

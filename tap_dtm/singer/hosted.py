@@ -1,0 +1,44 @@
+"""The tap inside another program, which takes records and states as they come instead of Singer messages."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.io_base import SingerWriter
+from singer_sdk.singerlib import RecordMessage, StateMessage
+
+from tap_dtm.singer.tap import TapDTM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class HostedTap(TapDTM):
+    """The tap in another program's process: signals are that program's business."""
+
+    def _setup_signal_handlers(self) -> None:
+        """Set up none."""
+
+    def has_completed(self, stream: str) -> bool:
+        """Whether the run has delivered all of a stream."""
+        return bool(self.streams[stream].is_complete)  # type: ignore[attr-defined]
+
+
+class Receiver(SingerWriter):
+    """Takes what a run has to say. SCHEMA and ACTIVATE_VERSION say what the program knows from the catalog."""
+
+    def write_message(self, message: Any) -> None:  # noqa: ANN401  one of the SDK's messages
+        """Hand on a message."""
+        if isinstance(message, RecordMessage):
+            self.record(message.stream, message.record)
+        elif isinstance(message, StateMessage):
+            self.state(message.value["bookmarks"])
+
+    @abstractmethod
+    def record(self, stream: str, row: Mapping[str, Any]) -> None:
+        """Take a record of a stream."""
+
+    @abstractmethod
+    def state(self, bookmarks: Mapping[str, Any]) -> None:
+        """Take the bookmarks of all streams."""
