@@ -62,8 +62,10 @@ def write() -> None:
     text = MELTANO_YML.read_text("utf-8")
     for source, plugin in PLUGINS.items():
         begin = f"    # The settings, from {source} by `python3 make.py generate`\n"
-        before, _, rest = text.partition(begin)
-        _, _, after = rest.partition(END)
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(END)
+        if not (found and ended):
+            raise SystemExit(f"{MELTANO_YML.name} lacks the comments around the settings from {source}: put them back.")
         block = yaml.safe_dump({"settings": settings(plugin)}, sort_keys=False, allow_unicode=True, width=100)
         text = before + begin + "".join(f"    {line}\n" for line in block.splitlines()) + END + after
     MELTANO_YML.write_text(text, "utf-8")
