@@ -154,7 +154,7 @@ class TestInTheProcess:
     def test_the_sandbox_within_gets_its_own(self) -> None:
         """With sandbox://, the real key has no business anywhere."""
         tap = TapDTM(config={"api_url": "sandbox://?countries=1", "subscription_key": KEY})
-        assert PART not in str(tap.sync_run._client._key)
+        assert PART not in str(tap.schedule._client._key)
 
 
 class TestTheCommand:

@@ -95,7 +95,7 @@ def _check(output: Output, arguments: argparse.Namespace) -> None:
         config = dict(HostedTap(config=_config(arguments)).config)
         settings = Settings.from_config(config)
         patience = {name: most for name, most in _PATIENCE.items() if getattr(settings, name) > most}
-        HostedTap(config=config | patience).sync_run.check_names(())
+        HostedTap(config=config | patience).schedule.check_names(())
     except DtmError as error:
         status = {"status": "FAILED", "message": str(error)}
     output.write({"type": "CONNECTION_STATUS", "connectionStatus": status})

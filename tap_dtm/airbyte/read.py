@@ -9,8 +9,9 @@ import msgspec
 
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import CURSOR, DELETED, configured_streams, singer_catalog
-from tap_dtm.airbyte.state import after_full_refresh, next_stamp, singer_state, stream_state, stream_states
+from tap_dtm.airbyte.state import next_stamp, singer_state, stream_state, stream_states
 from tap_dtm.errors import DtmOutputError
+from tap_dtm.exact.bookmarks import after_full_refresh
 from tap_dtm.settings import checked_api_version
 from tap_dtm.singer.base import DELETED_AT
 from tap_dtm.singer.hosted import HostedTap, Receiver

@@ -8,12 +8,10 @@ not keep the state of a stream that is not synced incrementally, so then it trav
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.rounds import Bookmark
 from tap_dtm.exact.state import check_bookmark, check_form
 from tap_dtm.metadata import load_catalogue
 
@@ -114,34 +112,3 @@ def stream_state(
     if stream != LIST and not (LIST in streams and streams[LIST].is_incremental) and LIST in bookmarks:
         state[LIST] = bookmarks[LIST]
     return state
-
-
-def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the bookmark of a stream whose table is about to be replaced.
-
-    Nobody tells whether it was. So all operations are left unfinished, with the positions that they take in either
-    table: should the stream be synced incrementally next, that sync sends everything, and tombstones for the rest.
-
-    Args:
-        before: The state before the sync.
-        after: The bookmark after it.
-    """
-    if "keys" in after:
-        keys = {tuple(key) for state in (before, after) for key in state.get("keys", ())}
-        return {**after, "keys": sorted(keys)}
-    taken: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for state in (before, after):
-        for partition in state.get("partitions", ()):
-            country = taken[partition["context"]["admin0_pcode"]]
-            taken_now = {name: mark.get("rows", 0) for name, mark in partition.get("operations", {}).items()}
-            for operation, rows in (*taken_now.items(), *partition.get("positions", {}).items()):
-                country[operation] = max(rows, country.get(operation, 0))
-    return {
-        "partitions": [
-            {
-                "context": {"admin0_pcode": code},
-                "operations": {name: Bookmark(rows=rows).to_state() for name, rows in operations.items()},
-            }
-            for code, operations in taken.items()
-        ]
-    }

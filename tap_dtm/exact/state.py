@@ -201,6 +201,11 @@ def positions_of(partition: Mapping[str, Any]) -> dict[str, int]:
     return {name: position for name, position in sorted(highest.items()) if position}
 
 
+def unfinished_partition(code: str, positions: Mapping[str, int]) -> dict[str, Any]:
+    """Return the partition of a country that is read and sent again whole, over every position that may be taken."""
+    return {"context": {"admin0_pcode": code}, "operations": _unfinished(positions)}
+
+
 def _unfinished(positions: Mapping[str, int]) -> dict[str, Any]:
     return {name: Bookmark(rows=position).to_state() for name, position in positions.items()}
 
@@ -231,4 +236,4 @@ def _join(partitions: list[dict[str, Any]]) -> dict[str, Any]:
     for partition in partitions:
         for name, position in positions_of(partition).items():
             positions[name] = max(position, positions.get(name, 0))
-    return {"context": partitions[0]["context"], "operations": _unfinished(positions)}
+    return unfinished_partition(partitions[0]["context"]["admin0_pcode"], positions)

@@ -17,24 +17,22 @@ from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.level import Delivered, highest_positions
-from tap_dtm.exact.rounds import Bookmark, fingerprint
-from tap_dtm.exact.state import positions_of
+from tap_dtm.exact.bookmarks import LevelBookmark, ListBookmark
+from tap_dtm.exact.rounds import fingerprint
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_dtm.api.records import Row
-    from tap_dtm.exact.country import Job
-    from tap_dtm.exact.level import LevelChanges
+    from tap_dtm.exact.bookmarks import Key
     from tap_dtm.exact.rounds import Delivery
-    from tap_dtm.singer.schedule import Sync
+    from tap_dtm.singer.schedule import Schedule
 
 DELETED_AT: Final = "_sdc_deleted_at"
 FULL_TABLE: Final = REPLICATION_FULL_TABLE
@@ -62,14 +60,14 @@ class DtmStream(Stream):
     # Records are built from the catalogue's types, and checked while they are.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    def __init__(self, tap: Tap, api_version: str, sync_run: Callable[[], Sync]) -> None:
+    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:
         """Declare the stream of a tap; the run begins only when something asks for it."""
         self.resource = load_catalogue().resources[self.name]
         self.api_version = api_version
         super().__init__(tap, schema=singer_schema(self.resource, api_version))
         self.primary_keys = self.resource.key
         self.replication_key = self.resource.replication_key
-        self._sync_run = sync_run
+        self._schedule = schedule
         self._pending_version: int | None = None
         self._is_read = False
 
@@ -112,9 +110,9 @@ class DtmStream(Stream):
             super().log(message, *args, level=level, **kwargs)
 
     @property
-    def sync_run(self) -> Sync:
+    def schedule(self) -> Schedule:
         """The run that all streams are part of."""
-        return self._sync_run()
+        return self._schedule()
 
     def tombstone(self, **key: Any) -> Record:  # noqa: ANN401
         """Return a record that says that the row of this key is gone: every measure null, so sums stay right."""
@@ -170,53 +168,55 @@ class ListStream(DtmStream):
 
     def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
         """Yield the list, then tombstones for what has left it."""
-        rows = {self._key(row): row for row in self.sync_run.lists.rows(self.name)}
+        rows = {self._key(row): row for row in self.schedule.lists.rows(self.name)}
         gone = [key for key in self.known_keys if key not in rows]
-        removed = [key for key in gone if self.sync_run.lists.is_whole(self.name) and self.may_remove(key)]
+        removed = [key for key in gone if self.schedule.lists.is_whole(self.name) and self.may_remove(key)]
         kept = [key for key in gone if key not in removed]
-        long_gone = [tuple(key) for key in self.stream_state.get("gone", ()) if tuple(key) not in {*rows, *gone}]
-        self.stream_state["runs"] = self.run
+        long_gone = [key for key in self.bookmark.gone if key not in {*rows, *gone}]
+        self.bookmark.runs = self.run
         # A list may be read only for what hangs on it: then nothing is sent, and the state goes on saying what was.
         if self.selected:
-            # Written ahead: should this run be killed, the next one knows of every key that may be in the target.
-            self.stream_state.update(keys=[list(key) for key in sorted({*rows, *gone})], unfinished=True)
+            self.bookmark.announce([*rows, *gone])
             self.write_state()
         for row in rows.values():
             yield row | {DELETED_AT: None}
-        for key in removed + (long_gone if self._resends else []):
+        for key in removed + (long_gone if self.resends else []):
             yield self.tombstone(**dict(zip(self.resource.key, key, strict=True)))
         if self.selected:
-            self.stream_state["keys"] = [list(key) for key in sorted({*rows, *kept})]
-            self.stream_state["gone"] = [list(key) for key in sorted({*long_gone, *removed})]
-            del self.stream_state["unfinished"]
+            self.bookmark.move([*rows, *kept], [*long_gone, *removed])
+
+    @property
+    def bookmark(self) -> ListBookmark:
+        """What the state says of the list."""
+        return ListBookmark(self.stream_state)
 
     @property
     def is_complete(self) -> bool:
         """Whether every row of the list was read, too."""
-        return super().is_complete and self.sync_run.lists.is_whole(self.name)
+        return super().is_complete and self.schedule.lists.is_whole(self.name)
 
     @cached_property
     def run(self) -> int:
         """The number of this run, counted from 1 over all runs that read the list."""
-        return int(self.stream_state.get("runs", 0)) + 1
+        return self.bookmark.runs + 1
 
     @property
-    def _resends(self) -> bool:
+    def resends(self) -> bool:
         """Whether this run sends all tombstones again, as it does for the rows of other countries."""
-        settings = self.sync_run.settings
+        settings = self.schedule.settings
         is_turn = bool(settings.scrub_fraction) and self.run % math.ceil(1 / settings.scrub_fraction) == 0
         return (settings.scrub_resends and is_turn) or self._tap.sends_everything  # type: ignore[attr-defined]
 
     @property
-    def known_keys(self) -> list[tuple[str, ...]]:
+    def known_keys(self) -> list[Key]:
         """The keys that may be in the target."""
-        return [tuple(key) for key in self.stream_state.get("keys", ())]
+        return self.bookmark.keys
 
-    def may_remove(self, key: tuple[str, ...]) -> bool:  # noqa: ARG002
+    def may_remove(self, key: Key) -> bool:  # noqa: ARG002
         """Whether an entry that has left the list is tombstoned."""
         return True
 
-    def _key(self, row: Row) -> tuple[str, ...]:
+    def _key(self, row: Row) -> Key:
         return tuple(row[name] for name in self.resource.key)
 
 
@@ -225,8 +225,8 @@ class IdpStream(DtmStream):
 
     level: ClassVar[int]
 
-    def __init__(self, tap: Tap, api_version: str, sync_run: Callable[[], Sync]) -> None:  # noqa: D107
-        super().__init__(tap, api_version, sync_run)
+    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:  # noqa: D107
+        super().__init__(tap, api_version, schedule)
         self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
         self._codes_delivered: set[str] = set()
 
@@ -246,29 +246,21 @@ class IdpStream(DtmStream):
         """Report the record count, once for all countries."""
         self._counter.report()
 
-    def delivered(self, code: str, *, emit_all: bool) -> Delivered:
-        """Return what was delivered of a country, and whether it is sent again."""
-        partition = self._partition(code)
-        operations = partition.get("operations", {})
-        bookmarks = {name: Bookmark.from_state(mark) for name, mark in operations.items()}
-        return Delivered(bookmarks, partition.get("positions", {}), emit_all)
-
     @property
-    def read_whole(self) -> dict[str, int]:
-        """By country, the number of the run that last read this level of it whole."""
-        partitions = self.stream_state.get("partitions", ())
-        return {each["context"]["admin0_pcode"]: each.get("read_whole", 0) for each in partitions}
+    def bookmark(self) -> LevelBookmark:
+        """What the state says of the level."""
+        return LevelBookmark(self.stream_state)
 
     def needs_everything(self, code: str) -> bool:
         """Whether a country must be read and emitted whole, whatever its bookmarks say.
 
         So it is the first time, after a change of what shapes the records other than the API, and for FULL_TABLE.
         """
-        return self.is_full_table or self._partition(code).get("shape") != self._shape
+        return self.is_full_table or self.bookmark.shape(code) != self._shape
 
     @cached_property
     def _shape(self) -> str:
-        settings = self.sync_run.settings
+        settings = self.schedule.settings
         fields = [field.name for field in self.resource.fields_for(settings.api_version)]
         return fingerprint(
             [name for name in fields if self.mask["properties", name]],
@@ -276,25 +268,10 @@ class IdpStream(DtmStream):
             self._tap.maps,  # type: ignore[attr-defined]
         )
 
-    def _partition(self, code: str) -> dict[str, Any]:
-        for partition in self.stream_state.get("partitions", ()):
-            if partition.get("context") == {"admin0_pcode": code}:
-                return dict(partition)
-        return {}
-
-    @property
-    def codes_with_rows(self) -> set[str]:
-        """The countries of which rows may be in the target."""
-        return {
-            partition["context"]["admin0_pcode"]
-            for partition in self.stream_state.get("partitions", ())
-            if any(mark.get("rows") for mark in partition.get("operations", {}).values())
-        }
-
     @property
     def is_complete(self) -> bool:
         """Whether no country failed, either."""
-        return super().is_complete and not self.sync_run.failures
+        return super().is_complete and not self.schedule.failures
 
     @property
     def is_full_table(self) -> bool:
@@ -303,7 +280,7 @@ class IdpStream(DtmStream):
 
     def activate_version(self) -> None:
         """Write the ACTIVATE_VERSION message, unless it would remove rows of countries that were left out."""
-        left_out = self.codes_with_rows - self._codes_delivered
+        left_out = self.bookmark.codes_with_rows - self._codes_delivered
         if left_out and self._pending_version is not None:
             self.logger.info("No ACTIVATE_VERSION: the rows of %s, left out, are to stay.", ", ".join(sorted(left_out)))
         else:
@@ -312,39 +289,19 @@ class IdpStream(DtmStream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield what changed in the country of the context, then move its bookmarks."""
         code = (context or {})["admin0_pcode"]
-        changes = self.sync_run.changes(code)
+        changes = self.schedule.changes(code)
         if changes is None:
             return
         self._codes_delivered.add(code)
-        level = changes.levels[self.level]
-        state = self.get_context_state(context)
+        level, job = changes.levels[self.level], changes.job
         deliveries = [delivery for delivery in level.deliveries if not delivery.is_empty]
         if deliveries:
-            # Written ahead: should this run be killed, the next one knows which positions may be taken.
-            unfinished = {delivery.operation: delivery.unfinished.to_state() for delivery in deliveries}
-            state["operations"] = state.get("operations", {}) | unfinished
-            self._note_positions(code, state)
+            self.bookmark.announce(code, deliveries)
             self.write_state()
         for delivery in deliveries:
             yield from self._records(code, delivery)
-        self._move_bookmarks(state, changes.job, level)
-
-    def _move_bookmarks(self, state: dict[str, Any], job: Job, level: LevelChanges) -> None:
-        """Write down what has been delivered of a country."""
-        state["operations"] = {name: mark.to_state() for name, mark in sorted(level.bookmarks.items())}
-        state["positions"] = highest_positions(job.levels[self.level], level)
-        self._note_positions(job.code, state)
-        if level.is_complete:
-            state["shape"] = self._shape
-        if self.level in job.whole:
-            state["read_whole"] = self.sync_run.number
-        newest = [mark.reporting_date for mark in level.bookmarks.values() if mark.reporting_date]
-        if newest:
-            state |= {"replication_key": self.replication_key, "replication_key_value": max(newest)}
-
-    def _note_positions(self, code: str, state: Mapping[str, Any]) -> None:
-        """Write down the taken positions a second time, where programs that join states keep them."""
-        self.stream_state.setdefault("taken", {})[code] = positions_of(state)
+        run = self.schedule.run if self.level in job.whole else None
+        self.bookmark.move(code, job.levels[self.level], level, shape=self._shape, run=run)
 
     def _records(self, code: str, delivery: Delivery) -> Iterable[Record]:
         for position, row in enumerate(delivery.rows, start=delivery.first):

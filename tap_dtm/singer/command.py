@@ -43,7 +43,7 @@ class Command(CheckedConfig, TapDTM):
         given = ctx.params["config"]
         tap = cls(config=given.config, parse_env_config=given.parse_env)
         tap.run_connection_test()
-        tap.sync_run.finish()
+        tap.schedule.finish()
         ctx.exit()
 
 

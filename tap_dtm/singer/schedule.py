@@ -1,27 +1,28 @@
-"""One run over all countries: reads ahead of the emission, keeps order, collects failures, reports."""
+"""The schedule of a run: which country comes next, what is read of it, and what is said and done at the end."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections import Counter, defaultdict, deque
-from concurrent.futures import Future
+from collections import Counter, defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tap_dtm.api.records import UnknownFields
-from tap_dtm.errors import DtmAccessError, DtmAnswerError, DtmError, DtmPartialSyncError
+from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError, DtmWithdrawnError
 from tap_dtm.exact import report
-from tap_dtm.exact.country import CountryReader
+from tap_dtm.exact.country import CountryReader, Job
 from tap_dtm.exact.lists import Lists
+from tap_dtm.exact.reading import Reading
 from tap_dtm.exact.rounds import Change
+from tap_dtm.exact.scrub import due
 from tap_dtm.singer import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tap_dtm.api.client import DtmClient
-    from tap_dtm.exact.country import CountryChanges, Job
+    from tap_dtm.exact.bookmarks import Key, LevelBookmark
+    from tap_dtm.exact.country import CountryChanges
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
 
@@ -35,8 +36,27 @@ _WORDS = {
 }
 
 
-class Sync:
-    """The run of the tap: what to read, what was found, what failed.
+class Level(Protocol):
+    """A stream of figures, as far as the schedule asks."""
+
+    @property
+    def level(self) -> int:
+        """The number of the admin level."""
+
+    @property
+    def selected(self) -> bool:
+        """Whether the catalog selects it."""
+
+    @property
+    def bookmark(self) -> LevelBookmark:
+        """What was delivered."""
+
+    def needs_everything(self, code: str) -> bool:
+        """Whether a country must be read and emitted whole, whatever its bookmarks say."""
+
+
+class Schedule:
+    """What one run reads, country by country, and what came of it.
 
     Args:
         client: The API.
@@ -46,19 +66,95 @@ class Sync:
 
     def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
         self.settings = settings
-        self.number = 0
+        self.run = 0
         self.failures: dict[str, DtmError] = {}
+        self.codes: frozenset[str] = frozenset()
         self._client = client
         unknown = UnknownFields()
         self.lists = Lists(client, catalogue, settings.api_version, unknown)
-        self._reader = CountryReader(client, catalogue, settings, unknown)
-        self._jobs: deque[Job] = deque()
-        self._ahead: dict[str, Future[CountryChanges]] = {}
-        self._at_hand: tuple[str | None, CountryChanges | None] = (None, None)
+        self._reading = Reading(CountryReader(client, catalogue, settings, unknown), settings.max_parallel_requests)
+        self._current: tuple[str | None, CountryChanges | None] = (None, None)
         self._totals: Counter[str] = Counter()
 
+    # Before the run.
+
+    def check_names(self, known: Sequence[Key]) -> None:
+        """Check the settings ``countries`` and ``operations`` against the API's lists.
+
+        Args:
+            known: Countries that were read in earlier runs, so that one that has left the list is not taken for a
+                mistyped one.
+
+        Raises:
+            DtmError: A country or operation is unknown; the message names the nearest ones.
+        """
+        listed = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
+        is_whole = self.lists.is_whole("countries")
+        for code in self.settings.countries or ():
+            if is_whole and code not in listed and (code,) not in known:
+                raise DtmError(names.unknown_country(code, listed))
+        if not self.settings.operations or not self.lists.is_whole("operations"):
+            return
+        operations = {row["operation"] for row in self.lists.rows("operations")}
+        for operation in sorted(self.settings.operations - operations):
+            raise DtmError(names.unknown_operation(operation, operations))
+
+    def begin(self, run: int, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key]) -> None:
+        """Decide what is read of each country, and begin to read. Countries that left the list without leave fail.
+
+        Args:
+            run: The number of this run, counted from 1.
+            levels: The streams of figures.
+            known: The countries that may be in the target.
+            gone: Those that left the list in earlier runs, and whose tombstones this run sends again.
+
+        Raises:
+            DtmError: The settings name a country or operation that DTM does not have.
+        """
+        self.run = run
+        self.check_names(known)
+        jobs = list(self._jobs(levels, known, gone))
+        self.codes = frozenset(job.code for job in jobs)
+        self._reading.start(jobs)
+
+    def _jobs(self, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key]) -> Iterator[Job]:
+        settings = self.settings
+        listed = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
+        is_whole = self.lists.is_whole("countries")
+        selected = [level for level in levels if level.selected]
+        numbers = {level.level for level in selected}
+        wanted = [code for code in listed if settings.countries is None or code in settings.countries]
+        due_at = {
+            level.level: due(wanted, level.bookmark.read_whole, self.run, settings.scrub_fraction) for level in selected
+        }
+        for code in wanted if selected else ():
+            yield self._job(code, listed[code], selected, {number for number in numbers if code in due_at[number]})
+        for (code,) in known if is_whole else ():
+            if code in listed or (settings.countries and code not in settings.countries):
+                continue
+            if not self.may_remove(code, levels):
+                self._fail(code, _left_the_list(code))
+            elif selected:
+                yield self._job(code, code, selected, set(), is_gone=True)
+        # The rows of those that left long ago may have come back with a backup.
+        for (code,) in gone if selected else ():
+            if code not in listed and not (is_whole and (code,) in known):
+                yield self._job(code, code, selected, numbers, is_gone=True)
+
+    def _job(self, code: str, name: str, levels: Sequence[Level], scrubbed: set[int], *, is_gone: bool = False) -> Job:
+        full = {level.level for level in levels if level.needs_everything(code)}
+        resent = full | scrubbed if self.settings.scrub_resends else full
+        delivered = {each.level: each.bookmark.delivered(code, emit_all=each.level in resent) for each in levels}
+        operations = self._listed_operations.get(code, frozenset())
+        return Job(code, name, delivered, operations, frozenset(full | scrubbed), is_gone=is_gone)
+
+    def may_remove(self, code: str, levels: Iterable[Level]) -> bool:
+        """Whether a country that has left the list is tombstoned: when it has no rows, or once that is accepted."""
+        has_rows = any(code in level.bookmark.codes_with_rows for level in levels)
+        return code in self.settings.accept_withdrawn_countries or not has_rows
+
     @cached_property
-    def listed_operations(self) -> Mapping[str, frozenset[str]]:
+    def _listed_operations(self) -> Mapping[str, frozenset[str]]:
         """The operations that the list names, by country.
 
         The figures do not depend on it: without the list the countries are read all the same. It fails the run at
@@ -75,88 +171,32 @@ class Sync:
             raise
         except DtmError as error:
             _logger.warning("The operations that admin 0 does not show cannot be looked for: %s", error)
-        return {code: frozenset(names) for code, names in listed.items()}
+        return {code: frozenset(operations) for code, operations in listed.items()}
 
-    def check_names(self, known_countries: Iterable[str]) -> None:
-        """Check the settings ``countries`` and ``operations`` against the API's lists.
-
-        Args:
-            known_countries: Codes that were read in earlier runs, so that one that has left the list is not
-                taken for a mistyped one.
-
-        Raises:
-            DtmError: A country or operation is unknown; the message names the nearest ones.
-        """
-        known = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
-        is_whole = self.lists.is_whole("countries")
-        for code in self.settings.countries or ():
-            if is_whole and code not in known and code not in set(known_countries):
-                raise DtmError(names.unknown_country(code, known))
-        if not self.settings.operations or not self.lists.is_whole("operations"):
-            return
-        operations = {row["operation"] for row in self.lists.rows("operations")}
-        for operation in sorted(self.settings.operations - operations):
-            raise DtmError(names.unknown_operation(operation, operations))
-
-    def start(self, jobs: Iterable[Job], number: int) -> None:
-        """Begin to read countries, in the order in which they will be asked for with ``changes``.
-
-        ``number`` is that of the run, counted from 1.
-        """
-        self.number = number
-        self._jobs = deque(jobs)
-        self._read_ahead()
-
-    def _read_ahead(self) -> None:
-        # That many countries are read or being read, no more: it bounds the requests and the memory.
-        while self._jobs and len(self._ahead) < self.settings.max_parallel_requests:
-            job = self._jobs.popleft()
-            future: Future[CountryChanges] = Future()
-            self._ahead[job.code] = future
-            # Daemons, and no executor: a run that ends early must not wait for answers nobody wants any more.
-            threading.Thread(target=self._read, args=(job, future), daemon=True).start()
-
-    def _read(self, job: Job, future: Future[CountryChanges]) -> None:
-        try:
-            future.set_result(self._reader.read(job))
-        except MemoryError:
-            future.set_exception(
-                DtmAnswerError(
-                    "There is not enough memory for this country. Lower max_parallel_requests, or use a machine with "
-                    "more memory."
-                )
-            )
-        except BaseException as error:  # noqa: BLE001  handed over, and raised where the result is asked for
-            future.set_exception(error)
+    # During the run.
 
     def changes(self, code: str) -> CountryChanges | None:
         """Return what was found in a country; None when it failed, which is reported and remembered.
 
-        The answer is kept until another country is asked for.
+        The answer is kept until another country is asked for: each selected stream asks.
 
         Raises:
             DtmAccessError: The API refuses the key: no other country would fare better.
         """
-        if self._at_hand[0] != code:
-            self._at_hand = (code, None)
-            self._at_hand = (code, self._result(code))
-        return self._at_hand[1]
+        if self._current[0] != code:
+            self._current = (code, None)
+            try:
+                changes = self._reading.result(code)
+            except DtmAccessError:
+                raise
+            except DtmError as error:
+                self._fail(code, error)
+            else:
+                self._report(changes)
+                self._current = (code, changes)
+        return self._current[1]
 
-    def _result(self, code: str) -> CountryChanges | None:
-        try:
-            changes = self._ahead.pop(code).result()
-        except DtmAccessError:
-            self._jobs.clear()  # no other country would fare better
-            raise
-        except DtmError as error:
-            self.fail(code, error)
-            return None
-        finally:
-            self._read_ahead()
-        self._report(changes)
-        return changes
-
-    def fail(self, code: str, error: DtmError) -> None:
+    def _fail(self, code: str, error: DtmError) -> None:
         """Report a country that failed; it stays at its old bookmarks."""
         self.failures[code] = error
         _logger.error("%s failed and keeps its rows and bookmarks: %s", code, error)
@@ -182,6 +222,8 @@ class Sync:
             "; read whole" if changes.job.whole else "",
         )
 
+    # At the end.
+
     def finish(self) -> None:
         """Report the run as a whole.
 
@@ -204,3 +246,10 @@ class Sync:
                 self.failures,
             )
         self.lists.raise_failure()
+
+
+def _left_the_list(code: str) -> DtmWithdrawnError:
+    return DtmWithdrawnError(
+        f"{code} has left DTM's country list, although rows of it were delivered before: they are kept. "
+        f"If DTM has withdrawn the country for good, add {code} to accept_withdrawn_countries."
+    )

@@ -22,7 +22,7 @@ from tap_dtm.metadata import load_catalogue
 from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version, schema_of
 from tap_dtm.singer import maps, projection
 from tap_dtm.singer.base import DELETED_AT, IdpStream
-from tap_dtm.singer.schedule import Sync
+from tap_dtm.singer.schedule import Schedule
 from tap_dtm.singer.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class TapDTM(Tap):
 
     def discover_streams(self) -> list[DtmStream]:
         """Return the five streams."""
-        return [stream(self, self.api_version, lambda: self.sync_run) for stream in STREAMS]
+        return [stream(self, self.api_version, lambda: self.schedule) for stream in STREAMS]
 
     @cached_property
-    def sync_run(self) -> Sync:
+    def schedule(self) -> Schedule:
         """The one run that all streams are part of.
 
         Raises:
@@ -62,7 +62,7 @@ class TapDTM(Tap):
         settings = Settings.from_config(self.config)
         if settings.is_sandbox:
             settings = _in_sandbox(settings)
-        return Sync(DtmClient(settings), load_catalogue(), settings)
+        return Schedule(DtmClient(settings), load_catalogue(), settings)
 
     @property
     def sends_everything(self) -> bool:
@@ -147,13 +147,13 @@ class TapDTM(Tap):
         """
         if not any(stream.selected for stream in self.streams.values()):
             raise DtmError("The catalog selects no stream: there is nothing to do.")
-        run = self.sync_run  # settings that are wrong stop the run before it begins
+        schedule = self.schedule  # settings that are wrong stop the run before it begins
         selected = {name: stream for name, stream in self.streams.items() if stream.selected}
         projection.check(selected.values(), self.maps, DELETED_AT)  # type: ignore[arg-type]
         for name in maps.without_effect(self.maps, selected):
             self.logger.warning("The setting stream_maps maps %s, which the catalog does not select.", name)
         super().sync_all()
-        run.finish()
+        schedule.finish()
         for stream in self.streams.values():
             stream.activate_version()  # type: ignore[attr-defined]
 

@@ -74,7 +74,7 @@ class TestReadingAhead:
             tap = TapDTM(config=sandbox_config(sandbox, max_parallel_requests=3))
             records = iter(tap.streams["countries"].get_records(None))
             next(records)  # the run has begun, and nobody asks for more
-            ahead = tap.sync_run._ahead
+            ahead = tap.schedule._reading._ahead
 
             def asked() -> set[str]:
                 return {request.params["Admin0Pcode"] for request in sandbox.requests if request.path == ADMIN0}
@@ -82,7 +82,7 @@ class TestReadingAhead:
             for future in ahead.values():
                 future.result(timeout=30)
             assert asked() == set(ahead) == set(order[:3])
-            assert tap.sync_run.changes(order[0]) is not None
+            assert tap.schedule.changes(order[0]) is not None
             ahead[order[3]].result(timeout=30)
             assert asked() == set(order[:4])
             assert set(ahead) == set(order[1:4])

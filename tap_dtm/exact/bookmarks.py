@@ -1,0 +1,168 @@
+"""Reads and writes the bookmarks of a stream in the Singer state, whose form is in ``state``. Nothing else does.
+
+A bookmark is changed where it stands, because a state is written from there at any moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.exact.level import Delivered, highest_positions
+from tap_dtm.exact.rounds import Bookmark
+from tap_dtm.exact.state import FORM, positions_of, unfinished_partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tap_dtm.exact.level import LevelChanges
+    from tap_dtm.exact.rounds import Delivery
+
+    Key = tuple[str, ...]
+
+
+class ListBookmark:
+    """That of a list: its runs, the keys that may be in the target, and those that were tombstoned."""
+
+    def __init__(self, content: dict[str, Any]) -> None:  # noqa: D107
+        self._content = content
+
+    @property
+    def runs(self) -> int:
+        """How many runs have read the list."""
+        return int(self._content.get("runs", 0))
+
+    @runs.setter
+    def runs(self, number: int) -> None:
+        self._content["runs"] = number
+
+    @property
+    def keys(self) -> list[Key]:
+        """The keys that may be in the target."""
+        return [tuple(key) for key in self._content.get("keys", ())]
+
+    @property
+    def gone(self) -> list[Key]:
+        """The keys that were tombstoned and have not come back."""
+        return [tuple(key) for key in self._content.get("gone", ())]
+
+    def announce(self, keys: Iterable[Key]) -> None:
+        """Note ahead which keys may be in the target, should the run be killed while it sends them."""
+        self._content.update(keys=_sorted(keys), unfinished=True)
+
+    def move(self, keys: Iterable[Key], gone: Iterable[Key]) -> None:
+        """Note what has been sent."""
+        self._content.update(keys=_sorted(keys), gone=_sorted(gone))
+        del self._content["unfinished"]
+
+    # That of the countries says besides what the whole state is.
+
+    @property
+    def api_version(self) -> str | None:
+        """The version of the API that the tables were loaded from."""
+        return self._content.get("api_version")
+
+    def stamp(self, api_version: str) -> None:
+        """Note the form of the state, and the version of the API."""
+        self._content.update(form=FORM, api_version=api_version)
+
+    def pop_read_whole(self) -> dict[str, int]:
+        """Take out what 0.1.0 remembered here for all levels at once: the run that last read a country whole."""
+        return dict(self._content.pop("read_whole", {}))
+
+
+class LevelBookmark:
+    """That of the figures of one admin level: a partition for each country."""
+
+    def __init__(self, content: dict[str, Any]) -> None:  # noqa: D107
+        self._content = content
+
+    def _partitions(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for partition in self._content.get("partitions", ()):
+            yield partition["context"]["admin0_pcode"], partition
+
+    def _partition(self, code: str) -> dict[str, Any]:
+        for each, partition in self._partitions():
+            if each == code:
+                return partition
+        partition = {"context": {"admin0_pcode": code}}
+        self._content.setdefault("partitions", []).append(partition)
+        return partition
+
+    def delivered(self, code: str, *, emit_all: bool) -> Delivered:
+        """Return what was delivered of a country, and whether it is sent again."""
+        partition = dict(self._partitions()).get(code, {})
+        bookmarks = {name: Bookmark.from_state(mark) for name, mark in partition.get("operations", {}).items()}
+        return Delivered(bookmarks, partition.get("positions", {}), emit_all)
+
+    @property
+    def codes_with_rows(self) -> set[str]:
+        """The countries of which rows may be in the target."""
+        return {
+            code
+            for code, partition in self._partitions()
+            if any(mark.get("rows") for mark in partition.get("operations", {}).values())
+        }
+
+    @property
+    def read_whole(self) -> dict[str, int]:
+        """By country, the number of the run that last read this level of it whole."""
+        return {code: partition.get("read_whole", 0) for code, partition in self._partitions()}
+
+    def inherit_read_whole(self, numbers: Mapping[str, int]) -> None:
+        """Take over what 0.1.0 remembered for all levels at once."""
+        for code, partition in self._partitions():
+            if code in numbers:
+                partition.setdefault("read_whole", numbers[code])
+
+    def shape(self, code: str) -> str | None:
+        """Return what shaped the rows that were delivered of a country, other than the API."""
+        return dict(self._partitions()).get(code, {}).get("shape")
+
+    def announce(self, code: str, deliveries: Iterable[Delivery]) -> None:
+        """Note ahead which positions may be taken, should the run be killed while it sends them."""
+        partition = self._partition(code)
+        unfinished = {delivery.operation: delivery.unfinished.to_state() for delivery in deliveries}
+        partition["operations"] = partition.get("operations", {}) | unfinished
+        self._note_taken(code, partition)
+
+    def move(self, code: str, before: Delivered, after: LevelChanges, *, shape: str, run: int | None) -> None:
+        """Note what has been delivered of a country; ``run`` is the number of a run that read it whole."""
+        partition = self._partition(code)
+        partition["operations"] = {name: mark.to_state() for name, mark in sorted(after.bookmarks.items())}
+        partition["positions"] = highest_positions(before, after)
+        self._note_taken(code, partition)
+        if after.is_complete:
+            partition["shape"] = shape
+        if run is not None:
+            partition["read_whole"] = run
+        newest = [mark.reporting_date for mark in after.bookmarks.values() if mark.reporting_date]
+        if newest:
+            partition |= {"replication_key": "reporting_date", "replication_key_value": max(newest)}
+
+    def _note_taken(self, code: str, partition: Mapping[str, Any]) -> None:
+        """Write down the taken positions a second time, where programs that join states keep them."""
+        self._content.setdefault("taken", {})[code] = positions_of(partition)
+
+
+def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bookmark of a stream whose table is about to be replaced.
+
+    Nobody tells whether it was. So all operations are left unfinished, with the positions that they take in either
+    table: should the stream be synced incrementally next, that sync sends everything, and tombstones for the rest.
+
+    Args:
+        before: The bookmark before the sync.
+        after: The bookmark after it.
+    """
+    if "keys" in after:
+        return {**after, "keys": _sorted([*ListBookmark(dict(before)).keys, *ListBookmark(dict(after)).keys])}
+    highest: dict[str, dict[str, int]] = {}
+    for partition in (*before.get("partitions", ()), *after.get("partitions", ())):
+        country = highest.setdefault(partition["context"]["admin0_pcode"], {})
+        for operation, position in positions_of(partition).items():
+            country[operation] = max(position, country.get(operation, 0))
+    return {"partitions": [unfinished_partition(code, positions) for code, positions in highest.items()]}
+
+
+def _sorted(keys: Iterable[Key]) -> list[list[str]]:
+    return [list(key) for key in sorted(set(keys))]
