@@ -54,7 +54,7 @@ class DtmPlugin:
 
 def _ours(module: str) -> Any:  # noqa: ANN401
     try:
-        return import_module(f"frictionless_dtm.{module}")
+        return import_module(f"frictionless_dtm.source.{module}")
     except ImportError as error:
         from frictionless import FrictionlessException  # noqa: PLC0415  see the module's docstring
 

@@ -129,16 +129,21 @@ def settle(
     changes = LevelChanges()
     marks = delivered.bookmarks
     is_unknown = is_silent and not any(_is_settled(mark) for mark in marks.values())
+    is_odd = is_silent and any(index.values())  # there are people in the country, and none at this level
     forgotten = delivered.highest.keys() if delivered.emit_all else frozenset[str]()
     for name in sorted(index.keys() | rows.keys() | marks.keys() | forgotten):
         mark, found, contradiction = marks.get(name), rows.get(name, ()), None
-        comparison = selfcheck.Comparison() if is_index else compare(index.get(name, ()), found)
-        if found or (mark and mark.was_carried):
+        listed = index.get(name)
+        comparison = selfcheck.Comparison() if is_index else compare(listed or (), found)
+        if is_odd and not listed and mark and mark.was_carried:
+            # No sum at admin 0 contradicts it, and a withdrawal from a single odd answer would not be looked at again.
+            contradiction, listed = changes.look_at_nothing(name, comparison, None), ()
+        elif found or (mark and mark.was_carried):
             contradiction = changes.look(name, comparison, mark)
         elif comparison and is_unknown:
             contradiction = changes.look_at_nothing(name, comparison, mark)
         # Otherwise a round that this level has never had, of an operation that it has never carried: a gap.
-        changes.add(delivered.replaced(name, index.get(name), found, contradiction))
+        changes.add(delivered.replaced(name, listed, found, contradiction))
     return changes
 
 

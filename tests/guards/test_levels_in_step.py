@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.sandbox import Fault, SandboxServer, World
 from tests.guards.support import (
     FLOOD,
@@ -226,3 +227,23 @@ class TestALevelWithoutRows:
         sync(sandbox, target)
 
         assert "contradiction" not in str(bookmarks_of(target, "XBA"))
+
+    @pytest.mark.parametrize("is_accepted", [True, False])
+    def test_does_not_take_an_operation_that_admin_0_lacks_for_withdrawn(
+        self,
+        sandbox: SandboxServer,
+        target: MemoryTarget,
+        is_accepted: bool,  # noqa: FBT001
+    ) -> None:
+        hidden = an_operation("Invented Hidden Survey", a_round(1, 2022, 5, 6), levels=frozenset({1, 2}))
+        national = an_operation("Invented National Survey", a_round(1, 2022, 7), levels=frozenset({0, 1}))
+        put_operations(sandbox.world, "XBA", national, hidden)
+        sync(sandbox, target)
+        sandbox.faults.add(Fault("empty", country="XBA", path="admin2"))
+        settings = {"accept_withdrawn_countries": ["XBA"]} if is_accepted else {"error": DtmPartialSyncError}
+        sync(sandbox, target, **settings)
+        sandbox.faults.clear()
+
+        sync(sandbox, target)
+
+        assert_exact(sandbox.world, target)
