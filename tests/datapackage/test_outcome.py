@@ -21,14 +21,12 @@ HARMLESS = "The next run sends the same again, which does no harm."
 
 _PROGRAM = """
 import os, signal
-from frictionless_dtm.command import folder
-from frictionless_dtm.command import packager as package
-from frictionless_dtm.command import store
-from frictionless_dtm import command as target
+from frictionless_dtm import command
+from frictionless_dtm.target import folder, packager, store
 
-target._render = lambda contents: {{}}
+command._render = lambda contents: {{}}
 {patch}
-target.main()
+command.main()
 """
 _SIGNAL_AFTER = """
 original = {owner}.{name}
@@ -87,7 +85,7 @@ def assert_next_run_is_exact(folder: Path) -> None:
             f"while the new data package was taking its place: it is the old or the new one, whole. {HARMLESS}",
         ),
         ("folder", "_exchange", f"The data package is new, but its state was not delivered. {HARMLESS}"),
-        ("package.Packager", "write", f"The data package is new, but its state was not delivered. {HARMLESS}"),
+        ("packager.Packager", "write", f"The data package is new, but its state was not delivered. {HARMLESS}"),
         ("store.Store", "close", f"The data package is new, but its state was not delivered. {HARMLESS}"),
     ],
 )
@@ -103,7 +101,7 @@ def test_a_signal(folder: Path, number: str, owner: str, name: str, words: str) 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
 def test_a_signal_after_the_state_was_delivered(folder: Path) -> None:
-    code, output, said = run(folder, SECOND, _SIGNAL_AFTER.format(owner="target", name="_deliver", signal="SIGTERM"))
+    code, output, said = run(folder, SECOND, _SIGNAL_AFTER.format(owner="command", name="_deliver", signal="SIGTERM"))
     assert code == 128 + signal.SIGTERM
     assert json.loads(output) == {"run": 2}
     assert said.endswith(f"The data package is complete. If its state was not delivered: {HARMLESS}")
@@ -130,7 +128,7 @@ def test_a_state_that_nobody_takes(folder: Path, failing: str) -> None:
 
 def test_rows_without_a_key_are_not_harmless(folder: Path) -> None:
     messages = [schema("log", key=()), record("log", id=1), state({})]
-    patch = _SIGNAL_AFTER.format(owner="package.Packager", name="write", signal="SIGTERM")
+    patch = _SIGNAL_AFTER.format(owner="packager.Packager", name="write", signal="SIGTERM")
     _, _, said = run(folder, messages, patch)
     assert said.endswith("sends the same again, and rows of streams without a key will be there twice.")
 
