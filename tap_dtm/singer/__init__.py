@@ -1,4 +1,30 @@
 """The Singer tap: streams, the schedule of a run, maps and the command. The only room that imports ``singer_sdk``.
 
 May import every room but ``airbyte`` and ``views``.
+
+**Why one read of a country feeds three streams.** The answer of admin 0 is small, and an index of the two levels below:
+what it says of an operation decides whether admin 1 and admin 2 are asked at all, and what they answer is checked
+against it. Read stream by stream, a country would be asked for its index three times, at three moments between which
+DTM may publish; the levels would be judged by different indexes, and all countries' indexes would have to be kept until
+the last stream. So the schedule (``schedule.Schedule``) decides once for each country what to read of which level, and
+reads it once, ahead of the emission. The stream ``countries`` iterates the schedule: the SDK gives each of its records
+to the child streams ``idp_admin0``, ``idp_admin1`` and ``idp_admin2``, which take from the schedule what was found at
+their level, emit it, and move their own bookmarks. A country that fails leaves all three where they were.
+
+**What is used of the SDK that it does not promise**, being private or final, and what would tell us if it changed:
+
+====================================== ================================================ ==============================
+What                                   Why                                              What would tell
+====================================== ================================================ ==============================
+``Tap.sync_all`` (final)               there is no hook for the end of a run            tests/test_command_line.py
+``_handle_termination``                a signal ends a run at once, with a sentence     tests/test_interruption.py
+``_setup_signal_handlers``             inside another program signals are its business  tests/airbyte
+``_validate_config``                   its messages repeat values, the key's too        tests/test_secrets.py
+``_increment_stream_state``            bookmarks are whole rounds, not records          tests/test_histories.py
+``_write_starting_replication_value``  a date is not where a stream goes on             tests/test_steady_state.py
+``_write_activate_version_message``    it waits for the end, as a country may fail      tests/test_full_table.py
+``helpers._catalog``                   what a map sees of a record must be checked      tests/guards/test_stream_maps.py
+====================================== ================================================ ==============================
+
+``tests/test_sdk_seam.py`` holds the table to the code.
 """
