@@ -3,7 +3,8 @@
 python3 make.py demo             load invented data into a real Postgres, and look at them
 python3 make.py sql "SELECT 1"   ask the demo's database
 python3 make.py package          make a data package of the same data, with a page to look at
-python3 make.py test [...]       run the tests; what follows goes to pytest
+python3 make.py check            lint, and the tests that need no server: two minutes
+python3 make.py test [...]       the tests that show that all of it works; --everything: all there are
 python3 make.py lint             style and types
 python3 make.py generate         rewrite the files that are made from the code
 python3 make.py build            build the wheel, and try it in an empty environment
@@ -37,7 +38,7 @@ if "utf" not in locale.getpreferredencoding(False).lower():  # noqa: FBT003
 
 def main(task: str = "help", *arguments: str) -> None:
     """Run one task; leave with its exit code."""
-    tasks = {f.__name__: f for f in (demo, sql, package, test, lint, generate, build)}
+    tasks = {f.__name__: f for f in (demo, sql, package, check, test, lint, generate, build)}
     if task not in tasks:
         sys.exit(__doc__)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command at work, which may tidy up
@@ -59,9 +60,24 @@ def package() -> None:
     python("-m", "demo", "package", explains=True)
 
 
+def check(*arguments: str) -> None:
+    """Check style and types, and run every test that needs no server and no environment of its own."""
+    lint()
+    pytest("-m", "not server and not everything", *arguments)
+
+
 def test(*arguments: str) -> None:
-    """Run the tests, a module in one process; what they share, such as a database server, each process has."""
-    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", *arguments)
+    """Run the tests that show that all of it works; with --everything, the long ones and other programs', too."""
+    if "--everything" in arguments:
+        ENV["DTM_TESTS"] = "everything"
+        pytest(*(each for each in arguments if each != "--everything"))
+    else:
+        pytest("-m", "not everything", *arguments)
+
+
+def pytest(*arguments: str) -> None:
+    """Run tests, a module in one process; what they share, such as a database server, each process has."""
+    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", "--durations", "10", *arguments)
 
 
 def lint() -> None:

@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 _NUMBERS = count(1)
 
 
+SERVERS = {"postgres", "bigquery"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a server, by their fixtures; BigQuery's is left to --everything."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & SERVERS:
+            item.add_marker("server")
+        if "bigquery" in fixtures:
+            item.add_marker("everything")
+
+
 def pytest_report_header() -> str:
     """Say how to repeat this run's choices."""
     return f"{VARIABLE}={CHANCE}"

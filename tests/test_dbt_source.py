@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from demo.postgres import EmbeddedPostgres
 
+pytestmark = pytest.mark.everything
+
 GENERATED = files()
 PROJECT = {
     "name": "reader",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline import Warehouse
 
+pytestmark = pytest.mark.server
+
 NAME = "mes données # 100% & d'autres"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant
 
@@ -24,7 +23,9 @@ from tests.airbyte.support import (
     records,
     run_read,
 )
-from tests.test_histories import _LONG, History, _quiet  # noqa: F401  a fixture for this module, too
+from tests.histories import History, long, quiet
+
+__all__ = ["quiet"]
 
 
 class AirbyteHistory(History):
@@ -87,8 +88,8 @@ class ListsAlone(AirbyteHistory):
 
 
 TestAirbyteHistory = AirbyteHistory.TestCase
-TestAirbyteHistory.settings = settings(_LONG, max_examples=100)
+TestAirbyteHistory.settings = long(100)
 TestScrubbedAirbyteHistory = ScrubbedAirbyteHistory.TestCase
-TestScrubbedAirbyteHistory.settings = settings(_LONG, max_examples=40)
+TestScrubbedAirbyteHistory.settings = long(40)
 TestListsAlone = ListsAlone.TestCase
-TestListsAlone.settings = settings(_LONG, max_examples=20)
+TestListsAlone.settings = long(20)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.airbyte.support import Source
 
 PYTHONS = pytest.mark.skipif(sys.version_info >= (3, 13), reason="PyAirbyte wants an older Python")
-pytestmark = PYTHONS
+pytestmark = [PYTHONS, pytest.mark.everything]
 READER = Path(__file__).with_name("pyairbyte_reader.py")
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tap_dtm.sandbox import World
     from tests.airbyte.support import Source
 
+pytestmark = pytest.mark.everything
+
 SECTION = (ROOT / "README.md").read_text("utf-8").partition("## Airbyte, PyAirbyte")[2].partition("\n## ")[0]
 PYAIRBYTE, DLT, AIRFLOW, DAGSTER = re.findall(r"```python\n(.+?)```", SECTION, re.DOTALL)
 

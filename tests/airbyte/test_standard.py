@@ -9,12 +9,16 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tap_dtm.sandbox import SandboxServer, invent
 from tests.airbyte.support import COMMAND
 from tests.environments import environment
 
 if TYPE_CHECKING:
     from tests.airbyte.support import Source
+
+pytestmark = pytest.mark.everything
 
 SUITE = Path(__file__).with_name("standard_suite.py")
 KEY = "a-key-that-must-not-leak"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.bigquery.emulator import BigQueryEmulator
 
+pytestmark = [pytest.mark.server, pytest.mark.everything]
+
 
 def test_the_loader_knows_every_setting() -> None:
     loaders = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]["loaders"]

@@ -12,18 +12,17 @@ from typing import Any
 import pytest
 from frictionless_dtm.target.folder import Folder
 from frictionless_dtm.target.store import Store
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer, tiny
 from tests.datapackage.pipe import Killed, PackageTarget, content, descriptor, problems
+from tests.histories import History, ScrubbedHistory, long, quiet
 from tests.target import run_tap
-from tests.test_histories import _LONG, History, ScrubbedHistory, _quiet
 from tests.world import LEVELS, count, served
 
-__all__ = ["_quiet"]
+__all__ = ["quiet"]
 
 
 pytestmark = pytest.mark.usefixtures("no_pages_in_this_module")
@@ -160,6 +159,6 @@ def test_a_state_of_another_run_than_the_last_is_refused(tmp_path: Path, is_olde
 
 
 TestPackageHistory = PackageHistory.TestCase
-TestPackageHistory.settings = settings(_LONG, max_examples=40)
+TestPackageHistory.settings = long(40)
 TestScrubbedPackageHistory = ScrubbedPackageHistory.TestCase
-TestScrubbedPackageHistory.settings = settings(_LONG, max_examples=15)
+TestScrubbedPackageHistory.settings = long(15)

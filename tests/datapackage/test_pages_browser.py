@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.descriptor.contents import Contents
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="drives Chromium over a POSIX pipe")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="drives Chromium over a POSIX pipe"),
+    pytest.mark.server,
+]
 
 HOSTILE = '</script><img src="https://example.invalid/x.png" onerror="document.title=1"> & "Ñ" \u2028'
 

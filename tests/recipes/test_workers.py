@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.pipeline import Warehouse
 
+pytestmark = pytest.mark.everything
+
 HEADING = "Several workers"
 LIST = snippet(HEADING, "catalog/recipes/worker.sh all")
 RUN = snippet(HEADING, "xargs")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tap_dtm.sandbox import SandboxServer, invent, world_at
 from tap_dtm.sandbox.visible import backfill_round, rename_operation, withdraw_operation, withdraw_round
 from tests.meltano import MeltanoProject, database
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from demo.postgres import EmbeddedPostgres
     from tests.world import Version
+
+pytestmark = pytest.mark.server
 
 RUN = ("run", "tap-dtm", "target-postgres", "dtm-views")
 
