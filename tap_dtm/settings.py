@@ -188,7 +188,7 @@ def checked_api_version(config: Mapping[str, Any]) -> str:
     Raises:
         DtmError: There is no such version.
     """
-    version = config.get("api_version", "v3")
+    version = config.get("api_version", SETTINGS["api_version"]["default"])
     if version not in API_VERSIONS:
         raise DtmError(f"The setting api_version is {version!r}: write v3 or v2.")
     return str(version)
@@ -238,19 +238,19 @@ class Settings:
             DtmError: A setting is wrong; the message names it.
             DtmAccessError: There is no key, and the sandbox was not asked for.
         """
-        config = {name: value for name, value in config.items() if value is not None}
+        defaults = {name: declared["default"] for name, declared in SETTINGS.items() if "default" in declared}
+        config = defaults | {name: value for name, value in config.items() if value is not None}
+        url = config["api_url"] or DEFAULT_API_URL
         settings = cls(
             subscription_key=config.get("subscription_key") or os.environ.get(KEY_VARIABLE) or None,
-            api_url=(config.get("api_url") or DEFAULT_API_URL).rstrip("/")
-            if not str(config.get("api_url")).startswith(f"{SANDBOX_SCHEME}:")
-            else config["api_url"],
-            api_version=config.get("api_version", "v3"),
+            api_url=url if url.startswith(f"{SANDBOX_SCHEME}:") else url.rstrip("/"),
+            api_version=config["api_version"],
             countries=_codes(config, "countries"),
             operations=frozenset(texts(config, "operations")) or None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
-            scrub_fraction=_fraction(config.get("scrub_fraction", 0.05)),
-            scrub_resends=config.get("scrub_resends", False),
+            scrub_fraction=_fraction(config["scrub_fraction"]),
+            scrub_resends=config["scrub_resends"],
             accept_withdrawn_countries=frozenset(_codes(config, "accept_withdrawn_countries") or ()),
             max_parallel_requests=_whole(config, "max_parallel_requests"),
             request_timeout=_whole(config, "request_timeout"),

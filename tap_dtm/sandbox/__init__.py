@@ -6,14 +6,22 @@ with open_sandbox("sandbox://") as sandbox:
 
 from __future__ import annotations
 
+import atexit
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox.api import Options
 from tap_dtm.sandbox.faults import Fault, Faults
 from tap_dtm.sandbox.invent import MAX_COUNTRIES, invent, tiny
 from tap_dtm.sandbox.publications import COUNTRY, INVISIBLE, VISIBLE, publish, world_at
 from tap_dtm.sandbox.server import SANDBOX_KEY, RecordedRequest, SandboxServer
 from tap_dtm.sandbox.world import Mutation, World
+
+if TYPE_CHECKING:
+    from tap_dtm.settings import Settings
 
 __all__ = [
     "COUNTRY",
@@ -27,6 +35,7 @@ __all__ = [
     "RecordedRequest",
     "SandboxServer",
     "World",
+    "in_sandbox",
     "invent",
     "open_sandbox",
     "publish",
@@ -60,3 +69,25 @@ def open_sandbox(url: str = "sandbox://") -> SandboxServer:
             raise ValueError(f"'{name}' in a sandbox URL is a whole number from {least} to {most}, not '{text}'.")
         numbers[name] = int(text)
     return SandboxServer(world_at(**numbers))
+
+
+def in_sandbox(settings: Settings) -> Settings:
+    """Return settings that aim at the sandbox which their api_url describes; it is started once in a process.
+
+    With its own key: the real one has no business there.
+
+    Raises:
+        DtmError: The URL is not one of a sandbox.
+    """
+    try:
+        server = _running(settings.api_url)
+    except ValueError as error:
+        raise DtmError(f"The setting api_url is wrong: {error}") from error
+    return replace(settings, api_url=server.url, subscription_key=server.key)
+
+
+@cache
+def _running(url: str) -> SandboxServer:
+    server = open_sandbox(url)
+    atexit.register(server.close)
+    return server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -61,7 +60,9 @@ class TapDTM(Tap):
         """
         settings = Settings.from_config(self.config)
         if settings.is_sandbox:
-            settings = _in_sandbox(settings)
+            from tap_dtm.sandbox import in_sandbox  # noqa: PLC0415  only those who ask for invented data load it
+
+            settings = in_sandbox(settings)
         return Schedule(DtmClient(settings), load_catalogue(), settings)
 
     @property
@@ -161,14 +162,3 @@ class TapDTM(Tap):
         """End at once. The STATE messages that were written are all there is to save."""
         self.logger.warning("Stopped by signal %d. The next run goes on from the last state.", signum)
         sys.exit(128 + signum)
-
-
-def _in_sandbox(settings: Settings) -> Settings:
-    """Start the offline API, and aim at it with its own key: the real one has no business there."""
-    from tap_dtm.sandbox import open_sandbox  # noqa: PLC0415  only those who ask for invented data load it
-
-    try:
-        server = open_sandbox(settings.api_url)
-    except ValueError as error:
-        raise DtmError(f"The setting api_url is wrong: {error}") from error
-    return replace(settings, api_url=server.url, subscription_key=server.key)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import math
 import os
 import time
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.descriptor.contents import Row
     from frictionless_dtm.source.address import Address
-    from tap_dtm.sandbox import SandboxServer
 
 _PATIENCE = 60.0  # seconds until a table that failed is asked for again
 # As Meltano hands them to the tap.
@@ -114,8 +111,9 @@ def _settings(address: Address, sandbox: str) -> Settings:
         )
     settings = Settings.from_config(config)
     if settings.is_sandbox:
-        server = _sandbox(settings.api_url)
-        return replace(settings, api_url=server.url, subscription_key=server.key)
+        from tap_dtm.sandbox import in_sandbox  # noqa: PLC0415  only those who ask for invented data load it
+
+        return in_sandbox(settings)
     return settings
 
 
@@ -132,16 +130,3 @@ def _checked(variable: str, value: str, schema: Mapping[str, Any]) -> str | int:
         up_to = f" to {most}" if "maximum" in schema else ""
         raise DtmError(f"The environment variable {variable} must be a whole number from {least}{up_to}.")
     return number
-
-
-@cache
-def _sandbox(url: str) -> SandboxServer:
-    """Start the offline API that a URL describes, once per process."""
-    from tap_dtm.sandbox import open_sandbox  # noqa: PLC0415  only those who ask for invented data load it
-
-    try:
-        server = open_sandbox(url)
-    except ValueError as error:
-        raise DtmError(f"dtm://sandbox: {error}") from error
-    atexit.register(server.close)
-    return server
