@@ -1,1 +1,1 @@
-"""What is made from the code: catalogs, dbt sources, answers to questions, settings, and tables of pages."""
+"""What is made from the code: catalogs, dbt sources, answers, settings, tables of pages, and what views become."""

@@ -7,13 +7,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tap_dtm.metadata import Field, Resource
     from tap_dtm.metadata.views import View
 
-_BLANK: Final = r"[ \t\n\r\f\v]"  # not \s, of which the databases have different notions
-_ENDS: Final = r"^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$"
+_POSTGRES: Final = {
+    "days": "({1} - {0})",
+    "split": "STRING_TO_ARRAY(COALESCE({0}, ''), '; ')",
+    "float": "DOUBLE PRECISION",
+    "text": "TEXT",
+    "raw": "",
+    "all": ", 'g'",
+}
+_SPLIT: Final = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
+_DUCKDB: Final = _POSTGRES | {"split": _SPLIT, "float": "DOUBLE", "text": "VARCHAR"}
+_BIGQUERY: Final = {
+    "days": "DATE_DIFF({1}, {0}, DAY)",
+    "split": _SPLIT,
+    "float": "FLOAT64",
+    "text": "STRING",
+    "raw": "r",
+    "all": "",
+}
 
 
 @dataclass(frozen=True)
@@ -24,41 +40,26 @@ class Dialect(abc.ABC):
         schema: Letters, digits, ``_`` and ``-`` only; in BigQuery a dot may part project and dataset.
         begin: Statements before all others.
         end: Statements after all others.
+        expressions: The placeholders of queries that are this database's own: see `placeholders`.
     """
 
     schema: str
     begin: ClassVar[str] = "BEGIN;\n"
     end: ClassVar[str] = "COMMIT;\n"
-    float_type: ClassVar[str] = "DOUBLE PRECISION"
+    expressions: ClassVar[Mapping[str, str]]
+
+    @property
+    def quoted_schema(self) -> str:
+        """The schema, to be followed by a dot and the name of a table or view."""
+        return f'"{self.schema}"'
 
     def relation(self, name: str) -> str:
         """Return the full name of a table or view."""
-        return f'"{self.schema}"."{name}"'
+        return f"{self.quoted_schema}.{name}"
 
     def literal(self, text: str) -> str:
         """Return a text as a literal."""
         return "'" + text.replace("'", "''") + "'"
-
-    def days(self, earlier: str, later: str) -> str:
-        """Return an expression for the days from one date to another."""
-        return f"({later} - {earlier})"
-
-    def float(self, expression: str) -> str:
-        """Return an expression as a floating-point number."""
-        return f"CAST({expression} AS {self.float_type})"
-
-    def folded(self, reasons: str) -> str:
-        """Return an expression for reasons in lower case, joined by ``; ``, however spaced; null where none is."""
-        joined = self.substituted(reasons, f"{_BLANK}*(;{_BLANK}*)+", "; ")
-        return f"NULLIF(LOWER({self.substituted(joined, _ENDS, '')}), '')"
-
-    def substituted(self, text: str, pattern: str, by: str) -> str:
-        """Return an expression for a text with all matches of a regular expression replaced."""
-        return f"REGEXP_REPLACE({text}, '{pattern}', '{by}', 'g')"
-
-    def listed(self, reasons: str) -> str:
-        """Return an expression for folded reasons one by one: an empty array where they are null."""
-        return f"REGEXP_EXTRACT_ALL(COALESCE({reasons}, ''), '[^; ][^;]*')"
 
     def prepare(self, views: Sequence[View], others: Sequence[str]) -> str:
         """Return what must be done before the views are made, because views of an earlier run may be in the way.
@@ -86,8 +87,7 @@ class Dialect(abc.ABC):
 class Postgres(Dialect):
     """Postgres: in one transaction. Views are replaced in place, so that rights on them and views on them survive."""
 
-    def listed(self, reasons: str) -> str:  # noqa: D102
-        return f"STRING_TO_ARRAY(COALESCE({reasons}, ''), '; ')"
+    expressions = _POSTGRES
 
     def prepare(self, views: Sequence[View], others: Sequence[str]) -> str:
         """Drop all views where one has columns that its successor has not in the same places; Postgres asks for it.
@@ -175,7 +175,7 @@ END $$;
 class DuckDB(Dialect):
     """DuckDB, in one transaction."""
 
-    float_type = "DOUBLE"
+    expressions = _DUCKDB
 
     def create(self, view: View, query: str) -> str:  # noqa: D102
         return _create_and_comment(self, view, query)
@@ -189,16 +189,11 @@ class BigQuery(Dialect):
 
     begin = ""
     end = ""
-    float_type = "FLOAT64"
+    expressions = _BIGQUERY
 
-    def relation(self, name: str) -> str:  # noqa: D102
-        return f"`{self.schema}.{name}`"
-
-    def days(self, earlier: str, later: str) -> str:  # noqa: D102
-        return f"DATE_DIFF({later}, {earlier}, DAY)"
-
-    def substituted(self, text: str, pattern: str, by: str) -> str:  # noqa: D102
-        return f"REGEXP_REPLACE({text}, r'{pattern}', '{by}')"
+    @property
+    def quoted_schema(self) -> str:  # noqa: D102
+        return ".".join(f"`{part}`" for part in self.schema.split("."))
 
     def literal(self, text: str) -> str:  # noqa: D102
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

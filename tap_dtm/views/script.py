@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
-from tap_dtm.views.definitions import DEFINITIONS
+from tap_dtm.views.placeholders import fill, placeholders
 
 if TYPE_CHECKING:
     from tap_dtm.metadata.views import View
@@ -31,7 +32,7 @@ def script(warehouse: Warehouse, tables: str = "") -> str:
             tables,
             *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
             dialect.prepare(views, others),
-            *(dialect.create(view, _query(warehouse, view)) for view in views),
+            *(dialect.create(view, query_of(warehouse, view)) for view in views),
             dialect.clean_up(others),
             dialect.end,
         ]
@@ -49,7 +50,9 @@ def views_of(warehouse: Warehouse) -> list[View]:
     ]
 
 
-def _query(warehouse: Warehouse, view: View) -> str:
+def query_of(warehouse: Warehouse, view: View) -> str:
+    """Return what a view selects: its file in ``sql/`` for this warehouse, with its declared columns in order."""
+    path = files("tap_dtm.views") / "sql" / f"{view.kind.format(level='N')}.sql"
+    body = fill(path.read_text("utf-8"), placeholders(warehouse, view.level))
     columns = ",\n  ".join(column.name for column in view.columns)
-    body = DEFINITIONS[view.kind](warehouse, view).strip("\n")
-    return f"SELECT\n  {columns}\nFROM (\n{body}\n) AS answer"
+    return f"SELECT\n  {columns}\nFROM (\n{body}) AS answer"

@@ -30,8 +30,14 @@ SCHEMA = "dtm"
 _TYPES = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMPTZ"}
 
 
-def place(dialect: str, schema: str = SCHEMA, version: Version = "v3", levels: Collection[int] = LEVELS) -> Place:
-    return Place(DIALECTS[dialect](schema), version, tuple(levels))
+def place(
+    dialect: str,
+    schema: str = SCHEMA,
+    version: Version = "v3",
+    levels: Collection[int] = LEVELS,
+    today: dt.date | None = None,
+) -> Place:
+    return Place(DIALECTS[dialect](schema), version, tuple(levels), today)
 
 
 def duckdb_with_views(
@@ -72,8 +78,8 @@ def assert_views_are_right(query: Query, world: World, where: Place, **filters: 
 
 def assert_views_answer(query: Query, tables: Mapping[str, list[dict[str, Any]]], where: Place) -> None:
     """Check every view against the rows of the tables that are not deleted."""
-    (today,) = query("SELECT CURRENT_DATE AS today")
-    reference = Reference(tables, today["today"], where.levels, has_sex=where.api_version != "v2")
+    today = where.today or query("SELECT CURRENT_DATE AS today")[0]["today"]
+    reference = Reference(tables, today, where.levels, has_sex=where.api_version != "v2")
     for view in views_of(where):
         names = [column.name for column in view.columns if column.name != "row_number"]
         got = query(f"SELECT {', '.join(names)} FROM {where.dialect.relation(view.name)}")  # noqa: S608

@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_dtm.exact.selfcheck import sortable
 from tap_dtm.metadata import load_catalogue
 from tests.world import LEVELS
 
@@ -278,7 +279,7 @@ def _group(rows: Iterable[Row], columns: tuple[str, ...]) -> dict[Key, list[Row]
 def _series(rounds: Iterable[Key]) -> dict[Key, list[Key]]:
     """Return the rounds of each series from the oldest to the newest; one without a number is before all others."""
     series: dict[Key, list[Key]] = defaultdict(list)
-    for key in sorted(rounds, key=lambda key: (key[3], -1 if key[4] is None else key[4])):
+    for key in sorted(rounds, key=lambda key: (key[3], sortable(key[4]))):
         series[key[:3]].append(key)
     return series
 

@@ -52,13 +52,13 @@ def test_every_table_view_and_column_is_described_in_the_script() -> None:
 
     statements = re.split(r";\n", text)
     for table in load_catalogue().resources.values():
-        (whole,) = [s for s in statements if f"`project.dataset.{table.name}` SET OPTIONS" in s]
-        (columns,) = [s for s in statements if f"`project.dataset.{table.name}`\n  ALTER COLUMN" in s]
+        (whole,) = [s for s in statements if f"`project`.`dataset`.{table.name} SET OPTIONS" in s]
+        (columns,) = [s for s in statements if f"`project`.`dataset`.{table.name}\n  ALTER COLUMN" in s]
         assert quoted(table.full_description) in whole
         for field in table.fields:
             assert f"{field.name} SET OPTIONS (description = {quoted(field.full_description)})" in columns
     for view in load_views("v3"):
-        (whole,) = [s for s in statements if f"VIEW `project.dataset.{view.name}`" in s]
+        (whole,) = [s for s in statements if f"VIEW `project`.`dataset`.{view.name} (" in s]
         assert quoted(view.full_description) in whole
         for column in view.columns:
             assert f"{column.name} OPTIONS (description = {quoted(column.description)})" in whole

@@ -76,8 +76,9 @@ def test_a_round_that_only_finer_levels_have_is_the_newest(views: Callable[..., 
     assert presence == [(None, False, "first")]
 
 
-def test_on_one_date_a_round_without_a_number_comes_before_all_others(views: Callable[..., Ask]) -> None:
-    rounds = [row("2024-01-31", None, 500), row("2024-01-31", 0, 100)]
+@pytest.mark.parametrize("number", [0, -2])
+def test_on_one_date_a_round_without_a_number_comes_before_all_others(views: Callable[..., Ask], number: int) -> None:
+    rounds = [row("2024-01-31", None, 500), row("2024-01-31", number, 100)]
     ask = views(rounds, rounds, [])
 
     said = ask("operation_rounds", "idps", "previous_idps", "is_newest", "is_newest_of_operation")

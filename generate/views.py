@@ -1,0 +1,41 @@
+"""Writes what the queries of the views become in each database: the snapshots in ``tests/views/snapshots/``.
+
+The descriptions are left out: they are in ``catalog/dbt/views.yml``, and a new word in one changes no query.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.views.dialects import DIALECTS
+from tap_dtm.views.script import query_of, views_of
+from tap_dtm.views.warehouse import Warehouse
+
+FOLDER: Final = Path(__file__).parents[1] / "tests" / "views" / "snapshots"
+
+
+def snapshots() -> dict[Path, str]:
+    """Return the path and the text of each file."""
+    return {
+        FOLDER / version / f"{name}.sql": _text(Warehouse(dialect("dtm"), version, (0, 1, 2)))
+        for version in API_VERSIONS
+        for name, dialect in DIALECTS.items()
+    }
+
+
+def _text(warehouse: Warehouse) -> str:
+    queries = (f"-- {view.name}\n{query_of(warehouse, view)};\n" for view in views_of(warehouse))
+    return "-- Generated from tap_dtm/views/sql/: python3 make.py generate\n\n" + "\n".join(queries)
+
+
+def main() -> None:
+    """Write them."""
+    for path, text in snapshots().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The named placeholders of the queries in ``sql/``: each ``$name``, and what it becomes.
+
+Some take arguments, ``$name(a, b)``, which are put in place of ``{0}`` and ``{1}``. Placeholders may contain others.
+What each database has for itself is in `dialects`:
+
+* ``$days(a, b)``: the days from one date to another
+* ``$split(reason)``: the reasons one by one, as an array, which is empty where the text is null
+* ``$float`` and ``$text``: types
+* ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_dtm.views.warehouse import Warehouse
+
+_PLACEHOLDER: Final = re.compile(r"\$(\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
+
+_SHARED: Final = {
+    # What has one round after the other, and what makes a round. Nothing is ever added up over either.
+    "series": "admin0_pcode, operation, assessment_type",
+    "round": "$series, reporting_date, round_number",
+    # The order of the rounds of a series, for OVER: a round without a number comes before all others of its date.
+    "oldest_first": "PARTITION BY $series ORDER BY reporting_date, round_number NULLS FIRST",
+    "newest_first": "PARTITION BY $series ORDER BY reporting_date DESC, round_number DESC NULLS LAST",
+    "is_newest": "RANK() OVER ($newest_first) = 1",
+    # Whether no round of the operation is later, under any assessment type. Another type may date the same round a few
+    # weeks later, under the same number. It needs two columns: newest_reporting_date, that of the operation, and
+    # number_date, that of the operation and the round number.
+    "is_newest_round": "(reporting_date = newest_reporting_date OR (round_number IS NOT NULL"
+    " AND number_date = newest_reporting_date"
+    f" AND $days(reporting_date, newest_reporting_date) <= {ROUND_SPAN_DAYS}))",
+    "number_dates": """(
+  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
+  FROM $schema.operation_rounds
+  GROUP BY admin0_pcode, operation, round_number
+) AS number_dates""",
+    # All levels show the same people, so the figures of a round are taken from the first level that has it.
+    "first_level": "MIN(admin_level) OVER (PARTITION BY $round)",
+    "round_idps": "CAST(SUM(idps) OVER (PARTITION BY $round) AS BIGINT)",
+    "sexes": """CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known""",
+    # What tells areas apart, such as $area_key(admin1): the code, or the name where there is no code.
+    "area_key": "CASE WHEN $is_unknown({0}_pcode) THEN '?' || {0}_name ELSE {0}_pcode END",
+    "is_unknown": "COALESCE({0}, '') IN ($unknown)",
+    # A part of a whole as a number; null where the whole is 0.
+    "share": "CAST({0} AS $float) / NULLIF({1}, 0)",
+    # displacement_reason in lower case, its parts joined by "; "; null where there is none. The patterns list the
+    # blanks, because the databases have different notions of \s.
+    "folded_reason": r"NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason,"
+    r" $raw'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '$all), $raw'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', ''$all)), '')",
+    "publication_days": str(PUBLICATION_LAG_DAYS),
+}
+"""What does not depend on the warehouse."""
+
+
+def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
+    """Return all placeholders.
+
+    Args:
+        warehouse: Where the views are to be.
+        level: That of the view; None if it has none.
+    """
+    fields = load_catalogue().fields
+    unknown = sorted({"", *(text for field in fields.values() for text in field.missing_values)})
+    has_reason = warehouse.api_version in fields["displacement_reason"].versions
+    levels = warehouse.levels if level is None else (level,)
+    return _SHARED | {
+        **warehouse.dialect.expressions,
+        "schema": warehouse.dialect.quoted_schema,
+        "level": str(level),
+        "level_count": str(len(warehouse.levels)),
+        # The day from which ages are counted.
+        "today": f"DATE '{warehouse.today}'" if warehouse.today else "CURRENT_DATE",
+        # Texts that the API publishes in place of a code.
+        "unknown": ", ".join(f"'{text}'" for text in unknown),
+        "reason": "$folded_reason" if has_reason else "CAST(NULL AS $text)",
+        # The rows of the view's level, or of all that are loaded, with the columns of every level and API version.
+        "rows": "(\n" + "\n  UNION ALL\n".join(_rows(warehouse, each) for each in levels) + "\n) AS published",
+    }
+
+
+def fill(sql: str, values: Mapping[str, str]) -> str:
+    """Return SQL with its placeholders replaced."""
+    return _PLACEHOLDER.sub(lambda found: fill(values[found[1]].format(*(found[2] or "").split(", ")), values), sql)
+
+
+def _rows(warehouse: Warehouse, level: int) -> str:
+    tables = load_catalogue().resources
+    published = {field.name for field in tables[f"idp_admin{level}"].fields_for(warehouse.api_version)}
+    columns = [
+        field.name
+        if field.name in published
+        else f"CAST(NULL AS {'$text' if field.type == 'string' else 'BIGINT'}) AS {field.name}"
+        for field in tables["idp_admin2"].fields  # which has all that there are
+        if not field.name.startswith("_")
+    ]
+    return f"  SELECT {level} AS admin_level, {', '.join(columns)}\n  FROM $schema.idp_admin{level}_current"

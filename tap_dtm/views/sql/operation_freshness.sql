@@ -1,0 +1,46 @@
+-- The age of an operation, compared with the median of the days from one of its rounds to the next.
+WITH gaps AS (  -- within one assessment type; two dates of one round are not two rounds
+  SELECT admin0_pcode, operation, days_since_previous AS gap
+  FROM $schema.operation_rounds
+  WHERE days_since_previous > 0 AND COALESCE(round_number <> previous_round_number, TRUE)
+),
+ranked AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (PARTITION BY admin0_pcode, operation ORDER BY gap) AS place,
+    COUNT(*) OVER (PARTITION BY admin0_pcode, operation) AS gap_count
+  FROM gaps
+),
+intervals AS (  -- the databases share no function for a median: it is the gap in the middle, or the mean of the two
+  SELECT admin0_pcode, operation, CAST(FLOOR(AVG(gap) + 0.5) AS BIGINT) AS interval_days
+  FROM ranked
+  WHERE place * 2 IN (gap_count, gap_count + 1, gap_count + 2)
+  GROUP BY admin0_pcode, operation
+),
+ages AS (
+  SELECT
+    admin0_pcode,
+    operation,
+    MAX(admin0_name) AS admin0_name,
+    MIN(reporting_date) AS first_reporting_date,
+    MAX(reporting_date) AS newest_reporting_date,
+    COUNT(DISTINCT reporting_date) AS date_count,
+    $days(MAX(reporting_date), $today) AS age_days
+  FROM $schema.operation_rounds
+  GROUP BY admin0_pcode, operation
+),
+statuses AS (
+  SELECT admin0_pcode, operation, operation_status FROM $schema.operations WHERE _sdc_deleted_at IS NULL
+)
+SELECT
+  *,
+  $share(age_days, interval_days) AS age_in_intervals,
+  CASE
+    WHEN LOWER(operation_status) = 'inactive' THEN 'closed'
+    WHEN interval_days IS NULL THEN 'single'
+    WHEN age_days > interval_days + $publication_days THEN 'stale'
+    ELSE 'current'
+  END AS freshness
+FROM ages
+LEFT JOIN intervals USING (admin0_pcode, operation)
+LEFT JOIN statuses USING (admin0_pcode, operation)
