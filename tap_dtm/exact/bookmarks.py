@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_dtm.exact.level import Delivered, highest_positions
 from tap_dtm.exact.rounds import Bookmark
-from tap_dtm.exact.state import FORM, positions_of, unfinished_partition
+from tap_dtm.exact.state import FORM, positions_of, understood, unfinished_partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -142,6 +142,24 @@ class LevelBookmark:
     def _note_taken(self, code: str, partition: Mapping[str, Any]) -> None:
         """Write down the taken positions a second time, where programs that join states keep them."""
         self._content.setdefault("taken", {})[code] = positions_of(partition)
+
+
+def positions(bookmark: Any) -> dict[str, tuple[str | None, dict[str, tuple[str, int]]]]:  # noqa: ANN401
+    """Return what a bookmark says of the rows in the target, by country: their shape, and each operation's rows.
+
+    Those are the digest of their content, which is empty while they are being delivered, and their number. All else
+    may change from one version to the next, or from run to run, without a row that does.
+
+    Args:
+        bookmark: That of a stream of figures, of any version; nothing is found in anything else.
+    """
+    found = {}
+    for partition in understood(bookmark):
+        marks = partition.operations or {}
+        operations = {name: (mark.content, mark.rows) for name, mark in marks.items() if mark.rows}
+        if operations:
+            found[partition.context.admin0_pcode] = (partition.shape, operations)
+    return found
 
 
 def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

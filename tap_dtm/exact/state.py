@@ -168,6 +168,14 @@ def check_bookmark(stream: str, bookmark: Any) -> None:  # noqa: ANN401
         bookmark["taken"] = {each["context"]["admin0_pcode"]: positions_of(each) for each in partitions}
 
 
+def understood(bookmark: Any) -> list[_Partition]:  # noqa: ANN401
+    """Return the partitions of a bookmark; none where it is not one of this tap's."""
+    try:
+        return msgspec.convert(bookmark, _Idp).partitions
+    except msgspec.ValidationError:
+        return []
+
+
 def _damaged(stream: str, country: str, problem: str) -> DtmError:
     place = f"{stream}, country {country}," if country else stream
     return DtmError(f"The state cannot be read: that of {place} is damaged ({problem}). {_REMEDY}")

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.descriptor.profile import Profile
-from tap_dtm.exact.rounds import NOTHING
+from tap_dtm.exact.bookmarks import positions
+
+__all__ = ["announces_deliveries", "api_version", "bookmarks", "delivered", "listed_keys", "positions"]
 
 if TYPE_CHECKING:
     from frictionless_dtm.descriptor.shape import Shape
@@ -30,29 +32,10 @@ def announces_deliveries(shape: Shape) -> bool:
     return resource is not None and resource.level is not None
 
 
-def progress(marks: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return what bookmarks say of the rows in the target, by country: their shape, and each operation's rows.
-
-    All else in them may change from one version to the next, or from run to run, without a row that does.
-    """
-    found = {}
-    for partition in map(_mapping, _list(_mapping(marks).get("partitions"))):
-        operations = {
-            name: [mark.get("content"), mark.get("rows")]
-            for name, mark in _operations(partition).items()
-            if mark.get("rows") or mark.get("content") not in {None, "", NOTHING}
-        }
-        if operations:
-            found[str(_mapping(partition.get("context")).get("admin0_pcode"))] = [partition.get("shape"), operations]
-    return found
-
-
 def delivered(shape: Shape, state: Any) -> int:  # noqa: ANN401
     """Return how many rows of an IDP stream were delivered in full, as a state says."""
-    partitions = _list(bookmarks(shape, state).get("partitions"))
-    marks = [mark for partition in map(_mapping, partitions) for mark in _operations(partition).values()]
-    rows = [mark.get("rows") for mark in marks if mark.get("content")]
-    return sum(number for number in rows if isinstance(number, int))
+    countries = positions(bookmarks(shape, state)).values()
+    return sum(rows for _, operations in countries for content, rows in operations.values() if content)
 
 
 def listed_keys(shape: Shape, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
@@ -81,13 +64,5 @@ def _resource(shape: Shape) -> Resource | None:
     return Profile.of_dtm().resource_of(shape)
 
 
-def _operations(partition: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: _mapping(mark) for name, mark in _mapping(partition.get("operations")).items()}
-
-
 def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401
     return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:  # noqa: ANN401
-    return value if isinstance(value, list) else []

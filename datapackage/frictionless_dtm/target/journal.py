@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from frictionless_dtm.descriptor.progress import progress
+from frictionless_dtm.descriptor.progress import positions
 from frictionless_dtm.target.texts import decode_exactly
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
     Any others, such as those of a backup, are out of step: the run will bring what has changed since them, which does
     not take back what the rows have from later runs, nor add what they lack of earlier ones.
     """
-    start = progress(first)
-    if start == progress(after):
+    start = positions(first)
+    if start == positions(after):
         return Start.IN_STEP
     if not start:
         return Start.UNKNOWN_TO_IT
-    return Start.ONE_RUN_AHEAD if start == progress(before) else Start.OUT_OF_STEP
+    return Start.ONE_RUN_AHEAD if start == positions(before) else Start.OUT_OF_STEP
 
 
 Differences: TypeAlias = "tuple[int, int, int]"
