@@ -165,7 +165,7 @@ class CountryReader:
         bookmark = job.levels[level].bookmarks.get(operation)
         since = self._settings.start_date
         if need is Need.NEW_ROUNDS and bookmark:
-            index_new = rounds.newer_than(index, bookmark.round_key)
+            index_new = rounds.newer_than(index, bookmark.newest)
             since = index_new[0]["reporting_date"]
         try:
             fetched = self._fetch(level, job.code, operation, since, self._settings.end_date)
@@ -174,7 +174,7 @@ class CountryReader:
             return None
         rows = rounds.by_operation(self._wanted(fetched)).get(operation, [])
         if need is Need.NEW_ROUNDS and bookmark:
-            rows = rounds.newer_than(rows, bookmark.round_key)
+            rows = rounds.newer_than(rows, bookmark.newest)
             return None if compare(index_new, rows) else rounds.extend(operation, index, rows, bookmark)
         comparison = compare(index, rows)
         # Rows that the index lacks may be missing without a trace: only an unfiltered answer says that they are gone.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.errors import DtmAnswerError, DtmError
-from tap_dtm.exact.selfcheck import sortable
+from tap_dtm.exact.round import sortable
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:

@@ -21,9 +21,11 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from tap_dtm.exact.selfcheck import EMPTY_LEVEL, ROUND_FIELDS, Contradiction, RoundKey, round_key, sortable
+from tap_dtm.exact.round import Round, sortable
+from tap_dtm.exact.selfcheck import EMPTY_LEVEL, Contradiction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tap_dtm.api.records import Row
 
 _ORDER = (
-    *ROUND_FIELDS,
+    *Round._fields,
     "admin1_pcode",
     "admin1_name",
     "admin2_pcode",
@@ -41,6 +43,7 @@ _ORDER = (
     "idp_origin_admin1_name",
 )
 
+_round_fields = itemgetter(*Round._fields)
 NOTHING = "0" * 16  # the digest of no rows
 _encode = json.JSONEncoder(sort_keys=True).encode
 
@@ -76,11 +79,11 @@ class Bookmark:
         return bool(self.rows) or (self.contradiction is not None and self.contradiction.digest != EMPTY_LEVEL)
 
     @property
-    def round_key(self) -> RoundKey | None:
+    def newest(self) -> Round | None:
         """The newest round delivered; None where there is none."""
         if self.reporting_date is None:
             return None
-        return (self.reporting_date, self.round_number, self.assessment_type)
+        return Round(self.reporting_date, self.round_number, self.assessment_type)
 
     def to_state(self) -> dict[str, Any]:
         """Return the bookmark as it stands in the Singer state."""
@@ -157,10 +160,6 @@ class Delivery:
         return Bookmark(rows=max(self.first - 1 + len(self.rows), self.tombstones.stop - 1))
 
 
-def _comparable(key: RoundKey | None) -> tuple[Any, ...]:
-    return () if key is None else tuple(map(sortable, key))
-
-
 def canonical(rows: Iterable[Row]) -> list[Row]:
     """Sort rows of one operation and level into their canonical order, whatever order they came in."""
     rows = list(rows)
@@ -186,7 +185,7 @@ def fingerprint(*parts: object) -> str:
 
 def chain(digest: str, rows: Sequence[Row]) -> str:
     """Extend a digest by whole rounds, given in canonical order."""
-    for _, round_rows in groupby(rows, key=round_key):
+    for _, round_rows in groupby(rows, key=_round_fields):
         sha = hashlib.sha256(digest.encode())
         for row in round_rows:
             sha.update(_encode(row).encode())
@@ -194,10 +193,9 @@ def chain(digest: str, rows: Sequence[Row]) -> str:
     return digest
 
 
-def newer_than(rows: Sequence[Row], key: RoundKey | None) -> list[Row]:
+def newer_than(rows: Sequence[Row], mark: Round | None) -> list[Row]:
     """Return the rows of rounds after a round; all rows when it is None."""
-    mark = _comparable(key)
-    return [row for row in rows if _comparable(round_key(row)) > mark]
+    return [row for row in rows if mark is None or Round.of(row).order > mark.order]
 
 
 def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
@@ -210,7 +208,7 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
     # Only an unfiltered answer can tell a gap or a withdrawal from a filter that matches nothing.
     if bookmark is None:
         return Need.OPERATION if index else Need.COUNTRY
-    new = newer_than(index, bookmark.round_key)
+    new = newer_than(index, bookmark.newest)
     is_same = chain(NOTHING, index[: len(index) - len(new)]) == bookmark.digest
     if is_same and not new:
         if bookmark.is_doubted and not bookmark.rows:
@@ -225,9 +223,9 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
 def _bookmark(
     index: Sequence[Row], level: Sequence[Row], content: str, rows: int, contradiction: Contradiction | None = None
 ) -> Bookmark:
-    index_rounds = {round_key(row) for row in index}
+    index_rounds = {Round.of(row) for row in index}
     shown = index or level
-    date, number, assessment_type = round_key(shown[-1]) if shown else (None, None, None)
+    date, number, assessment_type = Round.of(shown[-1]) if shown else (None, None, None)
     return Bookmark(
         reporting_date=date,
         round_number=number,
@@ -235,7 +233,7 @@ def _bookmark(
         digest=chain(NOTHING, index),
         content=content,
         rows=rows,
-        unindexed=any(round_key(row) not in index_rounds for row in level),
+        unindexed=any(Round.of(row) not in index_rounds for row in level),
         contradiction=contradiction,
     )
 
@@ -285,7 +283,7 @@ def replace(  # noqa: PLR0913  what there was, what there is, and how to send it
     if bookmark.content == content:
         return Delivery(operation, Change.UNCHANGED, after, rows if emit_all else (), tombstones=surplus)
     is_longer = 0 < taken < len(rows) and chain(NOTHING, rows[:taken]) == bookmark.content
-    if is_longer and round_key(rows[taken - 1]) != round_key(rows[taken]):
+    if is_longer and Round.of(rows[taken - 1]) != Round.of(rows[taken]):
         kept = 0 if emit_all else taken
         return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1, tombstones=surplus)
     return Delivery(operation, Change.REVISED, after, rows, tombstones=surplus, removed=removed)

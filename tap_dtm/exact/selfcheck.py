@@ -12,16 +12,15 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.exact.round import Round, sortable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tap_dtm.api.records import Row
 
-RoundKey: TypeAlias = "tuple[str, int | None, str | None]"
-
-ROUND_FIELDS = ("reporting_date", "round_number", "assessment_type")
 MEASURE = "num_present_idp_ind"
 # What an index row shares with the rows that it sums up, after the round. Version 2 of the API has the first alone.
 _PARTS = ("admin0_name", "displacement_reason", "idp_origin_admin1_pcode", "idp_origin_admin1_name")
@@ -51,13 +50,13 @@ class Disagreement:
     Equal sums say that the two differ in the reasons, origins, sexes or country name of the same people.
     """
 
-    round_key: RoundKey
+    round: Round
     index_sum: int | None
     level_sum: int | None
 
     def at(self, level: int) -> str:
         """Name the round and both sums, for a message about an admin level."""
-        date, number, assessment_type = self.round_key
+        date, number, assessment_type = self.round
         lacks = " (it lacks the round)" if self.level_sum is None else ""
         index = "does not list the round" if self.index_sum is None else f"says {self.index_sum}"
         if self.level_sum == self.index_sum:
@@ -66,16 +65,6 @@ class Disagreement:
             f"round {number} ({date}, {assessment_type}): admin {level} adds up to {self.level_sum or 0}{lacks}, "
             f"admin 0 {index}"
         )
-
-
-def round_key(row: Row) -> RoundKey:
-    """Return the round that a row belongs to."""
-    return (row["reporting_date"], row["round_number"], row["assessment_type"])
-
-
-def sortable(value: Any) -> tuple[int, Any]:  # noqa: ANN401
-    """Return a value in a form in which nulls sort, too: before all others."""
-    return (0, "") if value is None else (1, value)
 
 
 @dataclass(frozen=True)
@@ -103,7 +92,7 @@ def compare(index: Sequence[Row], level: Sequence[Row]) -> Comparison:
     differing.sort(key=lambda key: tuple(map(sortable, key)))
     parts = [(key, of_index.get(key), of_level.get(key)) for key in differing]
     index_rounds, level_rounds = _by_round(of_index), _by_round(of_level)
-    rounds = dict.fromkeys(key[: len(ROUND_FIELDS)] for key in differing)
+    rounds = dict.fromkeys(Round(*key[:3]) for key in differing)
     return Comparison(
         tuple(Disagreement(key, index_rounds.get(key), level_rounds.get(key)) for key in rounds),
         hashlib.sha256(repr(parts).encode(errors="surrogatepass")).hexdigest()[:16],
@@ -115,7 +104,7 @@ def _sums(rows: Sequence[Row]) -> dict[tuple[Any, ...], list[int | None]]:
     sums: dict[tuple[Any, ...], list[int | None]] = {}
     if not rows:
         return sums
-    names = (*ROUND_FIELDS, *(name for name in _PARTS if name in rows[0]))
+    names = (*Round._fields, *(name for name in _PARTS if name in rows[0]))
     sexes = [name for name in _SEXES if name in rows[0]]
     for row in rows:
         total = sums.setdefault(tuple([row[name] for name in names]), [0, *(None for _ in sexes)])
@@ -126,10 +115,10 @@ def _sums(rows: Sequence[Row]) -> dict[tuple[Any, ...], list[int | None]]:
     return sums
 
 
-def _by_round(sums: Mapping[tuple[Any, ...], list[int | None]]) -> dict[tuple[Any, ...], int]:
-    rounds: defaultdict[tuple[Any, ...], int] = defaultdict(int)
+def _by_round(sums: Mapping[tuple[Any, ...], list[int | None]]) -> dict[Round, int]:
+    rounds: defaultdict[Round, int] = defaultdict(int)
     for key, total in sums.items():
-        rounds[key[: len(ROUND_FIELDS)]] += total[0] or 0
+        rounds[Round(*key[:3])] += total[0] or 0
     return rounds
 
 

@@ -17,6 +17,7 @@ from frictionless_dtm.quality import report
 from frictionless_dtm.quality.freshness import freshness, reference_date
 from frictionless_dtm.quality.reporting import pattern_of, shape
 
+from tap_dtm.exact.round import Round
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
 from tap_dtm.sandbox import invent
 from tap_dtm.views.script import script
@@ -233,7 +234,7 @@ def test_age_is_judged_by_the_operations_own_interval(
     dates: list[str], reference: str, status: str | None, expected: tuple[str, int | None, int]
 ) -> None:
     assert PUBLICATION_LAG_DAYS == 92
-    judged = freshness([(date, number, "BA") for number, date in enumerate(dates)], reference, status)
+    judged = freshness([Round(date, number, "BA") for number, date in enumerate(dates)], reference, status)
     assert (judged.verdict, judged.interval_days, judged.age_days) == expected
 
 
@@ -250,7 +251,7 @@ def test_age_is_judged_by_the_operations_own_interval(
 def test_the_interval_is_from_one_round_to_the_next_of_its_type(
     rounds: list[tuple[str, int | None, str]], interval: int | None
 ) -> None:
-    assert freshness(rounds, "2024-12-31").interval_days == interval
+    assert freshness([Round(*each) for each in rounds], "2024-12-31").interval_days == interval
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_dtm.exact.selfcheck import sortable
+from tap_dtm.exact.round import sortable
 from tap_dtm.metadata import load_catalogue
 from tests.world import LEVELS
 

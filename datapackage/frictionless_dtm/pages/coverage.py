@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from frictionless_dtm.quality.freshness import Freshness, freshness
-from frictionless_dtm.quality.twins import are_one_round
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frictionless_dtm.pages.figures import Operation, Round
+    from frictionless_dtm.pages.figures import Operation, RoundFigures
     from frictionless_dtm.quality.runs import OperationKey
 
 
@@ -29,7 +28,7 @@ class Covered:
     rounds: int
     first: str
     levels: tuple[int, ...]
-    newest: tuple[Round, ...]
+    newest: tuple[RoundFigures, ...]
     fresh: Freshness
 
     @property
@@ -48,12 +47,9 @@ def coverage(
     for each in operations:
         status = statuses.get((each.country, each.name)) or ""
         fresh = freshness(each.rounds.keys(), reference, status)
-        last = [key for key in each.rounds if key[0] == fresh.newest]
+        last = [key for key in each.rounds if key.reporting_date == fresh.newest]
         newest = tuple(
-            one
-            for one in each.snapshots()
-            if one.date == fresh.newest
-            or any(are_one_round((one.date, one.number, one.assessment), key) for key in last)
+            one for one in each.snapshots() if one.date == fresh.newest or any(one.round.repeats(key) for key in last)
         )
         lines.append(
             Covered(

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 from unicodedata import combining, normalize
 
 from frictionless_dtm.quality.runs import plus, total
+from tap_dtm.exact.round import sortable
 
 if TYPE_CHECKING:
     from frictionless_dtm.quality.runs import OperationKey, Run
+    from tap_dtm.exact.round import Round
 
 _ORIGIN = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
 Place = tuple[str | None, str | None]
@@ -26,8 +28,8 @@ Parts = dict[Part, "int | None"]
 
 
 @dataclass(eq=False)
-class Round:
-    """One round of one operation, of one assessment type, as one administrative level has it.
+class RoundFigures:
+    """What one administrative level says of one round of one operation.
 
     Attributes:
         level: The coarsest level that has the round; persons, sexes and reasons come from it.
@@ -38,9 +40,7 @@ class Round:
         reasons, origins, areas, flows: Persons by part; kept for the newest date of each assessment type only.
     """
 
-    date: str
-    number: int | None
-    assessment: str | None
+    round: Round
     level: int
     area_level: int | None = None
     persons: int | None = None
@@ -54,9 +54,19 @@ class Round:
     flows: Parts[tuple[Place, Place]] = field(default_factory=dict)
 
     @property
-    def order(self) -> tuple[str, int, str]:
-        """What sorts rounds: date, number, assessment type."""
-        return self.date, -1 if self.number is None else self.number, self.assessment or ""
+    def date(self) -> str:
+        """Its reporting date."""
+        return self.round.reporting_date
+
+    @property
+    def number(self) -> int | None:
+        """Its number."""
+        return self.round.round_number
+
+    @property
+    def assessment(self) -> str | None:
+        """Its assessment type."""
+        return self.round.assessment_type
 
     def outdate(self) -> None:
         """Drop what is kept for the newest date only."""
@@ -72,8 +82,8 @@ class Operation:
     country: str
     country_name: str
     name: str
-    rounds: dict[tuple[str, int | None, str | None], Round] = field(default_factory=dict)
-    newest: dict[str | None, list[Round]] = field(default_factory=lambda: defaultdict(list))
+    rounds: dict[Round, RoundFigures] = field(default_factory=dict)
+    newest: dict[str | None, list[RoundFigures]] = field(default_factory=lambda: defaultdict(list))
     levels: set[int] = field(default_factory=set)
     has_sex: bool = False
     has_reasons: bool = False
@@ -82,23 +92,23 @@ class Operation:
     @property
     def dates(self) -> set[str]:
         """All reporting dates."""
-        return {date for date, *_ in self.rounds}
+        return {each.reporting_date for each in self.rounds}
 
-    def in_order(self) -> list[Round]:
+    def in_order(self) -> list[RoundFigures]:
         """Return the rounds from the oldest to the newest."""
-        return sorted(self.rounds.values(), key=lambda each: each.order)
+        return sorted(self.rounds.values(), key=lambda each: each.round.order)
 
-    def snapshots(self) -> list[Round]:
+    def snapshots(self) -> list[RoundFigures]:
         """Return the rounds of the newest date of each assessment type, newest first."""
         rounds = [each for of_type in self.newest.values() for each in of_type]
-        rounds.sort(key=lambda each: (each.assessment or "", each.number if each.number is not None else -1))
+        rounds.sort(key=lambda each: (each.assessment or "", sortable(each.number)))
         return sorted(rounds, key=lambda each: each.date, reverse=True)
 
-    def round_of(self, key: tuple[str, int | None, str | None], level: int) -> Round:
+    def round_of(self, key: Round, level: int) -> RoundFigures:
         """Return a round, begun if it is not known yet."""
         known = self.rounds.get(key)
         if known is None:
-            known = self.rounds[key] = Round(*key, level=level)
+            known = self.rounds[key] = RoundFigures(key, level)
             newest = self.newest[known.assessment]
             if newest and newest[0].date < known.date:
                 for each in newest:
@@ -119,7 +129,7 @@ class FiguresObserver:
     def take(self, run: Run) -> None:
         """Gather the figures of one run."""
         operation = self._operation(run)
-        this = operation.round_of(run.key[2:], run.level)
+        this = operation.round_of(run.key[2], run.level)
         if this.level == run.level:
             this.persons = plus(this.persons, total(run.persons))
             this.unknown_rows += run.persons.count(None)
@@ -154,7 +164,7 @@ class FiguresObserver:
         return operation
 
 
-def _add_parts(this: Round, run: Run) -> None:
+def _add_parts(this: RoundFigures, run: Run) -> None:
     if run.has("displacement_reason"):
         for reason, persons in zip(run.column("displacement_reason"), run.persons, strict=True):
             _add(this.reasons, spell_reason(reason), persons)
@@ -163,7 +173,7 @@ def _add_parts(this: Round, run: Run) -> None:
             _add(this.origins, origin, persons)
 
 
-def _add_areas(this: Round, run: Run) -> None:
+def _add_areas(this: RoundFigures, run: Run) -> None:
     hosts: list[Place] = list(map(itemgetter("admin1_pcode", "admin1_name"), run.rows))
     for host, persons in zip(hosts, run.persons, strict=True):
         _add(this.areas, host, persons)

@@ -15,7 +15,7 @@ from frictionless_dtm.quality.streams import placeholders
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frictionless_dtm.pages.figures import Operation, Place, Round
+    from frictionless_dtm.pages.figures import Operation, Place, RoundFigures
     from frictionless_dtm.quality.runs import OperationKey
 
 
@@ -55,7 +55,7 @@ def _operation(operation: Operation, status: str | None) -> dict[str, Any]:
     }
 
 
-def _snapshot(operation: Operation, each: Round, places: dict[Place, int]) -> dict[str, Any]:
+def _snapshot(operation: Operation, each: RoundFigures, places: dict[Place, int]) -> dict[str, Any]:
     here: Place = (operation.country, operation.country_name)
     # All pairs, so that what the page draws adds up to the round whatever it puts together.
     flows = each.flows or {(origin, here): persons for origin, persons in each.origins.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from frictionless_dtm.descriptor.contents import ResourceChange
-    from frictionless_dtm.pages.figures import Round
+    from frictionless_dtm.pages.figures import RoundFigures
 
 
 def number(value: float | None) -> str:
@@ -15,7 +15,7 @@ def number(value: float | None) -> str:
     return "\N{EN DASH}" if value is None else f"{value:,}"
 
 
-def people(of: Round) -> str:
+def people(of: RoundFigures) -> str:
     """Return the number of people of a round, and what of it is not known."""
     if of.persons is None:
         return "not known"

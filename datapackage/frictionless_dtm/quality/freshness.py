@@ -15,6 +15,8 @@ from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from tap_dtm.exact.round import Round
+
 RULE: Final = (
     "An operation is stale when the next round should have been published by now: when its newest figures are "
     f"older than its usual interval between rounds plus {PUBLICATION_LAG_DAYS} days for publication. The usual "
@@ -23,8 +25,6 @@ RULE: Final = (
     "Inactive is closed, and one in which no round follows another has no interval to be judged by."
 )
 VERDICTS: Final = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
-Round = tuple[str, "int | None", "str | None"]
-"""Reporting date, number and assessment type."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Freshness:
 
 def freshness(rounds: Collection[Round], reference: str, status: str | None = None) -> Freshness:
     """Judge the rounds of one operation, as the warehouse view ``operation_freshness`` does."""
-    newest = max(date for date, *_ in rounds)
+    newest = max(each.reporting_date for each in rounds)
     age = _days(newest, reference)
     gaps = _gaps(rounds)
     interval = math.floor(median(gaps) + 0.5) if gaps else None  # halves upwards
@@ -65,8 +65,8 @@ def freshness(rounds: Collection[Round], reference: str, status: str | None = No
 def _gaps(rounds: Collection[Round]) -> list[int]:
     """Return the days from each round to the next one of the same assessment type."""
     series: dict[str | None, list[Round]] = defaultdict(list)
-    for each in sorted(set(rounds), key=lambda each: (each[0], -1 if each[1] is None else each[1])):
-        series[each[2]].append(each)
+    for each in sorted(set(rounds), key=lambda each: each.order):
+        series[each.assessment_type].append(each)
     return [
         _days(earlier, later)
         for of_type in series.values()

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from frictionless_dtm.descriptor.contents import Contents
-    from frictionless_dtm.quality.freshness import Round
     from frictionless_dtm.quality.observer import QualityObserver, Sum
     from frictionless_dtm.quality.runs import OperationKey, RoundKey
+    from tap_dtm.exact.round import Round
 
 CHECKS: Final = {
     "reconciliation": "Rounds whose levels do not add up to the same",
@@ -47,9 +47,9 @@ def compose(
         }
     rounds = sorted(observer.sums.items(), key=lambda item: round_order(item[0]))
     by_operation: dict[OperationKey, list[Round]] = defaultdict(list)
-    for (country, operation, date, number, assessment), _sums in rounds:
-        by_operation[country, operation].append((date, number, assessment))
-    reference = reference_date(contents.descriptor, [date for (_, _, date, *_), _sums in rounds])
+    for (country, operation, each), _sums in rounds:
+        by_operation[country, operation].append(each)
+    reference = reference_date(contents.descriptor, [each.reporting_date for (_, _, each), _sums in rounds])
     sections: dict[str, dict[str, Any]] = {
         "reconciliation": _reconciliation(rounds, levels),
         "assessed_twice": assessed_twice(rounds),
@@ -73,19 +73,19 @@ def compose(
     }
 
 
-def round_order(key: RoundKey) -> tuple[str, str, str, int, str]:
+def round_order(key: RoundKey) -> tuple[Any, ...]:
     """Return what sorts rounds: by country, operation, date, number and assessment type."""
-    country, operation, date, number, assessment = key
-    return country, operation, date, -1 if number is None else number, assessment or ""
+    country, operation, each = key
+    return country, operation, each.order
 
 
 def _reconciliation(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple[int, ...]) -> dict[str, Any]:
     entries = []
-    for (country, operation, date, number, assessment), sums in rounds:
-        unknown_rows = {level: each.unknown_rows for level, each in sums.items() if each.unknown_rows}
+    for (country, operation, each), sums in rounds:
+        unknown_rows = {level: of.unknown_rows for level, of in sums.items() if of.unknown_rows}
         if unknown_rows:
             verdict = "figure_missing"
-        elif len({each.persons for each in sums.values()}) > 1:
+        elif len({of.persons for of in sums.values()}) > 1:
             verdict = "different"
         elif len(sums) < len(levels):
             verdict = "level_missing"
@@ -95,9 +95,7 @@ def _reconciliation(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple
             {
                 "country": country,
                 "operation": operation,
-                "reporting_date": date,
-                "round_number": number,
-                "assessment_type": assessment,
+                **each._asdict(),
                 **{f"admin{level}": sums[level].persons if level in sums else None for level in levels},
                 **{f"rows_without_figure_at_admin{level}": rows for level, rows in sorted(unknown_rows.items())},
                 "verdict": verdict,
@@ -291,7 +289,7 @@ def _staleness(
                 "operation": operation,
                 "status": status,
                 "newest_reporting_date": fresh.newest,
-                "reporting_dates": len({date for date, *_ in rounds}),
+                "reporting_dates": len({each.reporting_date for each in rounds}),
                 "usual_interval_days": fresh.interval_days,
                 "age_days": fresh.age_days,
                 "age_in_intervals": fresh.intervals,

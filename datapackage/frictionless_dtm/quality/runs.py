@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from frictionless_dtm.quality.streams import columns_of, figure_tables
+from tap_dtm.exact.round import Round
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 OperationKey = tuple[str, str]
 """Country and operation."""
-RoundKey = tuple[str, str, str, "int | None", "str | None"]
-"""Country, operation, reporting date, round and assessment type."""
+RoundKey = tuple[str, str, Round]
+"""Country, operation and round."""
 
 _STATUS = frozenset({"admin0_pcode", "operation", "operation_status"})
-_KEY = itemgetter("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+_KEY = itemgetter("admin0_pcode", "operation", *Round._fields)
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def read(contents: Contents, *observers: Observer) -> dict[OperationKey, str | N
     """Let the observers see every run, from the country level down, and return the operations' status."""
     levels = figure_tables(contents.descriptor)
     for name, level in levels.items():
-        for key, rows in groupby(contents.tables[name].rows(), _KEY):
-            run = Run(name, level, key, list(rows))
+        for (country, operation, *fields), rows in groupby(contents.tables[name].rows(), _KEY):
+            run = Run(name, level, (country, operation, Round(*fields)), list(rows))
             for observer in observers:
                 observer.take(run)
     statuses: dict[OperationKey, str | None] = {}

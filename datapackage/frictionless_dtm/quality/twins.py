@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -12,19 +11,8 @@ from tap_dtm.metadata.model import ROUND_SPAN_DAYS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from frictionless_dtm.quality.freshness import Round
     from frictionless_dtm.quality.observer import Sum
     from frictionless_dtm.quality.runs import RoundKey
-
-
-def are_one_round(one: Round, other: Round) -> bool:
-    """Say whether two rounds of one operation, of different assessment types, are one round that was seen twice.
-
-    They have the same number, and dates at most ``ROUND_SPAN_DAYS`` apart.
-    """
-    (date, number, kind), (other_date, other_number, other_kind) = one, other
-    days = (dt.date.fromisoformat(date) - dt.date.fromisoformat(other_date)).days
-    return kind != other_kind and number is not None and number == other_number and abs(days) <= ROUND_SPAN_DAYS
 
 
 def assessed_twice(rounds: Iterable[tuple[RoundKey, Mapping[int, Sum]]]) -> dict[str, Any]:
@@ -32,20 +20,20 @@ def assessed_twice(rounds: Iterable[tuple[RoundKey, Mapping[int, Sum]]]) -> dict
     persons: dict[RoundKey, int | None] = {key: sums[min(sums)].persons for key, sums in rounds}
     by_number: dict[tuple[str, str, int | None], list[RoundKey]] = defaultdict(list)
     for key in persons:
-        country, operation, _, number, _ = key
-        by_number[country, operation, number].append(key)
+        country, operation, each = key
+        by_number[country, operation, each.round_number].append(key)
     pairs = [
         {
             "country": one[0],
             "operation": one[1],
-            "round_number": one[3],
-            "assessment_types": [one[4], other[4]],
-            "reporting_dates": [one[2], other[2]],
+            "round_number": one[2].round_number,
+            "assessment_types": [one[2].assessment_type, other[2].assessment_type],
+            "reporting_dates": [one[2].reporting_date, other[2].reporting_date],
             "persons": [persons[one], persons[other]],
         }
         for keys in by_number.values()
         for one, other in combinations(keys, 2)
-        if are_one_round(one[2:], other[2:])
+        if one[2].repeats(other[2])
     ]
     return {
         "about": "Rounds of one operation that two assessment types report under one number, with dates at most "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.target.rows import Values
 
-Round: TypeAlias = "tuple[str, str, str, int | None, str | None]"
+RoundKey: TypeAlias = "tuple[str, str, str, int | None, str | None]"
 ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
 _POSITION: Final = "row_number"
 _lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
@@ -31,7 +31,7 @@ class RoundDigests:
     def __init__(self, names: Sequence[str]) -> None:  # noqa: D107
         self._round = itemgetter(*(names.index(name) for name in ROUND))
         self._rest = itemgetter(*(number for number, name in enumerate(names) if name != _POSITION))
-        self._digests: dict[Round, Any] = {}
+        self._digests: dict[RoundKey, Any] = {}
 
     def add(self, rows: Iterable[Values]) -> None:
         """Take in the next rows."""
@@ -42,13 +42,13 @@ class RoundDigests:
             digest.update(_lines(list(map(self._rest, group))))
 
     @property
-    def digests(self) -> dict[Round, str]:
+    def digests(self) -> dict[RoundKey, str]:
         """The digest of each round so far."""
         return {key: digest.hexdigest()[:16] for key, digest in self._digests.items()}
 
 
 def compare(
-    before: Mapping[str, Mapping[Round, str]], after: Mapping[str, Mapping[Round, str]]
+    before: Mapping[str, Mapping[RoundKey, str]], after: Mapping[str, Mapping[RoundKey, str]]
 ) -> tuple[RoundChange, ...]:
     """Return how rounds differ, all levels taken together; by country, operation, date, round and type.
 

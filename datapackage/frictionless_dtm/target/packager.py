@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.descriptor.contents import Row
     from frictionless_dtm.descriptor.settings import Settings
-    from frictionless_dtm.target.changes import Round
+    from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.csv_writer import Output
     from frictionless_dtm.target.folder import Folder
     from frictionless_dtm.target.journal import Differences
@@ -176,9 +176,9 @@ class Packager:
 
     def _write_data(
         self, building: Path, before: Before | None, fingerprint: str
-    ) -> tuple[list[tuple[Stream, Content]], dict[str, Mapping[Round, str]]]:
+    ) -> tuple[list[tuple[Stream, Content]], dict[str, Mapping[RoundKey, str]]]:
         written: list[tuple[Stream, Content]] = []
-        rounds: dict[str, Mapping[Round, str]] = {}
+        rounds: dict[str, Mapping[RoundKey, str]] = {}
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
@@ -188,7 +188,7 @@ class Packager:
             checks = Checks(shape, resource)
             if files and before:
                 count = self._store.count(stream)
-                digests: Mapping[Round, str] | None = before.rounds.get(name)
+                digests: Mapping[RoundKey, str] | None = before.rounds.get(name)
                 broken = checks.left_out_of(before.descriptor, name)
                 for file in files:
                     self._folder.reuse(file.path)
@@ -216,7 +216,7 @@ class Packager:
 
     def _write_stream(
         self, building: Path, name: str, stream: Stream, checks: Checks
-    ) -> tuple[int, tuple[DataFile, ...], Mapping[Round, str] | None]:
+    ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
         shape = stream.shape
         formats = self._settings.formats
         outputs = {each: self._output(building / "data" / f"{name}.{each}", each, stream) for each in formats}
@@ -264,7 +264,7 @@ class Packager:
     def _describer(
         self,
         contents: list[tuple[Stream, Content]],
-        rounds: Mapping[str, Mapping[Round, str]],
+        rounds: Mapping[str, Mapping[RoundKey, str]],
         state: Mapping[str, Any] | None,
     ) -> Callable[[str, dt.datetime], dict[str, Any]]:
         keys = [key for each in rounds.values() for key in each]

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from frictionless_dtm.target.changes import Round
+    from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.journal import Differences
     from frictionless_dtm.target.store import Store
 
-    Rounds = Mapping[str, Mapping[Round, str]]
+    Rounds = Mapping[str, Mapping[RoundKey, str]]
 
 CHANGELOG: Final = "CHANGELOG.md"
 
