@@ -43,8 +43,9 @@ trap 'exit 143' TERM HUP
 } | eval "$target" > "$work/output"
 target_code=$?
 tap_code="$(cat "$work/exit code")" || tap_code=1
-[ "$tap_code" = 0 ] || fail "the tap failed with exit code $tap_code. $state is as it was."
+# The target first: when it ends early, the tap fails too, for nobody reads what it writes.
 [ "$target_code" = 0 ] || fail "the target failed with exit code $target_code. $state is as it was."
+[ "$tap_code" = 0 ] || fail "the tap failed with exit code $tap_code. $state is as it was."
 tail -n 1 "$work/output" > "$work/state"
 case "$(cat "$work/state")" in
   '{'*'"bookmarks"'*'}') mv "$work/state" "$state" ;;

@@ -62,7 +62,8 @@ def test_the_first_run_makes_the_state_and_the_next_one_continues_from_it(folder
     ("tap", "target", "words"),
     [
         ([*TAP, "--catalog", "missing.json"], program(TARGET), "the tap failed with exit code 1."),
-        (program("import sys; print('{}'); sys.exit(3)"), program("import sys; sys.exit(0)"), "exit code 3"),
+        (program("import sys; print('{}'); sys.exit(3)"), program("import sys; sys.stdin.read()"), "exit code 3"),
+        (TAP, program("import sys; sys.exit(4)"), "the target failed with exit code 4"),
         (TAP, program("import sys; sys.stdin.read(); print('{}'); sys.exit(4)"), "the target failed with exit code 4"),
         (TAP, program("import sys; sys.stdin.read()"), "the target confirmed no state"),
         (TAP, program("import sys; sys.stdin.read(); print('half a sta')"), "the target confirmed no state"),
