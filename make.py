@@ -3,7 +3,7 @@
 python3 make.py demo             load invented data into a real Postgres, and look at them
 python3 make.py sql "SELECT 1"   ask the demo's database
 python3 make.py package          make a data package of the same data, with a page to look at
-python3 make.py check            lint, and the tests that need no server: two minutes
+python3 make.py check            lint, and the tests that start no other program: two minutes
 python3 make.py test [...]       the tests that show that all of it works; --everything: all there are
 python3 make.py lint             style and types
 python3 make.py generate         rewrite the files that are made from the code
@@ -61,9 +61,9 @@ def package() -> None:
 
 
 def check(*arguments: str) -> None:
-    """Check style and types, and run every test that needs no server and no environment of its own."""
+    """Check style and types, and run every test that starts no other program."""
     lint()
-    pytest("-m", "not server and not everything", *arguments)
+    pytest("-m", "not programs and not everything", *arguments)
 
 
 def test(*arguments: str) -> None:

@@ -24,11 +24,11 @@ SERVERS = {"postgres", "bigquery"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start a server, by their fixtures; BigQuery's is left to --everything."""
+    """Mark the tests that start a database, by their fixtures; BigQuery's is left to --everything."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & SERVERS:
-            item.add_marker("server")
+            item.add_marker("programs")
         if "bigquery" in fixtures:
             item.add_marker("everything")
 

@@ -22,6 +22,8 @@ from tests.world import LEVELS, count, served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.programs
+
 STREAMS = {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"}
 
 

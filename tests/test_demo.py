@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.pipeline import Warehouse
 
-pytestmark = pytest.mark.server
+pytestmark = pytest.mark.programs
 
 NAME = "mes données # 100% & d'autres"
 

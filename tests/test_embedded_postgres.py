@@ -14,6 +14,8 @@ from demo.postgres import EmbeddedPostgres, PostgresError
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.programs
+
 
 def test_data_survive_a_restart(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "pg") as server, psycopg.connect(server.url) as db:

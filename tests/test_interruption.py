@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tap_dtm.sandbox import World
     from tests.pipeline import Process, Warehouse
 
+pytestmark = pytest.mark.programs
+
 GROWING = (add_round, backfill_round, add_operation, duplicate_rows)
 FAR_MORE_THAN_A_PIPE_HOLDS = 4000  # rows; each takes some 700 bytes
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.pipeline import Warehouse
 
-pytestmark = pytest.mark.server
+pytestmark = pytest.mark.programs
 
 KEY = "k3y-0f9e8d7c6b5a4f3e2d1c-invented"
 

@@ -11,11 +11,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 import version
 from tests.environments import ROOT
 
 if TYPE_CHECKING:
     from tests.airbyte.support import Source
+
+pytestmark = pytest.mark.programs
 
 STEPS = [
     (name, rest)

@@ -31,6 +31,8 @@ from tests.test_postgres import ALL_CODES
 if TYPE_CHECKING:
     from tests.pipeline import Process
 
+pytestmark = pytest.mark.programs
+
 CATALOG = configured(EVERYTHING)
 FAR_MORE_THAN_A_PIPE_HOLDS = "sandbox://?countries=2&rows=4000"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.bigquery.emulator import BigQueryEmulator
 
-pytestmark = [pytest.mark.server, pytest.mark.everything]
+pytestmark = [pytest.mark.programs, pytest.mark.everything]
 
 
 def test_the_loader_knows_every_setting() -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.target import Message
 
 
-pytestmark = pytest.mark.usefixtures("no_pages")
+pytestmark = [pytest.mark.usefixtures("no_pages"), pytest.mark.programs]
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.programs
+
 PROGRAM = """
 import atexit, sys
 from frictionless_dtm.command import main

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="drives Chromium over a POSIX pipe"),
-    pytest.mark.server,
+    pytest.mark.programs,
 ]
 
 HOSTILE = '</script><img src="https://example.invalid/x.png" onerror="document.title=1"> & "Ñ" \u2028'

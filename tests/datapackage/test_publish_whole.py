@@ -17,6 +17,8 @@ from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.programs
+
 TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 
 

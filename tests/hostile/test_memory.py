@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from tests.hostile.support import Hostility, Pieces
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc"),
+    pytest.mark.programs,
+]
 
 MEGABYTE = 1_000_000
 ONE = "/v3/any"

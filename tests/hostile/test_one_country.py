@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.hostile.support import Hostility
 
 TOO_LARGE = r"the answer is larger than 2 MB, which all answers together may take\. .* raise answer_budget_mb"
-TOO_SLOW = r"the answer was not complete within 1 s\. Raise request_timeout"
+TOO_SLOW = r"the answer was not complete within 0\.5 s\. Raise request_timeout"
 NO_END = r"the head of the answer does not end"
 HOSTILITIES: dict[str, tuple[Hostility, str]] = {
     "endless body": (support.endless_body, TOO_LARGE),
@@ -57,8 +57,8 @@ def sandbox() -> Iterator[SandboxServer]:
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A whole answer may take as long as one of its parts: 1 s."""
-    monkeypatch.setattr("tap_dtm.api.client.PATIENCE", 1)
+    """A whole answer may take half a second."""
+    monkeypatch.setattr("tap_dtm.api.client.PATIENCE", 0.5)
 
 
 def config_for(server: RawServer) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.full_load import measure
 from tap_dtm.sandbox import world_at
+
+pytestmark = pytest.mark.programs
 
 COUNTRIES = 2
 

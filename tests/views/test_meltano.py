@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
     from tests.world import Version
 
-pytestmark = pytest.mark.server
+pytestmark = pytest.mark.programs
 
 RUN = ("run", "tap-dtm", "target-postgres", "dtm-views")
 
