@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from typing_extensions import override
 
 from demo.postgres import EmbeddedPostgres
 from tap_dtm.sandbox import SandboxServer, world_at
@@ -82,6 +83,7 @@ class CountingServer(SandboxServer):
 
     answered = 0
 
+    @override
     def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
         """Answer as ever, and count."""
         said = super().respond(request)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
+from typing_extensions import override
 
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
@@ -40,7 +41,8 @@ _VIEWS_HEADER: Final = """\
 class _Dumper(yaml.SafeDumper):
     """Indents the items of lists, as dbt's own files do."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+    @override
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         return super().increase_indent(flow, indentless=False)
 
 

@@ -16,6 +16,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.redaction import guard, shown
 
@@ -102,7 +104,8 @@ class Record(logging.LogRecord):
             kind, error, where = self.exc_info
             self.exc_info = (ShownError, ShownError(f"{kind.__name__}: {error}"), where)
 
-    def getMessage(self) -> str:  # noqa: N802
+    @override
+    def getMessage(self) -> str:
         """Return the text on one line."""
         return shown(super().getMessage())
 
@@ -144,6 +147,7 @@ class _Output(io.FileIO):
 
     outlook = ""
 
+    @override
     def write(self, content: Buffer, /) -> int:
         """Write to the file.
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from typing_extensions import override
 
 from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, Fault, Options, SandboxServer, World, tiny
@@ -196,6 +197,7 @@ class History(RuleBasedStateMachine):
         assert len(self.target.live("countries")) == len(self.world.country_list())
         assert len(self.target.live("operations")) == len(self.world.operation_list())
 
+    @override
     def teardown(self) -> None:
         if hasattr(self, "sandbox"):
             self.sandbox.close()

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
+from typing_extensions import override
 
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
@@ -181,12 +182,14 @@ class Warehouse(Loaded):
     folder: Path
     state: dict[str, Any] = field(default_factory=dict)
 
+    @override
     def target_command(self) -> list[str]:
         """Return the command that starts the target."""
         program = shutil.which("target-postgres", path=str(Path(sys.executable).parent))
         assert program, "target-postgres is missing in the environment of the tests"
         return [program]
 
+    @override
     def target_config(self) -> dict[str, Any]:
         """Return the target's settings."""
         return {"sqlalchemy_url": self._sqlalchemy_url, "default_target_schema": self.schema}
@@ -202,6 +205,7 @@ class Warehouse(Loaded):
         with psycopg.connect(self.server.url) as connection:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)))
 
+    @override
     def undeleted(self, stream: str) -> list[dict[str, Any]]:
         """Return the rows of a table that are not deleted, as the database gives them."""
         return self.query(f'SELECT * FROM "{stream}" WHERE _sdc_deleted_at IS NULL')  # noqa: S608

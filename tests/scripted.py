@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from typing_extensions import override
+
 from tap_dtm.sandbox import SANDBOX_KEY, Options
 from tap_dtm.sandbox.api import Answer, Request, answer, gate
 
@@ -72,6 +74,7 @@ class ScriptedServer:
                 with contextlib.suppress(ConnectionError):  # a client that gives up is what some tests are about
                     self.wfile.write(content)
 
+            @override
             def log_message(self, *_: object) -> None:
                 """Be quiet."""
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
+from typing_extensions import override
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import VISIBLE, SandboxServer, invent
@@ -55,6 +56,7 @@ def idp_records(messages: list[Message]) -> list[Message]:
 class BatchTarget(MemoryTarget):
     """Opens the files that BATCH messages name."""
 
+    @override
     def handle(self, message: Message) -> None:
         if message["type"] != "BATCH":
             super().handle(message)

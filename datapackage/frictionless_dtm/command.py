@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
 from singer_sdk import Target
 from singer_sdk.contrib.msgspec import MsgSpecReader
 from singer_sdk.helpers.capabilities import PluginCapabilities
+from typing_extensions import override
 
 from frictionless_dtm.descriptor.settings import SETTINGS, Settings
 from frictionless_dtm.extra import require
@@ -42,10 +43,11 @@ class _Reader(MsgSpecReader):
         super().__init__()
         self._read = read
 
+    @override
     def process_lines(
         self,
         file_input: IO[str] | None,
-        callbacks: dict[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
     ) -> Counter[str]:
         text = file_input or sys.stdin or ()
         lines: Iterable[bytes] = getattr(text, "buffer", None) or (line.encode() for line in text)
@@ -104,6 +106,7 @@ class TargetDataPackage(CheckedConfig, Target):
         with self._told():
             return self._intake.read(lines)
 
+    @override
     def process_endofpipe(self) -> None:
         """Write the package; then, and only then, confirm the state."""
         with self._told():
@@ -131,6 +134,7 @@ class TargetDataPackage(CheckedConfig, Target):
         self._store.close()
 
     @classmethod
+    @override
     def get_singer_command(cls) -> click.Command:
         """Return the command, whose help names the other command of this program."""
         command = super().get_singer_command()
@@ -141,10 +145,12 @@ class TargetDataPackage(CheckedConfig, Target):
         return command
 
     @classmethod
+    @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add no settings: none of the SDK's has a meaning here."""
 
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
         """End at once, and say what the run has done."""
         self.logger.warning("Stopped by signal %d. %s", signum, self._say_outcome())
         sys.exit(128 + signum)

@@ -7,6 +7,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from typing_extensions import override
+
 from tap_dtm import console
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import discover
@@ -30,6 +32,7 @@ _logger = logging.getLogger("tap-dtm")
 
 
 class _Parser(argparse.ArgumentParser):
+    @override
     def error(self, message: str) -> NoReturn:
         raise DtmError(f"{self.prog}: {message}.")
 

@@ -9,6 +9,7 @@ import threading
 from typing import IO, TYPE_CHECKING
 
 import msgspec
+from typing_extensions import override
 
 from tap_dtm.airbyte import messages
 
@@ -78,6 +79,7 @@ class Output(logging.Handler):
             if flush:
                 self._stream.flush()
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
         """Write what is logged, but for the SDK's metrics: STATE counts the records."""
         if record.name != "singer_sdk.metrics":

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from typing_extensions import override
 
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import CURSOR, DELETED, configured_streams, singer_catalog
@@ -48,12 +49,14 @@ class Translator(Receiver):
         for name in self._streams:
             self._output.write(messages.stream_status(name, "STARTED"))
 
+    @override
     def state(self, bookmarks: Mapping[str, Any]) -> None:
         """Send each stream's share of the bookmarks."""
         for name, stream in self._streams.items():
             if stream.is_incremental:
                 self._state(name, bookmarks)
 
+    @override
     def record(self, stream: str, row: Mapping[str, Any]) -> None:
         """Send a record."""
         data = {**row, CURSOR: self._stamp}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ContentDecodingError
+from typing_extensions import override
 
 if TYPE_CHECKING:
     import socket
@@ -89,6 +90,7 @@ class Session(requests.Session):
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
 
+    @override
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return nothing: to find the next address, requests would read the body whole."""
 
@@ -203,10 +205,12 @@ class _Raw(io.RawIOBase):
         self._stream = sock.makefile("rb", buffering=0)
         self._meter = meter
 
+    @override
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401
+    @override
+    def readinto(self, buffer: Any) -> int | None:
         self._socket.settimeout(self._meter.seconds_left())
         try:
             count: int | None = self._stream.readinto(buffer)
@@ -216,6 +220,7 @@ class _Raw(io.RawIOBase):
         self._meter.received(count or 0)
         return count
 
+    @override
     def close(self) -> None:
         self._stream.close()
         super().close()
@@ -238,6 +243,7 @@ class _Response(http.client.HTTPResponse):
         self._meter.start()
         super().__init__(_Bounded(sock, self._meter), *args, **options)  # type: ignore[arg-type]
 
+    @override
     def begin(self) -> None:
         """Read the head. Lines that are no headers are dropped: urllib3 would log them, and they may hold the key."""
         super().begin()
@@ -249,11 +255,13 @@ class _Response(http.client.HTTPResponse):
 class _Adapter(HTTPAdapter):
     """Connects through pools whose connections read bounded answers."""
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+    @override
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         _bound(self.poolmanager)
 
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    @override
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
         manager = super().proxy_manager_for(*args, **options)
         _bound(manager)
         return manager

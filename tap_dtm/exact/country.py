@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.errors import DtmAnswerError, DtmRefusedError, DtmRequestError, DtmUnknownError, DtmWithdrawnError
 from tap_dtm.exact import parts, rounds
@@ -45,6 +47,7 @@ class Job:
     whole: frozenset[int] = frozenset()
     is_gone: bool = False
 
+    @override
     def __str__(self) -> str:
         """Name the country."""
         return f"{self.name} ({self.code})"

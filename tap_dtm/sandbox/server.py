@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from typing_extensions import override
+
 from tap_dtm.sandbox.api import ADMIN_PATHS, KEY_HEADER, KEY_PARAMETER, Answer, Options, Request, answer, gate
 from tap_dtm.sandbox.faults import Fault, Faults
 
@@ -187,6 +189,7 @@ class _HttpServer(ThreadingHTTPServer):
         self._open_lock = threading.Lock()
         super().__init__((HOST, port), _Handler)
 
+    @override
     def server_bind(self) -> None:
         # HTTPServer looks up the name of the host here, which can take seconds without a network.
         if os.name != "nt":  # where it would let two servers share a port
@@ -195,11 +198,13 @@ class _HttpServer(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = HOST, self.server_address[1]
 
+    @override
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         with self._open_lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
+    @override
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
         with self._open_lock:
             self._open.discard(request)
@@ -211,6 +216,7 @@ class _HttpServer(ThreadingHTTPServer):
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
+    @override
     def handle_error(self, request: object, client_address: object) -> None:
         # Neither a client that hangs up nor a program that ends meanwhile is news; anything else is a bug.
         error = sys.exc_info()[1]
@@ -276,5 +282,6 @@ class _Handler(BaseHTTPRequestHandler):
             at_once = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+    @override
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing: a sandbox inside a program has no business on its output."""

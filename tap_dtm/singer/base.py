@@ -15,6 +15,7 @@ from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
+from typing_extensions import override
 
 from tap_dtm.errors import DtmError
 from tap_dtm.exact.bookmarks import LevelBookmark, ListBookmark
@@ -41,6 +42,7 @@ FULL_TABLE: Final = REPLICATION_FULL_TABLE
 class _RunCounter(Counter):
     """Counts over all countries of a run, where the SDK would report each of them."""
 
+    @override
     def exit(self) -> None:
         """Go on counting."""
 
@@ -50,6 +52,7 @@ class _RunCounter(Counter):
 
 
 class _SilentTimer(Timer):
+    @override
     def __exit__(self, *_: object) -> None:
         """Report nothing."""
 
@@ -71,6 +74,7 @@ class DtmStream(Stream):
         self._pending_version: int | None = None
         self._is_read = False
 
+    @override
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take selections and replication methods from a catalog; keys are not for it to choose.
 
@@ -96,6 +100,7 @@ class DtmStream(Stream):
         super().apply_catalog(catalog)
 
     @property
+    @override
     def metadata(self) -> MetadataMapping:
         """The metadata of the catalog, in which the mark of deleted rows cannot be deselected."""
         metadata = super().metadata
@@ -104,7 +109,8 @@ class DtmStream(Stream):
             mark.inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
 
-    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+    @override
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         """Log a message, but for the SDK's line on an error that is foreseen: the last line of the log says it."""
         if not isinstance(sys.exc_info()[1], (DtmError, AbortedSyncFailedException, AbortedSyncPausedException)):
             super().log(message, *args, level=level, **kwargs)
@@ -124,6 +130,7 @@ class DtmStream(Stream):
         """Whether the run has delivered all that there was to deliver."""
         return self._is_read
 
+    @override
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
         """Note that the stream has been read to its end: the SDK says so nowhere else."""
         super().finalize_state_progress_markers(state)
@@ -139,15 +146,19 @@ class DtmStream(Stream):
         """Write a STATE message now."""
         self._tap.state_writer.write_state(self.tap_state)
 
+    @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
         """Leave the state alone: bookmarks are whole rounds, not records, and tombstones have no date."""
 
+    @override
     def _write_starting_replication_value(self, context: Context | None) -> None:
         """Write none: a date is not where this stream resumes."""
 
+    @override
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Return none: rounds may be dated in the future of any clock."""
 
+    @override
     def _write_activate_version_message(self, full_table_version: int) -> None:
         """Wait for the end of the run: targets remove old rows at once, and a country may still fail."""
         self._pending_version = full_table_version
@@ -166,7 +177,8 @@ class ListStream(DtmStream):
     tombstoned; and the keys that were tombstoned, for targets that were changed behind the tap's back.
     """
 
-    def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
+    @override
+    def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, then tombstones for what has left it."""
         rows = {self._key(row): row for row in self.schedule.lists.rows(self.name)}
         gone = [key for key in self.known_keys if key not in rows]
@@ -191,6 +203,7 @@ class ListStream(DtmStream):
         return ListBookmark(self.stream_state)
 
     @property
+    @override
     def is_complete(self) -> bool:
         """Whether every row of the list was read, too."""
         return super().is_complete and self.schedule.lists.is_whole(self.name)
@@ -230,18 +243,22 @@ class IdpStream(DtmStream):
         self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
         self._codes_delivered: set[str] = set()
 
-    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:  # noqa: ANN401
+    @override
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
         """Log at DEBUG what the SDK says of every country: the run has its own line for each."""
         super().log(message, *args, level=logging.DEBUG if level == logging.INFO else level, **kwargs)
 
-    def get_record_counter(self, **_: Any) -> Counter:  # noqa: ANN401
+    @override
+    def get_record_counter(self, **_: Any) -> Counter:
         """Return the one counter of this stream."""
         return self._counter
 
+    @override
     def get_sync_timer(self) -> Timer:
         """Return a timer that says nothing: one country's time is mostly that of reading ahead."""
         return _SilentTimer(Metric.SYNC_DURATION)
 
+    @override
     def log_sync_costs(self) -> None:
         """Report the record count, once for all countries."""
         self._counter.report()
@@ -269,6 +286,7 @@ class IdpStream(DtmStream):
         )
 
     @property
+    @override
     def is_complete(self) -> bool:
         """Whether no country failed, either."""
         return super().is_complete and not self.schedule.failures
@@ -278,6 +296,7 @@ class IdpStream(DtmStream):
         """Whether the catalog asks for FULL_TABLE: every run reads and emits everything."""
         return self.replication_method == FULL_TABLE
 
+    @override
     def activate_version(self) -> None:
         """Write the ACTIVATE_VERSION message, unless it would remove rows of countries that were left out."""
         left_out = self.bookmark.codes_with_rows - self._codes_delivered
@@ -286,6 +305,7 @@ class IdpStream(DtmStream):
         else:
             super().activate_version()
 
+    @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield what changed in the country of the context, then move its bookmarks."""
         code = (context or {})["admin0_pcode"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from singer_sdk.tap_base import CliTestOptionValue
+from typing_extensions import override
 
 from tap_dtm import console
 from tap_dtm.settings import KEY_VARIABLE
@@ -23,6 +24,7 @@ class Command(CheckedConfig, TapDTM):
     _files: ClassVar = {"state": StateFile(), "catalog": CatalogFile()}
 
     @classmethod
+    @override
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command, which reads its files as UTF-8 and checks them first."""
         command = super().get_singer_command()
@@ -31,6 +33,7 @@ class Command(CheckedConfig, TapDTM):
         return command
 
     @classmethod
+    @override
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         """Run ``--test``: one record of each stream.
 

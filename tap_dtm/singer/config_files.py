@@ -12,6 +12,7 @@ from dotenv import find_dotenv
 from dotenv.main import DotEnv
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
+from typing_extensions import override
 
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import guard, quoted
@@ -23,7 +24,8 @@ class CheckedConfig(PluginBase):
     """A plugin whose ``--config`` is checked first."""
 
     @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401
+    @override
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
         """Check and read the files of ``--config``, where the SDK would stop at a byte order mark.
 
         Raises:
@@ -73,7 +75,8 @@ class _CheckedFile(click.ParamType):  # type: ignore[type-arg]
     name = "file"
     kind = ""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401, ARG002
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read and check the file.
 
         Raises:
@@ -101,6 +104,7 @@ class CatalogFile(_CheckedFile):
 
     kind = "catalog"
 
+    @override
     def check(self, content: dict[str, Any], name: str) -> None:
         """Check that it is a Singer catalog."""
         check_catalog(content, name)

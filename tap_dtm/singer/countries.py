@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from tap_dtm.errors import DtmError
 from tap_dtm.singer.base import IdpStream, ListStream
 
@@ -21,6 +23,7 @@ class CountryListStream(ListStream):
     In addition to the keys, its state holds the API version, and the number of the state's form.
     """
 
+    @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, while the countries of it are read ahead.
 
@@ -36,17 +39,20 @@ class CountryListStream(ListStream):
         self.bookmark.stamp(self.api_version)
         yield from super().get_records(context)
 
-    def generate_child_contexts(self, record: Record, context: Context | None) -> Iterator[Context]:  # noqa: ARG002
+    @override
+    def generate_child_contexts(self, record: Record, context: Context | None) -> Iterator[Context]:
         """Yield the context of a country that is read in this run."""
         if record["admin0_pcode"] in self.schedule.codes:
             yield {"admin0_pcode": record["admin0_pcode"]}
 
     @property
+    @override
     def known_keys(self) -> list[Key]:
         """The countries that were listed, and those that have rows all the same."""
         with_rows = ((code,) for stream in self._idp_streams for code in stream.bookmark.codes_with_rows)
         return sorted({*super().known_keys, *with_rows})
 
+    @override
     def may_remove(self, key: Key) -> bool:
         """Whether a country that has left the list is tombstoned."""
         return self.schedule.may_remove(key[0], self._idp_streams)

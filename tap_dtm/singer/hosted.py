@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.io_base import SingerWriter
 from singer_sdk.singerlib import RecordMessage, StateMessage
+from typing_extensions import override
 
 from tap_dtm.singer.tap import TapDTM
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 class HostedTap(TapDTM):
     """The tap in another program's process: signals are that program's business."""
 
+    @override
     def _setup_signal_handlers(self) -> None:
         """Set up none."""
 
@@ -28,7 +30,8 @@ class HostedTap(TapDTM):
 class Receiver(SingerWriter):
     """Takes what a run has to say. SCHEMA and ACTIVATE_VERSION say what the program knows from the catalog."""
 
-    def write_message(self, message: Any) -> None:  # noqa: ANN401  one of the SDK's messages
+    @override
+    def write_message(self, message: Any) -> None:
         """Hand on a message."""
         if isinstance(message, RecordMessage):
             self.record(message.stream, message.record)

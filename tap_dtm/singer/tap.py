@@ -13,6 +13,7 @@ from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
 from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
+from typing_extensions import override
 
 from tap_dtm.api.client import DtmClient
 from tap_dtm.errors import DtmError
@@ -47,6 +48,7 @@ class TapDTM(Tap):
         """
         return checked_api_version(self.config)
 
+    @override
     def discover_streams(self) -> list[DtmStream]:
         """Return the five streams."""
         return [stream(self, self.api_version, lambda: self.schedule) for stream in STREAMS]
@@ -71,6 +73,7 @@ class TapDTM(Tap):
         streams = (stream for stream in self.streams.values() if isinstance(stream, IdpStream))
         return any(stream.selected and stream.is_full_table for stream in streams)
 
+    @override
     def setup_mapper(self) -> None:
         """Read the stream maps, and apply the catalog before they do.
 
@@ -102,11 +105,13 @@ class TapDTM(Tap):
             )
 
     @classmethod
+    @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's settings, and the one that its streams read but its taps do not declare."""
         super().append_builtin_config(config_jsonschema)
         config_jsonschema["properties"].update(EMIT_ACTIVATE_VERSION_CONFIG["properties"])
 
+    @override
     def load_state(self, state: dict[str, Any]) -> None:
         """Take in the state that the last run left.
 
@@ -116,6 +121,7 @@ class TapDTM(Tap):
         check_state(state)
         super().load_state(state)
 
+    @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings against their schema.
 
@@ -137,7 +143,8 @@ class TapDTM(Tap):
         except ConfigValidationError as error:
             raise DtmError(f"The settings are wrong: {'; '.join(error.errors)}.") from None
 
-    def sync_all(self) -> None:  # type: ignore[misc]
+    @override  # type: ignore[misc]
+    def sync_all(self) -> None:
         """Sync all streams, then tell what failed.
 
         Final in the SDK, which has no hook for the end of a run: raising any earlier would cost the streams
@@ -158,7 +165,8 @@ class TapDTM(Tap):
         for stream in self.streams.values():
             stream.activate_version()  # type: ignore[attr-defined]
 
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG002
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
         """End at once. The STATE messages that were written are all there is to save."""
         self.logger.warning("Stopped by signal %d. The next run goes on from the last state.", signum)
         sys.exit(128 + signum)

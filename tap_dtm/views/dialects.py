@@ -6,6 +6,8 @@ import abc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -89,6 +91,7 @@ class Postgres(Dialect):
 
     expressions = _POSTGRES
 
+    @override
     def prepare(self, views: Sequence[View], others: Sequence[str]) -> str:
         """Drop all views where one has columns that its successor has not in the same places; Postgres asks for it.
 
@@ -126,6 +129,7 @@ BEGIN
 END $$;
 """
 
+    @override
     def clean_up(self, others: Sequence[str]) -> str:
         """Give the rights back that ``prepare`` put aside, and drop the other views, which no view reads any more."""
         return f"""\
@@ -145,9 +149,11 @@ END $$;
         drop = f"SELECT 'DROP VIEW ' || STRING_AGG(FORMAT('%I.%I', '{self.schema}', relname), ', ') FROM pg_class"
         return f"EXECUTE COALESCE(({drop} WHERE {self._are_views(names)}), '');"
 
-    def create(self, view: View, query: str) -> str:  # noqa: D102
+    @override
+    def create(self, view: View, query: str) -> str:
         return _create_and_comment(self, view, query)
 
+    @override
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
         """Describe what is there: a catalog may leave out columns, or the whole table."""
         texts = ",\n    ".join(
@@ -177,10 +183,12 @@ class DuckDB(Dialect):
 
     expressions = _DUCKDB
 
-    def create(self, view: View, query: str) -> str:  # noqa: D102
+    @override
+    def create(self, view: View, query: str) -> str:
         return _create_and_comment(self, view, query)
 
-    def describe(self, table: Resource, fields: Sequence[Field]) -> str:  # noqa: D102
+    @override
+    def describe(self, table: Resource, fields: Sequence[Field]) -> str:
         return _comments(self, "TABLE", table.name, table.full_description, _texts(fields))
 
 
@@ -192,13 +200,16 @@ class BigQuery(Dialect):
     expressions = _BIGQUERY
 
     @property
-    def quoted_schema(self) -> str:  # noqa: D102
+    @override
+    def quoted_schema(self) -> str:
         return ".".join(f"`{part}`" for part in self.schema.split("."))
 
-    def literal(self, text: str) -> str:  # noqa: D102
+    @override
+    def literal(self, text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    def create(self, view: View, query: str) -> str:  # noqa: D102
+    @override
+    def create(self, view: View, query: str) -> str:
         columns = ",\n  ".join(
             f"{column.name} OPTIONS (description = {self.literal(column.description)})" for column in view.columns
         )
@@ -211,6 +222,7 @@ AS
 {query};
 """
 
+    @override
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
         """Describe all columns in one statement, because BigQuery limits how often a table may be altered."""
         relation = self.relation(table.name)

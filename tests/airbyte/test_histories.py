@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant
+from typing_extensions import override
 
 from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import DELETED
@@ -40,6 +41,7 @@ class AirbyteHistory(History):
     def toss(self, seed: int) -> None:
         self.rng = Random(seed)
 
+    @override
     def deliver(self, share: float) -> None:
         some = self.rng.sample(STREAMS, self.rng.randint(1, 4))
         streams = STREAMS if self.reads_every_stream else self.rng.choice([STREAMS, STREAMS, some])
@@ -61,6 +63,7 @@ class AirbyteHistory(History):
         self.synced = list(streams)
 
     @invariant()
+    @override
     def target_equals_api(self) -> None:
         if self.is_synced:
             self.destination.assert_equals_api(self.world, self.version, self.synced, **self.filters)
@@ -76,6 +79,7 @@ class ScrubbedAirbyteHistory(AirbyteHistory):
 class ListsAlone(AirbyteHistory):
     """The two lists are streams like others."""
 
+    @override
     def deliver(self, share: float) -> None:
         catalog = configured(dict.fromkeys(LISTS, DEDUP), self.version)
         try:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from tests.bigquery.emulator import PYTHON
 from tests.environments import environment
 from tests.pipeline import Loaded
@@ -23,15 +25,18 @@ class Dataset(Loaded):
     folder: Path
     state: dict[str, Any] = field(default_factory=dict)
 
+    @override
     def target_command(self) -> list[str]:
         """Return the command that starts the target."""
         python = environment("target-bigquery", python=PYTHON) / "python"
         return [str(python), str(Path(__file__).with_name("target_on_emulator.py"))]
 
+    @override
     def target_config(self) -> dict[str, Any]:
         """Return the target's settings."""
         return {"project": self.emulator.project, "dataset": self.name, "denormalized": True, "upsert": True}
 
+    @override
     def target_environment(self) -> dict[str, str]:
         """Tell the target where the emulator is."""
         return {
@@ -44,6 +49,7 @@ class Dataset(Loaded):
         """Ask BigQuery; `{dataset}` stands for the name of this dataset."""
         return self.emulator.query(sql.format(dataset=self.name))
 
+    @override
     def undeleted(self, stream: str) -> list[dict[str, Any]]:
         """Return the rows of a table that are not deleted, as BigQuery gives them."""
         return self.query(f"SELECT * FROM {{dataset}}.{stream} WHERE _sdc_deleted_at IS NULL")  # noqa: S608

@@ -12,6 +12,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -163,7 +165,8 @@ def _handler(site: FakeGithub) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_PATCH = _any  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        @override
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     return Handler

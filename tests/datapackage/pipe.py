@@ -16,6 +16,7 @@ import pytest
 from frictionless import validate
 from frictionless_dtm import command as target_module
 from frictionless_dtm.command import TargetDataPackage
+from typing_extensions import override
 
 from tests.target import MemoryTarget
 
@@ -43,6 +44,7 @@ class PackageTarget(MemoryTarget):
         self.config = config
         self.messages: list[Message] = []
 
+    @override
     def handle(self, message: Message) -> None:
         self.messages.append(message)
 
@@ -53,6 +55,7 @@ class PackageTarget(MemoryTarget):
         if state is not None:
             self.state = state
 
+    @override
     def live(self, stream: str) -> list[dict[str, Any]]:
         return [{**row, "_sdc_deleted_at": None} for row in typed_rows(self.folder, stream)]
 

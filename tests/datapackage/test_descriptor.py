@@ -19,6 +19,7 @@ from frictionless import validate
 from frictionless_dtm.descriptor.package import Coverage, describe_package
 from frictionless_dtm.descriptor.settings import Settings
 from frictionless_dtm.target.version import Change, change, increased
+from typing_extensions import override
 
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
@@ -250,10 +251,12 @@ def test_wrong_figure_is_found_in_parquet_on_the_web_by_one_request(tmp_path: Pa
     asked: list[str] = []
 
     class Web(SimpleHTTPRequestHandler):
+        @override
         def do_GET(self) -> None:
             asked.append(self.path)
             super().do_GET()
 
+        @override
         def log_message(self, *_: Any) -> None:
             pass
 

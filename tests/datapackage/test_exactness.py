@@ -14,6 +14,7 @@ from frictionless_dtm.target.folder import Folder
 from frictionless_dtm.target.store import Store
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
+from typing_extensions import override
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer, tiny
@@ -58,6 +59,7 @@ class PackageHistory(History):
         self.temporary = tempfile.TemporaryDirectory()
         self.target: PackageTarget = PackageTarget(Path(self.temporary.name) / "package")
 
+    @override
     def deliver(self, share: float) -> None:
         """The tap may be killed on its way; the target reads to the end of what there is."""
         super().deliver(share)
@@ -93,6 +95,7 @@ class PackageHistory(History):
             listed = {resource["path"] for resource in descriptor(folder)["resources"]} | {"datapackage.json"}
             assert set(content(folder)) == listed
 
+    @override
     def teardown(self) -> None:
         if hasattr(self, "sandbox") and self.is_synced and self.target.folder.exists():
             assert problems(self.target.folder) == []

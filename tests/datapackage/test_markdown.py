@@ -16,6 +16,7 @@ from frictionless_dtm.pages import render
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from typing_extensions import override
 
 from tests.datapackage.pages_world import contents_of, small_world, tables_of
 from tests.datapackage.pipe import run_target
@@ -65,10 +66,12 @@ class Shown(HTMLParser):
         self.feed(html)
         self.close()
 
+    @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append(tag)
         self.links += [value or "" for name, value in attrs if name in {"href", "src"}]
 
+    @override
     def handle_data(self, data: str) -> None:
         self.text += data
 

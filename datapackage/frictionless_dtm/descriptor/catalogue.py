@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import yaml
+from typing_extensions import override
 
 from tap_dtm.metadata import Catalogue, CatalogueError, load_catalogue, load_catalogue_from
 
@@ -34,7 +35,8 @@ def catalogue_at(path: Path | None) -> Catalogue:
 class _StrictLoader(yaml.SafeLoader):
     """Refuses what PyYAML passes over: of a key that is declared twice, it would keep the second."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+    @override
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         first: dict[str, int] = {}
         for key, _ in node.value:
             line = key.start_mark.line + 1
@@ -53,6 +55,7 @@ class _OneFile:
     def joinpath(self, name: str) -> _OneFile:
         return _OneFile(self._path, name)
 
+    @override
     def __str__(self) -> str:
         return f"{self._path} ({self._part})"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import requests
+from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from tap_dtm import redaction
@@ -173,6 +174,7 @@ class _Token(requests.auth.AuthBase):
     def __init__(self, value: str | None) -> None:
         self._value = value
 
+    @override
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._value:
             request.headers["Authorization"] = self._value

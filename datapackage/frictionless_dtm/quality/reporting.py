@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from frictionless_dtm.quality.freshness import RULE, freshness, reference_date
 from frictionless_dtm.quality.observer import EXAMPLES
 from frictionless_dtm.quality.streams import figure_tables
@@ -141,6 +143,7 @@ class Pattern:
     prefix: str
     rest: str
 
+    @override
     def __str__(self) -> str:
         """The prefix, then A for a letter and 9 for a digit."""
         return self.prefix + self.rest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from frictionless import Adapter, Package
+from typing_extensions import override
 
 from frictionless_dtm.descriptor.invented import as_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX
@@ -23,6 +24,7 @@ class DtmAdapter(Adapter):
     def __init__(self, address: Address) -> None:  # noqa: D107
         self._address = address
 
+    @override
     def read_package(self) -> Package:
         """Return the package; its tables are read when they are opened."""
         return Package.from_descriptor(descriptor(self._address))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from typing_extensions import override
+
 from frictionless_dtm.source.filters import BY_NAME, Filters, plain
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
@@ -68,6 +70,7 @@ class Address:
             Address(self.api_version, name, self.filters.only(_filters_of(name)), self.sandbox) for name in names
         )
 
+    @override
     def __str__(self) -> str:
         """Return the address in its one canonical spelling."""
         place = [SANDBOX] if self.sandbox is not None else []

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from frictionless import system
 from frictionless.formats.parquet import ParquetControl, ParquetParser
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 class HashedParquetParser(ParquetParser):
     """Yields the rows of a file that is read once, and notes its hash for frictionless to compare."""
 
+    @override
     def read_cell_stream_create(self) -> Iterator[list[Any]]:
         """Yield the header, then the rows."""
         with closing(system.create_loader(self.resource).read_byte_stream_create()) as file:

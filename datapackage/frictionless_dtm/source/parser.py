@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from frictionless import FrictionlessException, Parser, Schema
 from frictionless.errors import SchemeError
+from typing_extensions import override
 
 from frictionless_dtm.descriptor.table_schema import table_schema
 from frictionless_dtm.source.address import Address, parse
@@ -31,6 +32,7 @@ class DtmParser(Parser):
 
     supported_types: ClassVar[list[str]] = ["date", "integer", "string"]
 
+    @override
     def read_cell_stream_create(self) -> Iterator[list[Any]]:
         """Yield the header, then the rows."""
         address = address_of(self.resource)
@@ -48,7 +50,8 @@ class DtmParser(Parser):
         # There is no file to hash. This one shows whether DTM still publishes the same rows in the same order.
         self.resource.stats.sha256 = digest.hexdigest()
 
-    def write_row_stream(self, source: TableResource) -> NoReturn:  # noqa: ARG002
+    @override
+    def write_row_stream(self, source: TableResource) -> NoReturn:
         """Refuse: DTM is read only."""
         raise failure(DtmError("DTM takes no data: dtm:// can be read only."))
 

@@ -12,6 +12,8 @@ from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
+from typing_extensions import override
+
 from frictionless_dtm.target.texts import csv_row, text_of
 
 if TYPE_CHECKING:
@@ -51,17 +53,20 @@ class HashingFile(io.RawIOBase):
         self._sha256 = hashlib.sha256()
         self._bytes = 0
 
+    @override
     def writable(self) -> bool:
         """Whether one can write: yes."""
         return True
 
-    def write(self, data: Any) -> int:  # noqa: ANN401  whatever has a buffer
+    @override
+    def write(self, data: Any) -> int:
         """Write bytes."""
         self._sha256.update(data)
         written = self._file.write(data)
         self._bytes += written
         return written
 
+    @override
     def close(self) -> None:
         """Close the file."""
         if not self.closed:
