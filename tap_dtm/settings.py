@@ -30,7 +30,7 @@ HOW_TO_GET_A_KEY = (
 )
 _WHAT_URLS_LOOK_LIKE = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def setting(kind: str | list[str], *, title: str, description: str, **more: object) -> dict[str, Any]:
@@ -222,7 +222,7 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether the API is on this machine, as tests' and the sandbox's are."""
-        return urlsplit(self.api_url).hostname in _LOOPBACK
+        return urlsplit(self.api_url).hostname in LOOPBACK
 
     @property
     def filters(self) -> list[str]:

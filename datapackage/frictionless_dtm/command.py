@@ -139,9 +139,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """Return the command, whose help names the other command of this program."""
         command = super().get_singer_command()
         command.help = "Write what a Singer tap sends as a Frictionless Data Package."
-        command.epilog = (
-            "To publish a finished package as an archive, to CKAN or to GitHub: target-datapackage publish --help"
-        )
+        command.epilog = "To publish a finished package as an archive or to CKAN: target-datapackage publish --help"
         return command
 
     @classmethod
@@ -189,14 +187,14 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
 
 def main() -> None:
     """Run the target, or ``publish``."""
-    console.run("target-datapackage", _command, secrets=("CKAN_API_TOKEN", "GITHUB_TOKEN"))
+    console.run("target-datapackage", _command, secrets=["CKAN_API_TOKEN"])
 
 
 def _command() -> None:
     if sys.argv[1:2] == ["publish"]:
-        from frictionless_dtm.publish.__main__ import main as publish  # noqa: PLC0415  a command of its own
+        from frictionless_dtm.publish.command import publish  # noqa: PLC0415  a command of its own
 
-        publish(sys.argv[2:])
+        publish(sys.argv[2:], prog_name="target-datapackage publish")
         return
     # Millions of rows pass by, none of them in a cycle: looking for cycles takes a tenth of the time.
     gc.set_threshold(200_000)

@@ -1,4 +1,4 @@
-"""The client that publishing shares: where the token goes, what is said of a wrong address, what is shown of it."""
+"""The client of a CKAN site: where the token goes, what is said of a wrong address, what is shown of an answer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner
 from frictionless_dtm.publish.command import publish
+from frictionless_dtm.publish.folder import CHUNK
 
 from tap_dtm.sandbox import SandboxServer, invent
 from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan, Fault
@@ -117,6 +118,17 @@ def test_the_token_is_sent_encrypted_only(site: FakeCkan, folder: Path) -> None:
     assert (code, "would send the token unencrypted" in output) == (1, True)
 
 
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2])
+def test_files_of_every_length_arrive_whole(folder: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setenv("CKAN_API_TOKEN", TOKEN)
+    content = bytes(range(251)) * (size // 251) + bytes(size % 251)
+    (folder / "notes.bin").write_bytes(content)
+    with FakeCkan(hdx=False) as site:
+        assert run(site, folder, "--profile", "ckan", "--include", "notes.bin")[0] == 0
+        url = site.resources("invented-displacement")["notes.bin"]["url"]
+        assert site.files[url.removeprefix(site.url)] == content
+
+
 class TestHostileAnswers:
     """The site's answers have the bounds that DTM's have."""
 
@@ -146,7 +158,7 @@ class TestHostileAnswers:
         ],
     )
     def test_that_do_not_end(self, folder: Path, hostility: Hostility, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("frictionless_dtm.publish.site._LONGEST", 0.5)
+        monkeypatch.setattr("frictionless_dtm.publish.ckan.client._LONGEST", 0.5)
 
         assert "does not come to the end of its answer" in self.publish_to(hostility, folder)
 

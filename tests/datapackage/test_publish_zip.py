@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 TARGETS: dict[str, Sequence[str]] = {
     "zip": (),
     "ckan": ("--url", "http://127.0.0.1:9", "--owner-org", "invented-organisation"),
-    "github": ("--repository", "nobody/nothing", "--url", "http://127.0.0.1:9"),
 }
 
 

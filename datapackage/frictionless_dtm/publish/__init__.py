@@ -1,1 +1,1 @@
-"""Publishing a finished data package: as an archive, to CKAN, to GitHub. Only with permission, and only when told."""
+"""Publishing a finished data package as an archive or to CKAN, or checking that it may be published."""

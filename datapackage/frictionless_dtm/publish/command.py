@@ -9,24 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from typing_extensions import override
 
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
-from frictionless_dtm.publish.ckan import publisher as ckan
+from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE, Client
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target
+from frictionless_dtm.publish.ckan.publisher import CkanPublisher
 from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.folder import open_folder
-from frictionless_dtm.publish.github import publisher as github
-from frictionless_dtm.publish.github.plan import commit_message
-from frictionless_dtm.publish.site import Site
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from frictionless_dtm.publish.ckan.plan import Plan as CkanPlan
+    from frictionless_dtm.publish.ckan.plan import Plan
     from frictionless_dtm.publish.folder import Folder
-    from frictionless_dtm.publish.github.plan import Plan as GithubPlan
 
 _SET_BY: Final = {
     "name": "use --dataset",
@@ -38,17 +36,34 @@ _SET_BY: Final = {
     "id": "the site gives it",
 }
 """What is not text among a dataset's fields, and how it is given."""
-_NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
+_NOT_GITHUB: Final = (
+    "target-datapackage no longer publishes to GitHub. Use the workflow catalog/recipes/publish-on-github.yml in your "
+    "repository. It runs target-datapackage publish PATH --check before it commits."
+)
+
+
+class _Places(click.Choice[str]):
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(_left(ctx, param, value) if value == "github" else value, param, ctx)
+
+
+def _left(_: click.Context | None, __: click.Parameter | None, value: Any) -> Any:  # noqa: ANN401
+    """Refuse what was an option of publishing to GitHub."""
+    if value:
+        raise click.ClickException(_NOT_GITHUB)
+    return value
 
 
 @click.command(
     name="publish",
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     help="Publish the data package in the folder PATH. Without --yes, only show what would be sent. "
-    f"Tokens come from the environment: {ckan.TOKEN_VARIABLE}, {github.TOKEN_VARIABLE}.",
+    f"The token for CKAN comes from the environment: {TOKEN_VARIABLE}.",
 )
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", "to", type=click.Choice(["zip", "ckan", "github"]), required=True, help="Where it goes.")
+@click.option("--to", type=_Places(["zip", "ckan"]), help="Where it goes.")
+@click.option("--check", is_flag=True, help="Check that the package is whole and may be published; send nothing.")
 @click.option("--yes", is_flag=True, help="Do it.")
 @click.option(
     "--include",
@@ -57,7 +72,7 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
     help="Another file or folder in PATH to publish: else only the package's own files are. Repeatable.",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="zip: the file, else beside PATH.")
-@click.option("--url", help="ckan: the site, such as https://data.humdata.org. github: the API, if not GitHub's own.")
+@click.option("--url", help="ckan: the site, such as https://data.humdata.org.")
 @click.option("--owner-org", help="ckan: the organisation that the dataset belongs to.")
 @click.option("--dataset", help="ckan: the dataset's name in the address, else the package's.")
 @click.option("--maintainer", help="ckan: the user who answers for it.")
@@ -75,24 +90,30 @@ _NOTHING_SENT: Final = "Nothing was sent. Add --yes to do it."
 @click.option("--tag", "tags", multiple=True, help="ckan: tags, else for displacement its own. Repeatable.")
 @click.option("--set", "overrides", multiple=True, metavar="FIELD=TEXT", help="ckan: any other field. Repeatable.")
 @click.option("--prune", is_flag=True, help="ckan: remove files of the dataset that are not in the package.")
-@click.option("--repository", help="github: owner/name.")
-@click.option("--branch", default="main", help="github: the branch, which must exist.")
-@click.option("--folder", "subfolder", default="", help="github: where in the repository, else at its top.")
-@click.option("--replace", is_flag=True, help="github: replace files there that are not the package's.")
-def publish(path: Path, to: str, *, yes: bool, include: Sequence[str], **options: Any) -> None:  # noqa: ANN401, D103
+@click.option("--repository", "--branch", "--folder", hidden=True, expose_value=False, callback=_left)
+@click.option("--replace", is_flag=True, hidden=True, expose_value=False, callback=_left)
+def publish(  # noqa: D103
+    path: Path,
+    to: str | None,
+    *,
+    check: bool,
+    yes: bool,
+    include: Sequence[str],
+    **options: Any,  # noqa: ANN401
+) -> None:
+    if check == bool(to) or (check and yes):
+        raise click.UsageError("Give either --to, which says where the package goes, or --check alone.")
     try:
         folder = open_folder(path, include)
+        if check:
+            _say(f"{path}: {folder.name} {folder.version} is whole, and its terms permit publication.")
+            return
         if folder.others:
             others = ", ".join(folder.others)
             _say(f"Left out, since the package does not name them (--include takes one along): {others}")
-        {"zip": _zip, "ckan": _ckan, "github": _github}[to](folder, options, yes=yes)
+        (_zip if to == "zip" else _ckan)(folder, options, yes=yes)
     except (DtmError, OSError) as error:
         raise click.ClickException(shown(error)) from error
-
-
-def main(argv: Sequence[str]) -> None:
-    """Run the command with the arguments after ``publish``; ends the program when it fails."""
-    publish.main(args=list(argv), prog_name="target-datapackage publish", standalone_mode=True)
 
 
 def _say(text: str) -> None:
@@ -120,28 +141,19 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     target = Target(
         owner_org=_required(options, "owner_org", "--owner-org"),
         dataset=options["dataset"] or folder.name,
-        maintainer=options["maintainer"],
-        profile=options["profile"],
-        public=options["public"],
-        frequency=options["frequency"],
-        license_id=options["license_id"],
         groups=options["groups"] or None,
         tags=options["tags"] or None,
         overrides=_pairs(options["overrides"]),
+        **{name: options[name] for name in ("maintainer", "profile", "public", "frequency", "license_id")},
     )
-    url = _required(options, "url", "--url")
-    token = os.environ.get(ckan.TOKEN_VARIABLE)
-    with closing(Site(url, token, token_variable=ckan.TOKEN_VARIABLE)) as site:
-        publisher = ckan.CkanPublisher(site, folder, target, prune=options["prune"])
+    with closing(Client(_required(options, "url", "--url"), os.environ.get(TOKEN_VARIABLE))) as site:
+        publisher = CkanPublisher(site, folder, target, prune=options["prune"])
         plan = publisher.plan()
         _show_ckan(plan, target, site, prune=options["prune"])
-        if yes:
-            _say(f"Published: {publisher.run(plan, _say)}")
-        else:
-            _say(_NOTHING_SENT)
+        _say(f"Published: {publisher.run(plan, _say)}" if yes else "Nothing was sent. Add --yes to do it.")
 
 
-def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> None:
+def _show_ckan(plan: Plan, target: Target, site: Client, *, prune: bool) -> None:
     word = "new" if plan.dataset_id is None else "new metadata" if plan.is_new_metadata else "unchanged metadata"
     _say(f"{site.url}/dataset/{target.dataset}: {word}; {_seen_by(plan)}")
     for line in json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2).split("\n"):
@@ -156,45 +168,13 @@ def _show_ckan(plan: CkanPlan, target: Target, site: Site, *, prune: bool) -> No
         _say(f"  {name}: not in the package, {'is removed' if prune else 'stays (--prune removes it)'}")
 
 
-def _seen_by(plan: CkanPlan) -> str:
+def _seen_by(plan: Plan) -> str:
     who = "only the organisation sees it" if plan.private else "everybody sees it"
     if plan.was_private is None:
         return f"{who} (--public: everybody)" if plan.private else who
     if plan.was_private == plan.private:
         return f"{who}, as before"
     return f"{who} from now on, until now {'everybody' if plan.private else 'only the organisation'}"
-
-
-def _github(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
-    repository = _required(options, "repository", "--repository")
-    token = os.environ.get(github.TOKEN_VARIABLE)
-    url = options["url"] or github.API
-    with closing(Site(url, token, scheme="Bearer", token_variable=github.TOKEN_VARIABLE)) as site:
-        publisher = github.GithubPublisher(
-            site, folder, repository, options["branch"], options["subfolder"], replace=options["replace"]
-        )
-        plan = publisher.plan()
-        _show_github(plan, folder, f"{repository}, branch {options['branch']}")
-        publisher.check(plan)
-        if plan.is_empty:
-            _say("The repository has it all: nothing to do.")
-        elif yes:
-            _say(f"Published: {publisher.run(plan, _say)}")
-        else:
-            _say(_NOTHING_SENT)
-
-
-def _show_github(plan: GithubPlan, folder: Folder, where: str) -> None:
-    _say(f"{where}: one commit; {'everybody' if plan.is_public else 'only who may read the repository'} sees it")
-    _say(f"  {commit_message(folder, plan).splitlines()[0]}")
-    for path, file in sorted(plan.changed.items()):
-        word = "replaces what is not the package's" if path in plan.foreign else "changed"
-        _say(f"  {path}: {'new' if path in plan.added else word}, {file.size} bytes")
-    for path in sorted(set(plan.foreign) - plan.changed.keys()):
-        _say(f"  {path}: makes way, though it is not the package's")
-    for path in plan.removed:
-        _say(f"  {path}: removed")
-    _say(f"  {len(plan.unchanged)} files unchanged")
 
 
 def _required(options: dict[str, Any], name: str, option: str) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.publish.shapes import as_shape
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import is_web_address
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_Shape = TypeVar("_Shape")
 DESCRIPTOR: Final = "datapackage.json"
 PAGES: Final = ("README.md", "CHANGELOG.md", "CITATION.cff", "index.html", "quality.json")
 """What target-datapackage writes in addition to the data and the descriptor, which does not list these files."""
@@ -97,6 +97,23 @@ def read_descriptor(path: Path) -> Mapping[str, Any]:
     read = as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
     _check_addresses(path, read)
     return descriptor
+
+
+def as_shape(value: Any, shape: type[_Shape], what: str) -> _Shape:  # noqa: ANN401
+    """Return a JSON value that others have written as the type that it must have, without what the type does not name.
+
+    Args:
+        value: Of dicts, lists and plain values.
+        shape: A type of msgspec's.
+        what: The beginning of the sentence that refuses it.
+
+    Raises:
+        DtmError: It is of another form; the sentence says what and where, and repeats no value.
+    """
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise DtmError(f"{what} ({error}).") from None
 
 
 def _check_addresses(path: Path, said: _Descriptor) -> None:

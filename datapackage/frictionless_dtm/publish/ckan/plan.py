@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.publish.ckan.metadata import resource_fields
 from frictionless_dtm.publish.descriptor import DESCRIPTOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.publish.folder import File, Folder
+
+    There = Mapping[str, Mapping[str, Any]]
+    """The resources of the dataset on the site, by name."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Step:
     is_new_content: bool
     is_new_metadata: bool
     url: str | None = None  # where it can be downloaded, once it is there
+    content: bytes | None = None  # what is sent in place of the file's own content
 
     @property
     def name(self) -> str:
@@ -46,8 +50,7 @@ class Step:
 class Plan:
     """All that has to be sent: the dataset's fields, then the files in this order, the descriptor last.
 
-    ``was_private`` is how the dataset is on the site, None for a new one. ``surplus`` are resources of the dataset
-    that are no part of the package, by name.
+    ``was_private`` is how the dataset is on the site, None for a new one.
     """
 
     dataset_id: str | None
@@ -56,7 +59,13 @@ class Plan:
     private: bool
     was_private: bool | None
     steps: tuple[Step, ...]
-    surplus: Mapping[str, str]
+    there: There
+
+    @property
+    def surplus(self) -> dict[str, str]:
+        """The ids of the resources that are no part of the package, by name."""
+        ours = {step.name for step in self.steps}
+        return {name: str(resource["id"]) for name, resource in self.there.items() if name not in ours}
 
 
 def make_plan(
@@ -67,15 +76,14 @@ def make_plan(
     Args:
         folder: The package.
         fields: The dataset's fields, as they shall be.
-        existing: The answer of ``package_show``; None when there is no such dataset.
+        existing: The dataset on the site; None when there is no such dataset.
         public: Whether everybody shall see it; None for as it is, and nobody outside the organisation at first.
     """
     there = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
     was_private = existing["private"] if existing else None
     private = was_private is not False if public is None else not public
-    steps = [_step(file, resource_fields(file, folder), there) for file in (*folder.data, *folder.documents)]
-    steps.append(_descriptor_step(folder, steps, there))
-    ours = {step.name for step in steps}
+    files = (*folder.data, *folder.documents)
+    steps = [_step(file, resource_fields(file, folder), there) for file in files]
     merged = _merged(fields, existing or {})
     return Plan(
         dataset_id=str(existing["id"]) if existing else None,
@@ -83,32 +91,25 @@ def make_plan(
         is_new_metadata=existing is None or _differs({**merged, "private": private}, _with_names(existing, merged)),
         private=private,
         was_private=was_private,
-        steps=tuple(steps),
-        surplus={name: str(resource["id"]) for name, resource in there.items() if name not in ours},
+        steps=(*steps, descriptor_step(folder, steps, there)),
+        there=there,
     )
 
 
-def site_descriptor(folder: Folder, steps: Iterable[Step]) -> bytes:
-    """Return the descriptor with the files' addresses on the site, so that programs can read the package from there."""
+def descriptor_step(folder: Folder, steps: Iterable[Step], there: There) -> Step:
+    """Return the last step: the descriptor has the files' addresses, so that programs read the package from the site.
+
+    It is settled when every file has its address.
+    """
     addresses = {step.file.path: step.url for step in steps if step.url}
     resources = [
         {**resource, "path": addresses.get(resource["path"], resource["path"])}
         for resource in folder.descriptor["resources"]
     ]
-    return (json.dumps({**folder.descriptor, "resources": resources}, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def descriptor_fields(folder: Folder, content: bytes) -> dict[str, str]:
-    """Return the fields of the descriptor as it is on the site."""
+    content = (json.dumps({**folder.descriptor, "resources": resources}, ensure_ascii=False, indent=2) + "\n").encode()
     file = next(file for file in folder.files if file.path == DESCRIPTOR)
-    digest = hashlib.sha256(content).hexdigest()
-    return {**resource_fields(file, folder), "hash": f"sha256:{digest}", "size": str(len(content))}
-
-
-def _descriptor_step(folder: Folder, steps: Sequence[Step], there: Mapping[str, Mapping[str, Any]]) -> Step:
-    """Return the last step: what it sends is settled when all files have an address."""
-    file = next(file for file in folder.files if file.path == DESCRIPTOR)
-    return _step(file, descriptor_fields(folder, site_descriptor(folder, steps)), there)
+    own = {"hash": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": str(len(content))}
+    return replace(_step(file, {**resource_fields(file, folder), **own}, there), content=content)
 
 
 def _merged(fields: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def _with_names(existing: Mapping[str, Any], fields: Mapping[str, Any]) -> Mappi
     return {**existing, "owner_org": name} if name is not None and name == fields.get("owner_org") else existing
 
 
-def _step(file: File, fields: Mapping[str, str], there: Mapping[str, Mapping[str, Any]]) -> Step:
+def _step(file: File, fields: Mapping[str, str], there: There) -> Step:
     known = there.get(fields["name"])
     if known is None:
         return Step(file, fields, None, is_new_content=True, is_new_metadata=True)

@@ -1,1 +1,0 @@
-"""Publishing to a GitHub repository."""
