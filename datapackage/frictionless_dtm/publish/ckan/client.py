@@ -20,6 +20,7 @@ from tap_dtm.api import network
 from tap_dtm.api.budget import Budget, OverBudget
 from tap_dtm.api.transport import Bounds, Session, TooMuchAround, TooSlow, fetch
 from tap_dtm.errors import DtmAccessError, DtmError
+from tap_dtm.settings import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
