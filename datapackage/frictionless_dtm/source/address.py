@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SANDBOX: Final = "sandbox"
 _VERSIONS: Final = ("v3", "v2")
-_TABLES: Final = {
+TABLES: Final = {
     "countries": "countries",
     "operations": "operations",
     "admin0": "idp_admin0",
@@ -32,8 +32,8 @@ _TABLES: Final = {
 """The streams by what an address calls them."""
 _SANDBOX_OPTIONS: Final = ("publication", "seed", "countries", "rows")
 _SPELLINGS: Final = {
-    **{plain(name): name for name in _TABLES},
-    **{plain(stream): name for name, stream in _TABLES.items()},
+    **{plain(name): name for name in TABLES},
+    **{plain(stream): name for name, stream in TABLES.items()},
     **{f"idp{name}data": name for name in ("admin0", "admin1", "admin2")},
     "countrylist": "countries",
     "operationlist": "operations",
@@ -58,14 +58,14 @@ class Address:
         """What the catalogue says of the table."""
         if self.table is None:
             raise ValueError("A package has no resource of its own.")
-        return load_catalogue().resources[_TABLES[self.table]]
+        return load_catalogue().resources[TABLES[self.table]]
 
     @property
     def tables(self) -> tuple[Address, ...]:
         """The tables of a package: the lists, and the figures if something says whose; a table's is itself."""
         if self.table is not None:
             return (self,)
-        names = [name for name in _TABLES if self.filters.has_place or name in {"countries", "operations"}]
+        names = [name for name in TABLES if self.filters.has_place or name in {"countries", "operations"}]
         return tuple(
             Address(self.api_version, name, self.filters.only(_filters_of(name)), self.sandbox) for name in names
         )
@@ -121,7 +121,7 @@ def _table(segments: list[str]) -> str:
     if re.fullmatch(r"v\d+", segments[0]):
         raise DtmError(f"dtm:// knows the API's versions {' and '.join(_VERSIONS)}, not '{segments[0]}'.")
     near = difflib.get_close_matches(plain(segments[-1]), _SPELLINGS, n=1)
-    hint = f"the nearest is {_SPELLINGS[near[0]]}" if near else f"it has {', '.join(_TABLES)}"
+    hint = f"the nearest is {_SPELLINGS[near[0]]}" if near else f"it has {', '.join(TABLES)}"
     raise DtmError(f"dtm:// has no table '{'/'.join(segments)}'; {hint}.")
 
 

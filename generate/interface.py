@@ -1,0 +1,140 @@
+"""Writes ``docs/interface.md``: the names that other programs may rely on, as the code has them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from frictionless_dtm.descriptor.settings import SETTINGS as TARGET_SETTINGS
+from frictionless_dtm.source.address import TABLES
+from frictionless_dtm.source.filters import BY_NAME
+
+from tap_dtm.exact.state import FORM
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.views import load_views
+from tap_dtm.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "interface.md"
+_COMMANDS: Final = {
+    "tap-dtm": ["tap_dtm"],
+    "tap-dtm-views": ["tap_dtm.views"],
+    "dtm-sandbox": ["tap_dtm.sandbox"],
+    "target-datapackage": ["frictionless_dtm.command"],
+    "target-datapackage publish": ["frictionless_dtm.command", "publish"],
+    "source-dtm spec": ["tap_dtm.airbyte", "spec"],
+    "source-dtm check": ["tap_dtm.airbyte", "check"],
+    "source-dtm discover": ["tap_dtm.airbyte", "discover"],
+    "source-dtm read": ["tap_dtm.airbyte", "read"],
+}
+
+
+def text() -> str:
+    """Return the page."""
+    return f"""# The public interface
+
+<!-- Generated: python3 make.py generate -->
+
+Other programs may rely on what stands here. It changes with a new minor version while the version begins with 0,
+and with a new major version after that. What leaves is named in the [changelog](../CHANGELOG.md), with what takes
+its place, and using it ends with a message that says so. Everything else may change at any time: Python modules,
+log lines, and the words of messages.
+
+## Commands
+
+| Command | Options |
+| --- | --- |
+{_rows((name, _listed(_options(command))) for name, command in _COMMANDS.items())}
+`python -m tap_dtm` is `tap-dtm`, and `frictionless_dtm.target:main` is `target-datapackage`. All commands end with
+exit code 0 only when everything was done.
+
+## Settings
+
+* of `tap-dtm` and `source-dtm`: {_listed(SETTINGS)}
+* of `target-datapackage`: {_listed(TARGET_SETTINGS)}
+
+In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The key is also read from
+`DTMAPI_SUBSCRIPTION_KEY`. The [README](../README.md#settings) says what each does.
+
+## Streams
+
+| Stream | Key | Columns |
+| --- | --- | --- |
+{_streams()}
+Every record has `_sdc_deleted_at` as well: null, or the time of the run that found the row gone. The positions in
+`row_number` count from 1 without a gap within a country and an operation.
+
+## State
+
+A state is one JSON object with `bookmarks`. `bookmarks.countries.form` is the number of its form: {FORM} now;
+states of 0.1.0 have none. This and every later version reads all earlier forms without a row lost, doubled or left
+behind, and refuses a later one. What else stands in a state is the tap's own business.
+
+## A data package
+
+`datapackage.json` (Data Package v2), `data/<stream>.csv`, `.csv.gz` or `.parquet`, `README.md`, `CHANGELOG.md`,
+`CITATION.cff`, `quality.json` and `index.html`. The version of a package counts up: the last number when values
+changed, the middle one when rounds came, the first one when columns or keys changed.
+
+## `dtm://` addresses
+
+`dtm://[sandbox/]VERSION[/TABLE][?FILTER=VALUE&...]`
+
+* versions: {_listed(API_VERSIONS)}
+* tables: {_listed(TABLES)}
+* filters: {_listed(BY_NAME)}
+
+## Views
+
+| View | Columns |
+| --- | --- |
+{_views()}"""
+
+
+def _options(command: list[str]) -> list[str]:
+    module, *arguments = command
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments, "--help"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout + done.stderr)) - {"--help"})
+
+
+def _streams() -> str:
+    resources = load_catalogue().resources.values()
+    return _rows(
+        (each.name, _listed(each.key), _listed(field.name for field in each.fields if not field.name.startswith("_")))
+        for each in resources
+    )
+
+
+def _views() -> str:
+    views = {view.name: view for version in API_VERSIONS for view in load_views(version)}
+    return _rows((name, _listed(column.name for column in view.columns)) for name, view in sorted(views.items()))
+
+
+def _rows(rows: Iterable[tuple[str, ...]]) -> str:
+    return "".join(f"| {' | '.join([f'`{first}`', *others])} |\n" for first, *others in rows)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+def main() -> None:
+    """Write it."""
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
