@@ -131,7 +131,7 @@ def _load(database: duckdb.DuckDBPyConnection, api_url: str, folder: Path) -> No
 
 def _run(folder: Path, program: str, *arguments: str, given: str = "") -> str:
     command = [str(Path(sys.executable).with_name(program)), *arguments]
-    done = subprocess.run(command, cwd=folder, input=given, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, input=given, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise RuntimeError(f"{program} failed:\n{done.stderr}")
     return done.stdout
