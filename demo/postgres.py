@@ -176,7 +176,7 @@ def _lent_to_nobody(data: Path, package: Path) -> Iterator[tuple[Path, Path]]:
     if data.is_symlink():  # an earlier run was killed and could not bring its data back
         _bring_back(data)
     work = Path(tempfile.mkdtemp(prefix="postgres-"))
-    # The programs look for their libraries beside their package.
+    # The programs look for their libraries next to their package.
     for part in (package, package.with_name(f"{package.name}.libs")):
         if part.exists():
             shutil.copytree(part, work / part.name, ignore=shutil.ignore_patterns("include"))

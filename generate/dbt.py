@@ -34,7 +34,7 @@ _SOURCES_HEADER: Final = f"""\
 _VIEWS_HEADER: Final = """\
 # The views that tap-dtm-views makes, for dbt 1.10.8 or newer. Generated from their catalogue: python3 make.py generate
 #
-# Copy it into the models folder of your dbt project, beside sources.yml. The schema is the same.
+# Copy it into the models folder of your dbt project, next to sources.yml. The schema is the same.
 """
 
 

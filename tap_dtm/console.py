@@ -143,7 +143,7 @@ def _use_utf8() -> None:
 
 
 class _Output(io.FileIO):
-    """Standard output, whose errors are told apart from those of other files."""
+    """Standard output, whose errors are distinguished from those of other files."""
 
     outlook = ""
 

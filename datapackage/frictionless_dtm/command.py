@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from frictionless_dtm.descriptor.settings import SETTINGS, Settings
 from frictionless_dtm.extra import require
-from frictionless_dtm.target.faults import NOTHING_KEPT, told
+from frictionless_dtm.target.faults import NOTHING_KEPT, explained
 from frictionless_dtm.target.folder import Folder
 from frictionless_dtm.target.intake import Intake
 from frictionless_dtm.target.packager import Packager
@@ -89,8 +89,8 @@ class TargetDataPackage(CheckedConfig, Target):
         settings = Settings.from_config(self.config)
         require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
         folder = Folder(settings.path)
-        self._told = partial(told, folder.store, self._say_outcome)
-        with self._told():
+        self._explained = partial(explained, folder.store, self._say_outcome)
+        with self._explained():
             self._store = Store(folder.store)
             try:
                 self._packager = Packager(self._store, settings, folder, _render)
@@ -103,13 +103,13 @@ class TargetDataPackage(CheckedConfig, Target):
         self._is_open = True
 
     def _read(self, lines: Iterable[str | bytes]) -> Counter[str]:
-        with self._told():
+        with self._explained():
             return self._intake.read(lines)
 
     @override
     def process_endofpipe(self) -> None:
         """Write the package; then, and only then, confirm the state."""
-        with self._told():
+        with self._explained():
             left_out = self._intake.finish()
             is_written = self._packager.write(self._intake.state)
             is_empty = not self._store.streams

@@ -73,7 +73,7 @@ def configured_streams(catalog: Mapping[str, Any], api_version: str) -> dict[str
     """Read a ConfiguredAirbyteCatalog.
 
     Raises:
-        DtmError: It is none, asks for what there is not, or would let a destination keep the wrong rows.
+        DtmError: It is not a catalog, asks for what this source lacks, or would let a destination keep wrong rows.
     """
     try:
         streams = [_configured(each, api_version) for each in catalog["streams"]]

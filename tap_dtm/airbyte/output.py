@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tap_dtm.airbyte.messages import Message
 
-GRACE = 3.0  # seconds in which a program that was told to end still says how it ended
+GRACE = 3.0  # seconds in which a program that was asked to end still says how it ended
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}
 _encode = msgspec.json.Encoder().encode

@@ -1,6 +1,6 @@
 """The tap's bookmarks in Airbyte's wrapping: one state for each stream instead of one for all. Pure functions.
 
-The state of a stream is what stands under its name in the Singer state's ``bookmarks``, and beside it the time of the
+The state of a stream is what stands under its name in the Singer state's ``bookmarks``, together with the time of the
 sync. The country list's own bookmark also steers the run: which countries are due to be re-read whole. Airbyte need
 not keep the state of a stream that is not synced incrementally, so then it travels with the other streams' states.
 """
@@ -85,7 +85,7 @@ def next_stamp(states: StreamStates, now: int) -> str:
     """Return the time of this sync in ISO 8601: now (milliseconds since 1970), but later than that of any before.
 
     Raises:
-        DtmError: A state has a time that is none.
+        DtmError: A state has an invalid time.
     """
     try:
         before = [dt.datetime.fromisoformat(state[_SYNCED_AT]) for state in states.values() if _SYNCED_AT in state]

@@ -1,4 +1,4 @@
-"""The metadata catalogue: every field and resource, declared once, in YAML, beside the code that reads it."""
+"""The metadata catalogue: every field and resource, declared once, in YAML, next to the code that reads it."""
 
 from __future__ import annotations
 

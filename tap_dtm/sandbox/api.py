@@ -51,7 +51,7 @@ class Options:
     required_filter_status: int = 200
     """The HTTP status when neither operation nor country is given."""
     bad_value_status: int = 400
-    """The HTTP status for a date or a round number that is none."""
+    """The HTTP status for an invalid date or round number."""
     admin1_name_fails: bool = False
     """Whether admin 1 answers 500 to `Admin1Name`, as it once did."""
     firewall: bool = True

@@ -1,6 +1,6 @@
 """One publication as the API shows it: facts in, rows out.
 
-Aggregates the cells upwards, numbers the rows anew and orders them. The order and the ids depend on
+Aggregates the cells upwards, numbers the rows and orders them. The order and the ids depend on
 the seed and the number of the publication only, so that every answer of one publication agrees with
 every other, and no two publications agree on the ids.
 """

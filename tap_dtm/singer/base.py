@@ -79,7 +79,7 @@ class DtmStream(Stream):
         """Take selections and replication methods from a catalog; keys are not for it to choose.
 
         Raises:
-            DtmError: The catalog was made for another API version, or lacks what the rows are told apart by.
+            DtmError: The catalog was made for another API version, or lacks what identifies the rows.
         """
         if entry := catalog.get_stream(self.name):
             fields = set(entry.schema.properties or ())

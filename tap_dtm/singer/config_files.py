@@ -1,4 +1,4 @@
-"""The files of a Singer command line, checked before the SDK reads them: a mistake is told without a traceback."""
+"""The files of a Singer command line, checked before the SDK reads them: a mistake is reported without a traceback."""
 
 from __future__ import annotations
 

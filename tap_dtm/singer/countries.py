@@ -62,7 +62,7 @@ class CountryListStream(ListStream):
         return [stream for stream in self.child_streams if isinstance(stream, IdpStream)]
 
     def _check_version(self) -> None:
-        """Refuse to go back from v3 to v2: targets would keep reason, sex and origin beside other rows' figures."""
+        """Refuse to go back from v3 to v2: targets would keep reason, sex and origin next to other rows' figures."""
         if self.bookmark.api_version == "v3" and self.api_version == "v2":
             raise DtmError(
                 "The state is that of tables loaded with api_version v3, and v2 has other rows and fewer columns. "

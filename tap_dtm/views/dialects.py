@@ -79,7 +79,7 @@ class Dialect(abc.ABC):
 
     @abc.abstractmethod
     def create(self, view: View, query: str) -> str:
-        """Return the statements that make a view, or make it anew, and describe it."""
+        """Return the statements that make or replace a view, and describe it."""
 
     @abc.abstractmethod
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:

@@ -49,7 +49,7 @@ def address_of(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return where the database is, as libpq's parameters by name. One of them is the password.
 
     Raises:
-        DtmError: The environment names no database, or one that is none.
+        DtmError: The environment names no database, or an invalid one.
     """
     names = ("USER", "PASSWORD", "HOST", "PORT", "DATABASE")
     user, password, host, port, database = (environment.get(f"{_PREFIX}{name}") or None for name in names)

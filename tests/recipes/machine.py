@@ -37,7 +37,7 @@ def snippet(heading: str, first_words: str) -> str:
 
 def empty_tables(warehouse: Warehouse) -> None:
     """Run the README's statement that empties the tables."""
-    statement = snippet("Everything anew", "TRUNCATE")
+    statement = snippet("Everything again", "TRUNCATE")
     assert statement.count(" dtm.") == 5
     with psycopg.connect(warehouse.server.url) as connection:
         connection.execute(statement.replace(" dtm.", f" {warehouse.schema}.").encode())

@@ -1,4 +1,4 @@
-"""Three ways to load everything anew: what each sends, and which rows it leaves behind."""
+"""Three ways to load everything again: what each sends, and which rows it leaves behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tap_dtm.sandbox import SandboxServer
     from tests.pipeline import Warehouse
 
-HEADING = "Everything anew"
+HEADING = "Everything again"
 WITH_STATE = snippet(HEADING, "TAP_DTM__CATALOG=")
 CLEAR = snippet(HEADING, ".venv/bin/meltano --environment=prod state clear")
 LOAD = snippet(HEADING, ".venv/bin/meltano --environment=prod run")

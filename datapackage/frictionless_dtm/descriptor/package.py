@@ -251,7 +251,7 @@ def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:
 
 
 def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how frictionless must read Parquet: of numbers that may be null, it sees NaN unless told otherwise."""
+    """Return how frictionless must read Parquet: by itself it reads numbers that may be null as NaN."""
     nullable = [
         field["name"]
         for field in schema["fields"]

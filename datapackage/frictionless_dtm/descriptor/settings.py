@@ -24,7 +24,7 @@ SETTINGS: Final = {
         "string",
         title="Folder",
         description="The folder of the data package. It is replaced as a whole whenever the data change; what the "
-        "target remembers between the runs stands beside it, in a hidden folder.",
+        "target remembers between the runs stands next to it, in a hidden folder.",
     ),
     "formats": setting(
         ["array", "string"],

@@ -24,7 +24,7 @@ _MODE: Final = 0o644
 
 
 def archive_path(folder: Folder) -> Path:
-    """Return where the archive goes unless told otherwise: beside the folder."""
+    """Return where the archive goes unless an option says otherwise: next to the folder."""
     # The standard allows slashes in a name.
     name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.name}-{folder.version}")
     return folder.path.resolve().parent / f"{name}.zip"
@@ -36,7 +36,7 @@ def checksums(folder: Folder) -> str:
 
 
 def write_archive(folder: Folder, target: Path) -> bool:
-    """Write the archive beside its place and rename it; return False when it is there already, byte for byte.
+    """Write the archive next to its place and rename it; return False when it is there already, byte for byte.
 
     Raises:
         DtmError: A file changed meanwhile, or has the name of the checksums; what was there before is left as it is.

@@ -1,4 +1,4 @@
-"""``target-datapackage publish``: shows what would be sent, and sends it when told to."""
+"""``target-datapackage publish``: shows what would be sent, and sends it on request."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _left(_: click.Context | None, __: click.Parameter | None, value: Any) -> An
     metavar="NAME",
     help="Another file or folder in PATH to publish: else only the package's own files are. Repeatable.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="zip: the file, else beside PATH.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="zip: the file, else next to PATH.")
 @click.option("--url", help="ckan: the site, such as https://data.humdata.org.")
 @click.option("--owner-org", help="ckan: the organisation that the dataset belongs to.")
 @click.option("--dataset", help="ckan: the dataset's name in the address, else the package's.")

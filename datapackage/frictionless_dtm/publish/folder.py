@@ -101,7 +101,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     for name in names:
         _check_name(name)
     if absent := sorted(name for name in names if not _is_there(path / name)):
-        raise DtmError(f"The package lacks {', '.join(absent)}: write it anew with target-datapackage.")
+        raise DtmError(f"The package lacks {', '.join(absent)}: write it again with target-datapackage.")
     files = tuple(_file(path, name, resources) for name in sorted(names))
     return Folder(path, descriptor, files, tuple(_others(path, path, names)))
 
@@ -180,6 +180,6 @@ def _file(folder: Path, path: str, resources: Mapping[str, Mapping[str, Any]]) -
 def _verify(file: File, resource: Mapping[str, Any]) -> None:
     if resource.get("hash") != f"sha256:{file.sha256}":
         wrong = "has another content than the descriptor says" if resource.get("hash") else "has no hash to verify"
-        raise DtmError(f"{file.path} {wrong}: nothing was published. Write the package anew with target-datapackage.")
+        raise DtmError(f"{file.path} {wrong}: nothing was published. Write the package again with target-datapackage.")
     if resource.get("bytes", file.size) != file.size:
-        raise DtmError(f"{file.path} has {file.size} bytes, and {resource['bytes']} by its descriptor: write it anew.")
+        raise DtmError(f"{file.path} has {file.size} bytes, and {resource['bytes']} by its descriptor: write it again.")

@@ -35,13 +35,13 @@ def check_permission(descriptor: Mapping[str, Any]) -> str:
         says = "says that redistribution is not permitted" if REDISTRIBUTION in descriptor else "permits it to nobody"
         raise DtmError(
             f"This package may not be passed on: it {says}{_by_which_terms(descriptor)}. {_whom_to_ask(descriptor)}, "
-            "write the package anew with the settings redistribution: permitted and permission: who permitted it, when "
-            "and for what."
+            "write the package again with the settings redistribution: permitted and permission: who permitted it, "
+            "when and for what."
         )
     if not is_permission(permission):
         raise DtmError(
             "This package may not be passed on: it says that redistribution is permitted, but not by whom. Write it "
-            "anew with the setting permission: who permitted it, when and for what."
+            "again with the setting permission: who permitted it, when and for what."
         )
     return str(permission)
 

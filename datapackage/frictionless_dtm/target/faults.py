@@ -29,7 +29,7 @@ NOTHING_KEPT: Final = "Nothing of this run was kept."
 
 
 @contextmanager
-def told(path: Path, outcome: Callable[[], str]) -> Iterator[None]:
+def explained(path: Path, outcome: Callable[[], str]) -> Iterator[None]:
     """Turn what goes wrong with the store or the input into one sentence.
 
     Args:

@@ -302,7 +302,7 @@ class Intake:
             if inlet is None and delivered(shape, self._first_state) and not self._store.count(stream):
                 raise DtmError(
                     f"The tap's state says that rows of {message.stream} were delivered before, but this package has "
-                    "none: its folder, or the hidden one beside it, is gone. Start the tap without state (with "
+                    "none: its folder, or the hidden one next to it, is gone. Start the tap without state (with "
                     "Meltano, --full-refresh)."
                 )
             self._inlets[message.stream] = _Inlet(stream)
