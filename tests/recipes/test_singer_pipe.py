@@ -13,11 +13,11 @@ import pytest
 
 from tests.target import COMMAND
 
+pytestmark = pytest.mark.programs
+
 SCRIPT = Path(__file__).parents[2] / "catalog" / "recipes" / "singer-pipe.sh"
 TARGET = """
 import json, sys
-
-pytestmark = pytest.mark.programs
 for line in sys.stdin:
     message = json.loads(line)
     if message["type"] == "STATE":
