@@ -71,7 +71,7 @@ SETTINGS: Final = {
     "api_version": setting(
         "string",
         default="v3",
-        enum=["v3", "v2"],
+        enum=[*reversed(API_VERSIONS)],
         title="API version",
         description="v3 has reason, sex and origin of displacement; v2 (legacy) has not.",
     ),

@@ -1,71 +1,68 @@
-"""From the three YAML files to a checked `Catalogue`."""
+"""From the three YAML files to a checked `Catalogue`: types by msgspec, and here what one file says of another."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
+from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import (
     API_VERSIONS,
     DTM_TYPES,
+    ApiVersion,
     Catalogue,
-    Constraint,
-    Contact,
-    Contributor,
     Field,
-    FieldType,
     ForeignKey,
-    License,
-    Measure,
+    Level,
     Package,
     ReplicationMethod,
     Resource,
-    Source,
+    Text,
+    Texts,
     UsageWarning,
 )
 from tap_dtm.metadata.naming import api_name_to_snake
-from tap_dtm.metadata.yaml_source import Section, read_yaml
+from tap_dtm.metadata.yaml_source import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from importlib.abc import Traversable
     from pathlib import Path
 
-_FIELD_KEYS: Final = ("type", "title", "description", "hxl", "nullable", "example", "versions")
-_FIELD_OPTIONS: Final = (
-    "api_name",
-    "documented_name",
-    "levels",
-    "unit",
-    "measure",
-    "constraints",
-    "missing_values",
-    "known_values",
-    "caveats",
-    "omitted",
-)
-_RESOURCE_KEYS: Final = ("title", "description", "grain", "key", "fields", "replication", "endpoints")
-_RESOURCE_OPTIONS: Final = ("level", "foreign_keys", "warnings")
-_PACKAGE_KEYS: Final = (
-    "name",
-    "title",
-    "description",
-    "homepage",
-    "source",
-    "license",
-    "credit_line",
-    "citation",
-    "contact",
-    "keywords",
-    "contributors",
-)
-_DTM_KEYS: Final = ("hxl", "versions", "replication", "endpoints", API_VERSIONS[-1])
+    from tap_dtm.metadata.yaml_source import Document, Place
+
+_CONSTRAINTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "integer": {"minimum": int, "maximum": int},
+    "string": {"pattern": Text, "enum": Texts},
+}
+"""What each type allows, so that no schema carries a constraint that nothing checks."""
+_OF_DTM_FIELDS: Final = ("hxl", "versions")
+_OF_DTM_RESOURCES: Final = ("replication", "endpoints")
 """What the streams of other taps may leave out."""
-_CONSTRAINTS: Final = MappingProxyType({"integer": ("minimum", "maximum"), "string": ("pattern", "enum")})
-_LEVELS: Final = (0, 1, 2)
+
+
+class _Replication(Struct, frozen=True, forbid_unknown_fields=True):
+    method: ReplicationMethod
+    key: Text | None = None
+
+
+class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A resource as its file has it: fields and warnings by name."""
+
+    title: Text
+    description: Text
+    grain: Text
+    key: Texts
+    fields: Texts
+    level: Level | None = None
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    replication: _Replication = _Replication("FULL_TABLE")
+    endpoints: dict[ApiVersion, Text] = {}
+    warnings: tuple[Text, ...] = ()
 
 
 @cache
@@ -75,278 +72,172 @@ def load_catalogue() -> Catalogue:
     Raises:
         CatalogueError: The installed YAML files are damaged.
     """
-    return _load(files("tap_dtm.metadata"))
+    return _load(files("tap_dtm.metadata"), is_foreign=False)
 
 
-def load_catalogue_from(folder: Path, *, is_foreign: bool = False) -> Catalogue:
-    """Return the catalogue in a folder with ``fields.yaml``, ``resources.yaml`` and ``package.yaml``.
+def load_catalogue_from(path: Path, *, is_foreign: bool = False) -> Catalogue:
+    """Return the catalogue in a folder with ``fields.yaml``, ``resources.yaml`` and ``package.yaml``, or in one file.
 
     Args:
-        folder: The folder.
+        path: The folder; or a file with the keys ``fields``, ``warnings``, ``resources`` and ``package``.
         is_foreign: Whether it describes the streams of another tap: it may then leave out what only DTM's have (HXL
             tags, API versions, replication, endpoints), and has more types.
 
     Raises:
         CatalogueError: A file is absent or wrong; the message names file and line.
     """
-    return _load(folder, is_foreign=is_foreign)
+    return _load(path, is_foreign=is_foreign)
 
 
-def _load(folder: Traversable, *, is_foreign: bool = False) -> Catalogue:
-    sections = read_yaml(folder, "fields.yaml").sections("field")
-    fields = {name: _field(name, section, is_foreign=is_foreign) for name, section in sections}
-    return Catalogue(
-        fields=MappingProxyType(fields),
-        resources=MappingProxyType(_resources(read_yaml(folder, "resources.yaml"), fields, is_foreign=is_foreign)),
-        package=_package(read_yaml(folder, "package.yaml")),
-    )
+def _load(path: Traversable, *, is_foreign: bool) -> Catalogue:
+    if path.is_dir():
+        listed, described, around = (read_yaml(path, f"{name}.yaml") for name in ("fields", "resources", "package"))
+        described.expect("warnings", "resources")
+    else:
+        described = read_yaml(path)
+        described.expect("fields", "warnings", "resources", "package")
+        listed, around = described.within("fields"), described.within("package")
+    fields = {name: _field(listed, name, is_foreign=is_foreign) for name in listed.content}
+    resources = _resources(described, fields, is_foreign=is_foreign)
+    return Catalogue(fields=fields, resources=resources, package=_package(around))
 
 
-def _expect(section: Section, keys: Sequence[str], options: Sequence[str], *, is_foreign: bool) -> None:
-    """Check the keys of a section; those that only DTM's streams have are optional for others."""
-    required = [key for key in keys if not (is_foreign and key in _DTM_KEYS)]
-    section.expect(required, [*(key for key in keys if key not in required), *options])
-
-
-def _field(name: str, section: Section, *, is_foreign: bool) -> Field:
-    _expect(section, _FIELD_KEYS, _FIELD_OPTIONS, is_foreign=is_foreign)
-    api_name = section.optional_text("api_name")
-    if api_name is not None and api_name_to_snake(api_name) != name:
-        section.fail(
-            "api_name",
-            f"'api_name' of {section.name} is {api_name!r}; expected the field to be called "
-            f"{api_name_to_snake(api_name)!r}, its name in snake_case.",
+def _field(document: Document, name: str, *, is_foreign: bool) -> Field:
+    said = _mapping(document, (name,))
+    api_name = said.get("api_name")
+    field = document.convert((name,), Field, name=name, **({"documented_name": api_name} if api_name else {}))
+    _require(document, (name,), said, () if is_foreign else _OF_DTM_FIELDS)
+    if api_name and api_name_to_snake(api_name) != name:
+        document.fail(
+            (name, "api_name"),
+            f"expected the field to be called {api_name_to_snake(api_name)!r}, its snake_case name.",
         )
-    field_type = cast("FieldType", section.choice("type", get_args(FieldType) if is_foreign else DTM_TYPES))
-    measure = section.choice("measure", get_args(Measure)) if "measure" in section else None
-    levels = section.integers("levels")
-    if not set(levels) <= set(_LEVELS):
-        section.fail("levels", f"'levels' of {section.name} is {list(levels)}; expected some of 0, 1, 2.")
-    return Field(
-        name=name,
-        type=field_type,
-        title=section.text("title"),
-        description=section.text("description"),
-        hxl=section.optional_text("hxl") or "",
-        nullable=section.flag("nullable"),
-        example=section.text("example"),
-        api_name=api_name,
-        documented_name=section.optional_text("documented_name") or api_name,
-        versions=section.texts("versions", API_VERSIONS) or API_VERSIONS,
-        levels=levels,
-        unit=section.optional_text("unit"),
-        measure=cast("Measure | None", measure),
-        constraints=MappingProxyType(_constraints(section, field_type)),
-        missing_values=section.texts("missing_values"),
-        known_values=section.texts("known_values"),
-        caveats=section.texts("caveats"),
-        omitted=section.optional_text("omitted"),
-    )
+    if not is_foreign and field.type not in DTM_TYPES:
+        document.fail((name, "type"), f"{field.type!r}; expected one of: {', '.join(DTM_TYPES)}.")
+    allowed = _CONSTRAINTS.get(field.type, {})
+    for key in field.constraints:
+        place = (name, "constraints", key)
+        if key not in allowed:
+            expected = f"one of: {', '.join(allowed)}" if allowed else "no constraint at all"
+            document.fail(place, f"unknown for the type {field.type}; expected {expected}.")
+        value = document.convert(place, allowed[key])
+        if key == "pattern":
+            _check_pattern(document, place, str(value))
+    return field
 
 
-def _constraints(field: Section, field_type: FieldType) -> dict[str, Constraint]:
-    if "constraints" not in field:
-        return {}
-    section = field.section("constraints")
-    # Only what the type allows, so that no schema carries a constraint that nothing checks.
-    section.expect((), _CONSTRAINTS.get(field_type, ()))
-    constraints: dict[str, Constraint] = {}
-    for name in section:
-        if name in {"minimum", "maximum"}:
-            constraints[name] = section.integer(name)
-        elif name == "enum":
-            constraints[name] = section.texts(name)
-        else:
-            constraints[name] = _pattern(section)
-    return constraints
+def _mapping(document: Document, place: Place) -> Mapping[str, Any]:
+    value: Any = document.content
+    for step in place:
+        value = value[step]
+    if not isinstance(value, dict):
+        document.fail(place, "expected a mapping.")
+    return value
 
 
-def _pattern(section: Section) -> str:
-    pattern = section.text("pattern")
+def _require(document: Document, place: Place, said: Mapping[str, Any], keys: Iterable[str]) -> None:
+    for key in keys:
+        if key not in said:
+            document.fail(place, f"object missing required field `{key}`.")
+
+
+def _check_pattern(document: Document, place: Place, pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        section.fail("pattern", f"{pattern!r} is no regular expression ({error}); expected one.")
-    return pattern
+        document.fail(place, f"{pattern!r} is not a regular expression ({error}).")
 
 
-def _resources(root: Section, fields: Mapping[str, Field], *, is_foreign: bool) -> dict[str, Resource]:
-    root.expect(("warnings", "resources"))
-    codes = root.section("warnings")
-    warnings = {code: UsageWarning(code=code, text=codes.text(code)) for code in codes}
-    sections = dict(root.section("resources").sections("resource"))
-    resources = {
-        name: _resource(name, section, fields, warnings, is_foreign=is_foreign) for name, section in sections.items()
-    }
-    for name, section in sections.items():
-        _check_foreign_keys(section, resources[name], resources)
+def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: bool) -> dict[str, Resource]:
+    warnings = {code: document.convert(("warnings", code), Text) for code in document.section("warnings")}
+    resources = {}
+    for name in document.section("resources"):
+        said = _mapping(document, ("resources", name))
+        listed = document.convert(("resources", name), _Listed)
+        _require(document, ("resources", name), said, () if is_foreign else _OF_DTM_RESOURCES)
+        resources[name] = _resource(document, name, listed, fields, warnings)
+    for name, resource in resources.items():
+        _check_keys(document, resource)
+        for number, key in enumerate(resource.foreign_keys):
+            _check_foreign_key(document, ("resources", name, "foreign_keys", number), key, resource, resources)
     return resources
 
 
 def _resource(
-    name: str,
-    section: Section,
-    fields: Mapping[str, Field],
-    warnings: Mapping[str, UsageWarning],
-    *,
-    is_foreign: bool,
+    document: Document, name: str, listed: _Listed, fields: Mapping[str, Field], warnings: Mapping[str, str]
 ) -> Resource:
-    _expect(section, _RESOURCE_KEYS, _RESOURCE_OPTIONS, is_foreign=is_foreign)
-    level = section.integer("level") if "level" in section else None
-    if level is not None and level not in _LEVELS:
-        section.fail("level", f"'level' of {section.name} is {level}; expected 0, 1 or 2.")
-    method, replication_key = _replication(section)
-    endpoints = {}
-    if "endpoints" in section:
-        listed = section.section("endpoints")
-        _expect(listed, API_VERSIONS[-1:], API_VERSIONS[:-1], is_foreign=is_foreign)
-        endpoints = {version: listed.text(version) for version in listed}
-    resource = Resource(
-        name=name,
-        title=section.text("title"),
-        description=section.text("description"),
-        grain=section.text("grain"),
-        level=level,
-        key=section.texts("key"),
-        fields=_listed_fields(section, fields, level),
-        foreign_keys=tuple(_foreign_key(entry) for entry in section.listed_sections("foreign_keys")),
-        replication_method=method,
-        replication_key=replication_key,
-        endpoints=MappingProxyType(endpoints),
-        warnings=tuple(warnings[code] for code in section.texts("warnings", list(warnings))),
-    )
-    _check_keys(section, resource)
-    return resource
-
-
-def _listed_fields(section: Section, fields: Mapping[str, Field], level: int | None) -> tuple[Field, ...]:
-    listed = tuple(fields[name] for name in section.texts("fields", list(fields)))
-    for field in listed:
-        if field.omitted:
-            section.fail(
-                "fields",
-                f"{section.name} lists {field.name!r}; expected it in no resource: {field.omitted}",
-                item=field.name,
-            )
-        if level is not None and level not in field.levels:
-            section.fail(
-                "fields",
-                f"{section.name} lists {field.name!r}, which level {level} does not carry; "
-                f"expected fields whose 'levels' include {level}.",
-                item=field.name,
-            )
-    return listed
-
-
-def _replication(resource: Section) -> tuple[ReplicationMethod, str | None]:
-    if "replication" not in resource:
-        return "FULL_TABLE", None
-    section = resource.section("replication")
-    section.expect(("method",), ("key",))
-    method = cast("ReplicationMethod", section.choice("method", get_args(ReplicationMethod)))
-    key = section.optional_text("key")
+    place = ("resources", name)
+    for number, each in enumerate(listed.fields):
+        _check_one_of(document, (*place, "fields", number), each, fields)
+        if reason := fields[each].omitted:
+            document.fail((*place, "fields", number), f"expected {each!r} in no resource: {reason}")
+        if listed.level is not None and listed.level not in fields[each].levels:
+            document.fail((*place, "fields", number), f"level {listed.level} does not carry {each!r}.")
+    for number, code in enumerate(listed.warnings):
+        _check_one_of(document, (*place, "warnings", number), code, warnings)
+    method, key = listed.replication.method, listed.replication.key
     if (method == "INCREMENTAL") != (key is not None):
-        section.fail(
-            "method",
-            f"{section.name} is {method} {'with' if key else 'without'} a key; expected a key "
-            "with INCREMENTAL, and none with FULL_TABLE.",
-        )
-    return method, key
+        problem = f"{method} {'with' if key else 'without'} a key; expected one with INCREMENTAL alone."
+        document.fail((*place, "replication", "method"), problem)
+    return Resource(
+        name=name,
+        title=listed.title,
+        description=listed.description,
+        grain=listed.grain,
+        level=listed.level,
+        key=listed.key,
+        fields=tuple(fields[each] for each in listed.fields),
+        foreign_keys=listed.foreign_keys,
+        replication_method=method,
+        replication_key=key,
+        endpoints=dict(listed.endpoints.items()),
+        warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
+    )
 
 
-def _check_keys(section: Section, resource: Resource) -> None:
+def _check_keys(document: Document, resource: Resource) -> None:
+    """Check that the keys are among the fields that each version of the API serves."""
+    place = ("resources", resource.name)
     for version in resource.endpoints or API_VERSIONS[-1:]:
         names = [field.name for field in resource.fields if version in field.versions]
-        for key in resource.key:
-            if key not in names:
-                section.fail(
-                    "key",
-                    f"the key of {section.name} names {key!r}; expected one of its fields in {version}: "
-                    f"{', '.join(names)}.",
-                    item=key,
-                )
-        if resource.replication_key is not None and resource.replication_key not in names:
-            section.section("replication").fail(
-                "key",
-                f"the replication key of {section.name} is {resource.replication_key!r}; expected one of "
-                f"its fields in {version}: {', '.join(names)}.",
-            )
+        for number, key in enumerate(resource.key):
+            _check_one_of(document, (*place, "key", number), key, names, f" in {version}")
+        if resource.replication_key is not None:
+            _check_one_of(document, (*place, "replication", "key"), resource.replication_key, names, f" in {version}")
 
 
-def _foreign_key(section: Section) -> ForeignKey:
-    section.expect(("fields", "resource", "reference_fields"))
-    return ForeignKey(
-        fields=section.texts("fields"),
-        resource=section.text("resource"),
-        reference_fields=section.texts("reference_fields"),
-    )
+def _check_foreign_key(
+    document: Document, place: Place, key: ForeignKey, resource: Resource, resources: Mapping[str, Resource]
+) -> None:
+    for number, name in enumerate(key.fields):
+        _check_one_of(document, (*place, "fields", number), name, [field.name for field in resource.fields])
+    _check_one_of(document, (*place, "resource"), key.resource, resources)
+    target = resources[key.resource].key
+    if key.reference_fields != target or len(key.fields) != len(target):
+        document.fail(
+            (*place, "reference_fields"), f"expected the key of {key.resource}, {list(target)}, and as many fields."
+        )
 
 
-def _check_foreign_keys(resource_section: Section, resource: Resource, all_: Mapping[str, Resource]) -> None:
-    own = [field.name for field in resource.fields]
-    sections = resource_section.listed_sections("foreign_keys")
-    for section, foreign_key in zip(sections, resource.foreign_keys, strict=True):
-        section.texts("fields", own)
-        section.choice("resource", list(all_))
-        target = all_[foreign_key.resource].key
-        if foreign_key.reference_fields != target or len(foreign_key.fields) != len(target):
-            section.fail(
-                "reference_fields",
-                f"a foreign key of {resource_section.name} pairs {list(foreign_key.fields)} with "
-                f"{list(foreign_key.reference_fields)}; expected the key of {foreign_key.resource}, "
-                f"{list(target)}, and as many fields.",
-            )
+def _check_one_of(document: Document, place: Place, value: str, names: Iterable[str], where: str = "") -> None:
+    if value not in names:
+        document.fail(place, f"unknown {value!r}; expected{where} one of: {', '.join(names)}.")
 
 
-def _package(root: Section) -> Package:
-    root.expect(_PACKAGE_KEYS)
-    citation = root.text("citation")
-    if "{access_date}" not in citation:
-        root.fail("citation", "'citation' says no access date; expected the placeholder {access_date} in it.")
-    source = root.section("source")
-    source.expect(("title", "url", "documentation"))
-    contact = root.section("contact")
-    contact.expect(("title", "email"))
-    return Package(
-        name=root.text("name"),
-        title=root.text("title"),
-        description=root.text("description"),
-        homepage=root.web_address("homepage"),
-        source=Source(
-            title=source.text("title"),
-            url=source.web_address("url"),
-            documentation=source.web_address("documentation"),
-        ),
-        license=_license(root.section("license")),
-        credit_line=root.text("credit_line"),
-        citation=citation,
-        contact=Contact(title=contact.text("title"), email=contact.email_address("email")),
-        keywords=root.texts("keywords"),
-        contributors=tuple(_contributor(section) for section in root.listed_sections("contributors")),
-    )
-
-
-def _license(section: Section) -> License:
-    texts = ("name", "title", "url", "stated_by")
-    flags = ("commercial_use", "redistribution", "derivative_works", "credit_required")
-    section.expect((*texts, *flags, "terms"))
-    return License(
-        name=section.text("name"),
-        title=section.text("title"),
-        url=section.web_address("url"),
-        stated_by=section.text("stated_by"),
-        commercial_use=section.flag("commercial_use"),
-        redistribution=section.flag("redistribution"),
-        derivative_works=section.flag("derivative_works"),
-        credit_required=section.flag("credit_required"),
-        terms=section.texts("terms"),
-    )
-
-
-def _contributor(section: Section) -> Contributor:
-    section.expect(("title", "url", "roles"))
-    return Contributor(
-        title=section.text("title"),
-        url=section.web_address("url"),
-        roles=section.texts("roles"),
-    )
+def _package(document: Document) -> Package:
+    package = document.convert((), Package)
+    addresses: dict[Place, str] = {
+        ("homepage",): package.homepage,
+        ("source", "url"): package.source.url,
+        ("source", "documentation"): package.source.documentation,
+        ("license", "url"): package.license.url,
+        **{("contributors", number, "url"): each.url for number, each in enumerate(package.contributors)},
+    }
+    for place, address in addresses.items():
+        if not is_web_address(address):
+            document.fail(place, f"{address!r}; expected an address with http:// or https://.")
+    if package.contact and not is_email_address(package.contact.email):
+        document.fail(("contact", "email"), f"{package.contact.email!r}; expected an e-mail address.")
+    if "{access_date}" not in package.citation:
+        document.fail(("citation",), "says no access date; expected the placeholder {access_date} in it.")
+    return package

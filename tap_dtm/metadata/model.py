@@ -5,8 +5,9 @@ Nothing here reads files or knows about Singer or data packages; see `loader` an
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
+
+from msgspec import Meta, Struct
 
 from tap_dtm.errors import DtmError
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
+Text = Annotated[str, Meta(min_length=1)]
+Texts = Annotated[tuple[Text, ...], Meta(min_length=1)]
+Level = Literal[0, 1, 2]
+ApiVersion = Literal["v2", "v3"]
 FieldType = Literal["string", "integer", "date", "datetime", "number", "boolean"]
 Measure = Literal["stock", "flow"]
 ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
@@ -22,7 +27,18 @@ Constraint = int | str | tuple[str, ...]
 DTM_TYPES: Final = ("string", "integer", "date", "datetime")
 """The types of DTM's own fields; those of other taps may have the others, too."""
 
-API_VERSIONS: Final = ("v2", "v3")
+API_VERSIONS: Final = get_args(ApiVersion)
+LEVELS: Final = get_args(Level)
+CHOICES: Final = {
+    "type": get_args(FieldType),
+    "measure": get_args(Measure),
+    "method": get_args(ReplicationMethod),
+    "versions": API_VERSIONS,
+    "endpoints": API_VERSIONS,
+    "level": LEVELS,
+    "levels": LEVELS,
+}
+"""What a key of the YAML may say where it is not free."""
 
 PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
@@ -35,8 +51,7 @@ class CatalogueError(DtmError):
     """The catalogue's YAML is wrong; the message names the file and the line, and what is expected there."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One column, declared once and shared by every resource that lists it.
 
     Attributes:
@@ -61,24 +76,24 @@ class Field:
         omitted: Why no stream carries the field; None for all fields that streams may carry.
     """
 
-    name: str
+    name: Text
     type: FieldType
-    title: str
-    description: str
-    hxl: str
+    title: Text
+    description: Text
+    hxl: Text | Literal[""] = ""
     nullable: bool
-    example: str
-    api_name: str | None
-    documented_name: str | None
-    versions: tuple[str, ...]
-    levels: tuple[int, ...] = ()
-    unit: str | None = None
+    example: Text
+    api_name: Text | None = None
+    documented_name: Text | None = None
+    versions: Annotated[tuple[ApiVersion, ...], Meta(min_length=1)] = API_VERSIONS
+    levels: tuple[Level, ...] = ()
+    unit: Text | None = None
     measure: Measure | None = None
-    constraints: Mapping[str, Constraint] = dataclasses.field(hash=False)
-    missing_values: tuple[str, ...] = ()
-    known_values: tuple[str, ...] = ()
-    caveats: tuple[str, ...] = ()
-    omitted: str | None = None
+    constraints: dict[str, Constraint] = {}
+    missing_values: tuple[Text, ...] = ()
+    known_values: tuple[Text, ...] = ()
+    caveats: tuple[Text, ...] = ()
+    omitted: Text | None = None
 
     @property
     def full_description(self) -> str:
@@ -97,25 +112,22 @@ class Field:
         return " ".join([*parts, *self.caveats])
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ForeignKey:
+class ForeignKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Columns of one resource whose values are a key of another resource, pair by pair."""
 
-    fields: tuple[str, ...]
-    resource: str
-    reference_fields: tuple[str, ...]
+    fields: Texts
+    resource: Text
+    reference_fields: Texts
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class UsageWarning:
+class UsageWarning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One way to read a resource wrongly: a short stable code and a sentence for people."""
 
-    code: str
-    text: str
+    code: Text
+    text: Text
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Resource:
+class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One stream, or one table of a data package.
 
     Attributes:
@@ -133,17 +145,17 @@ class Resource:
         warnings: How the figures must not be used.
     """
 
-    name: str
-    title: str
-    description: str
-    grain: str
-    level: int | None
-    key: tuple[str, ...]
+    name: Text
+    title: Text
+    description: Text
+    grain: Text
+    level: Level | None
+    key: Texts
     fields: tuple[Field, ...]
     foreign_keys: tuple[ForeignKey, ...]
     replication_method: ReplicationMethod
-    replication_key: str | None
-    endpoints: Mapping[str, str] = dataclasses.field(hash=False)
+    replication_key: Text | None
+    endpoints: dict[str, Text]
     warnings: tuple[UsageWarning, ...] = ()
 
     @property
@@ -165,17 +177,15 @@ class Resource:
         return tuple(field for field in self.fields if api_version in field.versions)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the data comes from: the API and the pages that document it."""
 
-    title: str
-    url: str
-    documentation: str
+    title: Text
+    url: Text
+    documentation: Text
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class License:
+class License(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The terms of the data (not of this program).
 
     Attributes:
@@ -190,48 +200,45 @@ class License:
         terms: The same in whole sentences.
     """
 
-    name: str
-    title: str
-    url: str
-    stated_by: str
+    name: Text
+    title: Text
+    url: Text
+    stated_by: Text
     commercial_use: bool
     redistribution: bool
     derivative_works: bool
     credit_required: bool
-    terms: tuple[str, ...]
+    terms: Texts
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Contact:
+class Contact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom to ask about the data."""
 
-    title: str
-    email: str
+    title: Text
+    email: Text
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Contributor:
+class Contributor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who made the data, or the package of it; roles as in Data Package v2."""
 
-    title: str
-    url: str
-    roles: tuple[str, ...]
+    title: Text
+    url: Text
+    roles: Texts
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Package:
+class Package(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds for all resources together: provenance, terms, credit, contact (None: nobody to ask)."""
 
-    name: str
-    title: str
-    description: str
-    homepage: str
+    name: Text
+    title: Text
+    description: Text
+    homepage: Text
     source: Source
     license: License
-    credit_line: str
-    citation: str
+    credit_line: Text
+    citation: Text
     contact: Contact | None
-    keywords: tuple[str, ...]
+    keywords: Texts
     contributors: tuple[Contributor, ...]
 
     def cite(self, access_date: dt.date) -> str:
@@ -239,10 +246,9 @@ class Package:
         return self.citation.replace("{access_date}", access_date.isoformat())
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All metadata of this project; resources in the order of their file."""
 
-    fields: Mapping[str, Field] = dataclasses.field(hash=False)
-    resources: Mapping[str, Resource] = dataclasses.field(hash=False)
+    fields: Mapping[str, Field]
+    resources: Mapping[str, Resource]
     package: Package

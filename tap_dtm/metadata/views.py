@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from tap_dtm.metadata.loader import load_catalogue
-from tap_dtm.metadata.model import API_VERSIONS, Field, FieldType
-from tap_dtm.metadata.yaml_source import Section, read_yaml
+from tap_dtm.metadata.model import API_VERSIONS, ApiVersion, FieldType, Level, Text, Texts
+from tap_dtm.metadata.yaml_source import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tap_dtm.metadata.model import UsageWarning
+    from tap_dtm.metadata.model import Field, UsageWarning
+    from tap_dtm.metadata.yaml_source import Document
 
 ColumnType = FieldType | Literal["array"]
 
-_TYPES: Final = (*get_args(FieldType), "array")
-_LEVELS: Final = (0, 1, 2)
+
+class _Column(Struct, forbid_unknown_fields=True):
+    type: ColumnType
+    description: Text
+    unit: Text | None = None
+    versions: tuple[ApiVersion, ...] = API_VERSIONS
+    levels: tuple[Level, ...] = ()
+
+
+class _View(Struct, forbid_unknown_fields=True):
+    description: Text
+    columns: Texts
+    warnings: tuple[Text, ...]
+    levels: tuple[Level, ...] = ()
+    versions: tuple[ApiVersion, ...] = API_VERSIONS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,20 +102,23 @@ def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]
     Raises:
         CatalogueError: The file is absent or wrong; the message names file and line.
     """
-    root = read_yaml(folder or files("tap_dtm.metadata"), "views.yaml")
-    root.expect(("columns", "views"))
+    document = read_yaml(folder or files("tap_dtm.metadata"), "views.yaml")
     catalogue = load_catalogue()
     columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
-    for name, section in root.section("columns").sections("column"):
+    for name in document.section("columns"):
         if name in columns:
-            root.fail("columns", f"the column {name!r} is a field of fields.yaml as well; expected it in one place.")
-        columns[name] = _column(name, section)
+            document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
+        listed = document.convert(("columns", name), _Column)
+        unit = f" Unit: {listed.unit}." if listed.unit else ""
+        columns[name] = Column(
+            name=name,
+            type=listed.type,
+            description=listed.description + unit,
+            versions=listed.versions,
+            levels=listed.levels,
+        )
     warnings = {warning.code: warning for table in catalogue.resources.values() for warning in table.warnings}
-    declared = [
-        view
-        for kind, section in root.section("views").sections("view")
-        for view in _views(kind, section, columns, warnings)
-    ]
+    declared = [view for kind in document.section("views") for view in _views(document, kind, columns, warnings)]
     return tuple(view.for_version(api_version) for view in declared if api_version in view.versions)
 
 
@@ -113,37 +132,24 @@ def _from_field(field: Field) -> Column:
     )
 
 
-def _column(name: str, section: Section) -> Column:
-    section.expect(("type", "description"), ("unit", "versions", "levels"))
-    unit = section.optional_text("unit")
-    return Column(
-        name=name,
-        type=cast("ColumnType", section.choice("type", _TYPES)),
-        description=section.text("description") + (f" Unit: {unit}." if unit else ""),
-        versions=section.texts("versions", API_VERSIONS) or API_VERSIONS,
-        levels=_levels(section),
-    )
-
-
-def _levels(section: Section) -> tuple[int, ...]:
-    levels = section.integers("levels")
-    if not set(levels) <= set(_LEVELS):
-        section.fail("levels", f"'levels' of {section.name} is {list(levels)}; expected some of 0, 1, 2.")
-    return levels
-
-
 def _views(
-    kind: str, section: Section, columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
+    document: Document, kind: str, columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
 ) -> Iterator[View]:
-    section.expect(("description", "columns", "warnings"), ("levels", "versions"))
-    levels = _levels(section)
-    listed = [columns[name] for name in section.texts("columns", list(columns))]
-    for level in levels or (None,):
+    listed = document.convert(("views", kind), _View)
+    for key, names, known in (("columns", listed.columns, columns), ("warnings", listed.warnings, warnings)):
+        for number, name in enumerate(names):
+            if name not in known:
+                document.fail(("views", kind, key, number), f"unknown {name!r}; expected one of: {', '.join(known)}.")
+    for level in listed.levels or (None,):
         yield View(
             kind=kind,
             level=level,
-            versions=section.texts("versions", API_VERSIONS) or API_VERSIONS,
-            description=section.text("description"),
-            warnings=tuple(warnings[code] for code in section.texts("warnings", list(warnings))),
-            columns=tuple(c for c in listed if level is None or not c.levels or level in c.levels),
+            versions=listed.versions,
+            description=listed.description,
+            warnings=tuple(warnings[code] for code in listed.warnings),
+            columns=tuple(
+                column
+                for column in (columns[name] for name in listed.columns)
+                if level is None or not column.levels or level in column.levels
+            ),
         )

@@ -12,7 +12,7 @@ import click
 
 from tap_dtm import console
 from tap_dtm.errors import DtmError
-from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.install import install
 from tap_dtm.views.package import tables_from_package
@@ -56,7 +56,7 @@ _SCHEMAS = {
     "levels",
     type=click.IntRange(0, 2),
     multiple=True,
-    default=(0, 1, 2),
+    default=LEVELS,
     help="An administrative level that is loaded; repeat for each.",
 )
 @click.option(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import TYPE_CHECKING, Final
+
+from msgspec import structs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,13 +26,13 @@ def as_invented(package: Package) -> Package:
     """Return what a package of invented data says: the same form, but nobody's figures, and nobody to ask."""
     makers = tuple(each for each in package.contributors if "rightsHolder" not in each.roles)
     home = makers[-1].url if makers else package.homepage
-    return dataclasses.replace(
+    return structs.replace(
         package,
         name=f"{package.name}-sandbox",
         title=f"Invented data: {package.title}",
         description=f"Invented by the sandbox of tap-dtm; nobody lives here. {package.description}",
         homepage=home,
-        source=dataclasses.replace(package.source, title="Sandbox of tap-dtm (invented data)", url=home),
+        source=structs.replace(package.source, title="Sandbox of tap-dtm (invented data)", url=home),
         credit_line=_CREDIT,
         citation=f"{_CREDIT}. Made on {{access_date}}.",
         contact=None,

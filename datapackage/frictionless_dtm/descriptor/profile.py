@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from frictionless_dtm.descriptor.catalogue import catalogue_at
-from tap_dtm.metadata import load_catalogue
+from msgspec import structs
+
+from tap_dtm.metadata import load_catalogue, load_catalogue_from
 from tap_dtm.metadata.model import API_VERSIONS, Catalogue, Field, Package, Resource
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Profile:
         Raises:
             CatalogueError: It cannot be read, or says something that a catalogue cannot say.
         """
-        return cls(catalogue_at(path))
+        return cls(load_catalogue_from(path, is_foreign=True)) if path else cls.of_dtm()
 
     @classmethod
     def of_dtm(cls) -> Profile:
@@ -150,6 +151,6 @@ def fields_of(shape: Shape, resource: Resource | None) -> dict[str, Field]:
         if field := said.get(column.name):
             is_same = field.type == column.kind
             found[column.name] = (
-                field if is_same else replace(field, type=cast("Any", column.kind), constraints={}, example="")
+                field if is_same else structs.replace(field, type=cast("Any", column.kind), constraints={}, example="")
             )
     return found

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.model import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LEVELS: Final = (0, 1, 2)
+
 _OWN_NAMES: Final = frozenset(f"idp_admin{level}" for level in LEVELS)
 FIGURES: Final = frozenset(
     {

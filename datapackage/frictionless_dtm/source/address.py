@@ -13,6 +13,7 @@ from typing_extensions import override
 from frictionless_dtm.source.filters import BY_NAME, Filters, plain
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.settings import KEY_VARIABLE
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Resource
 
 SANDBOX: Final = "sandbox"
-_VERSIONS: Final = ("v3", "v2")
+_VERSIONS: Final = tuple(reversed(API_VERSIONS))
 TABLES: Final = {
     "countries": "countries",
     "operations": "operations",
