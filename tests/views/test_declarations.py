@@ -63,11 +63,15 @@ def test_the_same_declarations_give_the_same_script(dialect: str, version: Versi
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("type: number", "type: decimal", "'type' of the column 'sex_coverage' is 'decimal'; expected one of: string"),
-        ("  idps:\n", "  operation:\n", "the column 'operation' is a field of fields.yaml as well"),
-        ("levels: [1, 2]", "levels: [1, 3]", "is [1, 3]; expected some of 0, 1, 2."),
-        ("[levels_repeat, level_not_everywhere]", "[be_bold]", "'warnings' of the view 'reconciliation' is 'be_bold'"),
-        ("      - idps_admin0\n", "      - idps_admin7\n", "'columns' of the view 'reconciliation' is 'idps_admin7'"),
+        ("type: number", "type: decimal", "columns.sex_coverage.type: invalid enum value 'decimal'; expected"),
+        ("  idps:\n", "  operation:\n", "columns.operation: a field of fields.yaml as well; expected it in one place."),
+        ("levels: [1, 2]", "levels: [1, 3]", "levels[1]: invalid enum value 3; expected one of: 0, 1, 2."),
+        (
+            "[levels_repeat, level_not_everywhere]",
+            "[be_bold]",
+            "views.reconciliation.warnings[0]: unknown 'be_bold'; expected one of: ",
+        ),
+        ("      - idps_admin0\n", "      - idps_admin7\n", "views.reconciliation.columns[6]: unknown 'idps_admin7'; "),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
