@@ -34,8 +34,7 @@ class CountryListStream(ListStream):
         read_whole = self.bookmark.pop_read_whole()
         for stream in self._idp_streams:
             stream.bookmark.inherit_read_whole(read_whole)
-        gone = self.bookmark.gone if self.resends else []
-        self.schedule.begin(self.run, self._idp_streams, self.known_keys, gone)
+        self.schedule.begin(self.run, self._idp_streams, self.known_keys, self.bookmark.gone, resends=self.resends)
         self.bookmark.stamp(self.api_version)
         yield from super().get_records(context)
 

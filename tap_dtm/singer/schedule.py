@@ -99,25 +99,30 @@ class Schedule:
         for operation in sorted(self.settings.operations - operations):
             raise DtmError(names.unknown_operation(operation, operations))
 
-    def begin(self, run: int, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key]) -> None:
+    def begin(
+        self, run: int, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
+    ) -> None:
         """Decide what is read of each country, and begin to read. Countries that left the list without leave fail.
 
         Args:
             run: The number of this run, counted from 1.
             levels: The streams of figures.
             known: The countries that may be in the target.
-            gone: Those that left the list in earlier runs, and whose tombstones this run sends again.
+            gone: Those that left the list in earlier runs.
+            resends: Whether this run sends the tombstones of countries that left again.
 
         Raises:
             DtmError: The settings name a country or operation that DTM does not have.
         """
         self.run = run
         self.check_names(known)
-        jobs = list(self._jobs(levels, known, gone))
+        jobs = list(self._jobs(levels, known, gone, resends=resends))
         self.codes = frozenset(job.code for job in jobs)
         self._reading.start(jobs)
 
-    def _jobs(self, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key]) -> Iterator[Job]:
+    def _jobs(
+        self, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
+    ) -> Iterator[Job]:
         settings = self.settings
         listed = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
         is_whole = self.lists.is_whole("countries")
@@ -135,9 +140,10 @@ class Schedule:
             if not self.may_remove(code, levels):
                 self._fail(code, _left_the_list(code))
             elif selected:
-                yield self._job(code, code, selected, set(), is_gone=True)
+                # A killed run may have sent its tombstones, and a table may have been changed since.
+                yield self._job(code, code, selected, numbers if resends else set(), is_gone=True)
         # The rows of those that left long ago may have come back with a backup.
-        for (code,) in gone if selected else ():
+        for (code,) in gone if selected and resends else ():
             if code not in listed and not (is_whole and (code,) in known):
                 yield self._job(code, code, selected, numbers, is_gone=True)
 

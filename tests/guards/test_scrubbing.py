@@ -124,6 +124,23 @@ class TestTablesThatSomebodyChanged:
         assert_exact(sandbox.world, target)
         assert len(target.live("countries")) == 2
 
+    @pytest.mark.parametrize("how", [ALWAYS, {"catalog": SENT_AGAIN}], ids=["scrub_resends", "full_refresh"])
+    def test_lose_the_rows_of_a_country_whose_run_was_killed_when_they_were_gone(
+        self, sandbox: SandboxServer, how: dict[str, Any]
+    ) -> None:
+        target = MemoryTarget()
+        sync(sandbox, target)
+        backup = {stream: dict(rows) for stream, rows in target.tables.items()}
+        sandbox.world.publish(remove("XBA"))
+        messages = sync(sandbox, target, accept_withdrawn_countries=["XBA"])
+        states = [message["value"] for message in messages if message["type"] == "STATE"]
+        target.state = [each for each in states if "unfinished" in each["bookmarks"]["countries"]][-1]
+        target.tables = backup
+
+        sync(sandbox, target, accept_withdrawn_countries=["XBA"], **how)
+
+        assert_exact(sandbox.world, target)
+
     def test_a_setting_tried_in_a_run_that_was_killed_before_it_confirmed_anything(
         self, sandbox: SandboxServer
     ) -> None:
