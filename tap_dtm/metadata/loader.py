@@ -127,9 +127,7 @@ def _field(document: Document, name: str, *, is_foreign: bool) -> Field:
 
 
 def _mapping(document: Document, place: Place) -> Mapping[str, Any]:
-    value: Any = document.content
-    for step in place:
-        value = value[step]
+    value = document.at(place)
     if not isinstance(value, dict):
         document.fail(place, "expected a mapping.")
     return value

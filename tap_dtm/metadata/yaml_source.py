@@ -107,6 +107,13 @@ class Document:
             self.fail((name,), "expected a mapping.")
         return value
 
+    def at(self, place: Place) -> Any:  # noqa: ANN401
+        """Return what the file holds at a place."""
+        value: Any = self.content
+        for step in place:
+            value = value[step]
+        return value
+
     def within(self, name: str) -> Document:
         """Return the mapping under a key of the file as if it were a file; an empty one without the key.
 
@@ -130,9 +137,7 @@ class Document:
         Raises:
             CatalogueError: It is not of that type.
         """
-        value: Any = self.content
-        for step in place:
-            value = value[step]
+        value = self.at(place)
         try:
             return msgspec.convert({**more, **value} if isinstance(value, dict) else value, kind)
         except msgspec.ValidationError as error:

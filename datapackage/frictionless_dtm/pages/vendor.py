@@ -1,4 +1,4 @@
-"""Write ``static/vega.js`` anew from vl-convert-python, for whoever wants a newer Vega: a tool for development.
+"""Replace ``static/vega.js`` by the Vega of the installed vl-convert-python. A tool for development.
 
 python -m frictionless_dtm.pages.vendor
 """
@@ -17,7 +17,7 @@ BUNDLE: Final = Path(__file__).parent / "static" / "vega.js"
 
 def bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script."""
-    # Needed by nobody who only writes packages.
+    # Imported here: writing packages does not need it.
     return str(import_module("vl_convert").javascript_bundle())
 
 

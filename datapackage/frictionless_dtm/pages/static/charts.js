@@ -9,7 +9,7 @@ const charts = (() => {
   const WAYS = [["Within the same area", "#2f7f79"], ["From another area", "#0b5fa5"], ["Origin not known", "#aab4bf"]];
   const BARS = 25, SEX_ROUNDS = 36, NODES = 12;
 
-  // The same as in the style sheet, spelled out: Vega measures texts with it.
+  // The same as in the style sheet, spelled out: Vega measures texts with this font.
   const FONT = '"Source Sans 3", "Segoe UI", system-ui, -apple-system, "Noto Sans", "Helvetica Neue", Arial, sans-serif';
 
   const config = {
@@ -23,10 +23,10 @@ const charts = (() => {
   const count = (n) => (n === null ? "not known" : n.toLocaleString("en"));
   const base = (width, height, rest) => ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height,
     autosize: { type: "fit", contains: "padding" }, padding: 2, config, ...rest });
-  // Vega keeps names in plain objects, where a name such as "constructor" would be something else. So it gets keys.
+  // Vega keeps names in plain objects, where a name such as "constructor" has another meaning. So it gets keys.
   const asKey = (name) => `:${name}`;
   const legend = { labelExpr: "slice(datum.label, 1)" };
-  // The text at an index of a list, as an expression; Vega's parser stumbles over some characters as they are.
+  // The text at an index of a list, as an expression; Vega's parser fails on some characters as they are.
   const textAt = (texts, index) => `slice(${JSON.stringify(texts.map(asKey)).replace(/[^\x20-\x7e]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}[${index}], 1)`;
   const typeName = (type) => type ?? "?";
@@ -111,7 +111,7 @@ const charts = (() => {
     const longest = Math.max(...sides.flatMap((each) => each.order.map((key) => names.get(key).length)));
     const side = Math.round(Math.min(width * 0.31, 24 + longest * 7)), share = side / (width - 2 * side), limit = side - 10;
     const fits = Math.floor(limit / 6.5);
-    // A gap leaves room for the lines of text beside the thinnest node.
+    // A gap leaves room for the lines of text next to the thinnest node.
     const gaps = (longest > fits ? 43 : 30) * (slots - 1), height = gaps + Math.min(320, 140 + slots * 16);
     const whole = (total * height) / (height - gaps), gap = slots > 1 ? (whole - total) / (slots - 1) : 0;
     const tops = sides.map((side) => place(side, gap, (whole - total - gap * (side.order.length - 1)) / 2));
