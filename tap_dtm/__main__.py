@@ -1,6 +1,17 @@
-"""``python -m tap_dtm`` is the command ``tap-dtm``."""
+"""The command ``tap-dtm``, also as ``python -m tap_dtm``."""
 
-from tap_dtm.singer.command import main
+from __future__ import annotations
+
+from tap_dtm import console
+
+
+def main() -> None:
+    """Run the tap."""
+    console.use_utf8()
+    from tap_dtm.singer.command import main as command  # noqa: PLC0415  it imports libraries
+
+    command()
+
 
 if __name__ == "__main__":
     main()

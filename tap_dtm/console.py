@@ -49,7 +49,7 @@ def run(
         outlook: What happens next, for the message about output that cannot be written.
         report: Reports an error instead of the log, for commands with a protocol of their own.
     """
-    _use_utf8()
+    use_utf8()
     logging.setLogRecordFactory(Record)
     for variable in secrets:
         guard(os.environ.get(variable))
@@ -125,11 +125,12 @@ def _shown_point(point: Any) -> Any:  # noqa: ANN401  a Point of the SDK, or any
     return point
 
 
-def _use_utf8() -> None:
+def use_utf8() -> None:
     """Read and write UTF-8, whatever the locale.
 
     Libraries, the names of files and the environment follow Python's own choice, which cannot be changed once it runs.
     So where the locale has another encoding, the same process starts Python again; not on Windows, which has no exec.
+    Commands do so before they import other libraries, of which some cannot be loaded from a path with accents.
     """
     encoding = codecs.lookup(locale.getpreferredencoding(do_setlocale=False)).name
     mode = ["-X", "utf8"]

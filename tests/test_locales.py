@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -187,3 +188,32 @@ def test_a_target_takes_input_with_a_byte_order_mark_and_refuses_utf_16(tmp_path
     assert (taken.returncode, taken.stdout) == (0, b"{}\n")
     assert refused.returncode == 1
     assert b"encoded in UTF-16" in refused.stderr.splitlines()[-1]
+
+
+# From Python 3.12 on, none can be loaded from a path with accents in the locale C.
+NO_EXTENSION = """
+import sys
+from importlib.machinery import PathFinder
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path, target)
+        origin = str(spec and spec.origin)
+        if not sys.flags.utf8_mode and "site-packages" in origin and origin.endswith(".so"):
+            raise ImportError(f"{name} cannot be loaded from a path with accents")
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has one encoding for paths, and no exec")
+@pytest.mark.parametrize("program", ["tap-dtm", "tap-dtm-views", "dtm-sandbox", "source-dtm", "target-datapackage"])
+def test_no_extension_module_is_loaded_before_python_runs_in_utf_8(
+    program: str, locale: dict[str, str], tmp_path: Path
+) -> None:
+    (entry,) = metadata.entry_points(group="console_scripts", name=program)
+    start = f"{NO_EXTENSION}from {entry.module} import {entry.attr}\n{entry.attr}()"
+
+    done = run([sys.executable, "-c", start], "--help", locale=locale, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr.decode()

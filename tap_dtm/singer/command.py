@@ -53,7 +53,3 @@ class Command(CheckedConfig, TapDTM):
 def main() -> None:
     """Run the tap."""
     console.run(Command.name, Command.cli, secrets=SECRETS, outlook=console.NEXT_RUN)
-
-
-if __name__ == "__main__":
-    main()

@@ -259,7 +259,7 @@ def test_a_schema_may_be_as_long_as_postgres_allows() -> None:
 
 
 def test_nothing_of_a_database_is_imported_for_printing() -> None:
-    code = "import sys; import tap_dtm.views.__main__; print('psycopg' in sys.modules, 'duckdb' in sys.modules)"
+    code = "import sys; import tap_dtm.views.command; print('psycopg' in sys.modules, 'duckdb' in sys.modules)"
 
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -3,9 +3,14 @@
 May import ``descriptor`` alone.
 """
 
+from __future__ import annotations
+
+from tap_dtm import console
+
 
 def main() -> None:
-    """Run ``target-datapackage``: where the command was before it had a room of its own."""
-    from frictionless_dtm.command import main as command  # noqa: PLC0415  this room is below the command
+    """Run the command ``target-datapackage``."""
+    console.use_utf8()
+    from frictionless_dtm.command import main as command  # noqa: PLC0415  it imports libraries
 
     command()

@@ -1,0 +1,129 @@
+"""The command ``source-dtm``: spec, check, discover and read, as Airbyte calls them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from typing_extensions import override
+
+from tap_dtm import console
+from tap_dtm.airbyte import messages
+from tap_dtm.airbyte.catalog import discover
+from tap_dtm.airbyte.output import Output, Stopped
+from tap_dtm.airbyte.read import read
+from tap_dtm.airbyte.spec import specification
+from tap_dtm.errors import DtmError
+from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
+from tap_dtm.singer.command import SECRETS
+from tap_dtm.singer.config_files import read_object
+from tap_dtm.singer.hosted import HostedTap
+from tap_dtm.singer.tap import TapDTM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAME = "source-dtm"
+# A check answers a person who waits.
+_PATIENCE = {"max_retries": 1, "request_timeout": 30}
+_logger = logging.getLogger("tap-dtm")
+
+
+class _Parser(argparse.ArgumentParser):
+    @override
+    def error(self, message: str) -> NoReturn:
+        raise DtmError(f"{self.prog}: {message}.")
+
+
+class _Program:
+    """One command in Airbyte's protocol: whatever it logs, and what it fails of, is a message."""
+
+    def __init__(self) -> None:
+        self._output: Output | None = None
+
+    def run(self) -> None:
+        """Run the command that the arguments name."""
+        self._output = output = Output(sys.stdout.buffer)
+        logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
+        logging.captureWarnings(capture=True)
+        sys.stdout = sys.stderr  # whatever else is printed is no message
+        try:
+            output.heed_signals()
+            arguments = _parser().parse_args()
+            arguments.command(output, arguments)
+        except Stopped as stopped:
+            _logger.warning("%s", stopped)
+            stopped.end()
+
+    def report(self, error: Exception) -> None:
+        """Say why the command failed, where Airbyte looks for it."""
+        if self._output is not None:
+            self._output.write(messages.failure(error))
+
+
+def main() -> None:
+    """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
+    program = _Program()
+    console.run(NAME, program.run, secrets=SECRETS, outlook=console.NEXT_RUN, report=program.report)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("source-dtm", description="Airbyte source for IOM's Displacement Tracking Matrix.")
+    commands = parser.add_subparsers(required=True, metavar="spec | check | discover | read")
+    options: dict[Callable[[Output, argparse.Namespace], None], tuple[str, str]] = {
+        _spec: ("", "tell the settings"),
+        _check: ("config", "try the settings with one small request"),
+        _discover: ("config", "tell the streams"),
+        _read: ("config catalog", "read the streams of a catalog, from a state on if there is one"),
+    }
+    for function, (files, text) in options.items():
+        command = commands.add_parser(function.__name__.strip("_"), help=text, description=text)
+        command.set_defaults(command=function)
+        for file in files.split():
+            command.add_argument(f"--{file}", required=True, metavar="FILE")
+        if function is _read:
+            command.add_argument("--state", metavar="FILE")
+    return parser
+
+
+def _spec(output: Output, _: argparse.Namespace) -> None:
+    output.write({"type": "SPEC", "spec": specification()})
+
+
+def _check(output: Output, arguments: argparse.Namespace) -> None:
+    status = {"status": "SUCCEEDED"}
+    try:
+        config = dict(HostedTap(config=_config(arguments)).config)
+        settings = Settings.from_config(config)
+        patience = {name: most for name, most in _PATIENCE.items() if getattr(settings, name) > most}
+        HostedTap(config=config | patience).schedule.check_names(())
+    except DtmError as error:
+        status = {"status": "FAILED", "message": str(error)}
+    output.write({"type": "CONNECTION_STATUS", "connectionStatus": status})
+
+
+def _discover(output: Output, arguments: argparse.Namespace) -> None:
+    output.write({"type": "CATALOG", "catalog": discover(checked_api_version(_config(arguments)))})
+
+
+def _read(output: Output, arguments: argparse.Namespace) -> None:
+    config, catalog = _config(arguments), read_object(arguments.catalog, "catalog")
+    state = read_object(arguments.state, "state", or_list=True) if arguments.state else []
+    read(output, config, catalog, state)
+
+
+def _config(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the settings, but for those of the Singer tap alone: maps and batches have no place here.
+
+    Forms send null for what was left empty.
+    """
+    config = read_object(arguments.config, "settings")
+    known = SETTINGS
+    of_sdk: dict[str, Any] = {"properties": {}}
+    TapDTM.append_builtin_config(of_sdk)
+    check_names(config, [*known, *of_sdk["properties"]])
+    if unknown := sorted(config.keys() - known):
+        _logger.warning("These settings have no meaning here and are ignored: %s.", ", ".join(unknown))
+    return {name: value for name, value in config.items() if name in known and value is not None}

@@ -1,0 +1,103 @@
+"""The command ``tap-dtm-views``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tap_dtm import console
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS
+from tap_dtm.views.dialects import DIALECTS
+from tap_dtm.views.install import install
+from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.script import script
+from tap_dtm.views.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+SECRETS = ("TARGET_POSTGRES_PASSWORD", "TARGET_POSTGRES_SQLALCHEMY_URL")
+_SCHEMAS = {
+    # Postgres cuts longer names off, so that the views would be in another schema than the one named here.
+    "postgres": (r"[A-Za-z_][\w-]{0,62}", "a schema in Postgres: use letters, digits, _ and -, 63 at most"),
+    "duckdb": (r"[A-Za-z_][\w-]*", "a schema in DuckDB: use letters, digits, _ and -"),
+    "bigquery": (
+        r"([A-Za-z][\w-]*\.)?\w+",
+        "a dataset in BigQuery: use letters, digits and _, or project.dataset",
+    ),
+}
+"""What may name a schema of each dialect, and the same in words."""
+
+
+@click.command(context_settings={"auto_envvar_prefix": "DTM_VIEWS", "show_default": True})
+@click.option("--dialect", type=click.Choice([*DIALECTS]), default="postgres", help="The database.")
+# Meltano has set the variables of the tap and of target-postgres, where .env has them; they go before its own.
+@click.option(
+    "--schema",
+    default="dtm",
+    envvar=["TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA", "DTM_VIEWS_SCHEMA"],
+    help="Where the tables are and the views are to be; project.dataset in BigQuery.",
+)
+@click.option(
+    "--api-version",
+    type=click.Choice(API_VERSIONS),
+    default=API_VERSIONS[-1],
+    envvar=["TAP_DTM_API_VERSION", "DTM_VIEWS_API_VERSION"],
+    help="The tap's api_version.",
+)
+@click.option(
+    "--level",
+    "levels",
+    type=click.IntRange(0, 2),
+    multiple=True,
+    default=LEVELS,
+    help="An administrative level that is loaded; repeat for each.",
+)
+@click.option(
+    "--package",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="With --dialect duckdb: load the tables from this data package with Parquet first.",
+)
+@click.option(
+    "--install",
+    "is_install",
+    is_flag=True,
+    envvar="DTM_VIEWS_INSTALL",
+    help="With --dialect postgres: run the script instead of printing it. The database is that of target-postgres in "
+    "Meltano: TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE.",
+)
+def command(  # noqa: PLR0913 - one for each option
+    *, dialect: str, schema: str, api_version: str, levels: Collection[int], package: Path | None, is_install: bool
+) -> None:
+    """Print SQL that describes the tables of tap-dtm, and makes views that answer the usual questions.
+
+    Pipe it into psql, bq or duckdb. It may be run again at any time.
+    """
+    pattern, in_words = _SCHEMAS[dialect]
+    if not re.fullmatch(pattern, schema, re.ASCII):
+        raise click.UsageError(f"{schema!r} is not a name of {in_words}.")
+    if package is not None and dialect != "duckdb":
+        raise click.UsageError("--package goes with --dialect duckdb: a Singer target loads the other databases.")
+    if is_install and dialect != "postgres":
+        raise click.UsageError("--install goes with --dialect postgres: pipe the script into your database's program.")
+    warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
+    try:
+        text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
+        if is_install:
+            install(text, os.environ)
+            click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
+        else:
+            sys.stdout.write(text)
+    except DtmError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def main() -> None:
+    """Run the command."""
+    console.run("tap-dtm-views", command, secrets=SECRETS)
