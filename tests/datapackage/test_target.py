@@ -225,7 +225,7 @@ def test_gzip_is_csv_packed(folder: Path) -> None:
         ({"metadata": "nowhere"}, "does not exist"),
         ({"path": ""}, "path is empty"),
         ({"path": "a\0b"}, "which is not a valid path"),
-        ({"path": "~nosuchuser/package"}, "which is not a valid path"),
+        ({"path": "~nosuchuser/package"}, r"which is not a valid path: Could not determine home directory\.$"),
         (
             {"path": "package", "metadata": "~nosuchuser/m.yaml"},
             "metadata is '~nosuchuser/m.yaml', which is not a",

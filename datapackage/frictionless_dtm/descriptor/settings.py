@@ -115,7 +115,7 @@ def _path(config: Mapping[str, Any], name: str) -> Path:
         path.exists()
         str(path.resolve()).encode()  # its name is in the package, which is UTF-8
     except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = str(getattr(error, "strerror", None) or error).rstrip(".")
         raise DtmError(f"The setting {name} is {config[name]!r}, which is not a valid path: {reason}.") from error
     return path
 
