@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
-from tap_dtm.singer.base import DELETED_AT, FULL_TABLE
+from tap_dtm.singer.base import FULL_TABLE
+from tap_dtm.singer.output import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

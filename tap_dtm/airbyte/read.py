@@ -14,8 +14,8 @@ from tap_dtm.airbyte.state import next_stamp, singer_state, stream_state, stream
 from tap_dtm.errors import DtmOutputError
 from tap_dtm.exact.bookmarks import after_full_refresh
 from tap_dtm.settings import checked_api_version
-from tap_dtm.singer.base import DELETED_AT
 from tap_dtm.singer.hosted import HostedTap, Receiver
+from tap_dtm.singer.output import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

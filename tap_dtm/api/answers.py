@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests import codes
 
-from tap_dtm.api.envelope import Envelope, NotJsonError, read_envelope, said, whole_number
+from tap_dtm.api.envelope import NUL, Envelope, NotJsonError, read_envelope, said, whole_number
 from tap_dtm.errors import (
     DtmAccessError,
     DtmAnswerError,
@@ -27,6 +27,8 @@ from tap_dtm.redaction import quoted
 from tap_dtm.settings import HOW_TO_GET_A_KEY
 
 if TYPE_CHECKING:
+    from msgspec import Struct
+
     from tap_dtm.api.transport import Reply
     from tap_dtm.errors import DtmError
 
@@ -38,7 +40,7 @@ _SERVER_ERRORS: Final = 500
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of an answer, as published: not even that they are rows is checked yet.
+    """The rows of an answer, as published: not even that they are rows is checked, unless they have the form asked for.
 
     ``message`` is what the API said of an empty one.
     """
@@ -56,12 +58,13 @@ class PassingFault(Exception):  # noqa: N818
         self.wait = wait
 
 
-def judge(reply: Reply, where: str) -> Answer:
+def judge(reply: Reply, where: str, form: type[Struct] | None = None) -> Answer:
     """Return the rows of an answer.
 
     Args:
         reply: The answer as it arrived.
         where: What was asked for, for messages.
+        form: The form of the rows, if they can have it. A text with NUL, which no form can refuse, cannot.
 
     Raises:
         DtmError: The answer reports a failure.
@@ -74,7 +77,7 @@ def judge(reply: Reply, where: str) -> Answer:
         envelope, is_json = read_envelope(reply.body), True
         if status != codes.ok:
             raise _of_status(reply, where, said(envelope.value("message")) if envelope else "", is_json=True)
-        return _unwrap(envelope, where)
+        return _unwrap(envelope, where, None if NUL in reply.body else form)
     except NotJsonError:
         is_json = False
     if status != codes.ok:
@@ -135,7 +138,7 @@ def _retry_after(header: str) -> float:
         return 0.0
 
 
-def _unwrap(envelope: Envelope | None, where: str) -> Answer:
+def _unwrap(envelope: Envelope | None, where: str, form: type[Struct] | None) -> Answer:
     """Take the rows out of the envelope.
 
     ``statusCode`` 204 means "no rows": with ``isSuccess`` true for a filter that matches nothing, an empty
@@ -149,7 +152,7 @@ def _unwrap(envelope: Envelope | None, where: str) -> Answer:
             DtmAnswerError(f"{where}: the answer is JSON, but not the DTM API's. Check the setting api_url.")
         )
     try:
-        rows = envelope.rows() or []
+        rows = envelope.rows(form) or []
     except DtmAnswerError as error:
         raise PassingFault(
             DtmAnswerError(

@@ -26,6 +26,8 @@ from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
+    import msgspec
+
     from tap_dtm.api.budget import Share
     from tap_dtm.settings import Settings
 
@@ -71,12 +73,15 @@ class DtmClient:
         self._count_lock = threading.Lock()
         self.requests_made = 0
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, form: type[msgspec.Struct] | None = None
+    ) -> Answer:
         """Ask one endpoint.
 
         Args:
             path: The endpoint, for example ``/v3/displacement/admin0``.
             params: The API's query parameters, for example ``{"Admin0Pcode": "XAA"}``.
+            form: The form in which the rows are decoded, if all of them have it.
 
         Raises:
             DtmAccessError: The key is missing, invalid or used up (DtmQuotaError).
@@ -100,14 +105,14 @@ class DtmClient:
             logger=None,
         )
         try:
-            return retrying(self._try)(path, params, where)
+            return retrying(self._try)(path, params, where, form)
         except PassingFault as fault:
             raise fault.failure from None
 
-    def _try(self, path: str, params: Mapping[str, str], where: str) -> Answer:
+    def _try(self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None) -> Answer:
         with self._budget.share() as share:
             # An exception keeps all that it passes through in memory: what had arrived, too. So it is raised out here.
-            while (outcome := self._outcome(path, params, where, share)) is None:
+            while (outcome := self._outcome(path, params, where, form, share)) is None:
                 _logger.info("%s: waits until other answers have left it enough memory.", where)
                 share.wait_for_turn()
         if isinstance(outcome, Answer):
@@ -115,7 +120,7 @@ class DtmClient:
         raise outcome
 
     def _outcome(
-        self, path: str, params: Mapping[str, str], where: str, share: Share
+        self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None, share: Share
     ) -> Answer | DtmError | PassingFault | None:
         """Return the rows, or what is wrong; None if it must be asked for again, because it had to give way."""
         with self._count_lock:
@@ -126,7 +131,7 @@ class DtmClient:
             except _NO_ANSWER as error:
                 return self._failure(error, where)
             with self._decoding:
-                return judge(reply, where)
+                return judge(reply, where, form)
         except GiveWay:
             return None
         except (DtmError, PassingFault) as error:

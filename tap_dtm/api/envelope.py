@@ -38,7 +38,7 @@ _SURROGATES: Final = re.compile(
     rb"(?:\\\\)+|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 _MOST_SURROGATES: Final = 1_000_000  # in one answer
-_NUL: Final = rb"\u0000"
+NUL: Final = rb"\u0000"
 
 
 # msgspec's own errors are ValueErrors in newer versions only; bad UTF-8 is one in all of them.
@@ -75,8 +75,11 @@ class Envelope(msgspec.Struct):
             return bytes(raw[:_LONGEST_VALUE]).decode(errors="replace")
         return _decoded(raw)
 
-    def rows(self) -> list[Any] | None:
+    def rows(self, form: type[msgspec.Struct] | None = None) -> list[Any] | None:
         """Return the rows, and what is in the place of some; None when ``result`` is null.
+
+        Args:
+            form: The form of all rows, if they can have it.
 
         Raises:
             NotJsonError: They are not JSON.
@@ -85,6 +88,11 @@ class Envelope(msgspec.Struct):
         raw = memoryview(self.result)
         if bytes(raw[:5]) == b"null":
             return None
+        if form is not None:
+            try:
+                return msgspec.json.decode(raw, type=list[form])  # type: ignore[valid-type]
+            except _NOT_JSON:
+                pass  # read row by row, it is known which one is wrong
         return list(_rows(raw))
 
 
@@ -123,7 +131,7 @@ def _replace_lone_surrogates(body: bytearray) -> bool:
     found = False
     for match in islice(_SURROGATES.finditer(body), _MOST_SURROGATES):
         if match[1]:
-            body[match.start() : match.end()] = _NUL
+            body[match.start() : match.end()] = NUL
             found = True
     return found
 

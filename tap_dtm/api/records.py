@@ -1,4 +1,4 @@
-"""From the API's rows to the streams' records: names, one form for each value, and the bounds that all values meet.
+"""From the API's rows to the program's: names, one form for each value, and the bounds that all values meet.
 
 A value is taken when it has exactly one meaning: ``123.0`` and ``"123"`` are the integer 123, and
 ``2016-01-31T00:00:00Z`` is that day. So rows that are spelled differently are the same rows. A value outside the bounds
@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import logging
 import threading
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import msgspec
+
+from tap_dtm.api.rows import NEVER_NULL, Row, is_checked, published_form, row_form
 from tap_dtm.api.values import WrongValueError, converter
 from tap_dtm.errors import DtmAnswerError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tap_dtm.metadata import Resource
 
-Row: TypeAlias = "dict[str, Any]"
-"""One row of an answer, under the names of the catalogue and with values of its types."""
+Entry: TypeAlias = "dict[str, Any]"
+"""What one row of an answer holds, under the names of the catalogue and with values of its types."""
 
 _logger = logging.getLogger("tap-dtm")
 
 _CODE: Final = "admin0_pcode"
-# Without these a row cannot be placed: they make up the keys and the bookmarks.
-_NEVER_NULL: Final = frozenset({_CODE, "operation", "reporting_date"})
 _MOST_UNKNOWN: Final = 100  # names of unknown fields that a run's log shows
 _MOST_MET: Final = 10_000  # names that a builder remembers
 _ASK_AGAIN: Final = "The next run asks again."
@@ -63,8 +65,22 @@ class UnknownFields:
             )
 
 
+class _Forms(dict[Any, Any]):
+    """The one form of each value that a column has, and null for null."""
+
+    def __init__(self, convert: Callable[[Any], Any]) -> None:
+        super().__init__({None: None})
+        self._convert = convert
+
+    def __missing__(self, value: Any) -> Any:  # noqa: ANN401
+        form = self[value] = self._convert(value)
+        return form
+
+
 class RecordBuilder:
-    """Turns answers of one endpoint into records. Safe to use from several threads.
+    """Turns answers of one endpoint into rows. Safe to use from several threads.
+
+    ``published`` is the form in which an answer's rows are best decoded.
 
     Args:
         resource: The stream.
@@ -79,28 +95,60 @@ class RecordBuilder:
             (field.name, str(field.api_name), converter(field, is_key=field.name in resource.key)) for field in fields
         ]
         omitted = {str(field.api_name) for field in load_catalogue().fields.values() if field.omitted}
+        self.published = published_form(fields, omitted)
+        self._row = row_form(fields)
+        # Of the others, the published form says all.
+        self._columns = [
+            (name, field.type, None if is_checked(field) and name not in resource.key else convert)
+            for field, (name, _, convert) in zip(fields, self._fields, strict=True)
+        ]
         self._met: set[str] = omitted | {name for _, name, _ in self._fields}
         self._finer = _fields_of_finer_rows(resource, api_version)
         self._unknown = unknown or UnknownFields()
 
-    def build(self, rows: Iterable[Any], country: str | None = None) -> list[Row]:
-        """Return the records of an answer.
+    def build(self, rows: list[Any], country: str | None = None) -> list[Row]:
+        """Return the rows of an answer from a table of figures.
 
         Args:
-            rows: What the API answers with in the place of rows.
+            rows: What the API answers with in the place of rows, or rows of the form ``published``.
             country: The ISO 3166-1 alpha-3 code that was asked for, if one was.
 
         Raises:
             DtmAnswerError: A row lacks a declared field, holds a value that the field cannot have, is of a finer
                 table, or names another country.
         """
+        if rows and isinstance(rows[0], self.published):
+            try:
+                return self._from_published(rows, country)
+            except WrongValueError:
+                rows = list(map(msgspec.to_builtins, rows))
         try:
-            return [self._record(row, country) for row in rows]
+            return [self._row(*self._record(row, country).values()) for row in rows]
         except _RowError as error:
             raise DtmAnswerError(f"{self._where} answered with {error}: nothing was taken. {error.advice}") from None
 
-    def build_each(self, rows: Iterable[Any]) -> tuple[list[Row], list[DtmAnswerError]]:
-        """Return the records of an answer, and what is wrong with the rows that cannot be records."""
+    def _from_published(self, rows: list[Any], country: str | None) -> list[Row]:
+        """Do the same quickly.
+
+        Raises:
+            WrongValueError: One of the rows has a value that its field cannot have, or is of another country.
+        """
+        columns: list[Iterable[Any]] = []
+        known: dict[Any, Any] = {}
+        for name, kind, convert in self._columns:
+            column: Iterable[Any] = map(attrgetter(name), rows)
+            if convert is not None:
+                column = list(map(_Forms(convert).__getitem__, column))
+            elif kind == "string":
+                values = list(column)
+                column = map(known.setdefault, values, values)  # texts repeat, and take less memory when they are one
+            columns.append(column)
+            if name == _CODE and country and set(column) - {country}:
+                raise WrongValueError(country)
+        return list(map(self._row, *columns))
+
+    def build_each(self, rows: Iterable[Any]) -> tuple[list[Entry], list[DtmAnswerError]]:
+        """Return the entries of a list, and what is wrong with the rows that cannot be entries."""
         records, failures = [], []
         for row in rows:
             try:
@@ -109,17 +157,17 @@ class RecordBuilder:
                 failures.append(DtmAnswerError(f"{self._where} answered with {error}. {error.advice}"))
         return records, failures
 
-    def _record(self, row: Any, country: str | None) -> Row:  # noqa: ANN401
+    def _record(self, row: Any, country: str | None) -> Entry:  # noqa: ANN401
         if not isinstance(row, dict):
             raise _RowError(f"something that is not a row ({quoted(repr(row), 100)})", _ASK_AGAIN)
         if not row.keys() <= self._met:
             self._meet(row, country)
-        record: Row = {}
+        record: Entry = {}
         name = api_name = ""
         try:
             for name, api_name, convert in self._fields:
                 value = row[api_name]
-                record[name] = value if value is None and name not in _NEVER_NULL else convert(value)
+                record[name] = value if value is None and name not in NEVER_NULL else convert(value)
         except KeyError:
             raise _RowError(f"a row that lacks the field {api_name}{_place(row, country)}", _NEW_VERSION) from None
         except WrongValueError as wrong:

@@ -19,7 +19,8 @@ from tap_dtm.exact.selfcheck import compare
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_dtm.api.records import Row, UnknownFields
+    from tap_dtm.api.records import UnknownFields
+    from tap_dtm.api.rows import Row
     from tap_dtm.exact.api import Api
     from tap_dtm.exact.level import Delivered
     from tap_dtm.metadata import Catalogue
@@ -77,6 +78,11 @@ class CountryChanges:
     job: Job
     levels: Mapping[int, LevelChanges]
 
+    @property
+    def rows(self) -> int:
+        """The number of rows that are emitted."""
+        return sum(len(delivery.rows) for level in self.levels.values() for delivery in level.deliveries)
+
     def by_operation(self) -> Counter[Change]:
         """Count the operations by what happened to them; the level where most happened speaks for each."""
         changes: dict[str, Change] = {}
@@ -131,7 +137,7 @@ class CountryReader:
         """Ask for the index; an operation that is listed, and that admin 0 does not show, has no rows in it."""
         marks = (mark for level in job.levels.values() for mark in level.bookmarks.values())
         rows = self._fetch_country(job, INDEX_LEVEL, sum(mark.rows for mark in marks if not mark.unindexed))
-        unshown = job.listed - {row["operation"] for row in rows}
+        unshown = job.listed - {row.operation for row in rows}
         if self._settings.operations is not None:
             unshown &= self._settings.operations
         return {name: [] for name in sorted(unshown)} | rounds.by_operation(self._wanted(rows))
@@ -169,7 +175,7 @@ class CountryReader:
         since = self._settings.start_date
         if need is Need.NEW_ROUNDS and bookmark:
             index_new = rounds.newer_than(index, bookmark.newest)
-            since = index_new[0]["reporting_date"]
+            since = index_new[0].reporting_date
         try:
             fetched = self._fetch(level, job.code, operation, since, self._settings.end_date)
         except DtmRequestError as error:
@@ -227,12 +233,10 @@ class CountryReader:
             rows = self._wanted(self._fetch(level, job.code, operation, first, last))
             between = (first or "", last or _LAST_DATE)
             return [
-                row
-                for row in rows
-                if row["operation"] == operation and between[0] <= row["reporting_date"] <= between[1]
+                row for row in rows if row.operation == operation and between[0] <= row.reporting_date <= between[1]
             ]
 
-        dates = sorted({row["reporting_date"] for row in index})
+        dates = sorted({row.reporting_date for row in index})
         return rounds.canonical(parts.read(fetch, dates, self._settings.start_date, self._settings.end_date))
 
     def _fetch_country(self, job: Job, level: int, delivered: int) -> list[Row]:
@@ -241,11 +245,11 @@ class CountryReader:
         Nothing at all is an answer, but not after rows were delivered: it takes the operator's word that DTM has
         withdrawn them.
         """
-        answered: list[dict[str, Any]] = []
+        answered: list[Any] = []
         reason = "no rows"
         is_accepted = job.code in self._settings.accept_withdrawn_countries
         try:
-            answered = self._client.get(self._paths[level], {"Admin0Pcode": job.code}).rows
+            answered = self._get(level, {"Admin0Pcode": job.code})
         except DtmUnknownError as error:
             # Below the index, a country without such areas may well be unknown.
             if level == INDEX_LEVEL and not delivered and not is_accepted:
@@ -271,7 +275,10 @@ class CountryReader:
         params = {"Admin0Pcode": country, "Operation": operation}
         params |= {"FromReportingDate": first} if first else {}
         params |= {"ToReportingDate": last} if last else {}
-        return self._builders[level].build(self._client.get(self._paths[level], params).rows, country)
+        return self._builders[level].build(self._get(level, params), country)
+
+    def _get(self, level: int, params: Mapping[str, str]) -> list[Any]:
+        return self._client.get(self._paths[level], params, self._builders[level].published).rows
 
     def _wanted(self, rows: list[Row]) -> list[Row]:
         """Apply the settings' filters, here and not in the API: what it would match is not documented."""
@@ -280,5 +287,5 @@ class CountryReader:
         return [
             row
             for row in rows
-            if first <= row["reporting_date"] <= last and (operations is None or row["operation"] in operations)
+            if first <= row.reporting_date <= last and (operations is None or row.operation in operations)
         ]

@@ -11,7 +11,7 @@ from tap_dtm.exact.selfcheck import compare
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_dtm.api.records import Row
+    from tap_dtm.api.rows import Row
     from tap_dtm.exact.rounds import Bookmark, Delivery
     from tap_dtm.exact.selfcheck import Comparison, Contradiction
 

@@ -12,7 +12,7 @@ from tap_dtm.exact.round import sortable
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from tap_dtm.api.records import Row, UnknownFields
+    from tap_dtm.api.records import Entry, UnknownFields
     from tap_dtm.exact.api import Api
     from tap_dtm.metadata import Catalogue, Resource
 
@@ -35,10 +35,10 @@ class Lists:
         self._resources = catalogue.resources
         self._api_version = api_version
         self._unknown = unknown
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: dict[str, list[Entry]] = {}
         self._failures: dict[str, DtmError] = {}
 
-    def rows(self, stream: str) -> list[Row]:
+    def rows(self, stream: str) -> list[Entry]:
         """Return the rows of a list.
 
         Raises:
@@ -68,7 +68,7 @@ class Lists:
         for failure in self._failures.values():
             raise failure
 
-    def _read(self, stream: str) -> list[Row]:
+    def _read(self, stream: str) -> list[Entry]:
         resource = self._resources[stream]
         path = resource.endpoints[self._api_version]
         answer = self._client.get(path)
@@ -90,9 +90,9 @@ class Lists:
         return _without_repetitions(rows, resource, path)
 
 
-def _without_repetitions(rows: list[Row], resource: Resource, path: str) -> list[Row]:
+def _without_repetitions(rows: list[Entry], resource: Resource, path: str) -> list[Entry]:
     """Return one row for each key: of rows that differ, always the same one, whatever order they came in."""
-    by_key: defaultdict[tuple[str, ...], dict[tuple[Any, ...], Row]] = defaultdict(dict)
+    by_key: defaultdict[tuple[str, ...], dict[tuple[Any, ...], Entry]] = defaultdict(dict)
     for row in rows:
         by_key[tuple(row[name] for name in resource.key)][tuple(map(sortable, row.values()))] = row
     kept = []

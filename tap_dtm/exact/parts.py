@@ -10,7 +10,7 @@ from tap_dtm.errors import DtmAnswerError, DtmRefusedError, DtmRequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tap_dtm.api.records import Row
+    from tap_dtm.api.rows import Row
 
     Fetch = Callable[[str | None, str | None], list[Row]]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Final
 
 from tap_dtm.errors import DtmAccessError, DtmAnswerError
 
@@ -14,58 +13,83 @@ if TYPE_CHECKING:
 
     from tap_dtm.exact.country import CountryChanges, CountryReader, Job
 
+_MOST_ROWS: Final = 50_000  # wait to be emitted before no further country is read
+
 
 class Reading:
     """Countries that are read, or being read.
 
     Args:
         reader: Reads one country.
-        most: How many countries are ahead at most. It bounds the requests and the memory.
+        most: How many countries are read at a time. It bounds the requests; rows that wait bound the memory.
     """
 
     def __init__(self, reader: CountryReader, most: int) -> None:  # noqa: D107
         self._reader = reader
         self._most = most
-        self._jobs: deque[Job] = deque()
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
         self._ahead: dict[str, Future[CountryChanges]] = {}
+        self._active = self._rows = 0
 
     def start(self, jobs: Iterable[Job]) -> None:
         """Begin to read countries, in the order in which they will be asked for."""
-        self._jobs = deque(jobs)
-        self._read_ahead()
+        with self._lock:
+            self._jobs = {job.code: job for job in jobs}
+            self._read_ahead()
 
     def _read_ahead(self) -> None:
-        while self._jobs and len(self._ahead) < self._most:
-            job = self._jobs.popleft()
-            future: Future[CountryChanges] = Future()
-            self._ahead[job.code] = future
-            # Daemons, and no executor: a run that ends early must not wait for answers nobody wants any more.
-            threading.Thread(target=self._read, args=(job, future), daemon=True).start()
+        while self._jobs and self._active < self._most and self._rows < _MOST_ROWS:
+            self._begin(next(iter(self._jobs)))
+
+    def _begin(self, code: str) -> None:
+        job = self._jobs.pop(code)
+        future = self._ahead[code] = Future()
+        self._active += 1
+        # Daemons, and no executor: a run that ends early must not wait for answers nobody wants any more.
+        threading.Thread(target=self._read, args=(job, future), daemon=True).start()
 
     def _read(self, job: Job, future: Future[CountryChanges]) -> None:
+        changes: CountryChanges | None = None
+        error: BaseException | None = None
         try:
-            future.set_result(self._reader.read(job))
+            changes = self._reader.read(job)
         except MemoryError:
-            future.set_exception(
-                DtmAnswerError(
-                    "There is not enough memory for this country. Lower max_parallel_requests, or use a machine with "
-                    "more memory."
-                )
+            error = DtmAnswerError(
+                "There is not enough memory for this country. Lower max_parallel_requests, or use a machine with "
+                "more memory."
             )
-        except BaseException as error:  # noqa: BLE001  handed over, and raised where the result is asked for
+        except BaseException as fault:  # noqa: BLE001  handed over, and raised where the result is asked for
+            error = fault
+        with self._lock:
+            self._active -= 1
+            self._rows += changes.rows if changes else 0
+            if isinstance(error, DtmAccessError):
+                self._jobs.clear()  # none would fare better
+            self._read_ahead()
+        if changes is None:
             future.set_exception(error)
+        else:
+            future.set_result(changes)
+
+    def is_ready(self, code: str, within: float) -> bool:
+        """Wait some seconds for a country, and return whether it has been read."""
+        with self._lock:
+            future = self._ahead.get(code)
+        return future is not None and bool(wait([future], timeout=max(within, 0)).done)
 
     def result(self, code: str) -> CountryChanges:
         """Wait for a country, and go on with the next ones.
 
         Raises:
-            DtmAccessError: The API refuses the key: the others are not read, because none would fare better.
             DtmError: The country could not be read.
         """
-        try:
-            return self._ahead.pop(code).result()
-        except DtmAccessError:
-            self._jobs.clear()
-            raise
-        finally:
+        with self._lock:
+            if code not in self._ahead:
+                self._begin(code)
+            future = self._ahead.pop(code)
+        changes = future.result()
+        with self._lock:
+            self._rows -= changes.rows
             self._read_ahead()
+        return changes

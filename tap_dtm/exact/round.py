@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tap_dtm.metadata.model import ROUND_SPAN_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from tap_dtm.api.rows import Row
 
 
 class Round(NamedTuple):
@@ -19,9 +19,9 @@ class Round(NamedTuple):
     assessment_type: str | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Round:
+    def of(cls, row: Row) -> Round:
         """Return the round that a row belongs to."""
-        return cls(row["reporting_date"], row["round_number"], row["assessment_type"])
+        return cls(row.reporting_date, row.round_number, row.assessment_type)
 
     @property
     def order(self) -> tuple[tuple[int, Any], ...]:

@@ -3,12 +3,13 @@
 The API has no change feed and its ``id`` is renumbered at every publication, so change is found by comparing
 digests. Words used here:
 
-* A *row* is one record of a stream: snake_case names, ``reporting_date`` as ``YYYY-MM-DD``.
+* A *row* is one record of a stream, a struct: see ``api.rows``.
 * The *canonical order* of an operation's rows sorts them by round, then by everything else they hold.
   A row's *position* in it, counted from 1, is its key in the target: duplicates survive, ids play no part.
 * A *round* is all rows of one (reporting_date, round_number, assessment_type).
 * The *index* is the admin 0 answer of a country. It adds up to what lies below it, so it tells what changed.
-* A *digest* is chained round by round: that of more rounds is computed from that of fewer and the new rows.
+* A *digest* is chained round by round: that of more rounds is computed from that of fewer and the new rows. Those of
+  0.1.0 are shorter, and are compared with others like them.
 
 Whether a level agrees with the index is the business of ``selfcheck``.
 """
@@ -20,20 +21,24 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from tap_dtm.api.rows import as_dict, columns
 from tap_dtm.exact.round import Round, sortable
 from tap_dtm.exact.selfcheck import EMPTY_LEVEL, Contradiction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tap_dtm.api.records import Row
+    from tap_dtm.api.rows import Row
 
-_ORDER = (
-    *Round._fields,
+# Within a round; the columns that are not named here follow by their names.
+_ORDER: Final = (
     "admin1_pcode",
     "admin1_name",
     "admin2_pcode",
@@ -42,10 +47,12 @@ _ORDER = (
     "idp_origin_admin1_pcode",
     "idp_origin_admin1_name",
 )
-
-_round_fields = itemgetter(*Round._fields)
-NOTHING = "0" * 16  # the digest of no rows
-_encode = json.JSONEncoder(sort_keys=True).encode
+_LENGTH: Final = 20  # hexadecimal digits of a digest
+_LENGTH_0_1_0: Final = 16
+NOTHING: Final = "0" * _LENGTH  # the digest of no rows
+_encode: Final = msgspec.json.Encoder().encode
+_round_of: Final = attrgetter(*Round._fields)
+_operation_and_round_of: Final = attrgetter("operation", *Round._fields)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,13 @@ class Bookmark:
         values = {name: state[name] for name in cls.__dataclass_fields__ if name in state}
         if contradiction := values.get("contradiction"):
             values["contradiction"] = Contradiction(contradiction["digest"], contradiction["looks"])
+        values |= {name: NOTHING for name in ("digest", "content") if is_of_nothing(values[name])}
         return cls(**values)
+
+
+def is_of_nothing(digest: str) -> bool:
+    """Whether a digest is that of no rows, in whatever version."""
+    return bool(digest) and not digest.strip("0")
 
 
 LISTED = Bookmark(digest=NOTHING, content=NOTHING)  # listed, without rows
@@ -162,20 +175,33 @@ class Delivery:
 
 def canonical(rows: Iterable[Row]) -> list[Row]:
     """Sort rows of one operation and level into their canonical order, whatever order they came in."""
-    rows = list(rows)
-    if not rows:
-        return rows
-    rest = sorted(set(rows[0]).difference(_ORDER))
-    names = [name for name in _ORDER if name in rows[0]] + rest
-    return sorted(rows, key=lambda row: [sortable(row[name]) for name in names])
+    return [row for same in by_operation(rows).values() for row in same]
 
 
 def by_operation(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Split rows of one country and level by operation, each in canonical order."""
-    split: defaultdict[str, list[Row]] = defaultdict(list)
+    by_round: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        split[row["operation"]].append(row)
-    return {operation: canonical(split[operation]) for operation in sorted(split)}
+        by_round[_operation_and_round_of(row)].append(row)
+    split: defaultdict[str, list[Row]] = defaultdict(list)
+    for key in sorted(by_round, key=lambda key: (key[0], Round(*key[1:]).order)):
+        split[key[0]] += _sorted(by_round[key])
+    return dict(split)
+
+
+def _sorted(rows: list[Row]) -> list[Row]:
+    """Sort rows of one round."""
+    values_of = _values_of(columns(rows[0]))
+    try:
+        return sorted(rows, key=values_of)
+    except TypeError:  # null is next to a value
+        return sorted(rows, key=lambda row: tuple(map(sortable, values_of(row))))
+
+
+@lru_cache
+def _values_of(names: tuple[str, ...]) -> Callable[[Row], tuple[Any, ...]]:
+    rest = sorted(set(names).difference(_ORDER, Round._fields))
+    return attrgetter(*(name for name in _ORDER if name in names), *rest)
 
 
 def fingerprint(*parts: object) -> str:
@@ -185,12 +211,19 @@ def fingerprint(*parts: object) -> str:
 
 def chain(digest: str, rows: Sequence[Row]) -> str:
     """Extend a digest by whole rounds, given in canonical order."""
-    for _, round_rows in groupby(rows, key=_round_fields):
-        sha = hashlib.sha256(digest.encode())
-        for row in round_rows:
-            sha.update(_encode(row).encode())
-        digest = sha.hexdigest()[:16]
+    encoded = _encoded_as_0_1_0 if len(digest) == _LENGTH_0_1_0 else _encode
+    for _, round_rows in groupby(rows, key=_round_of):
+        digest = hashlib.sha256(digest.encode() + encoded(list(round_rows))).hexdigest()[: len(digest)]
     return digest
+
+
+def _encoded_as_0_1_0(rows: Iterable[Row]) -> bytes:
+    return "".join(json.dumps(as_dict(row), sort_keys=True) for row in rows).encode()
+
+
+def is_digest_of(digest: str, rows: Sequence[Row]) -> bool:
+    """Whether a digest is that of these rows, in the version that wrote it."""
+    return bool(digest) and chain("0" * len(digest), rows) == digest
 
 
 def newer_than(rows: Sequence[Row], mark: Round | None) -> list[Row]:
@@ -209,7 +242,7 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
     if bookmark is None:
         return Need.OPERATION if index else Need.COUNTRY
     new = newer_than(index, bookmark.newest)
-    is_same = chain(NOTHING, index[: len(index) - len(new)]) == bookmark.digest
+    is_same = is_digest_of(bookmark.digest, index[: len(index) - len(new)])
     if is_same and not new:
         if bookmark.is_doubted and not bookmark.rows:
             return Need.COUNTRY
@@ -223,7 +256,6 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
 def _bookmark(
     index: Sequence[Row], level: Sequence[Row], content: str, rows: int, contradiction: Contradiction | None = None
 ) -> Bookmark:
-    index_rounds = {Round.of(row) for row in index}
     shown = index or level
     date, number, assessment_type = Round.of(shown[-1]) if shown else (None, None, None)
     return Bookmark(
@@ -233,7 +265,7 @@ def _bookmark(
         digest=chain(NOTHING, index),
         content=content,
         rows=rows,
-        unindexed=any(Round.of(row) not in index_rounds for row in level),
+        unindexed=not set(map(_round_of, level)) <= set(map(_round_of, index)),
         contradiction=contradiction,
     )
 
@@ -280,9 +312,9 @@ def replace(  # noqa: PLR0913  what there was, what there is, and how to send it
     if bookmark is None or not (bookmark.content or taken):
         change = Change.NEW if rows else Change.UNCHANGED
         return Delivery(operation, change, after, rows, tombstones=surplus)
-    if bookmark.content == content:
+    if bookmark.content == content or is_digest_of(bookmark.content, rows):
         return Delivery(operation, Change.UNCHANGED, after, rows if emit_all else (), tombstones=surplus)
-    is_longer = 0 < taken < len(rows) and chain(NOTHING, rows[:taken]) == bookmark.content
+    is_longer = 0 < taken < len(rows) and is_digest_of(bookmark.content, rows[:taken])
     if is_longer and Round.of(rows[taken - 1]) != Round.of(rows[taken]):
         kept = 0 if emit_all else taken
         return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1, tombstones=surplus)

@@ -12,14 +12,16 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from tap_dtm.api.rows import columns
 from tap_dtm.exact.round import Round, sortable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tap_dtm.api.records import Row
+    from tap_dtm.api.rows import Row
 
 MEASURE = "num_present_idp_ind"
 # What an index row shares with the rows that it sums up, after the round. Version 2 of the API has the first alone.
@@ -104,14 +106,16 @@ def _sums(rows: Sequence[Row]) -> dict[tuple[Any, ...], list[int | None]]:
     sums: dict[tuple[Any, ...], list[int | None]] = {}
     if not rows:
         return sums
-    names = (*Round._fields, *(name for name in _PARTS if name in rows[0]))
-    sexes = [name for name in _SEXES if name in rows[0]]
-    for row in rows:
-        total = sums.setdefault(tuple([row[name] for name in names]), [0, *(None for _ in sexes)])
-        total[0] = (total[0] or 0) + (row[MEASURE] or 0)
-        for place, name in enumerate(sexes, start=1):
-            if row.get(name) is not None:
-                total[place] = (total[place] or 0) + row[name]
+    present = columns(rows[0])
+    shared = attrgetter(*Round._fields, *(name for name in _PARTS if name in present))
+    measures = [MEASURE, *(name for name in _SEXES if name in present)]
+    keys = list(map(shared, rows))
+    sums = {key: [0, *(None for _ in measures[1:])] for key in dict.fromkeys(keys)}
+    for place, name in enumerate(measures):
+        for key, number in zip(keys, map(attrgetter(name), rows), strict=True):
+            if number is not None:
+                total = sums[key]
+                total[place] = (total[place] or 0) + number
     return sums
 
 

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.rounds import NOTHING, Bookmark
+from tap_dtm.exact.rounds import Bookmark, is_of_nothing
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _contradiction_of(partition: _Partition) -> str:
     if is_read and isinstance(partition.operations, msgspec.UnsetType):
         return "it has no `operations`"
     for name, mark in (partition.operations or {}).items():
-        if mark.content and (mark.content == NOTHING) != (mark.rows == 0):
+        if mark.content and is_of_nothing(mark.content) != (mark.rows == 0):
             return f"the rows of {quoted(name, 100)} are {mark.rows}, and its content says otherwise"
     return ""
 

@@ -34,9 +34,17 @@ class CountryListStream(ListStream):
         read_whole = self.bookmark.pop_read_whole()
         for stream in self._idp_streams:
             stream.bookmark.inherit_read_whole(read_whole)
-        self.schedule.begin(self.run, self._idp_streams, self.known_keys, self.bookmark.gone, resends=self.resends)
+        self.schedule.begin(
+            self.run,
+            self._idp_streams,
+            self.known_keys,
+            self.bookmark.gone,
+            resends=self.resends,
+            write_state=self.write_state,
+        )
         self.bookmark.stamp(self.api_version)
         yield from super().get_records(context)
+        self.write_state()  # the SDK writes one only where rows of this list were sent
 
     @override
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterator[Context]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter, defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tap_dtm.api.records import UnknownFields
 from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError, DtmWithdrawnError
 from tap_dtm.exact import report
-from tap_dtm.exact.country import CountryReader, Job
+from tap_dtm.exact.country import CountryChanges, CountryReader, Job
 from tap_dtm.exact.lists import Lists
 from tap_dtm.exact.reading import Reading
 from tap_dtm.exact.rounds import Change
@@ -18,13 +19,18 @@ from tap_dtm.exact.scrub import due
 from tap_dtm.singer import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tap_dtm.api.client import DtmClient
     from tap_dtm.exact.bookmarks import Key, LevelBookmark
-    from tap_dtm.exact.country import CountryChanges
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
+
+# A STATE is the whole state, so one for each country would let them grow with its square. Countries are gathered until
+# they have rows enough, and no longer than it does not hurt to do their work again.
+_ENOUGH: Final = 5_000  # rows
+_BYTES_PER_ROW: Final = 150  # a row takes some 700, so that the STATE messages of a run take less than its rows
+_LONGEST: Final = 5.0  # seconds
 
 _logger = logging.getLogger("tap-dtm")
 _WORDS = {
@@ -73,7 +79,13 @@ class Schedule:
         unknown = UnknownFields()
         self.lists = Lists(client, catalogue, settings.api_version, unknown)
         self._reading = Reading(CountryReader(client, catalogue, settings, unknown), settings.max_parallel_requests)
-        self._current: tuple[str | None, CountryChanges | None] = (None, None)
+        self._levels: Sequence[Level] = ()
+        self._write_state: Callable[[], int] = int
+        self._to_come: list[str] = []
+        self._gathered: dict[str, CountryChanges | DtmAccessError | None] = {}
+        self._current: str | None = None
+        self._enough = _ENOUGH
+        self._has_sent = False
         self._totals: Counter[str] = Counter()
 
     # Before the run.
@@ -99,8 +111,15 @@ class Schedule:
         for operation in sorted(self.settings.operations - operations):
             raise DtmError(names.unknown_operation(operation, operations))
 
-    def begin(
-        self, run: int, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
+    def begin(  # noqa: PLR0913  all that a run depends on
+        self,
+        run: int,
+        levels: Sequence[Level],
+        known: Sequence[Key],
+        gone: Sequence[Key],
+        *,
+        resends: bool,
+        write_state: Callable[[], int],
     ) -> None:
         """Decide what is read of each country, and begin to read. Countries that left the list without leave fail.
 
@@ -110,14 +129,17 @@ class Schedule:
             known: The countries that may be in the target.
             gone: Those that left the list in earlier runs.
             resends: Whether this run sends the tombstones of countries that left again.
+            write_state: Writes a STATE message, and returns its size in bytes.
 
         Raises:
             DtmError: The settings name a country or operation that DTM does not have.
         """
         self.run = run
         self.check_names(known)
+        self._levels, self._write_state = levels, write_state
         jobs = list(self._jobs(levels, known, gone, resends=resends))
-        self.codes = frozenset(job.code for job in jobs)
+        self._to_come = [job.code for job in jobs]
+        self.codes = frozenset(self._to_come)
         self._reading.start(jobs)
 
     def _jobs(
@@ -189,18 +211,62 @@ class Schedule:
         Raises:
             DtmAccessError: The API refuses the key: no other country would fare better.
         """
-        if self._current[0] != code:
-            self._current = (code, None)
-            try:
-                changes = self._reading.result(code)
-            except DtmAccessError:
-                raise
-            except DtmError as error:
-                self._fail(code, error)
-            else:
+        if self._current != code:
+            if self._current is not None:
+                del self._gathered[self._current]
+            if code not in self._gathered:
+                self._gather(code)
+            self._current = code
+            if changes := self._gathered[code]:
+                if isinstance(changes, DtmAccessError):
+                    self._write_state()
+                    raise changes
                 self._report(changes)
-                self._current = (code, changes)
-        return self._current[1]
+        changes = self._gathered[code]
+        return None if isinstance(changes, DtmAccessError) else changes
+
+    def _gather(self, code: str) -> None:
+        """Wait for a country, and for those after it; announce in one STATE what will be sent of them.
+
+        A run that is killed while rows are on their way leaves a state that says which positions may be taken.
+        """
+        until = time.monotonic() + _LONGEST
+        rows = 0
+        is_next = True
+        while is_next:
+            self._to_come.remove(code)
+            found = self._gathered[code] = self._outcome(code)
+            rows += found.rows if isinstance(found, CountryChanges) else 0
+            is_next = bool(self._to_come) and rows < self._enough and not isinstance(found, DtmAccessError)
+            if is_next:
+                code = self._to_come[0]
+                is_next = self._reading.is_ready(code, until - time.monotonic())
+        announced = [self._announce(code, found) for code, found in self._gathered.items()]
+        if any(announced) or self._has_sent:
+            self._enough = max(_ENOUGH, self._write_state() // _BYTES_PER_ROW)
+        self._has_sent = any(announced)
+
+    def _outcome(self, code: str) -> CountryChanges | DtmAccessError | None:
+        try:
+            return self._reading.result(code)
+        except DtmAccessError as error:
+            return error
+        except DtmError as error:
+            self._fail(code, error)
+            return None
+
+    def _announce(self, code: str, found: CountryChanges | DtmAccessError | None) -> bool:
+        """Note which positions may be taken, and return whether any row is sent."""
+        if not isinstance(found, CountryChanges):
+            return False
+        is_news = False
+        for level in self._levels:
+            changes = found.levels.get(level.level)
+            deliveries = [delivery for delivery in changes.deliveries if not delivery.is_empty] if changes else []
+            if deliveries:
+                level.bookmark.announce(code, deliveries)
+                is_news = True
+        return is_news
 
     def _fail(self, code: str, error: DtmError) -> None:
         """Report a country that failed; it stays at its old bookmarks."""
@@ -215,9 +281,8 @@ class Schedule:
             for number, level in changes.levels.items()
         }
         withdrawn = sum(delivery.removed for level in changes.levels.values() for delivery in level.deliveries)
-        emitted = sum(len(delivery.rows) for level in changes.levels.values() for delivery in level.deliveries)
         self._totals.update({_WORDS[change]: count for change, count in operations.items()})
-        self._totals.update(countries=1, rows=emitted, removed=withdrawn)
+        self._totals.update(countries=1, rows=changes.rows, removed=withdrawn)
         _logger.info(
             "%s (%s): operations %s; rows %s; %d removed%s",
             changes.job.name,

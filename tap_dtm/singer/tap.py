@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError, MappingError
 from singer_sdk.helpers.capabilities import EMIT_ACTIVATE_VERSION_CONFIG
 from singer_sdk.mapper import RemoveRecordTransform
@@ -21,7 +20,8 @@ from tap_dtm.exact.state import check_state
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version, schema_of
 from tap_dtm.singer import maps, projection
-from tap_dtm.singer.base import DELETED_AT, IdpStream
+from tap_dtm.singer.base import IdpStream
+from tap_dtm.singer.output import DELETED_AT, Writer
 from tap_dtm.singer.schedule import Schedule
 from tap_dtm.singer.streams import STREAMS
 
@@ -37,7 +37,8 @@ class TapDTM(Tap):
     name = "tap-dtm"
     package_name = "tap-dtm"
     config_jsonschema: ClassVar[dict[str, Any]] = schema_of(SETTINGS)
-    message_writer_class = MsgSpecWriter
+    message_writer_class = Writer
+    written_state = b""
 
     @property
     def api_version(self) -> str:
