@@ -23,6 +23,8 @@ What                                   Why                                      
 ``_increment_stream_state``            bookmarks are whole rounds, not records          tests/test_histories.py
 ``_write_starting_replication_value``  a date is not where a stream goes on             tests/test_steady_state.py
 ``_write_activate_version_message``    it waits for the end, as a country may fail      tests/test_full_table.py
+``_write_schema_message``              one for all countries                            tests/test_output.py
+``_write_state_message``               one STATE for many countries and streams         tests/test_output.py
 ``helpers._catalog``                   what a map sees of a record must be checked      tests/guards/test_stream_maps.py
 ====================================== ================================================ ==============================
 

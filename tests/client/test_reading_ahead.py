@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_dtm.errors import DtmAccessError
+from tap_dtm.exact import reading
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.sandbox.api import Answer as Said
+from tap_dtm.singer import schedule
 from tap_dtm.singer.tap import TapDTM
 from tests.client.support import ADMIN0, sandbox_config
 from tests.scripted import ScriptedServer, always
@@ -67,25 +69,27 @@ class TestReadingAhead:
         run_tap(MemoryTarget(), **sandbox_config(sandbox, max_parallel_requests=2))
         assert sandbox.most_at_once <= 2
 
-    def test_a_target_that_stops_reading_stops_the_requests(self) -> None:
-        """Memory is bounded: of many countries, only as many as are allowed are read and kept."""
+    def test_a_target_that_stops_reading_stops_the_requests(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Memory is bounded: while rows wait, no further country is read."""
+        monkeypatch.setattr(reading, "_MOST_ROWS", 1)
+        monkeypatch.setattr(schedule, "_ENOUGH", 1)
         with SandboxServer(invent(seed=2, countries=20)) as sandbox:
             order = [str(row["admin0Pcode"]) for row in sandbox.world.country_list()]
             tap = TapDTM(config=sandbox_config(sandbox, max_parallel_requests=3))
             records = iter(tap.streams["countries"].get_records(None))
             next(records)  # the run has begun, and nobody asks for more
-            ahead = tap.schedule._reading._ahead
+            ahead = tap.schedule._reading
 
             def asked() -> set[str]:
                 return {request.params["Admin0Pcode"] for request in sandbox.requests if request.path == ADMIN0}
 
-            for future in ahead.values():
-                future.result(timeout=30)
-            assert asked() == set(ahead) == set(order[:3])
-            assert tap.schedule.changes(order[0]) is not None
-            ahead[order[3]].result(timeout=30)
-            assert asked() == set(order[:4])
-            assert set(ahead) == set(order[1:4])
+            assert all(ahead.is_ready(code, within=30) for code in order[:3])
+            assert asked() == set(order[:3])
+            assert all(tap.schedule.changes(code) is not None for code in order[:2])
+            assert asked() == set(order[:3])
+            assert tap.schedule.changes(order[2]) is not None
+            assert all(ahead.is_ready(code, within=30) for code in order[3:6])
+            assert asked() == set(order[:6])
 
     def test_a_refused_key_ends_the_run_at_once(self, sandbox: SandboxServer) -> None:
         """No other country would fare better, so none is tried in vain."""

@@ -9,11 +9,13 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 from frictionless_dtm.descriptor.contents import Contents, RoundChange, Row, Table
 from frictionless_dtm.descriptor.package import Content, DataFile, describe_package
 from frictionless_dtm.descriptor.settings import Settings
 from frictionless_dtm.descriptor.shape import shape_of
 
+from tap_dtm.api.rows import as_dict
 from tap_dtm.exact.rounds import canonical
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
@@ -105,8 +107,10 @@ def _numbered(rows: list[Row]) -> Iterator[Row]:
         return row["admin0_pcode"], row["operation"]
 
     for _, group in itertools.groupby(sorted(rows, key=operation), operation):
-        for number, row in enumerate(canonical(group), start=1):
-            yield row | {"row_number": number}
+        same = list(group)
+        form = msgspec.defstruct("Row", list(same[0]))
+        for number, row in enumerate(canonical([form(**each) for each in same]), start=1)  # type: ignore[misc]:
+            yield as_dict(row) | {"row_number": number}
 
 
 def _guess(row: Row) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from tap_dtm.api.client import DtmClient
 from tap_dtm.api.records import RecordBuilder
+from tap_dtm.api.rows import as_dict
 from tap_dtm.errors import DtmAccessError, DtmError, DtmUnknownError
 from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings
 
@@ -69,14 +70,14 @@ class Reading:
             answer = self._client(address).get(path)
             if not answer.rows:
                 raise DtmError(f"{path} answers with an empty list ({answer.message or 'no reason given'}).")
-            return builder.build(answer.rows)
+            return list(map(as_dict, builder.build(answer.rows)))
         try:
-            answer = self._client(address).get(path, address.filters.params)
+            answer = self._client(address).get(path, address.filters.params, builder.published)
         except DtmUnknownError:
             if resource.level and self._is_listed(address):
                 return []
             raise
-        return address.filters.keep(builder.build(answer.rows, address.filters.country))
+        return address.filters.keep(map(as_dict, builder.build(answer.rows, address.filters.country)))
 
     def _is_listed(self, address: Address) -> bool:
         """Whether DTM knows the operation after all: one without areas of this level may be unknown there."""
