@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import defaultdict
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from tap_dtm.api.records import RecordBuilder
@@ -37,6 +39,20 @@ class Lists:
         self._unknown = unknown
         self._rows: dict[str, list[Entry]] = {}
         self._failures: dict[str, DtmError] = {}
+        self._ahead: dict[str, Future[list[Entry]]] = {}
+
+    def read_ahead(self, stream: str) -> None:
+        """Begin to read a list, unless it has been read."""
+        if stream not in {*self._rows, *self._failures, *self._ahead}:
+            future: Future[list[Entry]] = Future()
+            self._ahead[stream] = future
+            threading.Thread(target=self._fulfil, args=(future, stream), daemon=True).start()
+
+    def _fulfil(self, future: Future[list[Entry]], stream: str) -> None:
+        try:
+            future.set_result(self._read(stream))
+        except BaseException as error:  # noqa: BLE001  handed over, and raised where the list is asked for
+            future.set_exception(error)
 
     def rows(self, stream: str) -> list[Entry]:
         """Return the rows of a list.
@@ -45,10 +61,11 @@ class Lists:
             DtmError: The list could not be read, or is empty.
         """
         if stream not in self._rows:
-            if stream in self._failures:
+            ahead = self._ahead.pop(stream, None)
+            if ahead is None and stream in self._failures:
                 raise self._failures[stream]
             try:
-                self._rows[stream] = self._read(stream)
+                self._rows[stream] = ahead.result() if ahead else self._read(stream)
             except DtmError as error:
                 self._failures[stream] = error
                 raise

@@ -135,6 +135,8 @@ class Schedule:
             DtmError: The settings name a country or operation that DTM does not have.
         """
         self.run = run
+        if self.settings.max_parallel_requests > 1:
+            self.lists.read_ahead("operations")
         self.check_names(known)
         self._levels, self._write_state = levels, write_state
         jobs = list(self._jobs(levels, known, gone, resends=resends))

@@ -109,7 +109,8 @@ def _numbered(rows: list[Row]) -> Iterator[Row]:
     for _, group in itertools.groupby(sorted(rows, key=operation), operation):
         same = list(group)
         form = msgspec.defstruct("Row", list(same[0]))
-        for number, row in enumerate(canonical([form(**each) for each in same]), start=1)  # type: ignore[misc]:
+        structs: list[Any] = [form(**each) for each in same]
+        for number, row in enumerate(canonical(structs), start=1):
             yield as_dict(row) | {"row_number": number}
 
 

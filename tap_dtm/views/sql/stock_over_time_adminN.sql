@@ -1,39 +1,44 @@
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
-WITH placed AS (
-  SELECT *, $area_key(admin1) AS area1, $area_key(admin2) AS area2, DENSE_RANK() OVER ($oldest_first) AS place FROM $rows
-),
-stock AS (
+WITH stock AS (
   SELECT
     $round,
-    place,
-    area1,
-    area2,
+    $area_key(admin1) AS area1,
+    $area_key(admin2) AS area2,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM placed
-  GROUP BY $round, place, area1, area2
+  FROM $rows
+  GROUP BY $round, area1, area2
 ),
-rounds AS (
-  SELECT $round, place, $is_newest_round AS is_newest_round, LEAD(reporting_date) OVER ($oldest_first) AS valid_until
-  FROM (SELECT DISTINCT $round, place FROM stock) AS distinct_rounds
-  LEFT JOIN $schema.operation_freshness AS operations USING (admin0_pcode, operation)
-  LEFT JOIN $number_dates USING (admin0_pcode, operation, round_number)
+ranked AS (
+  SELECT *, DENSE_RANK() OVER ($oldest_first) AS place FROM stock
 ),
-counted AS (
+placed AS (  -- next to each round the one after it
   SELECT
     *,
-    COUNT(*) OVER (PARTITION BY $series, area1, area2) AS round_count,
-    COUNT(*) OVER (PARTITION BY $round, area2) AS area1_count
-  FROM stock
+    MIN(reporting_date) OVER next_round AS next_date,
+    MIN(round_number) OVER next_round AS next_number,
+    MIN(reporting_date) OVER (PARTITION BY $series ORDER BY place RANGE BETWEEN 2 FOLLOWING AND 2 FOLLOWING)
+      AS date_after_next
+  FROM ranked
+  WINDOW next_round AS (PARTITION BY $series ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
+),
+counted AS (  -- all windows below begin with the series and the district, so that one sort serves them
+  SELECT *, COUNT(*) OVER (PARTITION BY $series, area2, area1) AS round_count FROM placed
+),
+shared AS (
+  SELECT
+    *,
+    COUNT(*) OVER (PARTITION BY $series, area2, place) AS area1_count,
+    MAX(round_count) OVER (PARTITION BY $series, area2, place) AS most_rounds
+  FROM counted
 ),
 compared AS (  -- area1_around: the province that the rounds just before and after agree on, where each has one alone
   SELECT
     *,
-    MAX(round_count) OVER (PARTITION BY $round, area2) AS most_rounds,
     CASE
       WHEN area1_count = 1
         AND LAG(place) OVER district = place - 1 AND LAG(area1_count) OVER district = 1
@@ -41,7 +46,7 @@ compared AS (  -- area1_around: the province that the rounds just before and aft
         AND LAG(area1) OVER district = LEAD(area1) OVER district
         THEN LAG(area1) OVER district
     END AS area1_around
-  FROM counted
+  FROM shared
   WINDOW district AS (PARTITION BY $series, area2 ORDER BY place)
 ),
 judged AS (
@@ -61,36 +66,32 @@ neighbours AS (
     LAG(idps) OVER area AS idps_before,
     LEAD(place) OVER area AS place_after
   FROM homes
-  WINDOW area AS (PARTITION BY $series, home, area2 ORDER BY place)
+  WINDOW area AS (PARTITION BY $series, area2, home ORDER BY place)
 ),
-areas AS (
+areas AS (  -- step 1: the round after, which does not have the area
   SELECT
-    $series, place, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name, is_misplaced, idps,
-    CASE WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
+    $series, place + step AS place, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    step = 0 AND is_misplaced AS is_misplaced,
+    CASE WHEN step = 0 THEN idps END AS idps,
+    CASE WHEN step = 1 THEN idps WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
     CASE
+      WHEN step = 1 THEN 'vanished'
       WHEN is_misplaced THEN 'misplaced'
       WHEN place = 1 THEN 'first'
       WHEN place_before = place - 1 THEN 'stayed'
       ELSE 'appeared'
-    END AS presence
+    END AS presence,
+    CASE WHEN step = 0 THEN reporting_date ELSE next_date END AS reporting_date,
+    CASE WHEN step = 0 THEN round_number ELSE next_number END AS round_number,
+    CASE WHEN step = 0 THEN next_date ELSE date_after_next END AS valid_until
   FROM neighbours
-  UNION ALL  -- after its last round an area cannot vanish: the join below finds no further one
-  SELECT
-    $series, place + 1, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name, FALSE, CAST(NULL AS BIGINT),
-    idps, 'vanished'
-  FROM neighbours
-  WHERE NOT is_misplaced AND (place_after IS NULL OR place_after > place + 1)
+  CROSS JOIN (SELECT 0 AS step UNION ALL SELECT 1 AS step) AS steps
+  WHERE step = 0 OR (NOT is_misplaced AND next_date IS NOT NULL AND (place_after IS NULL OR place_after > place + 1))
 )
 SELECT
   areas.*,
-  rounds.reporting_date,
-  rounds.round_number,
-  rounds.valid_until,
   idps - previous_idps AS change,
-  rounds.valid_until IS NULL AND rounds.is_newest_round AS is_newest_of_operation
+  valid_until IS NULL AND $is_newest_round AS is_newest_of_operation
 FROM areas
-JOIN rounds
-  ON areas.admin0_pcode = rounds.admin0_pcode
-  AND areas.operation = rounds.operation
-  AND areas.assessment_type IS NOT DISTINCT FROM rounds.assessment_type
-  AND areas.place = rounds.place
+LEFT JOIN $schema.operation_freshness AS operations USING (admin0_pcode, operation)
+LEFT JOIN $number_dates USING (admin0_pcode, operation, round_number)

@@ -640,48 +640,49 @@ SELECT
   is_newest_of_operation
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
-WITH placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
-  FROM `dtm`.idp_admin1_current
-) AS published
-),
-stock AS (
+WITH stock AS (
   SELECT
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    place,
-    area1,
-    area2,
+    CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
+    CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM placed
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, place, area1, area2
+  FROM (
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM `dtm`.idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area1, area2
 ),
-rounds AS (
-  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, place, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round, LEAD(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS valid_until
-  FROM (SELECT DISTINCT admin0_pcode, operation, assessment_type, reporting_date, round_number, place FROM stock) AS distinct_rounds
-  LEFT JOIN `dtm`.operation_freshness AS operations USING (admin0_pcode, operation)
-  LEFT JOIN (
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM `dtm`.operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates USING (admin0_pcode, operation, round_number)
+ranked AS (
+  SELECT *, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place FROM stock
 ),
-counted AS (
+placed AS (  -- next to each round the one after it
   SELECT
     *,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS round_count,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area2) AS area1_count
-  FROM stock
+    MIN(reporting_date) OVER next_round AS next_date,
+    MIN(round_number) OVER next_round AS next_number,
+    MIN(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 2 FOLLOWING AND 2 FOLLOWING)
+      AS date_after_next
+  FROM ranked
+  WINDOW next_round AS (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
+),
+counted AS (  -- all windows below begin with the series and the district, so that one sort serves them
+  SELECT *, COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, area1) AS round_count FROM placed
+),
+shared AS (
+  SELECT
+    *,
+    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS area1_count,
+    MAX(round_count) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS most_rounds
+  FROM counted
 ),
 compared AS (  -- area1_around: the province that the rounds just before and after agree on, where each has one alone
   SELECT
     *,
-    MAX(round_count) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area2) AS most_rounds,
     CASE
       WHEN area1_count = 1
         AND LAG(place) OVER district = place - 1 AND LAG(area1_count) OVER district = 1
@@ -689,7 +690,7 @@ compared AS (  -- area1_around: the province that the rounds just before and aft
         AND LAG(area1) OVER district = LEAD(area1) OVER district
         THEN LAG(area1) OVER district
     END AS area1_around
-  FROM counted
+  FROM shared
   WINDOW district AS (PARTITION BY admin0_pcode, operation, assessment_type, area2 ORDER BY place)
 ),
 judged AS (
@@ -709,39 +710,39 @@ neighbours AS (
     LAG(idps) OVER area AS idps_before,
     LEAD(place) OVER area AS place_after
   FROM homes
-  WINDOW area AS (PARTITION BY admin0_pcode, operation, assessment_type, home, area2 ORDER BY place)
+  WINDOW area AS (PARTITION BY admin0_pcode, operation, assessment_type, area2, home ORDER BY place)
 ),
-areas AS (
+areas AS (  -- step 1: the round after, which does not have the area
   SELECT
-    admin0_pcode, operation, assessment_type, place, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name, is_misplaced, idps,
-    CASE WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
+    admin0_pcode, operation, assessment_type, place + step AS place, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    step = 0 AND is_misplaced AS is_misplaced,
+    CASE WHEN step = 0 THEN idps END AS idps,
+    CASE WHEN step = 1 THEN idps WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
     CASE
+      WHEN step = 1 THEN 'vanished'
       WHEN is_misplaced THEN 'misplaced'
       WHEN place = 1 THEN 'first'
       WHEN place_before = place - 1 THEN 'stayed'
       ELSE 'appeared'
-    END AS presence
+    END AS presence,
+    CASE WHEN step = 0 THEN reporting_date ELSE next_date END AS reporting_date,
+    CASE WHEN step = 0 THEN round_number ELSE next_number END AS round_number,
+    CASE WHEN step = 0 THEN next_date ELSE date_after_next END AS valid_until
   FROM neighbours
-  UNION ALL  -- after its last round an area cannot vanish: the join below finds no further one
-  SELECT
-    admin0_pcode, operation, assessment_type, place + 1, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name, FALSE, CAST(NULL AS BIGINT),
-    idps, 'vanished'
-  FROM neighbours
-  WHERE NOT is_misplaced AND (place_after IS NULL OR place_after > place + 1)
+  CROSS JOIN (SELECT 0 AS step UNION ALL SELECT 1 AS step) AS steps
+  WHERE step = 0 OR (NOT is_misplaced AND next_date IS NOT NULL AND (place_after IS NULL OR place_after > place + 1))
 )
 SELECT
   areas.*,
-  rounds.reporting_date,
-  rounds.round_number,
-  rounds.valid_until,
   idps - previous_idps AS change,
-  rounds.valid_until IS NULL AND rounds.is_newest_round AS is_newest_of_operation
+  valid_until IS NULL AND (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_of_operation
 FROM areas
-JOIN rounds
-  ON areas.admin0_pcode = rounds.admin0_pcode
-  AND areas.operation = rounds.operation
-  AND areas.assessment_type IS NOT DISTINCT FROM rounds.assessment_type
-  AND areas.place = rounds.place
+LEFT JOIN `dtm`.operation_freshness AS operations USING (admin0_pcode, operation)
+LEFT JOIN (
+  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
+  FROM `dtm`.operation_rounds
+  GROUP BY admin0_pcode, operation, round_number
+) AS number_dates USING (admin0_pcode, operation, round_number)
 ) AS answer;
 
 -- stock_over_time_admin2
@@ -765,48 +766,49 @@ SELECT
   is_newest_of_operation
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
-WITH placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
-  FROM `dtm`.idp_admin2_current
-) AS published
-),
-stock AS (
+WITH stock AS (
   SELECT
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    place,
-    area1,
-    area2,
+    CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
+    CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM placed
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, place, area1, area2
+  FROM (
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM `dtm`.idp_admin2_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area1, area2
 ),
-rounds AS (
-  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, place, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round, LEAD(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS valid_until
-  FROM (SELECT DISTINCT admin0_pcode, operation, assessment_type, reporting_date, round_number, place FROM stock) AS distinct_rounds
-  LEFT JOIN `dtm`.operation_freshness AS operations USING (admin0_pcode, operation)
-  LEFT JOIN (
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM `dtm`.operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates USING (admin0_pcode, operation, round_number)
+ranked AS (
+  SELECT *, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place FROM stock
 ),
-counted AS (
+placed AS (  -- next to each round the one after it
   SELECT
     *,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS round_count,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area2) AS area1_count
-  FROM stock
+    MIN(reporting_date) OVER next_round AS next_date,
+    MIN(round_number) OVER next_round AS next_number,
+    MIN(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 2 FOLLOWING AND 2 FOLLOWING)
+      AS date_after_next
+  FROM ranked
+  WINDOW next_round AS (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
+),
+counted AS (  -- all windows below begin with the series and the district, so that one sort serves them
+  SELECT *, COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, area1) AS round_count FROM placed
+),
+shared AS (
+  SELECT
+    *,
+    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS area1_count,
+    MAX(round_count) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS most_rounds
+  FROM counted
 ),
 compared AS (  -- area1_around: the province that the rounds just before and after agree on, where each has one alone
   SELECT
     *,
-    MAX(round_count) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area2) AS most_rounds,
     CASE
       WHEN area1_count = 1
         AND LAG(place) OVER district = place - 1 AND LAG(area1_count) OVER district = 1
@@ -814,7 +816,7 @@ compared AS (  -- area1_around: the province that the rounds just before and aft
         AND LAG(area1) OVER district = LEAD(area1) OVER district
         THEN LAG(area1) OVER district
     END AS area1_around
-  FROM counted
+  FROM shared
   WINDOW district AS (PARTITION BY admin0_pcode, operation, assessment_type, area2 ORDER BY place)
 ),
 judged AS (
@@ -834,39 +836,39 @@ neighbours AS (
     LAG(idps) OVER area AS idps_before,
     LEAD(place) OVER area AS place_after
   FROM homes
-  WINDOW area AS (PARTITION BY admin0_pcode, operation, assessment_type, home, area2 ORDER BY place)
+  WINDOW area AS (PARTITION BY admin0_pcode, operation, assessment_type, area2, home ORDER BY place)
 ),
-areas AS (
+areas AS (  -- step 1: the round after, which does not have the area
   SELECT
-    admin0_pcode, operation, assessment_type, place, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name, is_misplaced, idps,
-    CASE WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
+    admin0_pcode, operation, assessment_type, place + step AS place, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    step = 0 AND is_misplaced AS is_misplaced,
+    CASE WHEN step = 0 THEN idps END AS idps,
+    CASE WHEN step = 1 THEN idps WHEN place_before = place - 1 THEN idps_before END AS previous_idps,
     CASE
+      WHEN step = 1 THEN 'vanished'
       WHEN is_misplaced THEN 'misplaced'
       WHEN place = 1 THEN 'first'
       WHEN place_before = place - 1 THEN 'stayed'
       ELSE 'appeared'
-    END AS presence
+    END AS presence,
+    CASE WHEN step = 0 THEN reporting_date ELSE next_date END AS reporting_date,
+    CASE WHEN step = 0 THEN round_number ELSE next_number END AS round_number,
+    CASE WHEN step = 0 THEN next_date ELSE date_after_next END AS valid_until
   FROM neighbours
-  UNION ALL  -- after its last round an area cannot vanish: the join below finds no further one
-  SELECT
-    admin0_pcode, operation, assessment_type, place + 1, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name, FALSE, CAST(NULL AS BIGINT),
-    idps, 'vanished'
-  FROM neighbours
-  WHERE NOT is_misplaced AND (place_after IS NULL OR place_after > place + 1)
+  CROSS JOIN (SELECT 0 AS step UNION ALL SELECT 1 AS step) AS steps
+  WHERE step = 0 OR (NOT is_misplaced AND next_date IS NOT NULL AND (place_after IS NULL OR place_after > place + 1))
 )
 SELECT
   areas.*,
-  rounds.reporting_date,
-  rounds.round_number,
-  rounds.valid_until,
   idps - previous_idps AS change,
-  rounds.valid_until IS NULL AND rounds.is_newest_round AS is_newest_of_operation
+  valid_until IS NULL AND (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_of_operation
 FROM areas
-JOIN rounds
-  ON areas.admin0_pcode = rounds.admin0_pcode
-  AND areas.operation = rounds.operation
-  AND areas.assessment_type IS NOT DISTINCT FROM rounds.assessment_type
-  AND areas.place = rounds.place
+LEFT JOIN `dtm`.operation_freshness AS operations USING (admin0_pcode, operation)
+LEFT JOIN (
+  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
+  FROM `dtm`.operation_rounds
+  GROUP BY admin0_pcode, operation, round_number
+) AS number_dates USING (admin0_pcode, operation, round_number)
 ) AS answer;
 
 -- reconciliation
