@@ -2,7 +2,8 @@
 
 A utility of Meltano gets its own settings and no loader's. Those of a loader may be in meltano.yml, in one of its
 environments, in .env or in a variable, and Meltano alone knows which of these counts. So in a run, its own command is
-asked. Outside of Meltano, the settings are the variables that Meltano would read.
+asked. Outside of Meltano, the settings are the variables that Meltano would read. In a run, these are enough if they
+have an address and a schema, because they go before everything else and an address replaces the other settings.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ def find_loader(name: str, environment: Mapping[str, str]) -> Loader:
     Raises:
         DtmError: Meltano does not know the loader, or cannot be asked.
     """
-    settings = _from_meltano(name, environment) if IN_MELTANO in environment else _from_variables(name, environment)
+    settings = _from_variables(name, environment)
+    is_complete = settings.get("sqlalchemy_url") and settings.get("default_target_schema")
+    if IN_MELTANO in environment and not is_complete:
+        settings = _from_meltano(name, environment)
     for secret in _SECRETS:
         guard(settings.get(secret))
     return Loader(name, settings)

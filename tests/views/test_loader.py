@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,44 @@ def test_in_a_run_of_meltano_its_answer_alone_counts(tmp_path: Path) -> None:
 
     assert loader.settings == {"port": "5433", "ssl_enable": "true", "user": "ann"}
     assert loader.is_on("ssl_enable")
+
+
+def test_an_address_and_a_schema_in_variables_go_before_all_that_meltano_could_say(tmp_path: Path) -> None:
+    run = meltano_in(tmp_path, "exit 1")
+    variables = {"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://h/d", "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "s"}
+
+    loader = find_loader("target-postgres", run | variables)
+
+    assert loader.settings == {"sqlalchemy_url": "postgresql://h/d", "default_target_schema": "s"}
+
+
+@pytest.mark.parametrize(
+    ("printed", "arguments", "variables", "sentence"),
+    [
+        # What Meltano prints, arguments, variables, and words of the message.
+        ("{}", [], {}, "set TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA, or set DTM_VIEWS_SCHEMA to the schema"),
+        ("{}", [], {"DTM_VIEWS_SCHEMA": "views!"}, "'views!' is not a name"),
+        (
+            '{"default_target_schema": "loader!"}',
+            [],
+            {"DTM_VIEWS_SCHEMA": "views!"},
+            "'loader!' is not a name",
+        ),
+        ('{"default_target_schema": "loader!"}', ["--schema", "typed!"], {}, "'typed!' is not a name"),
+        ('{"default_target_schema": "dtm"}', [], {}, "No database is named: set TARGET_POSTGRES_DATABASE"),
+    ],
+)
+def test_the_schema_is_the_one_typed_or_else_the_loader_s_and_what_is_missing_is_named(
+    tmp_path: Path, printed: str, arguments: list[str], variables: dict[str, str], sentence: str
+) -> None:
+    run = meltano_in(tmp_path, f"echo '{printed}'")
+    command = [sys.executable, "-m", "tap_dtm.views", "--install", *arguments]
+
+    done = subprocess.run(command, env=run | variables, capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_meltano_s_refusal_is_repeated_in_its_last_words(tmp_path: Path) -> None:
