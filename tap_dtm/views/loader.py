@@ -89,7 +89,8 @@ def _from_meltano(name: str, environment: Mapping[str, str]) -> dict[str, str]:
             f"Meltano does not print the settings of the loader {name}. It says: {said} The setting `loader` of "
             "dtm-views is the name of the loader that fills the tables."
         ) from None
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in printed.items()}
+    given = {key: value for key, value in printed.items() if value is not None}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
 
 
 def _meltano(environment: Mapping[str, str]) -> str:

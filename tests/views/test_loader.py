@@ -38,7 +38,7 @@ def test_without_meltano_they_are_the_variables_of_that_loader() -> None:
 
 
 def test_in_a_run_of_meltano_its_answer_alone_counts(tmp_path: Path) -> None:
-    run = meltano_in(tmp_path, """echo '{"port": 5433, "ssl_enable": true, "user": "ann"}'""")
+    run = meltano_in(tmp_path, """echo '{"port": 5433, "ssl_enable": true, "user": "ann", "host": null}'""")
 
     loader = find_loader("target-postgres", {**run, "TARGET_POSTGRES_DATABASE": "of a variable"})
 
