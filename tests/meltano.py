@@ -1,4 +1,4 @@
-"""A Meltano project with this project's own meltano.yml, whose plugins are those of the tests' environment."""
+"""Meltano projects: one with this project's own meltano.yml, whose plugins are those of the tests' environment."""
 
 from __future__ import annotations
 
@@ -15,37 +15,55 @@ if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
 _MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
-_PROGRAMS = Path(sys.executable).parent
+PROGRAMS = Path(sys.executable).parent
 _OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "GOOGLE_", "PYTHONDONTWRITEBYTECODE")
 
 
-class MeltanoProject:
-    """A folder with meltano.yml; only where the plugins are found differs, so that nothing is installed."""
+class Project:
+    """A folder with a meltano.yml."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder as it is."""
+        self.folder = folder
+
+    @property
+    def meltano_yml(self) -> Path:
+        """The file of the project."""
+        return self.folder / "meltano.yml"
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run Meltano with these arguments, and these variables instead of those of the developer."""
+        return run_meltano(self.folder, *arguments, **environment)
+
+
+class MeltanoProject(Project):
+    """This project's own meltano.yml; only where the plugins are found differs, so that nothing is installed."""
 
     def __init__(self, folder: Path, **programs: Path) -> None:
         """Make the folder. `programs` are plugins, `-` written as `_`, that are found elsewhere."""
+        super().__init__(folder)
         declared: dict[str, Any] = yaml.safe_load(_MELTANO_YML.read_text("utf-8"))
         for plugins in declared["plugins"].values():
             for plugin in plugins:
                 del plugin["pip_url"]
-                program = programs.get(plugin["name"].replace("-", "_"), _PROGRAMS / plugin["executable"])
+                program = programs.get(plugin["name"].replace("-", "_"), PROGRAMS / plugin["executable"])
                 plugin["executable"] = str(program)
         folder.mkdir()
-        (folder / "meltano.yml").write_text(yaml.safe_dump(declared), encoding="utf-8")
-        self.folder = folder
+        self.meltano_yml.write_text(yaml.safe_dump(declared), encoding="utf-8")
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run Meltano with these arguments, and these variables instead of those of the developer."""
-        meltano = shutil.which("meltano", path=str(_PROGRAMS))
-        assert meltano
-        return subprocess.run(
-            [meltano, *arguments],
-            cwd=self.folder,
-            env=inherited() | environment,
-            check=False,
-            text=True,
-            capture_output=True,
-        )
+
+def run_meltano(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the tests' Meltano in a folder."""
+    meltano = shutil.which("meltano", path=str(PROGRAMS))
+    assert meltano
+    return subprocess.run(
+        [meltano, *arguments],
+        cwd=folder,
+        env=inherited() | environment,
+        check=False,
+        text=True,
+        capture_output=True,
+    )
 
 
 def inherited() -> dict[str, str]:

@@ -38,10 +38,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Meltano
 def test_a_second_run_reads_only_what_is_new_and_an_empty_target_gets_everything(
     warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    settings = database(warehouse.server)
+    url = warehouse.server.url.replace("://", "+psycopg://")
 
     def run() -> str:
-        demo.meltano_run("target-postgres", **settings)
+        demo.meltano_run("target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
         return next(line for line in capfd.readouterr().out.splitlines() if "Read 6 countries" in line)
 
     assert "operations 12 new" in run()

@@ -2,5 +2,5 @@
 
 ``sql`` has a file with the query of each view; an N in the name of a file is the administrative level. ``placeholders``
 says what each ``$name`` in them becomes, and ``dialects`` what differs between the databases. ``script`` puts all
-together with the descriptions, and ``install`` runs the script in Postgres.
+together with the descriptions, and ``install`` runs the script in Postgres, over the connection of the ``loader``.
 """

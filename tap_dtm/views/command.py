@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.install import install
+from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
 from tap_dtm.views.package import tables_from_package
 from tap_dtm.views.script import script
 from tap_dtm.views.warehouse import Warehouse
@@ -37,7 +39,7 @@ _SCHEMAS = {
 
 @click.command(context_settings={"auto_envvar_prefix": "DTM_VIEWS", "show_default": True})
 @click.option("--dialect", type=click.Choice([*DIALECTS]), default="postgres", help="The database.")
-# Meltano has set the variables of the tap and of target-postgres, where .env has them; they go before its own.
+# Meltano hands on the variables of .env, those of the tap and of the loader included; they go before its own.
 @click.option(
     "--schema",
     default="dtm",
@@ -69,33 +71,68 @@ _SCHEMAS = {
     "is_install",
     is_flag=True,
     envvar="DTM_VIEWS_INSTALL",
-    help="With --dialect postgres: run the script instead of printing it. The database is that of target-postgres in "
-    "Meltano: TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE.",
+    help="With --dialect postgres: run the script instead of printing it. The database is that of the loader.",
+)
+@click.option(
+    "--loader",
+    "loader_name",
+    default="target-postgres",
+    envvar="DTM_VIEWS_LOADER",
+    help="With --install: the loader that fills the tables. In a run of Meltano, its settings come from Meltano, the "
+    "schema included. Without Meltano, they are variables: TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, "
+    "_PORT, _USER, _PASSWORD and _DATABASE.",
 )
 def command(  # noqa: PLR0913 - one for each option
-    *, dialect: str, schema: str, api_version: str, levels: Collection[int], package: Path | None, is_install: bool
+    *,
+    dialect: str,
+    schema: str,
+    api_version: str,
+    levels: Collection[int],
+    package: Path | None,
+    is_install: bool,
+    loader_name: str,
 ) -> None:
     """Print SQL that describes the tables of tap-dtm, and makes views that answer the usual questions.
 
     Pipe it into psql, bq or duckdb. It may be run again at any time.
     """
-    pattern, in_words = _SCHEMAS[dialect]
-    if not re.fullmatch(pattern, schema, re.ASCII):
-        raise click.UsageError(f"{schema!r} is not a name of {in_words}.")
     if package is not None and dialect != "duckdb":
         raise click.UsageError("--package goes with --dialect duckdb: a Singer target loads the other databases.")
     if is_install and dialect != "postgres":
         raise click.UsageError("--install goes with --dialect postgres: pipe the script into your database's program.")
-    warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
     try:
+        loader = find_loader(loader_name, os.environ) if is_install else None
+        schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
+        warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
         text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
-        if is_install:
-            install(text, os.environ)
+        if loader:
+            install(text, loader)
             click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
         else:
             sys.stdout.write(text)
     except DtmError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _schema_of(loader: Loader, schema: str) -> str:
+    """Return the schema that the command line names, or else the loader's, or else the one that was set otherwise."""
+    source = click.get_current_context().get_parameter_source("schema")
+    if source is ParameterSource.COMMANDLINE:
+        return schema
+    found = loader.get("default_target_schema")
+    if not found and source is ParameterSource.DEFAULT and IN_MELTANO in os.environ:
+        raise DtmError(
+            f"The loader {loader.name} names no schema: set {loader.variable('default_target_schema')}, or set "
+            "DTM_VIEWS_SCHEMA to the schema in which its tables are."
+        )
+    return found or schema
+
+
+def _checked(dialect: str, schema: str) -> str:
+    pattern, in_words = _SCHEMAS[dialect]
+    if not re.fullmatch(pattern, schema, re.ASCII):
+        raise click.UsageError(f"{schema!r} is not a name of {in_words}.")
+    return schema
 
 
 def main() -> None:

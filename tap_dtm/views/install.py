@@ -1,7 +1,9 @@
-"""Runs the script in Postgres, over the connection that target-postgres has in Meltano."""
+"""Runs the script in Postgres, over the connection of the loader."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -9,17 +11,15 @@ import sqlalchemy as sa
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_PREFIX = "TARGET_POSTGRES_"
+    from tap_dtm.views.loader import Loader
 
 
-def install(script: str, environment: Mapping[str, str]) -> None:
+def install(script: str, loader: Loader) -> None:
     """Run the script.
 
     Args:
         script: Statements, with a transaction of their own.
-        environment: Has TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DATABASE.
+        loader: Has sqlalchemy_url, or host, port, user, password and database.
 
     Raises:
         DtmError: The driver is missing, the address is wrong, or the database refuses.
@@ -28,15 +28,18 @@ def install(script: str, environment: Mapping[str, str]) -> None:
         import psycopg  # noqa: PLC0415 - an extra, which those who pipe the script do without
     except ImportError as error:
         raise DtmError("The driver for Postgres is missing: pip install 'tap-dtm[postgres]'.") from error
-    address = address_of(environment)
+    address = address_of(loader)
     try:
-        # One parameter at a time: where an address as a whole cannot be read, libpq prints it, password and all.
-        with psycopg.connect(psycopg.conninfo.make_conninfo(**address), autocommit=True) as connection:
-            connection.execute(script.encode())
+        with tempfile.TemporaryDirectory() as folder:
+            address |= certificates(loader, Path(folder))
+            # One parameter at a time: where an address as a whole cannot be read, libpq prints it, password and all.
+            with psycopg.connect(psycopg.conninfo.make_conninfo(**address), autocommit=True) as connection:
+                connection.execute(script.encode())
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise DtmError(
-            f"The database says: {error.diag.message_primary}. Run the tap into this schema first, with every column; "
-            "name the levels that it loads with --level, if not all, and its api_version. Nothing was changed."
+            f"The database says: {error.diag.message_primary}. Run the tap into this schema first, with every column. "
+            "If it loads other levels or another version of the API than the views expect, name them: with --level and "
+            "--api-version, or in the settings levels and api_version of dtm-views. Nothing was changed."
         ) from error
     except psycopg.Error as error:
         # Only what the server says of a statement, without the statement; of a connection, all there is.
@@ -45,15 +48,15 @@ def install(script: str, environment: Mapping[str, str]) -> None:
         raise DtmError(f"Postgres did not take the views; nothing was changed. It says: {reason}") from error
 
 
-def address_of(environment: Mapping[str, str]) -> dict[str, Any]:
+def address_of(loader: Loader) -> dict[str, Any]:
     """Return where the database is, as libpq's parameters by name. One of them is the password.
 
     Raises:
-        DtmError: The environment names no database, or an invalid one.
+        DtmError: The loader names no database, or an invalid one.
     """
-    names = ("USER", "PASSWORD", "HOST", "PORT", "DATABASE")
-    user, password, host, port, database = (environment.get(f"{_PREFIX}{name}") or None for name in names)
-    given = environment.get(f"{_PREFIX}SQLALCHEMY_URL") or ""
+    user, password, host, port, database = map(loader.get, ("user", "password", "host", "port", "database"))
+    given = loader.get("sqlalchemy_url") or ""
+    url_setting, host_setting = loader.variable("sqlalchemy_url"), loader.variable("host")
     try:
         if given:
             url = sa.make_url(given)
@@ -63,17 +66,42 @@ def address_of(environment: Mapping[str, str]) -> dict[str, Any]:
             )
     except (sa.exc.ArgumentError, ValueError):
         raise DtmError(
-            f"{_PREFIX}SQLALCHEMY_URL or {_PREFIX}PORT is wrong; an address looks like "
+            f"{url_setting} or {loader.variable('port')} is wrong; an address looks like "
             "postgresql+psycopg://user:password@host:port/database, and a port is a number."
         ) from None
     if given.count("@") > 1 or "@" in (url.host or ""):  # what follows may be the end of a password: do not print it
         raise DtmError(
-            f"The host has an @ in {_PREFIX}HOST or {_PREFIX}SQLALCHEMY_URL. {_PREFIX}HOST is the host alone, and in "
-            f"{_PREFIX}SQLALCHEMY_URL every @ but the one before the host is written %40."
+            f"The host has an @ in {host_setting} or {url_setting}. {host_setting} is the host alone, and in "
+            f"{url_setting} every @ but the one before the host is written %40."
         )
     if not url.database:
         raise DtmError(
-            f"No database is named: set {_PREFIX}HOST, {_PREFIX}USER, {_PREFIX}PASSWORD and {_PREFIX}DATABASE, "
-            f"or {_PREFIX}SQLALCHEMY_URL, as for target-postgres."
+            f"No database is named: set {loader.variable('database')}, with {host_setting}, {loader.variable('user')} "
+            f"and {loader.variable('password')}, or {url_setting}, as for {loader.name}."
         )
     return {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+
+
+def certificates(loader: Loader, folder: Path) -> dict[str, str]:
+    """Return libpq's parameters for SSL. Certificates that are given as text are put into files in the folder."""
+    if loader.get("sqlalchemy_url"):  # which has them itself, as for the loader
+        return {}
+    files, parameters = {}, {}
+    if loader.is_on("ssl_enable"):
+        parameters["sslmode"] = loader.get("ssl_mode") or "verify-full"
+        files["sslrootcert"] = loader.get("ssl_certificate_authority")
+    if loader.is_on("ssl_client_certificate_enable"):
+        files["sslcert"] = loader.get("ssl_client_certificate")
+        files["sslkey"] = loader.get("ssl_client_private_key")
+    for name, value in files.items():
+        if value is not None:
+            parameters[name] = _file(value, folder / name)
+    return parameters
+
+
+def _file(value: str, path: Path) -> str:
+    if "-----BEGIN" not in value:
+        return value
+    path.touch(mode=0o600)  # libpq refuses a key that others may read
+    path.write_text(value, encoding="utf-8")
+    return str(path)

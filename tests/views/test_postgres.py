@@ -19,6 +19,7 @@ from tap_dtm.metadata.views import load_views
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
 from tap_dtm.singer.tap import TapDTM
 from tap_dtm.views.install import address_of
+from tap_dtm.views.loader import Loader
 from tap_dtm.views.script import views_of
 from tests.chance import CHANCE
 from tests.meltano import database
@@ -256,6 +257,7 @@ def test_a_column_that_was_not_loaded_is_named(warehouse: Warehouse) -> None:
         ({"TARGET_POSTGRES_SQLALCHEMY_URL": "nonsense"}, "an address looks like"),
         ({"TARGET_POSTGRES_PASSWORD": "wr0ng-s3cret"}, "password authentication failed"),
         ({"TARGET_POSTGRES_PORT": "1"}, "Connection refused"),
+        ({"TARGET_POSTGRES_SSL_ENABLE": "true"}, "server does not support SSL, but SSL was required"),
         ({"TARGET_POSTGRES_HOST": "[::1]"}, "nothing was changed. It says:"),
         ({"TARGET_POSTGRES_HOST": "secret@localhost"}, "The host has an @"),
         ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:an@secret@h/db"}, "every @ but the one before the host"),
@@ -299,7 +301,7 @@ def test_names_and_passwords_with_any_characters_work(warehouse: Warehouse) -> N
 def test_without_a_host_the_database_is_on_this_machine_as_for_the_loader() -> None:
     (host,) = (setting["value"] for setting in loader_settings() if setting["name"] == "host")
 
-    address = address_of({"TARGET_POSTGRES_DATABASE": "d"})
+    address = address_of(Loader("target-postgres", {"database": "d"}))
 
     assert address == {"host": host, "dbname": "d"}
 
