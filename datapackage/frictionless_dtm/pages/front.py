@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from frictionless_dtm.descriptor.package import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import PREFIX
+from frictionless_dtm.quality.streams import reference_date
 from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
@@ -113,7 +114,6 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
     sources = said.get("sources") or ()
     places = tuple((str(each.get("title", "")), str(each.get("path", ""))) for each in sources)
     permission = str(custom(said, "permission", ""))
-    accessed = str(_first(sources, "accessed") or said.get("created", ""))[:10]
     contributors = tuple(said.get("contributors") or ())
     redistribution = custom(said, "redistribution") == PERMITTED
     return Front(
@@ -123,7 +123,7 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
         description=str(said.get("description", "")).removesuffix(terms_in_words(said)).rstrip(),
         version=str(said.get("version", "")),
         created=str(said.get("created", ""))[:10],
-        accessed=accessed,
+        accessed=reference_date(said),
         homepage=str(said.get("homepage", "")),
         keywords=tuple(str(each) for each in said.get("keywords") or ()),
         sources=places,
@@ -138,7 +138,7 @@ def front_of(contents: Contents, *, invented: bool) -> Front:
         contact=str(_first([each for each in contributors if "contact" in _roles(each)], "email") or ""),
         api_version=str(_first(sources, "version") or ""),
         invented=invented or any("sandbox" in f"{title} {path}".casefold() for title, path in places),
-        files=tuple(_file(resource, contents) for resource in said.get("resources") or ()),
+        files=tuple(_file(resource) for resource in said.get("resources") or ()),
         warnings=_warnings(said.get("resources") or ()),
     )
 
@@ -162,10 +162,9 @@ def _warnings(resources: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], 
     )
 
 
-def _file(resource: Mapping[str, Any], contents: Contents) -> File:
+def _file(resource: Mapping[str, Any]) -> File:
     name = str(resource["name"])
     schema = resource.get("schema") or {}
-    table = contents.tables.get(name)
     path = str(resource.get("path", ""))
     return File(
         name=name,
@@ -175,7 +174,7 @@ def _file(resource: Mapping[str, Any], contents: Contents) -> File:
         path=path,
         format=str(resource.get("format") or path.rsplit(".", 1)[-1]),
         bytes=custom(resource, "bytes"),
-        rows=custom(resource, "rows", table.count if table else None),
+        rows=custom(resource, "rows"),
         hash=str(resource.get("hash", "")),
         key=tuple(schema.get("primaryKey") or ()),
         columns=tuple(_column(field) for field in schema.get("fields") or ()),

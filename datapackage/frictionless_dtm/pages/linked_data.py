@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frictionless_dtm.pages.coverage import Covered
+    from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.pages.front import Front
 
 _MEDIA_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "gz": "application/gzip"}
 
 
-def linked_data(front: Front, descriptor: Mapping[str, Any], covered: Sequence[Covered]) -> dict[str, Any]:
+def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the JSON-LD."""
-    countries = dict(sorted((line.country, line.country_name) for line in covered))
+    countries = dict(sorted((line.country, line.country_name) for line in operations))
     said: dict[str, Any] = {
         "@context": "https://schema.org/",
         "@type": "Dataset",
@@ -37,7 +37,7 @@ def linked_data(front: Front, descriptor: Mapping[str, Any], covered: Sequence[C
         ],
         "isBasedOn": [path for _title, path in front.sources if path],
         "temporalCoverage": (
-            f"{min(line.first for line in covered)}/{max(line.fresh.newest for line in covered)}" if covered else ""
+            f"{min(line.first for line in operations)}/{max(line.last for line in operations)}" if operations else ""
         ),
         "spatialCoverage": [{"@type": "Country", "name": name, "identifier": code} for code, name in countries.items()],
         "variableMeasured": [
