@@ -46,9 +46,9 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         operations = operations_of(database)
         report = quality.report(database)
         figures_json = as_script(payload(operations, database)) if operations else ""
-    front = front_of(contents, invented=is_invented({each.country for each in operations}))
+    front = front_of(contents.descriptor, invented=is_invented({each.country for each in operations}))
     resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
-    sample = sample_file(front.files)
+    sample = sample_file(front.resources)
     shared = {
         "front": front,
         "tables": _tables(front),
@@ -58,7 +58,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "reference": database.reference,
         "verdicts": _VERDICTS,
         "staleness_rule": RULE,
-        "warnings": front.warnings,
+        "warnings": front.warnings.items(),
         "general_terms": GENERAL_TERMS,
         "sample": sample,
         "sample_is_dtm": sample is not None and shows_newest(sample),
@@ -92,7 +92,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
 
 def _tables(front: Front) -> list[File]:
     """Return one file per table, where the same table comes in several formats."""
-    return [file for file in front.files if not file.same_as]
+    return [file for file in front.resources if not file.same_as]
 
 
 def _dictionary(front: Front) -> list[tuple[Column, list[str]]]:
@@ -107,7 +107,7 @@ def _dictionary(front: Front) -> list[tuple[Column, list[str]]]:
 def _summary(front: Front, countries: int, operations: int) -> list[tuple[str, str]]:
     lines = [
         ("Version", " of ".join(part for part in (front.version, front.created) if part)),
-        ("Source", "; ".join(f"{title} ({path})" if path else title for title, path in front.sources)),
+        ("Source", "; ".join(f"{each.title} ({each.path})" if each.path else each.title for each in front.sources)),
         ("API version", front.api_version),
         ("Data accessed", front.accessed),
         ("Countries", str(countries) if countries else ""),
