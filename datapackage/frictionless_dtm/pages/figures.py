@@ -33,23 +33,25 @@ class RoundFigures:
     """A round, with the figures of the coarsest level that has it.
 
     Attributes:
-        persons: The people of all rows that have a figure; None when none has one, which is unknown and not 0.
+        idps: The people of all rows that have a figure; None when none has one, which is unknown and not 0.
         unknown_rows: The number of rows without a figure.
         reasons: People by reason; as flows and areas, of the newest round of each assessment type only.
         flows: People by area of origin and area of stay.
         areas: People by area of stay.
     """
 
-    date: str
-    number: int | None
-    assessment: str | None
-    level: int
-    persons: int | None
+    country: str
+    operation: str
+    reporting_date: str
+    round_number: int | None
+    assessment_type: str | None
+    admin_level: int
+    idps: int | None
+    is_newest: bool
+    is_newest_of_operation: bool
     unknown_rows: int
     males: int
     females: int
-    is_newest: bool
-    is_newest_of_operation: bool
     reasons: list[tuple[str, int | None]]
     flows: list[tuple[Place, Place, int | None]]
     areas: list[tuple[Place, int | None]]
@@ -80,8 +82,8 @@ class Operation:
     @property
     def snapshots(self) -> list[RoundFigures]:
         """The newest round of each assessment type, the latest first."""
-        newest = sorted((each for each in self.rounds if each.is_newest), key=lambda each: each.assessment or "")
-        return sorted(newest, key=lambda each: each.date, reverse=True)
+        newest = sorted((each for each in self.rounds if each.is_newest), key=lambda each: each.assessment_type or "")
+        return sorted(newest, key=lambda each: each.reporting_date, reverse=True)
 
 
 def operations_of(database: Database) -> list[Operation]:
@@ -113,21 +115,15 @@ def _rounds(database: Database) -> dict[tuple[str, str], list[RoundFigures]]:
     unknown = database.unknown_rows()
     sexes, reasons, flows = (_by_round(database.rows(query)) for query in (_SEXES, _REASONS, _FLOWS))
     found: dict[tuple[str, str], list[RoundFigures]] = defaultdict(list)
-    for row in database.rows("SELECT $key, * FROM dtm.operation_rounds ORDER BY $in_order"):
+    for row in database.rows(_ROUNDS):
         key = key_of(row)
         (sex,) = sexes[key]
         found[row["country"], row["operation"]].append(
             RoundFigures(
-                date=row["reporting_date"],
-                number=row["round_number"],
-                assessment=row["assessment_type"],
-                level=row["admin_level"],
-                persons=row["idps"],
+                **row,
                 unknown_rows=unknown[key][row["admin_level"]],
                 males=sex["males"] or 0,
                 females=sex["females"] or 0,
-                is_newest=row["is_newest"],
-                is_newest_of_operation=row["is_newest_of_operation"],
                 reasons=[(spell_reason(each["reason"]), each["idps"]) for each in reasons[key]],
                 flows=[(_place(each, "origin"), _place(each, "host"), each["idps"]) for each in flows[key]],
                 areas=_areas(flows[key]),
@@ -136,6 +132,10 @@ def _rounds(database: Database) -> dict[tuple[str, str], list[RoundFigures]]:
     return found
 
 
+_ROUNDS: Final = """
+    SELECT $key, admin_level, idps, is_newest, is_newest_of_operation
+    FROM dtm.operation_rounds
+    ORDER BY $in_order"""
 _SEXES: Final = "SELECT $key, males, females FROM dtm.stock_by_sex"
 _REASONS: Final = "SELECT $key, reason, idps FROM dtm.stock_by_reason WHERE is_newest"
 # The view lacks rounds that are published by country alone. For these, the country is the place of stay.

@@ -44,9 +44,9 @@ def _operation(operation: Operation, database: Database) -> dict[str, Any]:
         "status": operation.status,
         "sex": has_sex,
         "rounds": [
-            [each.date, each.number, each.assessment, each.persons]
+            [each.reporting_date, each.round_number, each.assessment_type, each.idps]
             + ([each.males, each.females] if has_sex else [None, None])
-            + [each.level, each.unknown_rows]
+            + [each.admin_level, each.unknown_rows]
             for each in operation.rounds
         ],
         "snapshots": [_snapshot(each, database, places) for each in operation.snapshots],
@@ -60,7 +60,7 @@ def _snapshot(each: RoundFigures, database: Database, places: dict[Place, int]) 
         return places.setdefault(place, len(places))
 
     return {
-        "round": [each.date, each.number, each.assessment],
+        "round": [each.reporting_date, each.round_number, each.assessment_type],
         "areas": [[position(area), persons] for area, persons in _largest_first(each.areas)],
         "reasons": _largest_first(each.reasons) if database.has("displacement_reason") else None,
         # All pairs, so that what the page draws adds up to the round whatever it puts together.

@@ -17,9 +17,9 @@ def number(value: float | None) -> str:
 
 def people(of: RoundFigures) -> str:
     """Return the number of people of a round, and what of it is not known."""
-    if of.persons is None:
+    if of.idps is None:
         return "not known"
-    return number(of.persons) + (f" and {_rows(of.unknown_rows)} not known" if of.unknown_rows else "")
+    return number(of.idps) + (f" and {_rows(of.unknown_rows)} not known" if of.unknown_rows else "")
 
 
 def days(number_of_days: int | None) -> str:
