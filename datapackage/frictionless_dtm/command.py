@@ -87,7 +87,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
-        require("jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
+        require("duckdb", "jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
         folder = Folder(settings.path)
         self._explained = partial(explained, folder.store, self._say_outcome)
         with self._explained():

@@ -64,7 +64,7 @@ _SCHEMAS = {
 @click.option(
     "--package",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="With --dialect duckdb: load the tables from this data package with Parquet first.",
+    help="With --dialect duckdb: load the tables from this data package first.",
 )
 @click.option(
     "--install",

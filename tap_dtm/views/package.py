@@ -1,56 +1,125 @@
-"""The tables of a data package as tables of DuckDB."""
+"""The tables of a data package as tables of DuckDB: each file is read as the package's descriptor describes it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tap_dtm.views.warehouse import Warehouse
+
+TYPES: Final = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
+"""By type in the Table Schema; every other type is text in the file."""
 
 _PATTERN: Final = re.compile(r"[*?[]")  # DuckDB reads a path with one of these as a pattern
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
-    """Return the statements that load the Parquet files of a data package, in place of what the tables held before.
+    """Return the statements that load the tables of a data package, in place of what the tables held before.
 
     Raises:
-        DtmError: A table has no Parquet file, or no SQL can name the folder.
+        DtmError: A table is missing, a file has another hash than the descriptor says, or SQL cannot name the folder.
     """
-    dialect = warehouse.dialect
-    data = (folder.resolve() / "data").as_posix()
-    if _UNPRINTABLE.search(data):
-        raise DtmError(
-            f"The path {data!a} has a control character, or bytes that are not UTF-8, and a SQL script cannot "
-            "name it: give the folder another name."
-        )
-    if "\\" in data and _PATTERN.search(data):
-        raise DtmError(
-            f"The path {data} has a back-slash and one of * ? [, and DuckDB cannot read both in one path: give the "
-            "folder another name."
-        )
-    statements = [f'CREATE SCHEMA IF NOT EXISTS "{dialect.schema}";']
+    resources = _resources(folder)
+    statements = [f'CREATE SCHEMA IF NOT EXISTS "{warehouse.dialect.schema}";']
     for table in warehouse.tables:
-        if not (folder / "data" / f"{table.name}.parquet").is_file():
+        resource = resources.get(table.name)
+        if resource is None:
             raise DtmError(
-                f"The data package in {folder} has no data/{table.name}.parquet: write it with "
-                '"formats": ["parquet"], and name the levels that it has with --level.'
+                f"The data package in {folder} has no table {table.name}: write it with that stream, or name the "
+                "levels that the package has with --level."
             )
-        path = dialect.literal(_taken_literally(f"{data}/{table.name}.parquet"))
+        _check(folder, resource)
         statements.append(
             # A package holds no deleted rows, but the views need the column.
-            f"CREATE OR REPLACE TABLE {dialect.relation(table.name)} AS\n"
-            "SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at\n"
-            f"FROM READ_PARQUET({path}, hive_partitioning = FALSE);"
+            f"CREATE OR REPLACE TABLE {warehouse.dialect.relation(table.name)} AS\n"
+            f"SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at\nFROM {reader(folder, resource)};"
         )
     return "\n".join(statements) + "\n"
 
 
+def reader(folder: Path, resource: Mapping[str, Any]) -> str:
+    """Return what reads the file of a resource in a query of DuckDB, with the declared types; nothing is guessed.
+
+    Raises:
+        DtmError: SQL cannot name the folder.
+    """
+    path = literal(_taken_literally((folder.resolve() / str(resource["path"])).as_posix()))
+    if resource.get("format") == "parquet":
+        return f"READ_PARQUET({path}, hive_partitioning = FALSE)"
+    columns = ", ".join(
+        f"{literal(field['name'])}: '{TYPES.get(field.get('type'), 'VARCHAR')}'"
+        for field in resource["schema"]["fields"]
+    )
+    # The row of HXL tags follows the header. Without threads, because a text may have lines.
+    skip = 1 + len((resource.get("dialect") or {}).get("commentRows") or ())
+    return (
+        f"READ_CSV({path}, auto_detect = FALSE, delim = ',', quote = '\"', escape = '\"', header = FALSE, "
+        f"skip = {skip}, nullstr = '', parallel = FALSE, hive_partitioning = FALSE,\n  columns = {{{columns}}})"
+    )
+
+
+def literal(text: str) -> str:
+    """Return a text as DuckDB writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _resources(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Return the resources of a data package by the name of their table, Parquet before CSV."""
+    try:
+        descriptor = json.loads((folder / "datapackage.json").read_text("utf-8"))
+        found: Iterable[Mapping[str, Any]] = descriptor["resources"]
+        by_format = sorted(found, key=lambda each: each["format"] != "parquet")
+        return {each.get("dtm:sameDataAs") or each["name"]: each for each in reversed(by_format)}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DtmError(
+            f"{folder / 'datapackage.json'} cannot be read as the descriptor of a data package: name the folder that "
+            "target-datapackage wrote."
+        ) from error
+
+
+def _check(folder: Path, resource: Mapping[str, Any]) -> None:
+    """Check the hash of a file, because DuckDB reads some damaged files without an error.
+
+    Raises:
+        DtmError: The file is missing, or has another hash than the descriptor says.
+    """
+    path = folder / str(resource["path"])
+    try:
+        with path.open("rb") as file:
+            found = hashlib.sha256()
+            while chunk := file.read(1024 * 1024):
+                found.update(chunk)
+    except OSError as error:
+        raise DtmError(f"{path} cannot be read: {error.strerror}.") from error
+    if resource.get("hash") != f"sha256:{found.hexdigest()}":
+        raise DtmError(
+            f"{path} is not the file that datapackage.json describes: its hash differs. Write the package again."
+        )
+
+
 def _taken_literally(path: str) -> str:
-    """Return a path as a pattern of DuckDB that fits this path alone. Folders called ``name=value`` mean nothing."""
+    """Return a path as a pattern of DuckDB that fits this path alone. Folders called ``name=value`` mean nothing.
+
+    Raises:
+        DtmError: There is none.
+    """
+    if _UNPRINTABLE.search(path):
+        raise DtmError(
+            f"The path {path!a} has a control character, or bytes that are not UTF-8, and SQL cannot name it: give the "
+            "folder another name."
+        )
+    if "\\" in path and _PATTERN.search(path):
+        raise DtmError(
+            f"The path {path} has a back-slash and one of * ? [, and DuckDB cannot read both in one path: give the "
+            "folder another name."
+        )
     return _PATTERN.sub(r"[\g<0>]", path)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import hashlib
-import itertools
+import tempfile
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from frictionless_dtm.descriptor.contents import Contents, RoundChange, Row, Table
+from frictionless_dtm.descriptor.contents import Contents, RoundChange
 from frictionless_dtm.descriptor.package import Content, DataFile, describe_package
 from frictionless_dtm.descriptor.settings import Settings
 from frictionless_dtm.descriptor.shape import shape_of
+from frictionless_dtm.target.texts import csv_row
 
 from tap_dtm.api.rows import as_dict
 from tap_dtm.exact.rounds import canonical
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     from tap_dtm.sandbox import World
 
+Row = dict[str, Any]
 Version = Literal["v2", "v3"]
+_FOLDER = tempfile.TemporaryDirectory()
 CREATED = dt.datetime(2024, 11, 15, 6, 0, tzinfo=dt.timezone.utc)
 
 
@@ -59,7 +62,9 @@ def contents_of(
     changes: tuple[RoundChange, ...] | None = None,
     history: tuple[str, ...] = (),
 ) -> Contents:
-    """Return the contents of a package of these rows; with a folder, the CSV files are there too."""
+    """Return the contents of a package of these rows, whose CSV files are in the folder, or in one of their own."""
+    scratch = Path(tempfile.mkdtemp(dir=_FOLDER.name))
+    folder = folder or scratch
     catalogue = load_catalogue()
     settings = Settings(Path("package"), include_hxl_row=hxl, permission=permission)
     contents = []
@@ -68,9 +73,7 @@ def contents_of(
         schema = singer_schema(resource, version) if resource else _guess(rows[0])
         shape = shape_of(name, schema, resource.key if resource else ())
         path = f"data/{name}.csv"
-        written = (
-            _write(folder / path, rows, shape.names, hxl=hxl and resource is not None) if folder else (0, "0" * 64)
-        )
+        written = _write(folder / path, rows, shape.names, hxl=hxl and resource is not None)
         contents.append(Content(name, shape, len(rows), (DataFile(path, "csv", *written),), resource))
     descriptor = describe_package(
         catalogue.package if set(tables) & set(catalogue.resources) else None,
@@ -81,16 +84,12 @@ def contents_of(
         created=CREATED,
         version="1.2.0",
     )
-    return Contents(descriptor, {name: _table(name, rows) for name, rows in tables.items()}, changes, history)
+    return Contents(descriptor, folder, scratch, changes, history)
 
 
 def world_contents(world: World | None = None, version: Version = "v3", **options: Any) -> Contents:
     """Return the package of a world."""
     return contents_of(tables_of(world or small_world(), version), version=version, **options)
-
-
-def _table(name: str, rows: Sequence[Row]) -> Table:
-    return Table(name, lambda: iter(rows), len(rows))
 
 
 def _named(stream: str, row: dict[str, Any], version: Version) -> Row:
@@ -106,7 +105,7 @@ def _numbered(rows: list[Row]) -> Iterator[Row]:
     def operation(row: Row) -> tuple[str, str]:
         return row["admin0_pcode"], row["operation"]
 
-    for _, group in itertools.groupby(sorted(rows, key=operation), operation):
+    for _, group in groupby(sorted(rows, key=operation), operation):
         same = list(group)
         form = msgspec.defstruct("Row", list(same[0]))
         structs: list[Any] = [form(**each) for each in same]
@@ -121,12 +120,9 @@ def _guess(row: Row) -> dict[str, Any]:
 
 def _write(path: Path, rows: Sequence[Row], names: tuple[str, ...], *, hxl: bool) -> tuple[int, str]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        if hxl:
-            fields = load_catalogue().fields
-            writer.writerow([fields[name].hxl for name in names])
-        writer.writerows([["" if row[name] is None else row[name] for name in names] for row in rows])
+    fields = load_catalogue().fields
+    tags = [[fields[name].hxl for name in names]] if hxl else []
+    lines = [names, *tags, *([row[name] for name in names] for row in rows)]
+    path.write_bytes("".join(chain.from_iterable(map(csv_row, lines))).encode())
     content = path.read_bytes()
     return len(content), hashlib.sha256(content).hexdigest()

@@ -90,7 +90,9 @@ def test_a_path_that_is_not_text_is_refused(number: int) -> None:
         run_lines(Path(f"pk{chr(number)}"), schema())
 
 
-@pytest.mark.parametrize(("module", "formats"), [("jinja2", ["csv"]), ("pyarrow", ["csv", "parquet"])])
+@pytest.mark.parametrize(
+    ("module", "formats"), [("duckdb", ["csv"]), ("jinja2", ["csv"]), ("pyarrow", ["csv", "parquet"])]
+)
 def test_a_missing_extra_is_said_before_anything_is_read(tmp_path: Path, module: str, formats: list[str]) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"path": "package", "formats": formats}))
     program = f"import sys; sys.modules[{module!r}] = None; from frictionless_dtm.command import main; main()"

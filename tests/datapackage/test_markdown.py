@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import frictionless_dtm.pages
 import pytest
-from frictionless_dtm.descriptor.contents import Contents, RoundChange
+from frictionless_dtm.descriptor.contents import RoundChange
 from frictionless_dtm.descriptor.markdown import code, email, escaped, fenced, url
 from frictionless_dtm.pages import render
 from hypothesis import example, given
@@ -24,6 +25,8 @@ from tests.datapackage.singer import dtm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from frictionless_dtm.descriptor.contents import Contents
 
 TEMPLATES = Path(frictionless_dtm.pages.__file__).parent / "templates"
 HOSTILE = [
@@ -165,7 +168,7 @@ def test_no_metadata_becomes_markup(value: str) -> None:
     plain = pages(contents)["README.md"]
     descriptor = poisoned(contents.descriptor, value)
 
-    readme = pages(Contents(descriptor, contents.tables))["README.md"]
+    readme = pages(dataclasses.replace(contents, descriptor=descriptor))["README.md"]
 
     for element in ("h1", "h2", "td", "th", "li"):
         assert readme.elements.count(element) == plain.elements.count(element), element

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -139,7 +140,7 @@ def test_the_readme_s_line_fails_when_no_script_is_made(tmp_path: Path, dialect:
 def test_a_table_that_cannot_be_loaded_leaves_the_database_as_it_was(package: Path, tmp_path: Path) -> None:
     broken = tmp_path / "package"
     shutil.copytree(package, broken)
-    (broken / "data" / "idp_admin2.parquet").write_bytes(b"PAR1")
+    replace(broken, "data/idp_admin2.parquet", b"PAR1")
     path = tmp_path / "displacement.duckdb"
     with duckdb.connect(path) as db:
         db.execute("CREATE SCHEMA dtm; CREATE TABLE dtm.countries AS SELECT 'kept' AS admin0_name")
@@ -150,6 +151,45 @@ def test_a_table_that_cannot_be_loaded_leaves_the_database_as_it_was(package: Pa
     with duckdb.connect(path) as db:
         assert rows_of(db, "SELECT table_name FROM duckdb_tables()") == [{"table_name": "countries"}]
         assert rows_of(db, "SELECT * FROM dtm.countries") == [{"admin0_name": "kept"}]
+
+
+def replace(package: Path, path: str, content: bytes) -> None:
+    """Put other bytes in the place of a file, and their hash into the descriptor."""
+    (package / path).write_bytes(content)
+    descriptor = json.loads((package / "datapackage.json").read_text("utf-8"))
+    (resource,) = [each for each in descriptor["resources"] if each["path"] == path]
+    resource["hash"] = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    (package / "datapackage.json").write_text(json.dumps(descriptor), "utf-8")
+
+
+def test_a_damaged_file_is_refused_before_anything_is_printed(package: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "package"
+    shutil.copytree(package, damaged)
+    path = damaged / "data" / "idp_admin1.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    run = views("--dialect", "duckdb", "--package", str(damaged))
+
+    assert (run.returncode, run.stdout) == (1, "")
+    assert f"{path} is not the file that datapackage.json describes: its hash differs." in run.stderr
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"formats": ["csv.gz"]}, {"include_hxl_row": True}, {"formats": ["csv", "parquet"]}], ids=str
+)
+def test_packages_of_every_form_give_the_same_tables(package: Path, tmp_path: Path, form: dict[str, Any]) -> None:
+    (tmp_path / "target.json").write_text(json.dumps({"path": "package", **form}))
+    (tmp_path / "tap.json").write_text('{"api_url": "sandbox://?publication=2"}')
+    tap = subprocess.run([*COMMAND, "--config", "tap.json"], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
+    subprocess.run(
+        [*TARGET, "--config", "target.json"], cwd=tmp_path, input=tap.stdout, stdout=subprocess.PIPE, check=True
+    )
+
+    loaded = tables_of(tables_from_package(place("duckdb"), tmp_path / "package"))
+
+    assert loaded == tables_of(tables_from_package(place("duckdb"), package))
 
 
 @pytest.mark.parametrize(
@@ -182,6 +222,7 @@ def test_any_name_of_a_folder_is_a_name_alone(package: Path, tmp_path: Path, nam
     folder = tmp_path / name / "package"
     folder.mkdir(parents=True)
     (folder / "data").symlink_to(package / "data")
+    shutil.copy(package / "datapackage.json", folder)
     for other in ("pkg1", "pkg2", "p1kg", "a", "b"):  # what a pattern would find as well, or instead
         shutil.copytree(package / "data", tmp_path / other / "package" / "data")
 
@@ -210,7 +251,7 @@ def test_a_folder_that_no_script_can_name_is_refused_in_a_sentence(
     package: Path, tmp_path: Path, name: bytes, reason: str
 ) -> None:
     folder = tmp_path / os.fsdecode(name)
-    shutil.copytree(package / "data", folder / "data")
+    shutil.copytree(package, folder)
 
     run = views("--dialect", "duckdb", "--package", str(folder))
 
@@ -220,12 +261,15 @@ def test_a_folder_that_no_script_can_name_is_refused_in_a_sentence(
     assert len(run.stderr.splitlines()) == 1
 
 
-def test_a_package_without_parquet_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("descriptor", [None, "", "[]", '{"resources": [{}]}'])
+def test_a_folder_without_a_package_is_refused_in_a_sentence(tmp_path: Path, descriptor: str | None) -> None:
+    if descriptor is not None:
+        (tmp_path / "datapackage.json").write_text(descriptor)
+
     run = views("--dialect", "duckdb", "--package", str(tmp_path))
 
-    assert run.returncode == 1
-    assert f"The data package in {tmp_path} has no data/countries.parquet" in run.stderr
-    assert run.stdout == ""
+    assert (run.returncode, run.stdout) == (1, "")
+    assert f"{tmp_path / 'datapackage.json'} cannot be read as the descriptor of a data package" in run.stderr
 
 
 @pytest.mark.parametrize(

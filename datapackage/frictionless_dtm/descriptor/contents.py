@@ -1,30 +1,17 @@
 """What a data package is made of: the contract between the rooms of this package.
 
-``target`` gathers rows; ``descriptor`` and ``writer`` make the descriptor and the data files of them; ``pages``
-and ``quality`` read the result through this module and never touch the store behind it.
+``target`` gathers rows and writes the data files with their descriptor; ``pages`` and ``quality`` read the files, and
+never touch the store behind them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-Row: TypeAlias = "dict[str, Any]"
-
-
-@dataclass(frozen=True)
-class Table:
-    """The rows of one resource, in canonical order, without bookkeeping columns, read as often as needed.
-
-    Values are what the stream carries: str, int, float, bool, None; dates as ``YYYY-MM-DD``.
-    """
-
-    name: str
-    rows: Callable[[], Iterator[Row]]
-    count: int
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -57,16 +44,16 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class Contents:
-    """A data package about to be written.
+    """A data package about to be finished.
 
     ``descriptor`` is the finished Data Package v2 descriptor (resources with bytes, hash and rows included),
-    ``tables`` its data by resource name (a resource that is another's data in another format, ``dtm:sameDataAs``, has
-    no table of its own), ``changes`` the rounds that are new against the version before (None at
-    first), ``others`` the tables that differ without a round that tells it.
+    ``folder`` has its data files, ``scratch`` is a folder for temporary files, ``changes`` has the rounds that are new
+    against the version before (None at first), ``others`` the tables that differ without a round that tells it.
     """
 
     descriptor: Mapping[str, Any]
-    tables: Mapping[str, Table]
+    folder: Path
+    scratch: Path
     changes: tuple[RoundChange, ...] | None = None
     history: tuple[str, ...] = field(default=())  # the CHANGELOG's earlier entries, newest first, as Markdown
     others: tuple[ResourceChange, ...] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from frictionless_dtm.descriptor.markdown import Markdown
 from frictionless_dtm.pages.templating import as_markdown
+from tap_dtm.exact.round import Round
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,13 +42,9 @@ def _by_operation(changes: Iterable[RoundChange]) -> list[tuple[str, str, list[s
     for each in changes:
         found[each.country, each.operation].append(each)
     return [
-        (country, operation, [_round(each) for each in sorted(rounds, key=_order)])
+        (country, operation, [_round(each) for each in sorted(rounds, key=lambda each: Round.of(vars(each)).order)])
         for (country, operation), rounds in sorted(found.items())
     ]
-
-
-def _order(change: RoundChange) -> tuple[str, int, str]:
-    return change.reporting_date, change.round_number or 0, change.assessment_type or ""
 
 
 def _round(change: RoundChange) -> str:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def citation_cff(front: Front) -> str:
     """Return CITATION.cff, version 1.2.0."""
     authors = [
-        {"name": str(each.get("title", "")), **({"website": str(each["path"])} if each.get("path") else {})}
-        for each in front.contributors
-        if {"creator", "author", "rightsHolder"} & set(each.get("roles") or [each.get("role")])
+        {"name": each.title, **({"website": each.path} if each.path else {})}
+        for each in front.authors
+        if {"creator", "author", "rightsHolder"} & set(each.roles)
     ]
     said: dict[str, Any] = {
         "cff-version": "1.2.0",
@@ -28,7 +28,7 @@ def citation_cff(front: Front) -> str:
         "url": front.homepage or None,
         # The format has no word for terms other than open licences, so they stand where everybody reads.
         "abstract": "\n\n".join(filter(None, (front.description, front.terms_in_short))),
-        "keywords": list(front.keywords) or None,
+        "keywords": front.keywords or None,
         "license-url": front.license_url or None,
         "contact": [{"name": "Contact for the data", "email": front.contact}] if front.contact else None,
     }

@@ -1,4 +1,4 @@
-"""One pass over the rows of the displacement tables, keeping what the charts and the coverage show.
+"""What the charts and the coverage show of each operation.
 
 Nothing is added up across operations, rounds, dates or assessment types. Within one round, the rows of an area
 are parts of it (one per reason and origin), and the rows of a level are parts of the country.
@@ -7,183 +7,186 @@ are parts of it (one per reason and origin), and the rows of a level are parts o
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 from unicodedata import combining, normalize
 
-from frictionless_dtm.quality.runs import plus, total
-from tap_dtm.exact.round import sortable
+from frictionless_dtm.quality.database import key_of
 
 if TYPE_CHECKING:
-    from frictionless_dtm.quality.runs import OperationKey, Run
-    from tap_dtm.exact.round import Round
+    from collections.abc import Iterable
 
-_ORIGIN = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
-Place = tuple[str | None, str | None]
-"""Code and name of an area."""
-Part = TypeVar("Part")
-Parts = dict[Part, "int | None"]
-"""People by part of a round; None where no row of the part has a figure."""
+    from frictionless_dtm.quality.database import Database, RoundKey, Row
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
+class Place:
+    """An area, by code and name; not known if both say so."""
+
+    code: str
+    name: str
+    is_known: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoundFigures:
-    """What one administrative level says of one round of one operation.
+    """A round, with the figures of the coarsest level that has it.
 
     Attributes:
-        level: The coarsest level that has the round; persons, sexes and reasons come from it.
-        area_level: The coarsest level below the country that has it; areas and flows come from it.
-        is_newest: Whether no round of the same assessment type has a newer date.
-        persons: The people of all rows that have a figure; None when none has one, which is unknown and not 0.
+        idps: The people of all rows that have a figure; None when none has one, which is unknown and not 0.
         unknown_rows: The number of rows without a figure.
-        reasons, origins, areas, flows: Persons by part; kept for the newest date of each assessment type only.
+        reasons: People by reason; as flows and areas, of the newest round of each assessment type only.
+        flows: People by area of origin and area of stay.
+        areas: People by area of stay.
     """
 
-    round: Round
-    level: int
-    area_level: int | None = None
-    persons: int | None = None
-    unknown_rows: int = 0
-    males: int = 0
-    females: int = 0
-    is_newest: bool = False
-    reasons: Parts[str] = field(default_factory=dict)
-    origins: Parts[Place] = field(default_factory=dict)
-    areas: Parts[Place] = field(default_factory=dict)
-    flows: Parts[tuple[Place, Place]] = field(default_factory=dict)
-
-    @property
-    def date(self) -> str:
-        """Its reporting date."""
-        return self.round.reporting_date
-
-    @property
-    def number(self) -> int | None:
-        """Its number."""
-        return self.round.round_number
-
-    @property
-    def assessment(self) -> str | None:
-        """Its assessment type."""
-        return self.round.assessment_type
-
-    def outdate(self) -> None:
-        """Drop what is kept for the newest date only."""
-        self.is_newest = False
-        for parts in (self.reasons, self.origins, self.areas, self.flows):
-            parts.clear()
+    country: str
+    operation: str
+    reporting_date: str
+    round_number: int | None
+    assessment_type: str | None
+    admin_level: int
+    idps: int | None
+    is_newest: bool
+    is_newest_of_operation: bool
+    unknown_rows: int
+    males: int
+    females: int
+    reasons: list[tuple[str, int | None]]
+    flows: list[tuple[Place, Place, int | None]]
+    areas: list[tuple[Place, int | None]]
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Operation:
-    """An operation of one country, round by round."""
+    """An operation of one country, as the view ``operation_freshness`` has it, and its rounds, the oldest first."""
 
     country: str
     country_name: str
     name: str
-    rounds: dict[Round, RoundFigures] = field(default_factory=dict)
-    newest: dict[str | None, list[RoundFigures]] = field(default_factory=lambda: defaultdict(list))
-    levels: set[int] = field(default_factory=set)
-    has_sex: bool = False
-    has_reasons: bool = False
-    has_origins: bool = False
+    status: str
+    first: str
+    last: str
+    age_days: int
+    interval_days: int | None
+    age_in_intervals: float | None
+    freshness: str
+    rounds: list[RoundFigures]
+    levels: list[int]
 
     @property
-    def dates(self) -> set[str]:
-        """All reporting dates."""
-        return {each.reporting_date for each in self.rounds}
+    def newest(self) -> list[RoundFigures]:
+        """Its newest round, once for each assessment type that reports it; the latest first."""
+        return [each for each in self.snapshots if each.is_newest_of_operation]
 
-    def in_order(self) -> list[RoundFigures]:
-        """Return the rounds from the oldest to the newest."""
-        return sorted(self.rounds.values(), key=lambda each: each.round.order)
-
+    @property
     def snapshots(self) -> list[RoundFigures]:
-        """Return the rounds of the newest date of each assessment type, newest first."""
-        rounds = [each for of_type in self.newest.values() for each in of_type]
-        rounds.sort(key=lambda each: (each.assessment or "", sortable(each.number)))
-        return sorted(rounds, key=lambda each: each.date, reverse=True)
-
-    def round_of(self, key: Round, level: int) -> RoundFigures:
-        """Return a round, begun if it is not known yet."""
-        known = self.rounds.get(key)
-        if known is None:
-            known = self.rounds[key] = RoundFigures(key, level)
-            newest = self.newest[known.assessment]
-            if newest and newest[0].date < known.date:
-                for each in newest:
-                    each.outdate()
-                newest.clear()
-            if not newest or newest[0].date == known.date:
-                known.is_newest = True
-                newest.append(known)
-        return known
+        """The newest round of each assessment type, the latest first."""
+        newest = sorted((each for each in self.rounds if each.is_newest), key=lambda each: each.assessment_type or "")
+        return sorted(newest, key=lambda each: each.reporting_date, reverse=True)
 
 
-@dataclass
-class FiguresObserver:
-    """Gathers operations, one run of rows after the other, from the country level down."""
+def operations_of(database: Database) -> list[Operation]:
+    """Return the operations by country name and name."""
+    rounds = _rounds(database)
+    levels: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for (country, operation, *_), unknown in database.unknown_rows().items():
+        levels[country, operation].update(unknown)
+    found = [
+        Operation(**row, rounds=rounds[row["country"], row["name"]], levels=sorted(levels[row["country"], row["name"]]))
+        for row in database.rows("""
+            SELECT
+              admin0_pcode AS country,
+              COALESCE(admin0_name, admin0_pcode) AS country_name,
+              operation AS name,
+              COALESCE(operation_status, '') AS status,
+              first_reporting_date AS first,
+              newest_reporting_date AS last,
+              age_days,
+              interval_days,
+              age_in_intervals,
+              freshness
+            FROM dtm.operation_freshness""")
+    ]
+    return sorted(found, key=lambda each: (plain(each.country_name), each.country, plain(each.name), each.name))
 
-    operations: dict[OperationKey, Operation] = field(default_factory=dict)
 
-    def take(self, run: Run) -> None:
-        """Gather the figures of one run."""
-        operation = self._operation(run)
-        this = operation.round_of(run.key[2], run.level)
-        if this.level == run.level:
-            this.persons = plus(this.persons, total(run.persons))
-            this.unknown_rows += run.persons.count(None)
-            if run.has("number_males", "number_females"):
-                this.males += sum(filter(None, run.column("number_males")))
-                this.females += sum(filter(None, run.column("number_females")))
-            if this.is_newest:
-                _add_parts(this, run)
-        if run.has("admin1_pcode", "admin1_name"):
-            if this.area_level is None:
-                this.area_level = run.level
-            if this.is_newest and this.area_level == run.level:
-                _add_areas(this, run)
-
-    def in_order(self) -> list[Operation]:
-        """Return the operations by country name and name."""
-        return sorted(
-            self.operations.values(),
-            key=lambda each: (plain(each.country_name), each.country, plain(each.name), each.name),
+def _rounds(database: Database) -> dict[tuple[str, str], list[RoundFigures]]:
+    unknown = database.unknown_rows()
+    sexes, reasons, flows = (_by_round(database.rows(query)) for query in (_SEXES, _REASONS, _FLOWS))
+    found: dict[tuple[str, str], list[RoundFigures]] = defaultdict(list)
+    for row in database.rows(_ROUNDS):
+        key = key_of(row)
+        (sex,) = sexes[key]
+        found[row["country"], row["operation"]].append(
+            RoundFigures(
+                **row,
+                unknown_rows=unknown[key][row["admin_level"]],
+                males=sex["males"] or 0,
+                females=sex["females"] or 0,
+                reasons=[(spell_reason(each["reason"]), each["idps"]) for each in reasons[key]],
+                flows=[(_place(each, "origin"), _place(each, "host"), each["idps"]) for each in flows[key]],
+                areas=_areas(flows[key]),
+            )
         )
-
-    def _operation(self, run: Run) -> Operation:
-        country, name, *_ = run.key
-        operation = self.operations.get((country, name))
-        if operation is None:
-            country_name = run.rows[0].get("admin0_name") or country
-            operation = self.operations[country, name] = Operation(country, country_name, name)
-        operation.levels.add(run.level)
-        operation.has_sex |= run.has("number_males", "number_females")
-        operation.has_reasons |= run.has("displacement_reason")
-        operation.has_origins |= run.has(*_ORIGIN)
-        return operation
+    return found
 
 
-def _add_parts(this: RoundFigures, run: Run) -> None:
-    if run.has("displacement_reason"):
-        for reason, persons in zip(run.column("displacement_reason"), run.persons, strict=True):
-            _add(this.reasons, spell_reason(reason), persons)
-    if run.has(*_ORIGIN):
-        for origin, persons in zip(map(itemgetter(*_ORIGIN), run.rows), run.persons, strict=True):
-            _add(this.origins, origin, persons)
+_ROUNDS: Final = """
+    SELECT $key, admin_level, idps, is_newest, is_newest_of_operation
+    FROM dtm.operation_rounds
+    ORDER BY $in_order"""
+_SEXES: Final = "SELECT $key, males, females FROM dtm.stock_by_sex"
+_REASONS: Final = "SELECT $key, reason, idps FROM dtm.stock_by_reason WHERE is_newest"
+# The view lacks rounds that are published by country alone. For these, the country is the place of stay.
+_FLOWS: Final = """
+    WITH flows AS (
+      SELECT $round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name, idps, TRUE AS is_area
+      FROM dtm.origin_to_host
+      UNION ALL
+      SELECT $round, MAX(idp_origin_admin1_pcode), MAX(idp_origin_admin1_name), admin0_pcode, MAX(admin0_name),
+        CAST(SUM(num_present_idp_ind) AS BIGINT), FALSE
+      FROM $rows
+      WHERE ROW($round) NOT IN (SELECT ROW($round) FROM dtm.origin_to_host)
+      GROUP BY $round, $area_key(idp_origin_admin1)
+    )
+    SELECT
+      $key,
+      is_area,
+      idps,
+      MAX(idp_origin_admin1_pcode) OVER origin AS origin_code,
+      MAX(idp_origin_admin1_name) OVER origin AS origin_name,
+      NOT ($is_unknown(idp_origin_admin1_pcode) AND $is_unknown(idp_origin_admin1_name)) AS is_origin_known,
+      MAX(admin1_pcode) OVER host AS host_code,
+      MAX(admin1_name) OVER host AS host_name,
+      NOT ($is_unknown(admin1_pcode) AND $is_unknown(admin1_name)) AS is_host_known
+    FROM flows
+    WHERE ROW($round) IN (SELECT ROW($round) FROM dtm.operation_rounds WHERE is_newest)
+    WINDOW
+      origin AS (PARTITION BY $round, $area_key(idp_origin_admin1)),
+      host AS (PARTITION BY $round, $area_key(admin1))"""
 
 
-def _add_areas(this: RoundFigures, run: Run) -> None:
-    hosts: list[Place] = list(map(itemgetter("admin1_pcode", "admin1_name"), run.rows))
-    for host, persons in zip(hosts, run.persons, strict=True):
-        _add(this.areas, host, persons)
-    if run.has(*_ORIGIN):
-        for origin, host, persons in zip(map(itemgetter(*_ORIGIN), run.rows), hosts, run.persons, strict=True):
-            _add(this.flows, (origin, host), persons)
+def _by_round(rows: Iterable[Row]) -> dict[RoundKey, list[Row]]:
+    found: dict[RoundKey, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[key_of(row)].append(row)
+    return found
 
 
-def _add(parts: Parts[Part], part: Part, persons: int | None) -> None:
-    parts[part] = plus(parts.get(part), persons)
+def _place(flow: Row, end: str) -> Place:
+    return Place(flow[f"{end}_code"] or "", flow[f"{end}_name"] or "", is_known=flow[f"is_{end}_known"])
+
+
+def _areas(flows: Iterable[Row]) -> list[tuple[Place, int | None]]:
+    """Return the people by area of stay."""
+    found: dict[Place, int | None] = {}
+    for flow in flows:
+        if flow["is_area"]:
+            place = _place(flow, "host")
+            known = [each for each in (found.get(place), flow["idps"]) if each is not None]
+            found[place] = sum(known) if known else None
+    return list(found.items())
 
 
 def plain(text: str) -> str:
@@ -192,6 +195,5 @@ def plain(text: str) -> str:
 
 
 def spell_reason(reason: str | None) -> str:
-    """Return a reason in one spelling, because upper and lower case vary in the data; combinations stay together."""
-    parts = [part.strip() for part in (reason or "").split(";")]
-    return "; ".join(part[:1].upper() + part[1:].lower() for part in parts if part) or "Not recorded"
+    """Return a reason, which comes in small letters, as it is shown."""
+    return "; ".join(part[:1].upper() + part[1:] for part in (reason or "not recorded").split("; "))

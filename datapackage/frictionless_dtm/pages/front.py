@@ -2,60 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from frictionless_dtm.descriptor.package import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
+from frictionless_dtm.descriptor.reading import Contributor, Descriptor, License, Resource, own
 from frictionless_dtm.descriptor.settings import PERMITTED
-from frictionless_dtm.descriptor.table_schema import PREFIX
+from frictionless_dtm.quality.streams import reference_date
 from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Mapping
+    from typing import Any
 
-    from frictionless_dtm.descriptor.contents import Contents
 
-
-@dataclass(frozen=True)
-class Column:
+class Column(msgspec.Struct):
     """A field, as the dictionary shows it."""
 
     name: str
-    type: str
-    title: str
-    description: str
-    unit: str
-    measure: str
-    hxl: str
-    api_name: str
-    missing: tuple[str, ...]
-    example: str
+    type: str = "any"
+    title: str = ""
+    description: str = ""
+    unit: str = own("unit")
+    measure: str = own("measure")
+    hxl: str = own("hxl")
+    missing_values: list[str] = msgspec.field(name="missingValues", default_factory=list)
+    example: str = ""
+
+    @property
+    def missing(self) -> list[str]:
+        """The texts that stand for a missing value."""
+        return [text for text in self.missing_values if text]
 
 
-@dataclass(frozen=True)
-class File:
+class _Schema(msgspec.Struct):
+    fields: list[Column] = []
+    key: list[str] = msgspec.field(name="primaryKey", default_factory=list)
+
+
+class File(Resource, kw_only=True):
     """A resource: its file and its columns."""
 
-    name: str
-    title: str
-    description: str
-    grain: str
     path: str
-    format: str
-    bytes: int | None
-    rows: int | None
-    hash: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    same_as: str
-    level: int | None
+    rows: int
+    hash: str = ""
+    bytes: int = 0
+    own_bytes: int = own("bytes", 0)  # of Parquet
+    schema: _Schema
+    same_as: str = own("sameDataAs")
+    level: int | None = own("level", None)
+
+    @property
+    def columns(self) -> list[Column]:
+        """Its columns."""
+        return self.schema.fields
 
     @property
     def size(self) -> str:
         """The size for people."""
-        if self.bytes is None:
-            return ""
-        size = float(self.bytes)
+        size = float(self.bytes or self.own_bytes)
         for unit in ("bytes", "kB", "MB"):
             if size < 1000:  # noqa: PLR2004 - decimal units
                 return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"  # noqa: PLR2004
@@ -63,32 +69,50 @@ class File:
         return f"{size:.1f} GB"
 
 
-@dataclass(frozen=True)
-class Front:
+class Front(Descriptor, kw_only=True):
     """The package's title page."""
 
-    name: str
-    title: str
-    description: str
-    version: str
+    resources: list[File]  # type: ignore[assignment]  # with more of each than publishing needs
     created: str
-    accessed: str
-    homepage: str
-    keywords: tuple[str, ...]
-    sources: tuple[tuple[str, str], ...]
-    contributors: tuple[Mapping[str, Any], ...]
-    license_title: str
-    license_url: str
-    terms: tuple[str, ...]
-    redistribution: bool
-    permission: str
-    credit_line: str
-    citation: str
-    contact: str
-    api_version: str
-    invented: bool
-    files: tuple[File, ...]
-    warnings: tuple[tuple[str, str], ...]
+    redistributes: str = own("redistribution")
+    permission: str = own("permission")
+    citation: str = own("citation")
+    accessed: str = ""
+    invented: bool = False
+
+    @property
+    def redistribution(self) -> bool:
+        """Whether the data may be passed on."""
+        return self.redistributes == PERMITTED
+
+    @property
+    def authors(self) -> list[Contributor]:
+        """Those who are not just the contact."""
+        return [each for each in self.contributors if "contact" not in each.roles]
+
+    @property
+    def contact(self) -> str:
+        """The address for questions."""
+        return next((each.email for each in self.contributors if "contact" in each.roles and each.email), "")
+
+    @property
+    def api_version(self) -> str:
+        """The version of the API that the data come from."""
+        return next((each.version for each in self.sources if each.version), "")
+
+    @property
+    def _license(self) -> License:
+        return self.licenses[0] if self.licenses else License()
+
+    @property
+    def license_title(self) -> str:
+        """The name of its licence."""
+        return self._license.title or self._license.name
+
+    @property
+    def license_url(self) -> str:
+        """Where its licence is, on the web."""
+        return self._license.path if is_web_address(self._license.path) else ""
 
     @property
     def terms_in_short(self) -> str:
@@ -98,102 +122,23 @@ class Front:
             return f"Redistribution permitted: {self.permission}" + (f" {GENERAL_TERMS} {terms}" if terms else "")
         return terms if self.redistribution else f"Not for redistribution. {terms}"
 
+    @property
+    def warnings(self) -> dict[str, str]:
+        """The usage warnings of all tables by code, each once."""
+        return {warning.code: warning.text for file in self.resources for warning in file.usage_warnings}
 
-def custom(mapping: Mapping[str, Any], name: str, default: Any = None) -> Any:  # noqa: ANN401
-    """Return a property that the standard does not know, with or without the prefix."""
-    value = mapping.get(f"{PREFIX}{name}", mapping.get(name))
-    return default if value is None else value
 
-
-def front_of(contents: Contents, *, invented: bool) -> Front:
+def front_of(descriptor: Mapping[str, Any], *, invented: bool) -> Front:
     """Read the descriptor: what it does not say, no page says."""
-    said = contents.descriptor
-    license_: Mapping[str, Any] = (said.get("licenses") or ({},))[0]
-    license_url = str(license_.get("path") or "")
-    sources = said.get("sources") or ()
-    places = tuple((str(each.get("title", "")), str(each.get("path", ""))) for each in sources)
-    permission = str(custom(said, "permission", ""))
-    accessed = str(_first(sources, "accessed") or said.get("created", ""))[:10]
-    contributors = tuple(said.get("contributors") or ())
-    redistribution = custom(said, "redistribution") == PERMITTED
-    return Front(
-        name=str(said.get("name", "")),
-        title=str(said.get("title") or said.get("name") or "Data package"),
-        # The terms end the description for those who read nothing else; the pages have a place of their own for them.
-        description=str(said.get("description", "")).removesuffix(terms_in_words(said)).rstrip(),
-        version=str(said.get("version", "")),
-        created=str(said.get("created", ""))[:10],
-        accessed=accessed,
-        homepage=str(said.get("homepage", "")),
-        keywords=tuple(str(each) for each in said.get("keywords") or ()),
-        sources=places,
-        contributors=tuple(each for each in contributors if "contact" not in _roles(each)),
-        license_title=str(license_.get("title") or license_.get("name") or ""),
-        license_url=license_url if is_web_address(license_url) else "",
-        terms=tuple(custom(said, "terms", () if redistribution else (UNKNOWN_TERMS.capitalize(),))),
-        redistribution=redistribution,
-        permission=permission,
-        credit_line=str(custom(said, "creditLine", "")),
-        citation=str(custom(said, "citation", "")),
-        contact=str(_first([each for each in contributors if "contact" in _roles(each)], "email") or ""),
-        api_version=str(_first(sources, "version") or ""),
-        invented=invented or any("sandbox" in f"{title} {path}".casefold() for title, path in places),
-        files=tuple(_file(resource, contents) for resource in said.get("resources") or ()),
-        warnings=_warnings(said.get("resources") or ()),
-    )
-
-
-def _first(mappings: Iterable[Mapping[str, Any]], name: str) -> Any:  # noqa: ANN401
-    return next((value for mapping in mappings if (value := custom(mapping, name))), None)
-
-
-def _roles(contributor: Mapping[str, Any]) -> Collection[str]:
-    return contributor.get("roles") or [contributor.get("role", "")]
-
-
-def _warnings(resources: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Return the usage warnings of all tables, each once."""
-    return tuple(
-        {
-            str(warning["code"]): str(warning["text"])
-            for resource in resources
-            for warning in custom(resource, "usageWarnings", ())
-        }.items()
-    )
-
-
-def _file(resource: Mapping[str, Any], contents: Contents) -> File:
-    name = str(resource["name"])
-    schema = resource.get("schema") or {}
-    table = contents.tables.get(name)
-    path = str(resource.get("path", ""))
-    return File(
-        name=name,
-        title=str(resource.get("title") or name),
-        description=str(resource.get("description") or ""),
-        grain=str(custom(resource, "grain", "")),
-        path=path,
-        format=str(resource.get("format") or path.rsplit(".", 1)[-1]),
-        bytes=custom(resource, "bytes"),
-        rows=custom(resource, "rows", table.count if table else None),
-        hash=str(resource.get("hash", "")),
-        key=tuple(schema.get("primaryKey") or ()),
-        columns=tuple(_column(field) for field in schema.get("fields") or ()),
-        same_as=str(custom(resource, "sameDataAs", "")),
-        level=custom(resource, "level"),
-    )
-
-
-def _column(field: Mapping[str, Any]) -> Column:
-    return Column(
-        name=str(field["name"]),
-        type=str(field.get("type", "any")),
-        title=str(field.get("title", "")),
-        description=str(field.get("description", "")),
-        unit=str(custom(field, "unit", "")),
-        measure=str(custom(field, "measure", "")),
-        hxl=str(custom(field, "hxl", "")),
-        api_name=str(custom(field, "apiName", "")),
-        missing=tuple(str(each) for each in field.get("missingValues") or () if each),
-        example=str(field.get("example", "")),
-    )
+    front = msgspec.convert(descriptor, Front)
+    front.title = front.title or front.name
+    # The terms end the description for those who read nothing else; the pages have a place of their own for them.
+    front.description = front.description.removesuffix(terms_in_words(descriptor)).rstrip()
+    front.created = front.created[:10]
+    front.accessed = reference_date(descriptor)
+    front.invented = invented or any("sandbox" in f"{each.title} {each.path}".casefold() for each in front.sources)
+    if not front.terms and not front.redistribution:
+        front.terms = [UNKNOWN_TERMS.capitalize()]
+    for file in front.resources:
+        file.title = file.title or file.name
+    return front

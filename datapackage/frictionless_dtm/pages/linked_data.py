@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frictionless_dtm.pages.coverage import Covered
+    from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.pages.front import Front
 
 _MEDIA_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "gz": "application/gzip"}
 
 
-def linked_data(front: Front, descriptor: Mapping[str, Any], covered: Sequence[Covered]) -> dict[str, Any]:
+def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequence[Operation]) -> dict[str, Any]:
     """Return the JSON-LD."""
-    countries = dict(sorted((line.country, line.country_name) for line in covered))
+    countries = dict(sorted((line.country, line.country_name) for line in operations))
     said: dict[str, Any] = {
         "@context": "https://schema.org/",
         "@type": "Dataset",
@@ -26,23 +26,20 @@ def linked_data(front: Front, descriptor: Mapping[str, Any], covered: Sequence[C
         "dateModified": front.created,
         "url": front.homepage,
         "identifier": str(descriptor.get("id", "")),
-        "keywords": list(front.keywords),
+        "keywords": front.keywords,
         "license": front.license_url,
         "conditionsOfAccess": front.permission or " ".join(front.terms),
         "creditText": front.credit_line,
         "citation": front.citation,
-        "creator": [
-            {"@type": "Organization", "name": str(each.get("title", "")), "url": str(each.get("path", ""))}
-            for each in front.contributors
-        ],
-        "isBasedOn": [path for _title, path in front.sources if path],
+        "creator": [{"@type": "Organization", "name": each.title, "url": each.path} for each in front.authors],
+        "isBasedOn": [each.path for each in front.sources if each.path],
         "temporalCoverage": (
-            f"{min(line.first for line in covered)}/{max(line.fresh.newest for line in covered)}" if covered else ""
+            f"{min(line.first for line in operations)}/{max(line.last for line in operations)}" if operations else ""
         ),
         "spatialCoverage": [{"@type": "Country", "name": name, "identifier": code} for code, name in countries.items()],
         "variableMeasured": [
             {"@type": "PropertyValue", "name": column.name, "description": column.title, "unitText": column.unit}
-            for column in {column.name: column for file in front.files for column in file.columns}.values()
+            for column in {column.name: column for file in front.resources for column in file.columns}.values()
             if column.unit
         ],
         "distribution": [
@@ -51,10 +48,10 @@ def linked_data(front: Front, descriptor: Mapping[str, Any], covered: Sequence[C
                 "name": file.title,
                 "contentUrl": file.path,
                 "encodingFormat": _MEDIA_TYPES.get(file.path.rsplit(".", 1)[-1], "application/octet-stream"),
-                "contentSize": str(file.bytes or ""),
+                "contentSize": str(file.bytes or file.own_bytes or ""),
                 "sha256": file.hash.removeprefix("sha256:") if file.hash.startswith("sha256:") else "",
             }
-            for file in front.files
+            for file in front.resources
         ],
     }
     return _without_blanks(said)

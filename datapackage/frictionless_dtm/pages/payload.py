@@ -10,20 +10,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from frictionless_dtm.quality.streams import placeholders
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from frictionless_dtm.pages.figures import Operation, Place, RoundFigures
-    from frictionless_dtm.quality.runs import OperationKey
+    from frictionless_dtm.quality.database import Database
+
+_ORIGIN = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
 
 
-def payload(operations: Sequence[Operation], statuses: Mapping[OperationKey, str | None]) -> dict[str, Any]:
+def payload(operations: Sequence[Operation], database: Database) -> dict[str, Any]:
     """Return the figures of all operations for the page."""
     return {
         "countries": dict(sorted((each.country, each.country_name) for each in operations)),
-        "operations": [_operation(each, statuses.get((each.country, each.name))) for each in operations],
+        "operations": [_operation(each, database) for each in operations],
     }
 
 
@@ -35,53 +35,41 @@ def as_script(data: Any) -> str:  # noqa: ANN401
     return text
 
 
-def _operation(operation: Operation, status: str | None) -> dict[str, Any]:
+def _operation(operation: Operation, database: Database) -> dict[str, Any]:
     places: dict[Place, int] = {}
-    snapshots = [_snapshot(operation, each, places) for each in operation.snapshots()]
+    has_sex = database.has("number_males", "number_females")
     return {
         "country": operation.country,
         "name": operation.name,
-        "status": status or "",
-        "sex": operation.has_sex,
+        "status": operation.status,
+        "sex": has_sex,
         "rounds": [
-            [each.date, each.number, each.assessment, each.persons]
-            + ([each.males, each.females] if operation.has_sex else [None, None])
-            + [each.level, each.unknown_rows]
-            for each in operation.in_order()
+            [each.reporting_date, each.round_number, each.assessment_type, each.idps]
+            + ([each.males, each.females] if has_sex else [None, None])
+            + [each.admin_level, each.unknown_rows]
+            for each in operation.rounds
         ],
-        "snapshots": snapshots,
+        "snapshots": [_snapshot(each, database, places) for each in operation.snapshots],
         # Code, name, and 0 where neither is known.
-        "places": [[code or "", name or "", 0 if _is_unknown((code, name)) else 1] for code, name in places],
+        "places": [[place.code, place.name, int(place.is_known)] for place in places],
     }
 
 
-def _snapshot(operation: Operation, each: RoundFigures, places: dict[Place, int]) -> dict[str, Any]:
-    here: Place = (operation.country, operation.country_name)
-    # All pairs, so that what the page draws adds up to the round whatever it puts together.
-    flows = each.flows or {(origin, here): persons for origin, persons in each.origins.items()}
+def _snapshot(each: RoundFigures, database: Database, places: dict[Place, int]) -> dict[str, Any]:
+    def position(place: Place) -> int:
+        return places.setdefault(place, len(places))
+
     return {
-        "round": [each.date, each.number, each.assessment],
-        "areas": [[_position(area, places), persons] for area, persons in _largest_first(each.areas)],
-        "reasons": _largest_first(each.reasons) if operation.has_reasons else None,
-        "flows": [
-            [_position(origin, places), _position(host, places), persons]
-            for (origin, host), persons in _largest_first(flows)
-        ]
-        if operation.has_origins
+        "round": [each.reporting_date, each.round_number, each.assessment_type],
+        "areas": [[position(area), persons] for area, persons in _largest_first(each.areas)],
+        "reasons": _largest_first(each.reasons) if database.has("displacement_reason") else None,
+        # All pairs, so that what the page draws adds up to the round whatever it puts together.
+        "flows": [[position(origin), position(host), persons] for origin, host, persons in _largest_first(each.flows)]
+        if database.has(*_ORIGIN)
         else None,
     }
 
 
-def _largest_first(parts: Mapping[Any, int | None]) -> list[tuple[Any, int | None]]:
-    """Return parts by size; those of unknown size last."""
-    return sorted(parts.items(), key=lambda item: (item[1] is None, -(item[1] or 0), str(item[0])))
-
-
-def _position(place: Place, places: dict[Place, int]) -> int:
-    return places.setdefault(place, len(places))
-
-
-def _is_unknown(place: Place) -> bool:
-    code, name = place
-    unknown = placeholders()
-    return code in unknown and name in unknown
+def _largest_first(parts: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return parts, each of which ends with its size, by size; those of unknown size last."""
+    return sorted(parts, key=lambda part: (part[-1] is None, -(part[-1] or 0), str(part)))

@@ -9,19 +9,19 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from frictionless_dtm import quality
 from frictionless_dtm.descriptor.invented import is_invented
 from frictionless_dtm.descriptor.package import GENERAL_TERMS
 from frictionless_dtm.pages.changelog import changelog
 from frictionless_dtm.pages.citation import citation_cff
-from frictionless_dtm.pages.coverage import coverage
-from frictionless_dtm.pages.figures import FiguresObserver
+from frictionless_dtm.pages.figures import operations_of
 from frictionless_dtm.pages.front import front_of
 from frictionless_dtm.pages.linked_data import linked_data
 from frictionless_dtm.pages.payload import as_script, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
 from frictionless_dtm.pages.templating import as_html, as_markdown
-from frictionless_dtm.quality import QualityObserver, compose, read
-from frictionless_dtm.quality.freshness import RULE, reference_date
+from frictionless_dtm.quality.database import database_of
+from frictionless_dtm.quality.reporting import RULE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.contents import Contents
     from frictionless_dtm.pages.front import Column, File, Front
 
+_VERDICTS = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
 _SHOWN = 50
 """The page shows at most so many findings of each check; quality.json counts them all."""
 
@@ -36,33 +37,34 @@ _SHOWN = 50
 def render(contents: Contents) -> Mapping[str, bytes]:
     """Return the files for readers, by name: README, citation, change log, quality report and page.
 
-    The same contents give the same bytes. The rows are read once, and only sums of them are held.
+    The same contents give the same bytes.
+
+    Raises:
+        DtmError: The data files cannot be read.
     """
-    figures, quality = FiguresObserver(), QualityObserver()
-    statuses = read(contents, figures, quality)
-    operations = figures.in_order()
-    front = front_of(contents, invented=is_invented({each.country for each in operations}))
-    report = compose(quality, statuses, contents)
-    reference = reference_date(contents.descriptor, [max(each.dates) for each in operations])
-    covered = coverage(operations, statuses, reference)
+    with database_of(contents) as database:
+        operations = operations_of(database)
+        report = quality.report(database)
+        figures_json = as_script(payload(operations, database)) if operations else ""
+    front = front_of(contents.descriptor, invented=is_invented({each.country for each in operations}))
     resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
-    sample = sample_file(front.files)
+    sample = sample_file(front.resources)
     shared = {
         "front": front,
         "tables": _tables(front),
         "dictionary": _dictionary(front),
-        "covered": covered,
+        "covered": operations,
         "quality": report,
-        "reference": reference,
+        "reference": database.reference,
+        "verdicts": _VERDICTS,
         "staleness_rule": RULE,
-        "warnings": front.warnings,
+        "warnings": front.warnings.items(),
         "general_terms": GENERAL_TERMS,
         "sample": sample,
         "sample_is_dtm": sample is not None and shows_newest(sample),
         "snippets": snippets(sample, resources[sample.name]) if sample else {},
-        "summary": _summary(front, reference, len({each.country for each in operations}), len(operations)),
+        "summary": _summary(front, len({each.country for each in operations}), len(operations)),
     }
-    figures_json = as_script(payload(operations, statuses)) if operations else ""
     style = _asset("page.css")
     scripts = [_asset(name) for name in ("page.js", *(("vega.js", "charts.js", "explore.js") if operations else ()))]
     page = as_html(
@@ -73,7 +75,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         changes=contents.changes,
         other_changes=contents.others,
         figures_json=figures_json,
-        linked_data=as_script(linked_data(front, contents.descriptor, covered)),
+        linked_data=as_script(linked_data(front, contents.descriptor, operations)),
         style=style,
         scripts=scripts,
         policy=_policy(style, scripts),
@@ -90,7 +92,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
 
 def _tables(front: Front) -> list[File]:
     """Return one file per table, where the same table comes in several formats."""
-    return [file for file in front.files if not file.same_as]
+    return [file for file in front.resources if not file.same_as]
 
 
 def _dictionary(front: Front) -> list[tuple[Column, list[str]]]:
@@ -102,13 +104,12 @@ def _dictionary(front: Front) -> list[tuple[Column, list[str]]]:
     return list(known.values())
 
 
-def _summary(front: Front, reference: str, countries: int, operations: int) -> list[tuple[str, str]]:
+def _summary(front: Front, countries: int, operations: int) -> list[tuple[str, str]]:
     lines = [
         ("Version", " of ".join(part for part in (front.version, front.created) if part)),
-        ("Source", "; ".join(f"{title} ({path})" if path else title for title, path in front.sources)),
+        ("Source", "; ".join(f"{each.title} ({each.path})" if each.path else each.title for each in front.sources)),
         ("API version", front.api_version),
         ("Data accessed", front.accessed),
-        ("Ages counted on", reference if countries and reference != front.accessed else ""),
         ("Countries", str(countries) if countries else ""),
         ("Operations", str(operations) if operations else ""),
     ]

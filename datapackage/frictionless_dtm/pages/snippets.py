@@ -52,7 +52,7 @@ def sample_file(files: Sequence[File]) -> File | None:
 
 def shows_newest(file: File) -> bool:
     """Whether the examples show the newest figures: the table is DTM's and has the columns for it."""
-    return file.level is not None and FIGURES.issubset(column.name for column in file.columns)
+    return file.level is not None and set(FIGURES) <= {column.name for column in file.columns}
 
 
 def snippets(file: File, resource: Mapping[str, Any]) -> dict[str, str]:

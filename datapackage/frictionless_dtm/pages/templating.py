@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from frictionless_dtm.descriptor import markdown
 from frictionless_dtm.pages import words
-from frictionless_dtm.pages.coverage import days_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +19,7 @@ _FILTERS: Final = {
     "paragraphs": words.paragraphs,
     "people": words.people,
     "resource_change": words.resource_change,
-    "days": days_in_words,
+    "days": words.days,
 }
 
 

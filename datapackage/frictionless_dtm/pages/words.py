@@ -17,9 +17,19 @@ def number(value: float | None) -> str:
 
 def people(of: RoundFigures) -> str:
     """Return the number of people of a round, and what of it is not known."""
-    if of.persons is None:
+    if of.idps is None:
         return "not known"
-    return number(of.persons) + (f" and {_rows(of.unknown_rows)} not known" if of.unknown_rows else "")
+    return number(of.idps) + (f" and {_rows(of.unknown_rows)} not known" if of.unknown_rows else "")
+
+
+def days(number_of_days: int | None) -> str:
+    """Return a number of days as people say it."""
+    if number_of_days is None:
+        return ""
+    for size, name, digits in ((365.25, "years", 1), (30.44, "months", 0)):
+        if number_of_days >= 2 * size:
+            return f"{number_of_days / size:.{digits}f} {name}"
+    return "1 day" if number_of_days == 1 else f"{number_of_days} days"
 
 
 def paragraphs(text: str) -> list[str]:

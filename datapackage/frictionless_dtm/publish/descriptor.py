@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from frictionless_dtm.descriptor.table_schema import PREFIX
+from frictionless_dtm.descriptor.reading import Descriptor
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import is_web_address
 
@@ -19,58 +19,6 @@ _Shape = TypeVar("_Shape")
 DESCRIPTOR: Final = "datapackage.json"
 PAGES: Final = ("README.md", "CHANGELOG.md", "CITATION.cff", "index.html", "quality.json")
 """What target-datapackage writes in addition to the data and the descriptor, which does not list these files."""
-
-
-class _Contributor(msgspec.Struct):
-    title: str = ""
-    path: str = ""
-    email: str = ""
-    roles: list[str] = []
-
-
-class _Source(msgspec.Struct):
-    title: str = ""
-    path: str = ""
-
-
-class _License(msgspec.Struct):
-    name: str = ""
-    title: str = ""
-    path: str = ""
-
-
-class _Warning(msgspec.Struct):
-    text: str
-
-
-class _Coverage(msgspec.Struct):
-    start: str
-    end: str
-
-
-class _Resource(msgspec.Struct):
-    name: str
-    title: str = ""
-    description: str = ""
-    grain: str = msgspec.field(default="", name=f"{PREFIX}grain")
-    usage_warnings: list[_Warning] = msgspec.field(default_factory=list, name=f"{PREFIX}usageWarnings")
-
-
-class _Descriptor(msgspec.Struct):
-    name: str
-    version: str
-    resources: list[_Resource]
-    title: str = ""
-    description: str = ""
-    homepage: str = ""
-    keywords: list[str] = []
-    sources: list[_Source] = []
-    contributors: list[_Contributor] = []
-    licenses: list[_License] = []
-    terms: list[str] = msgspec.field(default_factory=list, name=f"{PREFIX}terms")
-    credit_line: str = msgspec.field(default="", name=f"{PREFIX}creditLine")
-    temporal: _Coverage | None = msgspec.field(default=None, name=f"{PREFIX}temporalCoverage")
-    spatial: list[str] = msgspec.field(default_factory=list, name=f"{PREFIX}spatialCoverage")
 
 
 def read_descriptor(path: Path) -> Mapping[str, Any]:
@@ -94,7 +42,7 @@ def read_descriptor(path: Path) -> Mapping[str, Any]:
             raise DtmError(f"{path} has no {name}, without which it cannot be published.")
         if not text.isprintable():
             raise DtmError(f"{path} has the {name} {text!r}: a {name} is one line of printable characters.")
-    read = as_shape(descriptor, _Descriptor, f"{path} is not a descriptor as the standard has it")
+    read = as_shape(descriptor, Descriptor, f"{path} is not a descriptor as the standard has it")
     _check_addresses(path, read)
     return descriptor
 
@@ -116,7 +64,7 @@ def as_shape(value: Any, shape: type[_Shape], what: str) -> _Shape:  # noqa: ANN
         raise DtmError(f"{what} ({error}).") from None
 
 
-def _check_addresses(path: Path, said: _Descriptor) -> None:
+def _check_addresses(path: Path, said: Descriptor) -> None:
     """Refuse addresses that a site would turn into links of another kind than web pages."""
     named = [("homepage", said.homepage)]
     named += [("sources", each.path) for each in said.sources]

@@ -1,27 +1,27 @@
-"""From what the observer counted to the report."""
+"""The quality report: facts about the data as published, counted by DuckDB."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from typing_extensions import override
-
-from frictionless_dtm.quality.freshness import RULE, freshness, reference_date
-from frictionless_dtm.quality.observer import EXAMPLES
-from frictionless_dtm.quality.streams import figure_tables
-from frictionless_dtm.quality.twins import assessed_twice
+from frictionless_dtm.quality.database import key_of, quoted
+from frictionless_dtm.quality.pcodes import pcodes
+from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from frictionless_dtm.quality.database import Database, Row
 
-    from frictionless_dtm.descriptor.contents import Contents
-    from frictionless_dtm.quality.observer import QualityObserver, Sum
-    from frictionless_dtm.quality.runs import OperationKey, RoundKey
-    from tap_dtm.exact.round import Round
+EXAMPLES: Final = 20
+"""At most so many examples are kept of each finding."""
 
+RULE: Final = (
+    "An operation is stale when the next round should have been published by now: when its newest figures are "
+    f"older than its usual interval between rounds plus {PUBLICATION_LAG_DAYS} days for publication. The usual "
+    "interval is the median of the days from one of its rounds to the next of the same assessment type, where their "
+    "dates and their numbers differ (a round without a number differs from all others). An operation with the status "
+    "Inactive is closed, and one in which no round follows another has no interval to be judged by."
+)
 CHECKS: Final = {
     "reconciliation": "Rounds whose levels do not add up to the same",
     "assessed_twice": "Rounds that two assessment types report",
@@ -31,42 +31,35 @@ CHECKS: Final = {
     "missing_levels": "Operations that lack a level, or rounds of it",
     "staleness": "Operations that are stale",
 }
-_MAJORITY: Final = 0.5
 
 
-def compose(
-    observer: QualityObserver,
-    statuses: Mapping[OperationKey, str | None],
-    contents: Contents,
-) -> dict[str, Any]:
-    """Return the report as plain values for JSON, in a fixed order."""
-    levels = tuple(figure_tables(contents.descriptor).values())
-    if not levels:
+def report(database: Database) -> dict[str, Any]:
+    """Return the quality report of a package, as it stands in ``quality.json``: plain values, in a fixed order.
+
+    Packages without displacement figures get a report that says so.
+    """
+    if not database.tables:
         return {
             "about": "This package holds no displacement figures of DTM, so there is nothing that these checks "
             "know how to judge.",
             "summary": [],
         }
-    rounds = sorted(observer.sums.items(), key=lambda item: round_order(item[0]))
-    by_operation: dict[OperationKey, list[Round]] = defaultdict(list)
-    for (country, operation, each), _sums in rounds:
-        by_operation[country, operation].append(each)
-    reference = reference_date(contents.descriptor, [each.reporting_date for (_, _, each), _sums in rounds])
+    counts = _counts(database)
     sections: dict[str, dict[str, Any]] = {
-        "reconciliation": _reconciliation(rounds, levels),
-        "assessed_twice": assessed_twice(rounds),
-        "exact_duplicates": _duplicates(observer),
-        "pcodes": _pcodes(observer),
-        "sex": _sex(observer),
-        "missing_levels": _missing_levels(rounds, levels),
-        "staleness": _staleness(by_operation, reference, statuses),
+        "reconciliation": _reconciliation(database),
+        "assessed_twice": _assessed_twice(database),
+        "exact_duplicates": _duplicates(database),
+        "pcodes": pcodes(database, EXAMPLES),
+        "sex": _sex(database),
+        "missing_levels": _missing_levels(database),
+        "staleness": _staleness(database),
     }
     return {
         "about": "Facts about the data as published. Nothing was repaired, dropped or filled in.",
-        "reference_date": reference,
-        "levels": list(levels),
-        "rows": dict(sorted(observer.rows.items())),
-        "rows_without_figure": dict(sorted(observer.without_figure.items())),
+        "reference_date": database.reference,
+        "levels": database.levels,
+        "rows": {each["name"]: each["rows"] for each in counts},
+        "rows_without_figure": {each["name"]: each["unknown"] for each in counts if each["unknown"]},
         "summary": [
             {"check": name, "title": title, "checked": sections[name]["checked"], "found": sections[name]["found"]}
             for name, title in CHECKS.items()
@@ -75,34 +68,21 @@ def compose(
     }
 
 
-def round_order(key: RoundKey) -> tuple[Any, ...]:
-    """Return what sorts rounds: by country, operation, date, number and assessment type."""
-    country, operation, each = key
-    return country, operation, each.order
+def _counts(database: Database) -> list[Row]:
+    counted = "SELECT '{0}' AS name, COUNT(*) AS rows, COUNT(*) - COUNT(num_present_idp_ind) AS unknown FROM {1}"
+    parts = (counted.format(table.name, table.relation) for table in database.tables)
+    return database.answer(" UNION ALL ".join(parts) + " ORDER BY name")
 
 
-def _reconciliation(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple[int, ...]) -> dict[str, Any]:
+def _reconciliation(database: Database) -> dict[str, Any]:
+    levels = database.levels
+    sums = ", ".join(f"idps_admin{level} AS admin{level}" for level in levels)
+    unknown = database.unknown_rows()
     entries = []
-    for (country, operation, each), sums in rounds:
-        unknown_rows = {level: of.unknown_rows for level, of in sums.items() if of.unknown_rows}
-        if unknown_rows:
-            verdict = "figure_missing"
-        elif len({of.persons for of in sums.values()}) > 1:
-            verdict = "different"
-        elif len(sums) < len(levels):
-            verdict = "level_missing"
-        else:
-            verdict = "equal"
-        entries.append(
-            {
-                "country": country,
-                "operation": operation,
-                **each._asdict(),
-                **{f"admin{level}": sums[level].persons if level in sums else None for level in levels},
-                **{f"rows_without_figure_at_admin{level}": rows for level, rows in sorted(unknown_rows.items())},
-                "verdict": verdict,
-            }
-        )
+    for row in database.rows(f"SELECT $key, {sums}, verdict FROM dtm.reconciliation ORDER BY $in_order"):
+        verdict = row.pop("verdict")
+        missing = {f"rows_without_figure_at_admin{level}": rows for level, rows in unknown[key_of(row)].items() if rows}
+        entries.append({**row, **missing, "verdict": verdict})
     verdicts = Counter(entry["verdict"] for entry in entries)
     return {
         "about": "The sum of the figures of each round at each administrative level. All levels show the same "
@@ -117,188 +97,156 @@ def _reconciliation(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple
     }
 
 
-def _duplicates(observer: QualityObserver) -> dict[str, Any]:
+def _assessed_twice(database: Database) -> dict[str, Any]:
+    pairs = database.rows(f"""
+        WITH placed AS (SELECT *, ROW_NUMBER() OVER (ORDER BY $in_order) AS place FROM dtm.operation_rounds)
+        SELECT
+          one.admin0_pcode AS country,
+          one.operation,
+          one.round_number,
+          [one.assessment_type, other.assessment_type] AS assessment_types,
+          [CAST(one.reporting_date AS TEXT), CAST(other.reporting_date AS TEXT)] AS reporting_dates,
+          [one.idps, other.idps] AS persons
+        FROM placed AS one
+        JOIN placed AS other USING (admin0_pcode, operation, round_number)
+        WHERE one.place < other.place
+          AND one.assessment_type IS DISTINCT FROM other.assessment_type
+          AND $days(one.reporting_date, other.reporting_date) <= {ROUND_SPAN_DAYS}
+        ORDER BY one.place, other.place""")
+    return {
+        "about": "Rounds of one operation that two assessment types report under one number, with dates at most "
+        f"{ROUND_SPAN_DAYS} days apart. Both figures may count the same people: take one of them, never their sum.",
+        "checked": len(database.rows("SELECT 1 FROM dtm.operation_rounds")),
+        "found": len(pairs),
+        "rounds": pairs,
+    }
+
+
+def _duplicates(database: Database) -> dict[str, Any]:
+    by_operation: list[Row] = []
+    examples: list[Row] = []
+    for table in database.tables:
+        # By digest first: a package has millions of rows, and few of them repeat another.
+        columns = ", ".join(quoted(name) for name in table.columns if name != "row_number" and not name.startswith("_"))
+        twins = f"""(
+          SELECT {columns}, COUNT(*) AS _times, MIN(rowid) AS _place
+          FROM {table.relation}
+          WHERE HASH({columns}) IN (SELECT HASH({columns}) FROM {table.relation} GROUP BY ALL HAVING COUNT(*) > 1)
+          GROUP BY {columns}
+          HAVING COUNT(*) > 1
+        )"""
+        found = database.answer(f"""
+            SELECT
+              admin0_pcode AS country, operation, '{table.name}' AS resource, CAST(SUM(_times - 1) AS BIGINT) AS rows
+            FROM {twins}
+            GROUP BY ALL""")
+        by_operation += found
+        if found:
+            first = database.answer(f"FROM {twins} ORDER BY _place LIMIT {EXAMPLES - len(examples)}")
+            examples += [
+                {
+                    "resource": table.name,
+                    "times": row["_times"],
+                    "row": {name: row[name] for name in row if name[0] != "_"},
+                }
+                for row in first
+            ]
     return {
         "about": "Rows that are equal to an earlier row in every column but their position. They are in the data "
         "as published; whether to drop them is the reader's decision.",
-        "checked": observer.rows.total(),
-        "found": observer.duplicates.total(),
-        "by_operation": [
-            {"country": country, "operation": operation, "resource": resource, "rows": rows}
-            for (country, operation, resource), rows in sorted(observer.duplicates.items())
-        ],
-        "examples": observer.duplicate_examples,
-    }
-
-
-def shape(code: str) -> str:
-    """Return the pattern of a code: A for a letter, 9 for a digit, everything else as it is."""
-    return re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", code))
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """What most codes of a country look like: a prefix of letters as they are, and the shape of what follows."""
-
-    prefix: str
-    rest: str
-
-    @override
-    def __str__(self) -> str:
-        """The prefix, then A for a letter and 9 for a digit."""
-        return self.prefix + self.rest
-
-    def fits(self, code: str) -> bool:
-        """Say whether a code follows the pattern."""
-        return code.startswith(self.prefix) and shape(code[len(self.prefix) :]) == self.rest
-
-
-def pattern_of(codes: Collection[str]) -> Pattern | None:
-    """Return the pattern of more than half of these codes; None where there is none.
-
-    The letters that they begin with belong to it where most codes have the same, as the country's prefix.
-    """
-    usual, count = _most_common(map(shape, codes))
-    if count <= _MAJORITY * len(codes):
-        return None
-    prefix, count = _most_common(code[: len(_letters(code))] for code in codes if shape(code) == usual)
-    if count <= _MAJORITY * len(codes):
-        prefix = ""
-    return Pattern(prefix, usual[len(prefix) :])
-
-
-def _most_common(values: Iterable[str]) -> tuple[str, int]:
-    """Return the most common value and how often it is there; of equally common ones the first in the alphabet."""
-    return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))
-
-
-def _letters(code: str) -> str:
-    """Return the letters that a code begins with."""
-    return re.match(r"[^\W\d_]*", code)[0]  # type: ignore[index]  # it always matches
-
-
-def _pcodes(observer: QualityObserver) -> dict[str, Any]:
-    patterns: list[dict[str, Any]] = []
-    examples: list[dict[str, Any]] = []
-    checked = found = 0
-    for (country, field), codes in sorted(observer.codes.items()):
-        pattern = pattern_of(codes)
-        shapes = Counter(map(shape, codes))
-        checked += len(codes)
-        patterns.append(
-            {
-                "country": country,
-                "field": field,
-                "pattern": pattern and str(pattern),
-                "codes": len(codes),
-                "shapes": dict(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]),
-            }
-        )
-        breaking = sorted(code for code in codes if pattern and not pattern.fits(code))
-        found += len(breaking)
-        for code in breaking[: max(0, EXAMPLES - len(examples))]:
-            entry = codes[code]
-            examples.append(
-                {
-                    "country": country,
-                    "field": field,
-                    "code": code,
-                    "expected": str(pattern),
-                    "name": entry.name,
-                    "operation": entry.operation,
-                    "rows": entry.rows,
-                }
-            )
-    return {
-        "about": "The pattern of most codes of a country in one column, and the codes that do not follow it: the "
-        "letters that most codes begin with as they are, then A for a letter and 9 for a digit. A country without a "
-        "majority has no pattern. Codes of origin are judged by themselves, since people may come from elsewhere.",
-        "checked": checked,
-        "found": found,
-        "patterns": patterns,
+        "checked": sum(table["rows"] for table in _counts(database)),
+        "found": sum(each["rows"] for each in by_operation),
+        "by_operation": sorted(by_operation, key=lambda each: (each["country"], each["operation"], each["resource"])),
         "examples": examples,
-        "placeholders": [
-            {"country": country, "operation": operation, "field": field, "value": value or None, "rows": rows}
-            for (country, operation, field, value), rows in sorted(observer.unplaced.items())
-        ],
     }
 
 
-def _sex(observer: QualityObserver) -> dict[str, Any]:
-    entries = [
-        {
-            "country": country,
-            "resource": resource,
-            "rows": seen.rows,
-            "add_up_to_total": seen.equal,
-            "less_than_total": seen.less,
-            "more_than_total": seen.more,
-            "one_unknown": seen.one_unknown,
-            "both_unknown": seen.both_unknown,
-            "total_unknown": seen.total_unknown,
-            "share_of_persons_known": round(seen.persons_known / seen.persons, 4) if seen.persons else None,
-        }
-        for (country, resource), seen in sorted(observer.sexes.items())
-    ]
+def _sex(database: Database) -> dict[str, Any]:
+    entries: list[Row] = []
+    examples: list[Row] = []
+    for table in database.tables:
+        if not table.has("number_males", "number_females"):
+            continue
+        entries += database.answer(f"""
+            SELECT
+              admin0_pcode AS country,
+              '{table.name}' AS resource,
+              COUNT(*) AS rows,
+              COUNT(*) FILTER (males + females = persons) AS add_up_to_total,
+              COUNT(*) FILTER (males + females < persons) AS less_than_total,
+              COUNT(*) FILTER (males + females > persons) AS more_than_total,
+              COUNT(*) FILTER (persons IS NOT NULL AND (males IS NULL) <> (females IS NULL)) AS one_unknown,
+              COUNT(*) FILTER (persons IS NOT NULL AND males IS NULL AND females IS NULL) AS both_unknown,
+              COUNT(*) FILTER (persons IS NULL) AS total_unknown,
+              CAST(SUM(COALESCE(males, 0) + COALESCE(females, 0)) FILTER (persons IS NOT NULL) AS BIGINT) AS known,
+              CAST(SUM(persons) AS BIGINT) AS persons
+            FROM (
+              SELECT admin0_pcode, number_males AS males, number_females AS females, num_present_idp_ind AS persons
+              FROM {table.relation}
+            )
+            GROUP BY admin0_pcode""")
+        found = database.answer(
+            f"FROM {table.relation} WHERE number_males + number_females > num_present_idp_ind"
+            f" ORDER BY rowid LIMIT {EXAMPLES - len(examples)}"
+        )
+        examples += [{"resource": table.name, "row": row} for row in found]
+    for each in entries:
+        known, persons = each.pop("known"), each.pop("persons")
+        each["share_of_persons_known"] = round(known / persons, 4) if persons else None
     return {
         "about": "Males plus females against the total of each row. Less than the total means that the sex of some "
         "people is not known, which is usual. More than the total is a contradiction. The shares of persons weigh "
         "rows and rounds; they describe coverage and are not numbers of people.",
-        "checked": sum(seen.rows for seen in observer.sexes.values()),
-        "found": sum(seen.more for seen in observer.sexes.values()),
-        "by_country": entries,
-        "examples": observer.sex_examples,
+        "checked": sum(each["rows"] for each in entries),
+        "found": sum(each["more_than_total"] for each in entries),
+        "by_country": sorted(entries, key=lambda each: (each["country"], each["resource"])),
+        "examples": examples,
     }
 
 
-def _missing_levels(rounds: list[tuple[RoundKey, dict[int, Sum]]], levels: tuple[int, ...]) -> dict[str, Any]:
-    seen: dict[OperationKey, Counter[int]] = defaultdict(Counter)
-    totals: Counter[OperationKey] = Counter()
-    for (country, operation, *_), sums in rounds:
-        totals[country, operation] += 1
-        seen[country, operation].update(sums.keys())
+def _missing_levels(database: Database) -> dict[str, Any]:
+    rounds: Counter[tuple[str, str]] = Counter()
+    at_levels: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for (country, operation, *_), unknown in database.unknown_rows().items():
+        rounds[country, operation] += 1
+        at_levels[country, operation].update(unknown.keys())
     entries = [
         {
             "country": country,
             "operation": operation,
-            "rounds": totals[country, operation],
-            **{f"rounds_at_admin{level}": at[level] for level in levels},
-            "missing_levels": [level for level in levels if not at[level]],
+            "rounds": rounds[country, operation],
+            **{f"rounds_at_admin{level}": at[level] for level in database.levels},
+            "missing_levels": [level for level in database.levels if not at[level]],
         }
-        for (country, operation), at in seen.items()
-        if any(at[level] < totals[country, operation] for level in levels)
+        for (country, operation), at in at_levels.items()
+        if any(at[level] < rounds[country, operation] for level in database.levels)
     ]
     return {
         "about": "Operations with rounds that some administrative level of this package does not have. Not every "
         "operation is published at every level; a round that is absent is unknown, not zero.",
-        "checked": len(totals),
+        "checked": len(rounds),
         "found": len(entries),
         "operations": entries,
     }
 
 
-def _staleness(
-    by_operation: Mapping[OperationKey, list[Round]],
-    reference: str,
-    statuses: Mapping[OperationKey, str | None],
-) -> dict[str, Any]:
-    entries = []
-    for (country, operation), rounds in by_operation.items():
-        status = statuses.get((country, operation))
-        fresh = freshness(rounds, reference, status)
-        entries.append(
-            {
-                "country": country,
-                "operation": operation,
-                "status": status,
-                "newest_reporting_date": fresh.newest,
-                "reporting_dates": len({each.reporting_date for each in rounds}),
-                "usual_interval_days": fresh.interval_days,
-                "age_days": fresh.age_days,
-                "age_in_intervals": fresh.intervals,
-                "verdict": fresh.verdict,
-            }
-        )
+def _staleness(database: Database) -> dict[str, Any]:
+    entries = database.rows("""
+        SELECT
+          admin0_pcode AS country,
+          operation,
+          operation_status AS status,
+          newest_reporting_date,
+          date_count AS reporting_dates,
+          interval_days AS usual_interval_days,
+          age_days,
+          age_in_intervals,
+          freshness AS verdict
+        FROM dtm.operation_freshness
+        ORDER BY admin0_pcode, operation""")
+    for each in entries:
+        if each["age_in_intervals"] is not None:
+            each["age_in_intervals"] = round(each["age_in_intervals"], 1)
     return {
         "about": RULE,
         "checked": len(entries),

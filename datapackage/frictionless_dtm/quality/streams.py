@@ -1,8 +1,8 @@
-"""Which tables hold DTM's figures, and at which administrative level."""
+"""Which tables of a package hold DTM's figures, and at which administrative level."""
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.table_schema import PREFIX
@@ -10,51 +10,65 @@ from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from collections.abc import Iterable, Mapping
 
 _OWN_NAMES: Final = frozenset(f"idp_admin{level}" for level in LEVELS)
-FIGURES: Final = frozenset(
-    {
-        "admin0_pcode",
-        "operation",
-        "reporting_date",
-        "round_number",
-        "assessment_type",
-        "num_present_idp_ind",
-    }
+FIGURES: Final = (
+    "admin0_pcode",
+    "operation",
+    "reporting_date",
+    "round_number",
+    "assessment_type",
+    "num_present_idp_ind",
 )
 """The columns without which displacement figures say nothing."""
 
 
-def figure_tables(descriptor: Mapping[str, Any]) -> dict[str, int]:
-    """Return the tables of displacement figures with their administrative level, by name, one for each level.
+@dataclass(frozen=True)
+class Table:
+    """A table of displacement figures: its resource, its administrative level, and its columns with their types."""
+
+    name: str
+    level: int
+    columns: Mapping[str, str]
+
+    @property
+    def relation(self) -> str:
+        """The table with the rows of its file."""
+        return f"files.level{self.level}"
+
+    def has(self, *columns: str) -> bool:
+        """Say whether it has all of these columns, with the types of the catalogue."""
+        known = load_catalogue().fields
+        return all(self.columns.get(name) == known[name].type for name in columns)
+
+
+def figure_tables(descriptor: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Return the tables of displacement figures, one for each administrative level.
 
     The descriptor says the level, because a stream map may give a stream any name. Of two tables of one level, which
     are copies of each other, the one with DTM's own name is taken, or else the first by name.
     """
-    found: dict[int, str] = {}
-    resources = (descriptor.get("resources") or ()) if descriptor else ()
+    found: dict[int, Table] = {}
+    resources: Iterable[Mapping[str, Any]] = descriptor.get("resources") or ()
     for resource in sorted(resources, key=lambda each: (each["name"] not in _OWN_NAMES, each["name"])):
-        level = resource.get(f"{PREFIX}level")
-        is_copy = f"{PREFIX}sameDataAs" in resource
-        if level in LEVELS and not is_copy and FIGURES.issubset(columns_of(resource)):
-            found.setdefault(level, str(resource["name"]))
-    return {name: level for level, name in sorted(found.items())}
+        level: Any = resource.get(f"{PREFIX}level")
+        if level in LEVELS and f"{PREFIX}sameDataAs" not in resource:
+            table = Table(str(resource["name"]), level, columns_of(resource))
+            if table.has(*FIGURES):
+                found.setdefault(level, table)
+    return tuple(found[level] for level in sorted(found))
 
 
-def columns_of(resource: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of a resource's columns."""
-    return frozenset(str(field["name"]) for field in (resource.get("schema") or {}).get("fields") or ())
+def columns_of(resource: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns of a resource with their types."""
+    return {str(field["name"]): str(field.get("type")) for field in (resource.get("schema") or {}).get("fields") or ()}
 
 
-@cache
-def placeholders() -> frozenset[str | None]:
-    """Return what stands for an unknown area in place of its code or name: the published texts, and null."""
-    fields = load_catalogue().fields
-    texts = (
-        text
-        for name in ("admin1_pcode", "admin2_pcode", "idp_origin_admin1_pcode")
-        for text in fields[name].missing_values
-    )
-    return frozenset({None, "", *texts})
+def reference_date(descriptor: Mapping[str, Any]) -> str:
+    """Return the day from which ages are counted: that of access, or else that on which the package was made.
+
+    It is never today, so that the same package always says the same.
+    """
+    accessed = (source.get(f"{PREFIX}accessed") for source in descriptor.get("sources") or ())
+    return str(next(filter(None, accessed), descriptor.get("created") or "1970-01-01"))[:10]

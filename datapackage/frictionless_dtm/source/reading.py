@@ -18,7 +18,6 @@ from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from frictionless_dtm.descriptor.contents import Row
     from frictionless_dtm.source.address import Address
 
 _PATIENCE = 60.0  # seconds until a table that failed is asked for again
@@ -35,11 +34,11 @@ class Reading:
 
     def __init__(self) -> None:
         """Ask for nothing yet."""
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
         self._failed: dict[str, tuple[float, DtmError]] = {}
         self._clients: dict[tuple[str, bool, str], DtmClient] = {}
 
-    def rows(self, address: Address) -> list[Row]:
+    def rows(self, address: Address) -> list[dict[str, Any]]:
         """Return the rows of a table, in the order in which the API publishes them.
 
         Raises:
@@ -58,7 +57,7 @@ class Reading:
                 raise
         return self._rows[name]
 
-    def _read(self, address: Address) -> list[Row]:
+    def _read(self, address: Address) -> list[dict[str, Any]]:
         resource = address.resource
         path = resource.endpoints[address.api_version]
         builder = RecordBuilder(resource, address.api_version)

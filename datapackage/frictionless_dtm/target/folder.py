@@ -12,14 +12,17 @@ import errno
 import os
 import shutil
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from frictionless_dtm.target.manifest import Manifest, digest
 from frictionless_dtm.target.moving import carry_over, check_movable, is_folder, keep_modes, unlocked
 from frictionless_dtm.target.working import private_folder
 from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2  # Linux, linux/fs.h
@@ -64,6 +67,10 @@ class Folder:
         return self.work / "building"
 
     @property
+    def _scratch(self) -> Path:
+        return self.work / "scratch"
+
+    @property
     def _next(self) -> Path:
         """The package that is about to take its place; after that, the one that left it."""
         return self.work / "next"
@@ -80,8 +87,18 @@ class Folder:
         return self._building
 
     def _clear(self) -> None:
-        if self._building.exists():
-            shutil.rmtree(self._building)
+        for folder in (self._building, self._scratch):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Return an empty folder for temporary files, which is deleted in the end."""
+        self._scratch.mkdir(mode=0o700)
+        try:
+            yield self._scratch
+        finally:
+            shutil.rmtree(self._scratch)
 
     def reuse(self, name: str) -> None:
         """Put a file of the present package into the one in the making; files are never changed in place."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.contents import Contents, Table
+from frictionless_dtm.descriptor.contents import Contents
 from frictionless_dtm.descriptor.package import (
     Content,
     Coverage,
@@ -29,15 +29,13 @@ from frictionless_dtm.target.csv_writer import CsvOutput
 from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest
 from frictionless_dtm.target.release import CHANGELOG, Before, history, note, note_history, settle
-from frictionless_dtm.target.texts import with_floats
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from frictionless_dtm.descriptor.contents import Row
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.csv_writer import Output
@@ -49,8 +47,6 @@ if TYPE_CHECKING:
 
 _FORM: Final = 2
 """To be raised when the same rows and settings give other bytes: the packages that exist are then written again."""
-
-_WITH_DECIMALS: Final = {"number", "object", "array", "any"}
 
 _LOGGER = logging.getLogger("target-datapackage")
 
@@ -107,9 +103,8 @@ class Packager:
         release = settle(before, describe, rounds, differences, self._settings.version)
         (building / DESCRIPTOR).write_bytes(_json(release.descriptor))
         past = history(self._store, before, self._folder.path, release.descriptor["version"])
-        pages = self._render(
-            Contents(release.descriptor, self._tables(contents), release.changes, past, release.others)
-        )
+        with self._folder.scratch() as scratch:
+            pages = self._render(Contents(release.descriptor, building, scratch, release.changes, past, release.others))
         for name, page in pages.items():
             (building / name).parent.mkdir(parents=True, exist_ok=True)
             (building / name).write_bytes(page)
@@ -290,27 +285,6 @@ class Packager:
     def _differences(self, contents: list[tuple[Stream, Content]]) -> Callable[[str], Differences | None]:
         streams = {content.name: stream for stream, content in contents}
         return lambda name: self._store.differences(streams[name])
-
-    # What the pages are made of.
-
-    def _tables(self, contents: list[tuple[Stream, Content]]) -> dict[str, Table]:
-        return {content.name: Table(content.name, self._rows(stream), content.rows) for stream, content in contents}
-
-    def _rows(self, stream: Stream) -> Callable[[], Iterator[Row]]:
-        names = stream.shape.names
-        inexact = [column.name for column in stream.shape.columns if column.kind in _WITH_DECIMALS]
-
-        def rows() -> Iterator[Row]:
-            plain = (dict(zip(names, values, strict=False)) for values in self._store.values(stream))
-            return with_floats_in(plain) if inexact else plain
-
-        def with_floats_in(plain: Iterator[Row]) -> Iterator[Row]:
-            for row in plain:
-                for name in inexact:
-                    row[name] = with_floats(row[name])
-                yield row
-
-        return rows
 
 
 def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:

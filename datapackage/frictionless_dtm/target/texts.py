@@ -29,15 +29,6 @@ def text_of(value: Any) -> str:  # noqa: ANN401  whatever JSON holds
     return str(value)
 
 
-def with_floats(value: Any) -> Any:  # noqa: ANN401
-    """Return a value with floats in the place of Decimals, also inside objects and arrays."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, dict):
-        return {name: with_floats(each) for name, each in value.items()}
-    return [with_floats(each) for each in value] if isinstance(value, list) else value
-
-
 def csv_row(values: Sequence[Any]) -> Iterator[str]:
     r"""Yield a row as CSV, ended by ``\n``, in pieces, so that a large text need not be in memory several times.
 
