@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.markdown import Markdown
 from frictionless_dtm.pages.templating import as_markdown
@@ -42,9 +42,13 @@ def _by_operation(changes: Iterable[RoundChange]) -> list[tuple[str, str, list[s
     for each in changes:
         found[each.country, each.operation].append(each)
     return [
-        (country, operation, [_round(each) for each in sorted(rounds, key=lambda each: Round.of(vars(each)).order)])
+        (country, operation, [_round(each) for each in sorted(rounds, key=_order)])
         for (country, operation), rounds in sorted(found.items())
     ]
+
+
+def _order(change: RoundChange) -> tuple[Any, ...]:
+    return Round(change.reporting_date, change.round_number, change.assessment_type).order
 
 
 def _round(change: RoundChange) -> str:
