@@ -1,4 +1,4 @@
-"""Writes the dbt source files in ``catalog/dbt/``: the tables of the tap with tests, and the views on them."""
+"""Writes the dbt source files in ``examples/dbt/``: the tables of the tap with tests, and the views on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Field, Resource
     from tap_dtm.metadata.model import ForeignKey
 
-FOLDER: Final = Path(__file__).parents[1] / "catalog" / "dbt"
+FOLDER: Final = Path(__file__).parents[1] / "examples" / "dbt"
 SCHEMA: Final = "{{ var('dtm_schema', 'dtm') }}"
 _VERSION: Final = API_VERSIONS[-1]
 _LIVE: Final = "_sdc_deleted_at is null"

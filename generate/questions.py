@@ -1,4 +1,4 @@
-"""Writes the README of ``catalog/questions/``: each question with its SQL, and its answer on invented data."""
+"""Writes the README of ``examples/questions/``: each question with its SQL, and its answer on invented data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import duckdb
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FOLDER: Final = Path(__file__).parents[1] / "catalog" / "questions"
+FOLDER: Final = Path(__file__).parents[1] / "examples" / "questions"
 README: Final = FOLDER / "README.md"
 KEEP: Final = (FOLDER / "keep_rounds.sql").read_text(encoding="utf-8")
 BEFORE: Final = "sandbox://?seed=112&publication=2"
@@ -38,12 +38,12 @@ For question 9, put the figures of the rounds aside *before* the tap runs: [`kee
 publication has been loaded over the one before, the tables no longer tell. A data package needs no such care:
 its `CHANGELOG.md` says round by round what each run added, corrected and withdrew.
 
-With the views in place, `psql -f catalog/questions/01_newest_figures.sql` asks Postgres. DuckDB takes everything from a
-data package with Parquet (in a file that is not called `dtm`, like the schema):
+With the views in place, `psql -f examples/questions/01_newest_figures.sql` queries Postgres. DuckDB takes everything
+from a data package with Parquet (in a file that is not called `dtm`, like the schema):
 
 ```sh
 tap-dtm-views --dialect duckdb --package package > views.sql && duckdb -bail displacement.duckdb < views.sql
-duckdb displacement.duckdb < catalog/questions/01_newest_figures.sql
+duckdb displacement.duckdb < examples/questions/01_newest_figures.sql
 ```
 """
 

@@ -1,6 +1,6 @@
 """Writes what the queries of the views become in each database: the snapshots in ``tests/views/snapshots/``.
 
-The descriptions are left out: they are in ``catalog/dbt/views.yml``, and a new word in one changes no query.
+The descriptions are left out: they are in ``examples/dbt/views.yml``, and a new word in one changes no query.
 """
 
 from __future__ import annotations
