@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import query_of, views_of
 from tap_dtm.views.warehouse import Warehouse
@@ -19,7 +19,7 @@ FOLDER: Final = Path(__file__).parents[1] / "tests" / "views" / "snapshots"
 def snapshots() -> dict[Path, str]:
     """Return the path and the text of each file."""
     return {
-        FOLDER / version / f"{name}.sql": _text(Warehouse(dialect("dtm"), version, (0, 1, 2)))
+        FOLDER / version / f"{name}.sql": _text(Warehouse(dialect("dtm"), version, LEVELS))
         for version in API_VERSIONS
         for name, dialect in DIALECTS.items()
     }

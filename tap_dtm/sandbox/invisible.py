@@ -1,7 +1,6 @@
 """Changes that admin 0 does not show: they happen at a finer level only.
 
-Each returns False, and changes nothing, when the world offers nothing to change. Only
-`hide_from_admin0` touches the answer of admin 0 itself: it takes an operation out of it.
+Only `hide_from_admin0` touches the answer of admin 0 itself: it takes an operation out of it.
 """
 
 from __future__ import annotations
@@ -9,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tap_dtm.sandbox.fabric import operation_name
 from tap_dtm.sandbox.model import NOT_AVAILABLE, Cell, Operation, Round
-from tap_dtm.sandbox.names import operation_name
-from tap_dtm.sandbox.spots import Spot, all_spots, evolve, names, put, put_round, spare
+from tap_dtm.sandbox.spots import Spot, all_spots, evolve, somewhere, spare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tap_dtm.sandbox.world import World
+    from tap_dtm.sandbox.world import Mutation, World
 
 
 class _District(NamedTuple):
@@ -48,14 +47,10 @@ def _change_district(world: World, chosen: _District, change: Callable[[Cell], C
         here = cell.admin1_pcode if chosen.level == 1 else cell.admin2_pcode
         return change(cell) if here == chosen.pcode else cell
 
-    def redrawn(operation: Operation) -> Operation:
-        rounds = (replace(each, cells=tuple(map(changed, each.cells))) for each in operation.rounds)
-        return replace(operation, rounds=tuple(rounds))
-
-    countries = list(world.countries)
-    country = countries[chosen.country]
-    countries[chosen.country] = replace(country, operations=tuple(map(redrawn, country.operations)))
-    world.countries = tuple(countries)
+    for spot in all_spots(world):
+        if spot.country == chosen.country:
+            rounds = (replace(each, cells=tuple(map(changed, each.cells))) for each in spot.operation.rounds)
+            spot.put(replace(spot.operation, rounds=tuple(rounds)))
 
 
 def rename_district(world: World, rng: Random) -> bool:
@@ -129,56 +124,51 @@ def move_between_districts(world: World, rng: Random) -> bool:
         cells[target] = other._replace(
             idps=other.idps + moved, males=other.males + males, females=other.females + females
         )
-    put_round(world, spot, old, replace(old, cells=tuple(cells)))
+    spot.put(spot.operation.without_round(old, replace(old, cells=tuple(cells))))
     return True
 
 
-def drop_level(world: World, rng: Random) -> bool:
+@somewhere(lambda world: [spot for spot in all_spots(world) if len(spot.operation.levels) > 1])
+def drop_level(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
     """An operation stops being published at its finest level; it keeps another one."""
-    spots = [spot for spot in all_spots(world) if len(spot.operation.levels) > 1 and max(spot.operation.levels)]
-    if not spots:
-        return False
-    spot = rng.choice(spots)
     levels = spot.operation.levels
-    put(world, spot, replace(spot.operation, levels=levels - {max(levels)}))
-    return True
+    return (replace(spot.operation, levels=levels - {max(levels)}),)
 
 
-def gain_level(world: World, rng: Random) -> bool:
+def _may_go_finer(spot: Spot) -> bool:
+    cells = spot.operation.rounds[0].cells
+    return max(spot.operation.levels) < (2 if cells and cells[0].admin2_name else 1)
+
+
+@somewhere(lambda world: list(filter(_may_go_finer, all_spots(world))))
+def gain_level(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
     """An operation starts to be published at the next finer level."""
-    spots = []
-    for spot in all_spots(world):
-        cells = spot.operation.rounds[0].cells
-        finest = 2 if cells and cells[0].admin2_name else 1
-        if max(spot.operation.levels) < finest:
-            spots.append(spot)
-    if not spots:
-        return False
-    spot = rng.choice(spots)
     levels = spot.operation.levels
-    put(world, spot, replace(spot.operation, levels=levels | {max(levels) + 1}))
-    return True
+    return (replace(spot.operation, levels=levels | {max(levels) + 1}),)
 
 
-def hide_from_admin0(world: World, rng: Random) -> bool:
+@somewhere(lambda world: [spot for spot in spare(world) if max(spot.operation.levels)])
+def hide_from_admin0(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
     """Admin 0 stops showing an operation that the finer levels go on showing; a country keeps another."""
-    spots = [spot for spot in spare(world) if max(spot.operation.levels)]
-    if not spots:
-        return False
-    spot = rng.choice(spots)
-    put(world, spot, replace(spot.operation, levels=spot.operation.levels - {0}))
-    return True
+    return (replace(spot.operation, levels=spot.operation.levels - {0}),)
 
 
-def add_hidden_operation(world: World, rng: Random) -> bool:
+@somewhere(lambda world: [spot for spot in all_spots(world) if 1 in spot.operation.levels])
+def add_hidden_operation(spot: Spot, rng: Random) -> tuple[Operation, ...]:
     """A new operation that the finer levels show and admin 0 never does."""
-    spots = [spot for spot in all_spots(world) if 1 in spot.operation.levels]
-    if not spots:
-        return False
-    spot = rng.choice(spots)
     like = rng.choice(spot.operation.rounds)
     first = replace(like, cells=evolve(like.cells, rng), levels=None)
-    name = operation_name(rng, names(world, spot.country))
-    new = Operation(name, "Active", (first,), spot.operation.levels - {0})
-    put(world, spot, spot.operation, new)
-    return True
+    name = operation_name(rng, spot.names)
+    return (spot.operation, Operation(name, "Active", (first,), spot.operation.levels - {0}))
+
+
+INVISIBLE: tuple[Mutation, ...] = (
+    rename_district,
+    recode_district,
+    move_between_districts,
+    drop_level,
+    gain_level,
+    hide_from_admin0,
+    add_hidden_operation,
+)
+"""Changes of which the rows of admin 0 give no sign, or, for `hide_from_admin0`, a misleading one."""

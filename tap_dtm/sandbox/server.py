@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import struct
 import sys
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
 from typing_extensions import override
 
-from tap_dtm.sandbox.api import ADMIN_PATHS, KEY_HEADER, KEY_PARAMETER, Answer, Options, Request, answer, gate
+from tap_dtm.sandbox.api import ADMIN_PATHS, KEY_HEADER, KEY_PARAMETER, Options, Request, answer, gate
 from tap_dtm.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from tap_dtm.sandbox.edition import Edition
     from tap_dtm.sandbox.world import World
 
 SANDBOX_KEY = "invented-sandbox-key"
@@ -44,41 +42,6 @@ class RecordedRequest:
     headers: dict[str, str]
     """The headers, their names in lower case."""
     key_sent: bool
-
-
-class _Rendered:
-    """The bodies that were rendered last: a large answer is spelled out once per publication."""
-
-    limit = 256 * 2**20
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._bodies: OrderedDict[object, bytes] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: object) -> bytes | None:
-        with self._lock:
-            return self._bodies.get(key)
-
-    def put(self, key: object, body: bytes) -> None:
-        with self._lock:
-            if key in self._bodies:
-                return
-            self._bodies[key] = body
-            self._size += len(body)
-            while self._size > self.limit:
-                self._size -= len(self._bodies.popitem(last=False)[1])
-
-    def clear(self) -> None:
-        with self._lock:
-            self._bodies.clear()
-            self._size = 0
-
-
-def _encode(body: dict[str, object] | str) -> bytes:
-    if isinstance(body, str):
-        return body.encode()
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class SandboxServer:
@@ -99,8 +62,6 @@ class SandboxServer:
         """The largest number of requests that were being answered at the same time."""
         self._at_once = 0
         self._lock = threading.Lock()
-        self._rendered = _Rendered()
-        self._rendered_of: Edition | None = None
         self._closing = threading.Event()
         self._http = _HttpServer(self, port)
         self.port: int = self._http.server_address[1]
@@ -147,39 +108,26 @@ class SandboxServer:
 
     def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
         """Return status, headers, body, and the fault that the delivery must act out."""
-        options = self.options
-        refusal = gate(request, self.key, options)
-        if refusal is not None:
-            return *_spelled(refusal), None
-        fault = self.faults.take(request)
-        level, _ = ADMIN_PATHS.get(request.path.lower(), (None, None))
-        edition = self.world.edition if level is None else self.world.shown_at(level)
-        if fault is not None:
-            return *_spelled(fault.alter(answer(request, edition, options))), fault
-        params = {k: v for k, v in request.params.items() if k != KEY_PARAMETER}
-        key = (edition, options, request.path.lower(), tuple(sorted(params.items())))
-        if self._rendered_of is not self.world.edition:
-            self._rendered.clear()
-            self._rendered_of = self.world.edition
-        if (known := self._rendered.get(key)) is not None:
-            return 200, dict(_JSON), known, None
-        status, headers, body = _spelled(answer(request, edition, options))
-        if status == HTTPStatus.OK:
-            self._rendered.put(key, body)
-        return status, headers, body, None
+        fault = None
+        given = gate(request, self.key, self.options)
+        if given is None:
+            fault = self.faults.take(request)
+            level, _ = ADMIN_PATHS.get(request.path.lower(), (None, None))
+            given = answer(request, self.world.shown_at(level), self.options)
+            if fault is not None:
+                given = fault.alter(given)
+        is_page = isinstance(given.body, str)
+        kind = {"Content-Type": "text/html" if is_page else "application/json; charset=utf-8"}
+        body = given.body.encode() if isinstance(given.body, str) else msgspec.json.encode(given.body)
+        return given.status, {**kind, **given.headers}, body, fault
 
 
-_JSON = {"Content-Type": "application/json; charset=utf-8"}
-
-
-def _spelled(said: Answer) -> tuple[int, dict[str, str], bytes]:
-    kind = {"Content-Type": "text/html"} if isinstance(said.body, str) else _JSON
-    return said.status, {**kind, **said.headers}, _encode(said.body)
-
-
-class _HttpServer(ThreadingHTTPServer):
+class _HttpServer(ThreadingTCPServer):
     """Threads that end with the program, and connections that can be hung up on."""
 
+    # Not HTTPServer, which looks up the name of the host: that can take seconds without a network.
+    allow_reuse_address = os.name != "nt"  # where it would let two servers share a port
+    daemon_threads = True
     block_on_close = False
     request_queue_size = 64
 
@@ -188,15 +136,6 @@ class _HttpServer(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__((HOST, port), _Handler)
-
-    @override
-    def server_bind(self) -> None:
-        # HTTPServer looks up the name of the host here, which can take seconds without a network.
-        if os.name != "nt":  # where it would let two servers share a port
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = HOST, self.server_address[1]
 
     @override
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
