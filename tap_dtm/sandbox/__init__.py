@@ -19,7 +19,7 @@ from tap_dtm.sandbox.faults import Fault, Faults
 from tap_dtm.sandbox.invent import invent, tiny
 from tap_dtm.sandbox.invisible import INVISIBLE
 from tap_dtm.sandbox.publications import COUNTRY, publish, world_at
-from tap_dtm.sandbox.server import SANDBOX_KEY, RecordedRequest, SandboxServer
+from tap_dtm.sandbox.server import SANDBOX_KEY, SandboxServer
 from tap_dtm.sandbox.visible import VISIBLE
 from tap_dtm.sandbox.world import Mutation, World
 
@@ -35,7 +35,6 @@ __all__ = [
     "Faults",
     "Mutation",
     "Options",
-    "RecordedRequest",
     "SandboxServer",
     "World",
     "in_sandbox",

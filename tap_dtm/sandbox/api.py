@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from tap_dtm.sandbox.model import Cell
 from tap_dtm.sandbox.world import Row, spell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from tap_dtm.sandbox.model import Country, Operation
     from tap_dtm.sandbox.world import Edition, Line
@@ -61,12 +62,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """One request; the names of headers and parameters are in lower case."""
+    """One request; headers and parameters are found under their names in lower case."""
 
     method: str
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    params: MutableMapping[str, str] = field(default_factory=dict)
+    headers: MutableMapping[str, str] = field(default_factory=dict)
+    key_sent: bool = False
+    """Whether a key came with a request that was noted, and that has lost it."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,24 @@ def gate(request: Request, key: str, options: Options) -> Answer | None:
     return gateway_error(401, message, **{"WWW-Authenticate": realm})
 
 
-class _BadValueError(ValueError):
-    """A value that is not of the type of its parameter."""
+def _day(params: Mapping[str, str], name: str) -> date | None:
+    value = params.get(name.lower(), "")
+    try:
+        return msgspec.convert(value, date) if value else None
+    except msgspec.ValidationError:
+        raise _BadValueError(name, value) from None
 
-    def __init__(self, parameter: str, value: str) -> None:
-        """Name the parameter and the value."""
-        super().__init__(f"The value '{value}' is not valid for {parameter}.")
-        self.parameter = parameter
+
+def _number(params: Mapping[str, str], name: str) -> int:
+    """Return a round number; 0 is "no limit", as the R client's defaults show, so round 0 cannot be asked for alone."""
+    value = params.get(name.lower(), "")
+    if not re.fullmatch(r"([+-]?\d{1,9})?", value, re.ASCII):
+        raise _BadValueError(name, value)
+    return int(value or 0)
+
+
+class _BadValueError(ValueError):
+    """A parameter, and its value, which is not of the parameter's type."""
 
 
 class _Query:
@@ -127,7 +141,6 @@ class _Query:
 
     def __init__(self, params: Mapping[str, str], level: Level, options: Options) -> None:
         """Read the parameters, whose names are in lower case."""
-        self._params = params
         self._options = options
         self.operation = params.get("operation", "")
         self.country_name = params.get("countryname", "")
@@ -135,22 +148,8 @@ class _Query:
         self.areas = {
             name: asked for name in Cell._fields[: 2 * level] if (asked := params.get(name.replace("_", ""), ""))
         }
-        self._from_date, self._to_date = self._day("FromReportingDate"), self._day("ToReportingDate")
-        self._from_round, self._to_round = self._round("FromRoundNumber"), self._round("ToRoundNumber")
-
-    def _day(self, name: str) -> date | None:
-        value = self._params.get(name.lower(), "")
-        try:
-            return msgspec.convert(value, date) if value else None
-        except msgspec.ValidationError:
-            raise _BadValueError(name, value) from None
-
-    def _round(self, name: str) -> int | None:
-        value = self._params.get(name.lower(), "")
-        if not re.fullmatch(r"([+-]?\d{1,9})?", value, re.ASCII):
-            raise _BadValueError(name, value)
-        # 0 is "no limit", as the R client's defaults show; round 0 cannot be asked for alone.
-        return int(value or 0) or None
+        self._dates = _day(params, "FromReportingDate"), _day(params, "ToReportingDate")
+        self._numbers = _number(params, "FromRoundNumber"), _number(params, "ToRoundNumber")
 
     def same(self, asked: str, value: str) -> bool:
         """Whether a value is the one asked for; one that was not asked for always is."""
@@ -170,19 +169,19 @@ class _Query:
 
     def narrow(self, lines: list[Line]) -> list[Line]:
         """Keep the lines whose date, round and area pass."""
-        is_dated = self._from_date is not None or self._to_date is not None
         how = self._options.date_filter
         # A filter that lets nothing through says so with an empty answer, not with a failure.
-        if (how == "nothing" and is_dated) or (self._options.operation_filter == "nothing" and self.operation):
+        if (how == "nothing" and any(self._dates)) or (self._options.operation_filter == "nothing" and self.operation):
             return []
-        if how == "exact" and self._from_date is not None:
-            lines = [line for line in lines if line.round.date >= self._from_date]
-        if how == "exact" and self._to_date is not None:
-            lines = [line for line in lines if line.round.date <= self._to_date]
-        if self._from_round is not None:
-            lines = [line for line in lines if line.round.number >= self._from_round]
-        if self._to_round is not None:
-            lines = [line for line in lines if line.round.number <= self._to_round]
+        limits: dict[str, tuple[Any, Any]] = {"number": self._numbers} | (
+            {"date": self._dates} if how == "exact" else {}
+        )
+        for name, (least, most) in limits.items():
+            of_round = attrgetter(f"round.{name}")
+            if least:
+                lines = [line for line in lines if of_round(line) >= least]
+            if most:
+                lines = [line for line in lines if of_round(line) <= most]
         for name, asked in self.areas.items():
             lines = [line for line in lines if self.same(asked, getattr(line.cell, name))]
         return lines
@@ -221,8 +220,10 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
     try:
         query = _Query(request.params, level, options)
     except _BadValueError as error:
+        name, value = error.args
+        errors = {name: [f"The value '{value}' is not valid for {name}."]}
         problem = {"title": "One or more validation errors occurred.", "status": options.bad_value_status}
-        return Answer(options.bad_value_status, {**problem, "errors": {error.parameter: [str(error)]}})
+        return Answer(options.bad_value_status, {**problem, "errors": errors})
     if options.admin1_name_fails and level == 1 and "admin1_name" in query.areas:
         return gateway_error(500, "Internal server error")
     if (refusal := query.refusal(edition)) is not None:

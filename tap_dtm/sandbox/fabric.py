@@ -99,7 +99,6 @@ def operation_name(rng: Random, taken: Iterable[str] = ()) -> str:
             name = f"{name}, {rng.randrange(2016, 2026)}"
         if name not in taken:
             return name
-        taken.discard(name)
         name = f"{name} no. {rng.randrange(2, 1000)}"
         if name not in taken:
             return name

@@ -167,22 +167,23 @@ class Faults:
         return None
 
 
-_BY_STATUS = ("429", "500", "502", "503", "504")
-_BY_KIND = {kind.replace("_", "-"): kind for kind in get_args(Kind) if kind not in {"rate_limit", "status", "redirect"}}
-KINDS = (*_BY_STATUS, *_BY_KIND)
+NAMED: Final[dict[str, Fault]] = {
+    "429": Fault("rate_limit"),
+    **{str(status): Fault("status", status=status) for status in (500, 502, 503, 504)},
+    **{
+        kind.replace("_", "-"): Fault(kind)
+        for kind in get_args(Kind)
+        if kind not in {"rate_limit", "status", "redirect"}
+    },
+}
 """The faults that a command line can name."""
 
 
 def parse_fault(text: str) -> Fault:
-    """Read a fault from a command line: a status or a kind, and after a colon how often it strikes."""
+    """Read a fault from a command line: its name, and after a colon how often it strikes."""
     name, _, times = text.partition(":")
-    if name not in KINDS:
-        raise ValueError(f"There is no fault '{name}'; there are {', '.join(KINDS)}.")
+    if name not in NAMED:
+        raise ValueError(f"There is no fault '{name}'; there are {', '.join(NAMED)}.")
     if times and not times.isdecimal():
         raise ValueError(f"'{times}' in the fault '{text}' is not a number of times.")
-    often = int(times) if times else None
-    if name == "429":
-        return Fault("rate_limit", often)
-    if name in _BY_STATUS:
-        return Fault("status", often, status=int(name))
-    return Fault(_BY_KIND[name], often)
+    return replace(NAMED[name], times=int(times) if times else None)

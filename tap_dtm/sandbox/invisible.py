@@ -6,7 +6,7 @@ Only `hide_from_admin0` touches the answer of admin 0 itself: it takes an operat
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_dtm.sandbox.fabric import operation_name
 from tap_dtm.sandbox.model import NOT_AVAILABLE, Cell, Operation, Round
@@ -40,45 +40,34 @@ def _districts(world: World) -> list[_District]:
     return sorted(area for area in found if area.pcode not in {NOT_AVAILABLE, "Unknown", ""})
 
 
-def _change_district(world: World, chosen: _District, change: Callable[[Cell], Cell]) -> None:
-    """Change an area wherever it hosts people; where people come from stays as it was."""
+def _redraw(world: World, rng: Random, change: Callable[[_District], dict[str, Any]]) -> bool:
+    """Change one area wherever it hosts people; where people come from stays as it was."""
+    districts = _districts(world)
+    if not districts:
+        return False
+    chosen = rng.choice(districts)
+    new, code = change(chosen), f"admin{chosen.level}_pcode"
 
-    def changed(cell: Cell) -> Cell:
-        here = cell.admin1_pcode if chosen.level == 1 else cell.admin2_pcode
-        return change(cell) if here == chosen.pcode else cell
+    def redrawn(cell: Cell) -> Cell:
+        return cell._replace(**new) if getattr(cell, code) == chosen.pcode else cell
 
     for spot in all_spots(world):
         if spot.country == chosen.country:
-            rounds = (replace(each, cells=tuple(map(changed, each.cells))) for each in spot.operation.rounds)
+            rounds = (replace(each, cells=tuple(map(redrawn, each.cells))) for each in spot.operation.rounds)
             spot.put(replace(spot.operation, rounds=tuple(rounds)))
+    return True
 
 
 def rename_district(world: World, rng: Random) -> bool:
     """An area gets another name in all rounds of its country; its code stays."""
-    districts = _districts(world)
-    if not districts:
-        return False
-    chosen = rng.choice(districts)
-    name = f"Invented Renamed Area {rng.randrange(10**6)}"
-    if chosen.level == 1:
-        _change_district(world, chosen, lambda cell: cell._replace(admin1_name=name))
-    else:
-        _change_district(world, chosen, lambda cell: cell._replace(admin2_name=name))
-    return True
+    return _redraw(
+        world, rng, lambda area: {f"admin{area.level}_name": f"Invented Renamed Area {rng.randrange(10**6)}"}
+    )
 
 
 def recode_district(world: World, rng: Random) -> bool:
     """An area gets another code in all rounds of its country; its name stays."""
-    districts = _districts(world)
-    if not districts:
-        return False
-    chosen = rng.choice(districts)
-    code = f"{chosen.pcode}X{rng.randrange(10**4)}"
-    if chosen.level == 1:
-        _change_district(world, chosen, lambda cell: cell._replace(admin1_pcode=code))
-    else:
-        _change_district(world, chosen, lambda cell: cell._replace(admin2_pcode=code))
-    return True
+    return _redraw(world, rng, lambda area: {f"admin{area.level}_pcode": f"{area.pcode}X{rng.randrange(10**4)}"})
 
 
 def _pairs(spot: Spot, round_: Round) -> list[tuple[Spot, Round, int, int]]:
@@ -112,18 +101,14 @@ def move_between_districts(world: World, rng: Random) -> bool:
     cells = list(old.cells)
     one, other = cells[source], cells[target]
     moved = rng.randint(1, one.idps - 1)
-    if one.males is None or one.females is None or other.males is None or other.females is None:
-        cells[source] = one._replace(idps=one.idps - moved)
-        cells[target] = other._replace(idps=other.idps + moved)
-    else:
+    males = females = 0
+    if one.males is not None and one.females is not None:
         # Whatever the split, neither side may go below zero or add up to another total.
         males = min(one.males, moved)
         females = min(one.females, moved - males)
         moved = males + females
-        cells[source] = one._replace(idps=one.idps - moved, males=one.males - males, females=one.females - females)
-        cells[target] = other._replace(
-            idps=other.idps + moved, males=other.males + males, females=other.females + females
-        )
+    cells[source] = one.plus(-moved, -males, -females)
+    cells[target] = other.plus(moved, males, females)
     spot.put(spot.operation.without_round(old, replace(old, cells=tuple(cells))))
     return True
 

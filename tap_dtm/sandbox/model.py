@@ -52,6 +52,14 @@ class Cell(NamedTuple):
     males: int | None
     females: int | None
 
+    def plus(self, idps: int, males: int, females: int) -> Cell:
+        """Return the cell with so many more people; what is unknown stays unknown."""
+        return self._replace(
+            idps=self.idps + idps,
+            males=None if self.males is None else self.males + males,
+            females=None if self.females is None else self.females + females,
+        )
+
 
 @dataclass(frozen=True)
 class Round:

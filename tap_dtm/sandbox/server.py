@@ -8,19 +8,21 @@ import socket
 import struct
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from requests.structures import CaseInsensitiveDict
 from typing_extensions import override
 
 from tap_dtm.sandbox.api import ADMIN_PATHS, KEY_HEADER, KEY_PARAMETER, Options, Request, answer, gate
 from tap_dtm.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -29,19 +31,6 @@ if TYPE_CHECKING:
 
 SANDBOX_KEY = "invented-sandbox-key"
 HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """A request as the server saw it, without the key."""
-
-    method: str
-    path: str
-    params: dict[str, str]
-    """The parameters under the names that were sent."""
-    headers: dict[str, str]
-    """The headers, their names in lower case."""
-    key_sent: bool
 
 
 class SandboxServer:
@@ -57,7 +46,8 @@ class SandboxServer:
         self.key = key
         self.options = options or Options()
         self.faults = Faults()
-        self.requests: list[RecordedRequest] = []
+        self.requests: list[Request] = []
+        """The requests as they came, but for the key."""
         self.most_at_once = 0
         """The largest number of requests that were being answered at the same time."""
         self._at_once = 0
@@ -94,17 +84,26 @@ class SandboxServer:
         """Let time pass; False when the server closes meanwhile."""
         return not self._closing.wait(seconds)
 
-    def record(self, request: RecordedRequest) -> None:
-        """Note a request that begins."""
+    @contextlib.contextmanager
+    def noted(self, request: Request) -> Iterator[None]:
+        """Note a request, without the key, and that it is being answered until the block ends."""
+        noted = replace(
+            request,
+            params=CaseInsensitiveDict(request.params),
+            headers=CaseInsensitiveDict(request.headers),
+            key_sent=KEY_HEADER in request.headers or KEY_PARAMETER in request.params,
+        )
+        noted.headers.pop(KEY_HEADER, None)
+        noted.params.pop(KEY_PARAMETER, None)
         with self._lock:
-            self.requests.append(request)
+            self.requests.append(noted)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-
-    def finish(self) -> None:
-        """Note that a request has been answered."""
-        with self._lock:
-            self._at_once -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_once -= 1
 
     def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
         """Return status, headers, body, and the fault that the delivery must act out."""
@@ -134,26 +133,22 @@ class _HttpServer(ThreadingTCPServer):
     def __init__(self, sandbox: SandboxServer, port: int) -> None:
         self.sandbox = sandbox
         self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
         super().__init__((HOST, port), _Handler)
 
     @override
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        with self._open_lock:
-            self._open.add(request)
+        self._open.add(request)
         super().process_request(request, client_address)
 
     @override
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        with self._open_lock:
-            self._open.discard(request)
+        self._open.discard(request)
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        with self._open_lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+        for connection in self._open.copy():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
@@ -175,26 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
         if length := int(self.headers.get("Content-Length") or 0):
             self.rfile.read(length)
         parts = urlsplit(self.path)
-        sent = parse_qsl(parts.query, keep_blank_values=True)
-        params: dict[str, str] = {}
-        for name, value in sent:
-            params.setdefault(name.lower(), value)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, unquote(parts.path), params, headers)
-        sandbox = self.server.sandbox
-        sandbox.record(
-            RecordedRequest(
-                request.method,
-                request.path,
-                {name: value for name, value in sent if name.lower() != KEY_PARAMETER},
-                {name: value for name, value in headers.items() if name != KEY_HEADER},
-                KEY_HEADER in headers or KEY_PARAMETER in params,
-            )
-        )
-        try:
-            self._deliver(*sandbox.respond(request))
-        finally:
-            sandbox.finish()
+        params = CaseInsensitiveDict(reversed(parse_qsl(parts.query, keep_blank_values=True)))  # the first one counts
+        request = Request(self.command, unquote(parts.path), params, CaseInsensitiveDict(self.headers.items()))
+        with self.server.sandbox.noted(request):
+            self._deliver(*self.server.sandbox.respond(request))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _any  # noqa: N815
 

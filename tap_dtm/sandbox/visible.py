@@ -49,12 +49,12 @@ def correct_figures(spot: Spot, rng: Random) -> tuple[Operation, ...]:
     place = rng.randrange(len(old.cells))
     cell = old.cells[place]
     if cell.males and cell.females is not None and rng.random() < 0.3:  # noqa: PLR2004 - now and then
-        new = cell._replace(males=cell.males - 1, females=cell.females + 1)
+        corrected = cell.plus(0, -1, 1)
     else:
         more = rng.randint(1, 500)
-        new = cell._replace(idps=cell.idps + more, males=None if cell.males is None else cell.males + more)
-    corrected = replace(old, cells=(*old.cells[:place], new, *old.cells[place + 1 :]))
-    return (spot.operation.without_round(old, corrected),)
+        corrected = cell.plus(more, more, 0)
+    cells = (*old.cells[:place], corrected, *old.cells[place + 1 :])
+    return (spot.operation.without_round(old, replace(old, cells=cells)),)
 
 
 @somewhere(visible)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -97,15 +96,13 @@ class Edition:
         self.publication = publication
         self.countries = countries
         self._lines: dict[tuple[str, Level, ApiVersion], list[Line]] = {}
-        self._lock = threading.Lock()
 
     def lines(self, country: Country, level: Level, version: ApiVersion) -> list[Line]:
         """The lines of one country, oldest first; the order within a date changes with publications."""
         key = (country.pcode, level, version)
-        with self._lock:
-            if key not in self._lines:
-                self._lines[key] = self._compose(country, level, version)
-            return self._lines[key]
+        if key not in self._lines:  # two threads at once compose the same lines
+            self._lines[key] = self._compose(country, level, version)
+        return self._lines[key]
 
     def _compose(self, country: Country, level: Level, version: ApiVersion) -> list[Line]:
         lines = [
