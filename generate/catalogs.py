@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from generate import write
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.singer.tap import TapDTM
 
@@ -33,12 +34,5 @@ def _text(version: str, *, is_full: bool = False) -> str:
     return json.dumps(catalog, indent=2, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
-    """Write them."""
-    for path, text in catalogs():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(dict(catalogs()))

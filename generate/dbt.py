@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from typing_extensions import override
 
+from generate import write
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
@@ -131,12 +132,5 @@ def _described(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "description": description}
 
 
-def main() -> None:
-    """Write them."""
-    FOLDER.mkdir(exist_ok=True)
-    for path, text in files().items():
-        path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(files())

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
+from generate import write
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -162,11 +164,6 @@ def _cell(value: object) -> str:
     return text.replace("|", "\\|")
 
 
-def main() -> None:
-    """Write it."""
-    with tempfile.TemporaryDirectory() as folder:
-        README.write_text(page(ask_duckdb(Path(folder))), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as folder:
+        write({README: page(ask_duckdb(Path(folder)))})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from generate import write
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import query_of, views_of
@@ -30,12 +31,5 @@ def _text(warehouse: Warehouse) -> str:
     return "-- Generated from tap_dtm/views/sql/: python3 make.py generate\n\n" + "\n".join(queries)
 
 
-def main() -> None:
-    """Write them."""
-    for path, text in snapshots().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(snapshots())
