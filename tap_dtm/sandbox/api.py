@@ -173,9 +173,8 @@ class _Query:
         # A filter that lets nothing through says so with an empty answer, not with a failure.
         if (how == "nothing" and any(self._dates)) or (self._options.operation_filter == "nothing" and self.operation):
             return []
-        limits: dict[str, tuple[Any, Any]] = {"number": self._numbers} | (
-            {"date": self._dates} if how == "exact" else {}
-        )
+        dates = self._dates if how == "exact" else (None, None)
+        limits: dict[str, tuple[Any, Any]] = {"date": dates, "number": self._numbers}
         for name, (least, most) in limits.items():
             of_round = attrgetter(f"round.{name}")
             if least:
@@ -198,13 +197,14 @@ class _Query:
 
     def _unknown(self, listed: list[Country]) -> str | None:
         """Return what the API says when a filter names something that is in none of its lists."""
-        if not any(self.same(self.admin0_pcode, country.pcode) for country in listed):
+        if self.admin0_pcode and not any(self.same(self.admin0_pcode, country.pcode) for country in listed):
             return "No Country Code found matching your query."
-        if not any(self.same(self.country_name, country.name) for country in listed):
+        if self.country_name and not any(self.same(self.country_name, country.name) for country in listed):
             return "No Country found matching your query."
         # The text for an unknown operation is not known; this one is by analogy.
-        names = (operation.name for country in listed for operation in country.operations)
-        if self._options.operation_filter == "exact" and not any(self.same(self.operation, name) for name in names):
+        names = [operation.name for country in listed for operation in country.operations]
+        is_exact = self._options.operation_filter == "exact"
+        if self.operation and is_exact and not any(self.same(self.operation, name) for name in names):
             return "No Operation found matching your query."
         return None
 

@@ -51,7 +51,7 @@ def invent_country(index: int, seed: int) -> Country:
     """Invent the country at this place of the world."""
     rng = chance("country", seed, index)
     if index < len(ODD_COUNTRIES):
-        operations = ODD_COUNTRIES[index](rng)
+        operations = ODD_COUNTRIES[index](index, rng)
     else:
         operations = _plain_operations(index, rng, rng.randint(1, 3), rounds=rng.randint(2, 4), cells=5)
     return Country(country_pcode(index), country_name(index, rng), operations)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _UPPER = ALL_LEVELS - {2}
 
 
-def _twice_assessed(rng: Random) -> tuple[Operation, ...]:
+def _twice_assessed(index: int, rng: Random) -> tuple[Operation, ...]:
     """Round 0; BA and SA of one round, on one date or weeks apart; two operations on one date; sexes known in part."""
-    fabric = Fabric(areas(0, 3, 2), rng, genders="partly")
+    fabric = Fabric(areas(index, 3, 2), rng, genders="partly")
     both: list[Slot] = calendar(date(2022, 4, 30), 4, first=0)
     (_, (day, number, _), (later, next_number, _), _) = both
     both += [(day, number, "SA"), (later + timedelta(days=21), next_number, "SA")]
@@ -31,12 +31,12 @@ def _twice_assessed(rng: Random) -> tuple[Operation, ...]:
     )
 
 
-def _restarted(rng: Random) -> tuple[Operation, ...]:
+def _restarted(index: int, rng: Random) -> tuple[Operation, ...]:
     """A restart of the round numbers; one round with two dates; an old operation with the highest number.
 
     In one round of two operations, a district is under the wrong province.
     """
-    places = areas(1, 2, 3)
+    places = areas(index, 2, 3)
     fabric = Fabric(places, rng)
     flood = fabric.rounds(calendar(date(2019, 2, 28), 3) + calendar(date(2023, 5, 31), 2), cells=6)
     two_dates = [*calendar(date(2024, 1, 31), 3, first=47), (date(2024, 6, 30), 48, "BA")]
@@ -50,9 +50,11 @@ def _restarted(rng: Random) -> tuple[Operation, ...]:
     )
 
 
-def _genderless(rng: Random) -> tuple[Operation, ...]:
+def _genderless(index: int, rng: Random) -> tuple[Operation, ...]:
     """No males and females anywhere; a round that writes one reason in lower case."""
-    first, second, *others = Fabric(areas(2, 2, 2), rng, genders="none").rounds(calendar(date(2021, 6, 30), 4), cells=8)
+    first, second, *others = Fabric(areas(index, 2, 2), rng, genders="none").rounds(
+        calendar(date(2021, 6, 30), 4), cells=8
+    )
     # Alone in lower case, in combination with the capital, both in one round.
     spelled = [
         cell._replace(reason="Conflict; Natural disaster" if place % 2 else "conflict")
@@ -62,9 +64,9 @@ def _genderless(rng: Random) -> tuple[Operation, ...]:
     return (Operation(SHARED_OPERATION, "Active", (first, replace(second, cells=mixed), *others)),)
 
 
-def _duplicated(rng: Random) -> tuple[Operation, ...]:
+def _duplicated(index: int, rng: Random) -> tuple[Operation, ...]:
     """Rows published twice, exactly alike; host areas under a placeholder."""
-    places = areas(3, 2, 2)
+    places = areas(index, 2, 2)
     nowhere = Area(*places[0][:2], NOT_AVAILABLE, NOT_AVAILABLE)
     unknown = Area("Unknown", "Unknown", "Unknown", "Unknown")
     slots = calendar(date(2023, 3, 31), 3)
@@ -76,9 +78,9 @@ def _duplicated(rng: Random) -> tuple[Operation, ...]:
     return (Operation("L'opération inventée d'été", "Active", rounds),)
 
 
-def _shallow(rng: Random) -> tuple[Operation, ...]:
+def _shallow(index: int, rng: Random) -> tuple[Operation, ...]:
     """No admin 2 at all."""
-    fabric = Fabric(areas(4, 4, 0), rng)
+    fabric = Fabric(areas(index, 4, 0), rng)
     recent = fabric.rounds(calendar(date(2022, 8, 31), 4), cells=8)
     old = fabric.rounds(calendar(date(2020, 8, 31), 2), cells=4)
     return (
@@ -87,9 +89,9 @@ def _shallow(rng: Random) -> tuple[Operation, ...]:
     )
 
 
-def _uneven(rng: Random) -> tuple[Operation, ...]:
+def _uneven(index: int, rng: Random) -> tuple[Operation, ...]:
     """Operations that stop at admin 0, 1 and 2; a round that stops earlier; emergency tracking."""
-    fabric = Fabric(areas(5, 3, 2), rng)
+    fabric = Fabric(areas(index, 3, 2), rng)
     full = fabric.rounds(calendar(date(2023, 11, 30), 4), cells=6)
     tracked = fabric.rounds(calendar(date(2024, 9, 10), 3, step=10, kind="ETT"), cells=4)
     estimate = fabric.rounds(calendar(date(2022, 12, 31), 2), cells=4)
@@ -101,7 +103,7 @@ def _uneven(rng: Random) -> tuple[Operation, ...]:
     )
 
 
-ODD_COUNTRIES: tuple[Callable[[Random], tuple[Operation, ...]], ...] = (
+ODD_COUNTRIES: tuple[Callable[[int, Random], tuple[Operation, ...]], ...] = (
     _twice_assessed,
     _restarted,
     _genderless,
