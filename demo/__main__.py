@@ -151,7 +151,7 @@ def show(db: psycopg.Connection) -> None:
         "\nnever add up rounds, operations, or the assessment types of one round."
         '\n\nAsk more:         python3 make.py sql "SELECT * FROM stock_over_time_admin1 LIMIT 5"'
         "\nRun it again:     python3 make.py demo     (only what is new is read)"
-        "\nStart afresh:     delete output/demo"
+        "\nStart over:       delete output/demo"
         "\nReal data:        README.md; in short, copy .env.example to .env, fill it in, and"
     )
     run = "--environment=prod run tap-dtm target-postgres dtm-views:install"

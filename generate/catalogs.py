@@ -4,51 +4,35 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from generate import write
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
-FOLDER = Path(__file__).parents[1] / "catalog"
-LISTS = ("countries", "operations")
-SELECTIONS: dict[str, tuple[str, ...]] = {
-    "everything": (*LISTS, "idp_admin0", "idp_admin1", "idp_admin2"),
-    "country_level": (*LISTS, "idp_admin0"),
-    "sub_national": (*LISTS, "idp_admin1", "idp_admin2"),
-}
-FULL_REFRESH = "full_refresh"
+FOLDER: Final = Path(__file__).parents[1] / "catalog"
+STREAMS: Final = {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"}
 
 
 def catalogs() -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of every catalog."""
     for version in API_VERSIONS:
-        for name, streams in SELECTIONS.items():
-            yield FOLDER / version / f"{name}.json", _text(version, streams)
-        yield FOLDER / version / f"{FULL_REFRESH}.json", _text(version, SELECTIONS["everything"], is_full=True)
+        yield FOLDER / version / "everything.json", _text(version)
+        yield FOLDER / version / "full_refresh.json", _text(version, is_full=True)
 
 
-def _text(version: str, streams: Collection[str], *, is_full: bool = False) -> str:
+def _text(version: str, *, is_full: bool = False) -> str:
     catalog: dict[str, Any] = TapDTM(config={"api_version": version}).catalog_dict
     for stream in catalog["streams"]:
+        (whole,) = (entry["metadata"] for entry in stream["metadata"] if not entry["breadcrumb"])
+        whole["selected"] = stream["tap_stream_id"] in STREAMS
         if is_full:
-            stream["replication_method"] = "FULL_TABLE"
-        for entry in stream["metadata"]:
-            if not entry["breadcrumb"]:
-                entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
-                if is_full:
-                    entry["metadata"]["forced-replication-method"] = "FULL_TABLE"
+            stream["replication_method"] = whole["forced-replication-method"] = "FULL_TABLE"
     return json.dumps(catalog, indent=2, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
-    """Write them."""
-    for path, text in catalogs():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(dict(catalogs()))

@@ -1,4 +1,4 @@
-"""Writes the dbt source files in ``catalog/dbt/``: the tables of the tap with tests, and the views on them."""
+"""Writes the dbt source files in ``examples/dbt/``: the tables of the tap with tests, and the views on them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from typing_extensions import override
 
+from generate import write
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Field, Resource
     from tap_dtm.metadata.model import ForeignKey
 
-FOLDER: Final = Path(__file__).parents[1] / "catalog" / "dbt"
+FOLDER: Final = Path(__file__).parents[1] / "examples" / "dbt"
 SCHEMA: Final = "{{ var('dtm_schema', 'dtm') }}"
 _VERSION: Final = API_VERSIONS[-1]
 _LIVE: Final = "_sdc_deleted_at is null"
@@ -131,12 +132,5 @@ def _described(name: str, description: str) -> dict[str, Any]:
     return {"name": name, "description": description}
 
 
-def main() -> None:
-    """Write them."""
-    FOLDER.mkdir(exist_ok=True)
-    for path, text in files().items():
-        path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(files())

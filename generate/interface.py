@@ -12,6 +12,7 @@ from frictionless_dtm.descriptor.settings import SETTINGS as TARGET_SETTINGS
 from frictionless_dtm.source.address import TABLES
 from frictionless_dtm.source.filters import BY_NAME
 
+from generate import write
 from tap_dtm.exact.state import FORM
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
@@ -130,11 +131,5 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none"
 
 
-def main() -> None:
-    """Write it."""
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(text(), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write({PAGE: text()})

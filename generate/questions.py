@@ -1,4 +1,4 @@
-"""Writes the README of ``catalog/questions/``: each question with its SQL, and its answer on invented data."""
+"""Writes the README of ``examples/questions/``: each question with its SQL, and its answer on invented data."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
+from generate import write
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FOLDER: Final = Path(__file__).parents[1] / "catalog" / "questions"
+FOLDER: Final = Path(__file__).parents[1] / "examples" / "questions"
 README: Final = FOLDER / "README.md"
 KEEP: Final = (FOLDER / "keep_rounds.sql").read_text(encoding="utf-8")
 BEFORE: Final = "sandbox://?seed=112&publication=2"
@@ -38,12 +40,12 @@ For question 9, put the figures of the rounds aside *before* the tap runs: [`kee
 publication has been loaded over the one before, the tables no longer tell. A data package needs no such care:
 its `CHANGELOG.md` says round by round what each run added, corrected and withdrew.
 
-With the views in place, `psql -f catalog/questions/01_newest_figures.sql` asks Postgres. DuckDB takes everything from a
-data package with Parquet (in a file that is not called `dtm`, like the schema):
+With the views in place, `psql -f examples/questions/01_newest_figures.sql` queries Postgres. DuckDB takes everything
+from a data package with Parquet (in a file that is not called `dtm`, like the schema):
 
 ```sh
 tap-dtm-views --dialect duckdb --package package > views.sql && duckdb -bail displacement.duckdb < views.sql
-duckdb displacement.duckdb < catalog/questions/01_newest_figures.sql
+duckdb displacement.duckdb < examples/questions/01_newest_figures.sql
 ```
 """
 
@@ -162,11 +164,6 @@ def _cell(value: object) -> str:
     return text.replace("|", "\\|")
 
 
-def main() -> None:
-    """Write it."""
-    with tempfile.TemporaryDirectory() as folder:
-        README.write_text(page(ask_duckdb(Path(folder))), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as folder:
+        write({README: page(ask_duckdb(Path(folder)))})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generate import write
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
@@ -91,4 +92,4 @@ def _where(streams: set[str]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(text(), encoding="utf-8")
+    write({README: text()})

@@ -1,6 +1,6 @@
 """Writes what the queries of the views become in each database: the snapshots in ``tests/views/snapshots/``.
 
-The descriptions are left out: they are in ``catalog/dbt/views.yml``, and a new word in one changes no query.
+The descriptions are left out: they are in ``examples/dbt/views.yml``, and a new word in one changes no query.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from tap_dtm.metadata.model import API_VERSIONS
+from generate import write
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import query_of, views_of
 from tap_dtm.views.warehouse import Warehouse
@@ -19,7 +20,7 @@ FOLDER: Final = Path(__file__).parents[1] / "tests" / "views" / "snapshots"
 def snapshots() -> dict[Path, str]:
     """Return the path and the text of each file."""
     return {
-        FOLDER / version / f"{name}.sql": _text(Warehouse(dialect("dtm"), version, (0, 1, 2)))
+        FOLDER / version / f"{name}.sql": _text(Warehouse(dialect("dtm"), version, LEVELS))
         for version in API_VERSIONS
         for name, dialect in DIALECTS.items()
     }
@@ -30,12 +31,5 @@ def _text(warehouse: Warehouse) -> str:
     return "-- Generated from tap_dtm/views/sql/: python3 make.py generate\n\n" + "\n".join(queries)
 
 
-def main() -> None:
-    """Write them."""
-    for path, text in snapshots().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write(snapshots())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from tap_dtm.sandbox import SandboxServer, World, tiny
@@ -15,7 +18,6 @@ from tests.meltano import MeltanoProject
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.pipeline import Warehouse
 
@@ -43,6 +45,12 @@ def meltano_run(project: MeltanoProject, warehouse: Warehouse, **tap_settings: s
     return project.run("--log-level=debug", "--environment=prod", "run", "tap-dtm", "target-postgres", **settings)
 
 
+def tables(warehouse: Warehouse) -> set[str]:
+    with psycopg.connect(warehouse.server.url) as connection:
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [warehouse.schema])
+        return {name for (name,) in names}
+
+
 def test_run_after_run_the_tables_equal_the_api_and_the_key_is_nowhere(
     project: MeltanoProject, sandbox: SandboxServer, warehouse: Warehouse
 ) -> None:
@@ -68,6 +76,18 @@ def test_run_after_run_the_tables_equal_the_api_and_the_key_is_nowhere(
     for path in project.folder.rglob("*"):
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path
+
+
+def test_the_streams_that_the_readme_selects_are_loaded_and_no_others(
+    project: MeltanoProject, sandbox: SandboxServer, warehouse: Warehouse
+) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    (selection,) = re.findall(r"^TAP_DTM__SELECT='(.+)' \S+/meltano", readme, re.MULTILINE)
+
+    run = meltano_run(project, warehouse, api_url=sandbox.url, subscription_key=KEY, _select=selection)
+
+    assert run.returncode == 0, run.stderr
+    assert tables(warehouse) == {"countries", "operations", "idp_admin0"}
 
 
 def test_a_wrong_key_fails_the_run_in_one_sentence_without_the_key(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tap_dtm.exact.scrub import due
 from tap_dtm.sandbox import INVISIBLE, Mutation, SandboxServer, World, invent, tiny
 from tap_dtm.sandbox.invisible import add_hidden_operation, move_between_districts, recode_district, rename_district
-from tap_dtm.sandbox.spots import all_spots, put
+from tap_dtm.sandbox.spots import all_spots
 from tap_dtm.sandbox.visible import add_round, backfill_round
 from tests.pipeline import sandbox_config
 from tests.target import MemoryTarget, Message, run_tap
@@ -184,7 +184,7 @@ def shown_at(*levels: int) -> Mutation:
 
     def show(world: World, _: Random) -> bool:
         spot = all_spots(world)[0]
-        put(world, spot, replace(spot.operation, levels=frozenset(levels)))
+        spot.put(replace(spot.operation, levels=frozenset(levels)))
         return True
 
     return only("XBA", show)
@@ -217,7 +217,7 @@ def test_a_listed_operation_is_delivered_once_it_has_rows(sandbox: SandboxServer
 
 def delist(world: World, _: Random) -> bool:
     """The first operation leaves the list."""
-    put(world, all_spots(world)[0])
+    all_spots(world)[0].put()
     return True
 
 
@@ -246,7 +246,7 @@ def test_an_operation_that_hides_while_a_round_comes_into_the_dates_is_found(san
     def hide_with_an_early_round(world: World, _: Random) -> bool:
         early = replace(spot.operation.rounds[0], number=0, date=last)
         hidden = replace(spot.operation, rounds=(early, *spot.operation.rounds), levels=frozenset({1, 2}))
-        put(world, spot, hidden)
+        all_spots(world)[0].put(hidden)
         return True
 
     publish(sandbox, hide_with_an_early_round)

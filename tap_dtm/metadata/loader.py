@@ -25,7 +25,6 @@ from tap_dtm.metadata.model import (
     Texts,
     UsageWarning,
 )
-from tap_dtm.metadata.naming import api_name_to_snake
 from tap_dtm.metadata.yaml_source import read_yaml
 
 if TYPE_CHECKING:
@@ -63,6 +62,22 @@ class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
     replication: _Replication = _Replication("FULL_TABLE")
     endpoints: dict[ApiVersion, Text] = {}
     warnings: tuple[Text, ...] = ()
+
+
+# Between a small letter or digit and a capital (admin1|Pcode), and before the last capital of a run
+# that starts a new word (IDP|Origin).
+_WORD_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def api_name_to_snake(name: str) -> str:
+    """Return the column name of one of the API's camelCase field names.
+
+    Postgres folds unquoted names to lower case, so camelCase columns would need quotes in every query.
+
+    >>> api_name_to_snake("idpOriginAdmin1Pcode")
+    'idp_origin_admin1_pcode'
+    """
+    return _WORD_BOUNDARY.sub("_", name).lower()
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tap_dtm.metadata.loader import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS, ApiVersion, FieldType, Level, Text, Texts
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from tap_dtm.metadata.model import Field, UsageWarning
     from tap_dtm.metadata.yaml_source import Document
 
-ColumnType = FieldType | Literal["array"]
-
-
-class _Column(Struct, forbid_unknown_fields=True):
-    type: ColumnType
-    description: Text
-    unit: Text | None = None
-    versions: tuple[ApiVersion, ...] = API_VERSIONS
-    levels: tuple[Level, ...] = ()
-
 
 class _View(Struct, forbid_unknown_fields=True):
     description: Text
@@ -38,27 +28,27 @@ class _View(Struct, forbid_unknown_fields=True):
     versions: tuple[ApiVersion, ...] = API_VERSIONS
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A column of a view.
 
     Attributes:
         name: Its name; that of a field where it comes from a table unchanged.
         type: Type of its values; ``array`` is a list of texts.
         description: Meaning, unit and caveats, as one paragraph.
+        unit: The unit that the description ends with.
         versions: API versions with which it exists.
         levels: Administrative levels whose views have it; empty for all.
     """
 
-    name: str
-    type: ColumnType
-    description: str
-    versions: tuple[str, ...]
-    levels: tuple[int, ...] = ()
+    name: Text
+    type: FieldType | Literal["array"]
+    description: Text
+    unit: Text | None = None
+    versions: tuple[ApiVersion, ...] = API_VERSIONS
+    levels: tuple[Level, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """A view for one API version and, where it stands for one, one administrative level.
 
     Attributes:
@@ -87,10 +77,6 @@ class View:
         """Description and warnings as one paragraph."""
         return " ".join([self.description, *(warning.text for warning in self.warnings)])
 
-    def for_version(self, api_version: str) -> View:
-        """Return the view without the columns that an API version does not know."""
-        return dataclasses.replace(self, columns=tuple(c for c in self.columns if api_version in c.versions))
-
 
 def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]:
     """Return the views for an API version, each after those that it reads.
@@ -108,18 +94,16 @@ def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]
     for name in document.section("columns"):
         if name in columns:
             document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
-        listed = document.convert(("columns", name), _Column)
-        unit = f" Unit: {listed.unit}." if listed.unit else ""
-        columns[name] = Column(
-            name=name,
-            type=listed.type,
-            description=listed.description + unit,
-            versions=listed.versions,
-            levels=listed.levels,
-        )
+        column = document.convert(("columns", name), Column, name=name)
+        unit = f" Unit: {column.unit}." if column.unit else ""
+        columns[name] = replace(column, description=column.description + unit)
     warnings = {warning.code: warning for table in catalogue.resources.values() for warning in table.warnings}
     declared = [view for kind in document.section("views") for view in _views(document, kind, columns, warnings)]
-    return tuple(view.for_version(api_version) for view in declared if api_version in view.versions)
+    return tuple(
+        replace(view, columns=tuple(column for column in view.columns if api_version in column.versions))
+        for view in declared
+        if api_version in view.versions
+    )
 
 
 def _from_field(field: Field) -> Column:

@@ -14,10 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox.api import Options
+from tap_dtm.sandbox.fabric import MAX_COUNTRIES
 from tap_dtm.sandbox.faults import Fault, Faults
-from tap_dtm.sandbox.invent import MAX_COUNTRIES, invent, tiny
-from tap_dtm.sandbox.publications import COUNTRY, INVISIBLE, VISIBLE, publish, world_at
-from tap_dtm.sandbox.server import SANDBOX_KEY, RecordedRequest, SandboxServer
+from tap_dtm.sandbox.invent import invent, tiny
+from tap_dtm.sandbox.invisible import INVISIBLE
+from tap_dtm.sandbox.publications import COUNTRY, publish, world_at
+from tap_dtm.sandbox.server import SANDBOX_KEY, SandboxServer
+from tap_dtm.sandbox.visible import VISIBLE
 from tap_dtm.sandbox.world import Mutation, World
 
 if TYPE_CHECKING:
@@ -32,7 +35,6 @@ __all__ = [
     "Faults",
     "Mutation",
     "Options",
-    "RecordedRequest",
     "SandboxServer",
     "World",
     "in_sandbox",

@@ -8,13 +8,13 @@ import sys
 import threading
 
 from tap_dtm import console
-from tap_dtm.sandbox.faults import KINDS, Fault, parse_fault
+from tap_dtm.sandbox.faults import NAMED, Fault, parse_fault
 from tap_dtm.sandbox.publications import publish, world_at
 from tap_dtm.sandbox.server import SandboxServer
 
 _EPILOG = f"""\
 A fault strikes every request as NAME, or so many requests and then no more as NAME:TIMES.
-The names are {", ".join(KINDS)}.
+The names are {", ".join(NAMED)}.
 
 All data are invented. The server listens on this machine only."""
 
@@ -54,20 +54,7 @@ def serve(argv: list[str] | None = None) -> None:
     given = _arguments(argv)
     if given.publish_every is not None and given.publish_every <= 0:
         sys.exit("dtm-sandbox: --publish-every is a number of seconds greater than 0.")
-    with contextlib.suppress(KeyboardInterrupt):
-        _serve(given)
-
-
-def _serve(given: argparse.Namespace) -> None:
-    try:
-        world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
-        server = SandboxServer(world, port=given.port)
-    except ValueError as error:
-        sys.exit(f"dtm-sandbox: {error}")
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a port number"
-        sys.exit(f"dtm-sandbox: cannot listen on port {given.port}: {reason}.")
-    with server:
+    with contextlib.suppress(KeyboardInterrupt), _server(given) as server:
         server.faults.add(*given.fault)
         sys.stdout.write(
             f"Invented DTM data at {server.url} under the key {server.key}; try: "
@@ -77,6 +64,17 @@ def _serve(given: argparse.Namespace) -> None:
         never = threading.Event()
         while not never.wait(given.publish_every):
             publish(server.world)
+
+
+def _server(given: argparse.Namespace) -> SandboxServer:
+    try:
+        world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
+        return SandboxServer(world, port=given.port)
+    except ValueError as error:
+        sys.exit(f"dtm-sandbox: {error}")
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a port number"
+        sys.exit(f"dtm-sandbox: cannot listen on port {given.port}: {reason}.")
 
 
 if __name__ == "__main__":

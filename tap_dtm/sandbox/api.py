@@ -5,34 +5,36 @@ What the documentation leaves open is an option, so that nobody takes a guess fo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from datetime import date
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from tap_dtm.sandbox.edition import Row, spell
-from tap_dtm.sandbox.query import BadValueError, Query
+import msgspec
+
+from tap_dtm.metadata.model import LEVELS, ApiVersion, Level
+from tap_dtm.sandbox.model import Cell
+from tap_dtm.sandbox.world import Row, spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, MutableMapping
 
-    from tap_dtm.sandbox.edition import Edition, Line
-    from tap_dtm.sandbox.model import Level, Version
+    from tap_dtm.sandbox.model import Country, Operation
+    from tap_dtm.sandbox.world import Edition, Line
 
-KEY_HEADER = "ocp-apim-subscription-key"
-KEY_PARAMETER = "subscription-key"
+KEY_HEADER: Final = "ocp-apim-subscription-key"
+KEY_PARAMETER: Final = "subscription-key"
 
-ADMIN_PATHS: dict[str, tuple[Level, Version]] = {
-    "/v3/displacement/admin0": (0, "v3"),
-    "/v3/displacement/admin1": (1, "v3"),
-    "/v3/displacement/admin2": (2, "v3"),
-    "/v2/idpadmin0data": (0, "v2"),
-    "/v2/idpadmin1data": (1, "v2"),
-    "/v2/idpadmin2data": (2, "v2"),
+ADMIN_PATHS: Final[dict[str, tuple[Level, ApiVersion]]] = {
+    **{f"/v3/displacement/admin{level}": (level, "v3") for level in LEVELS},
+    **{f"/v2/idpadmin{level}data": (level, "v2") for level in LEVELS},
 }
-COUNTRY_PATHS = ("/v3/displacement/country-list", "/v2/countrylist")
-OPERATION_PATHS = ("/v3/displacement/operation-list", "/v2/operationlist")
-PATHS = (*ADMIN_PATHS, *COUNTRY_PATHS, *OPERATION_PATHS)
+COUNTRY_PATHS: Final = ("/v3/displacement/country-list", "/v2/countrylist")
+OPERATION_PATHS: Final = ("/v3/displacement/operation-list", "/v2/operationlist")
+PATHS: Final = (*ADMIN_PATHS, *COUNTRY_PATHS, *OPERATION_PATHS)
 
-FIREWALL_PAGE = (
+FIREWALL_PAGE: Final = (
     "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n<center><h1>403 Forbidden</h1></center>\r\n"
     "<hr><center>Microsoft-Azure-Application-Gateway/v2</center>\r\n</body>\r\n</html>\r\n"
 )
@@ -60,12 +62,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """One request; the names of headers and parameters are in lower case."""
+    """One request; headers and parameters are found under their names in lower case."""
 
     method: str
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    params: MutableMapping[str, str] = field(default_factory=dict)
+    headers: MutableMapping[str, str] = field(default_factory=dict)
+    key_sent: bool = False
+    """Whether a key came with a request that was noted, and that has lost it."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,15 @@ class Answer:
     """One answer: a body to be written as JSON, or a page of text."""
 
     status: int
-    body: dict[str, object] | str
+    body: dict[str, Any] | str
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def envelope(
-    rows: list[Row], *, code: int = 200, success: bool = True, messages: tuple[str, ...] = ()
-) -> dict[str, object]:
-    """Wrap rows as all five endpoints do."""
+def envelope(rows: list[Row], *messages: str, code: int | None = None, success: bool = True) -> dict[str, Any]:
+    """Wrap rows as all five endpoints do. The code is 200, or 204 when a message says why there are no rows."""
     return {
         "result": rows,
-        "statusCode": code,
+        "statusCode": code or (204 if messages else 200),
         "isSuccess": success,
         "errorMessages": list(messages),
         "totalRecordsCount": len(rows),
@@ -114,6 +116,99 @@ def gate(request: Request, key: str, options: Options) -> Answer | None:
     return gateway_error(401, message, **{"WWW-Authenticate": realm})
 
 
+def _day(params: Mapping[str, str], name: str) -> date | None:
+    value = params.get(name.lower(), "")
+    try:
+        return msgspec.convert(value, date) if value else None
+    except msgspec.ValidationError:
+        raise _BadValueError(name, value) from None
+
+
+def _number(params: Mapping[str, str], name: str) -> int:
+    """Return a round number; 0 is "no limit", as the R client's defaults show, so round 0 cannot be asked for alone."""
+    value = params.get(name.lower(), "")
+    if not re.fullmatch(r"([+-]?\d{1,9})?", value, re.ASCII):
+        raise _BadValueError(name, value)
+    return int(value or 0)
+
+
+class _BadValueError(ValueError):
+    """A parameter, and its value, which is not of the parameter's type."""
+
+
+class _Query:
+    """What a request asks for, of the parameters that its level knows; an empty text is no limit."""
+
+    def __init__(self, params: Mapping[str, str], level: Level, options: Options) -> None:
+        """Read the parameters, whose names are in lower case."""
+        self._options = options
+        self.operation = params.get("operation", "")
+        self.country_name = params.get("countryname", "")
+        self.admin0_pcode = params.get("admin0pcode", "")
+        self.areas = {
+            name: asked for name in Cell._fields[: 2 * level] if (asked := params.get(name.replace("_", ""), ""))
+        }
+        self._dates = _day(params, "FromReportingDate"), _day(params, "ToReportingDate")
+        self._numbers = _number(params, "FromRoundNumber"), _number(params, "ToRoundNumber")
+
+    def same(self, asked: str, value: str) -> bool:
+        """Whether a value is the one asked for; one that was not asked for always is."""
+        return not asked or asked == value or (self._options.ignore_case and asked.casefold() == value.casefold())
+
+    def wants_country(self, country: Country) -> bool:
+        """Whether the country passes; name and code must both fit."""
+        return self.same(self.admin0_pcode, country.pcode) and self.same(self.country_name, country.name)
+
+    def wants_operation(self, operation: Operation) -> bool:
+        """Whether the operation passes."""
+        if self._options.operation_filter in {"ignored", "nothing"}:
+            return True
+        if self._options.operation_filter == "prefix":
+            return operation.name.casefold().startswith(self.operation.casefold())
+        return self.same(self.operation, operation.name)
+
+    def narrow(self, lines: list[Line]) -> list[Line]:
+        """Keep the lines whose date, round and area pass."""
+        how = self._options.date_filter
+        # A filter that lets nothing through says so with an empty answer, not with a failure.
+        if (how == "nothing" and any(self._dates)) or (self._options.operation_filter == "nothing" and self.operation):
+            return []
+        dates = self._dates if how == "exact" else (None, None)
+        limits: dict[str, tuple[Any, Any]] = {"date": dates, "number": self._numbers}
+        for name, (least, most) in limits.items():
+            of_round = attrgetter(f"round.{name}")
+            if least:
+                lines = [line for line in lines if of_round(line) >= least]
+            if most:
+                lines = [line for line in lines if of_round(line) <= most]
+        for name, asked in self.areas.items():
+            lines = [line for line in lines if self.same(asked, getattr(line.cell, name))]
+        return lines
+
+    def refusal(self, edition: Edition) -> Answer | None:
+        """Answer a query that is the caller's mistake."""
+        if not (self.operation or self.country_name or self.admin0_pcode):
+            message = "Please provide either the Country Name, Admin0 Pcode or Operation"
+            status = self._options.required_filter_status
+            code = None if status == 200 else status  # noqa: PLR2004
+            return Answer(status, envelope([], message, code=code, success=False))
+        unknown = self._unknown([country for country in edition.countries if country.operations])
+        return Answer(200, envelope([], unknown, success=False)) if unknown else None
+
+    def _unknown(self, listed: list[Country]) -> str | None:
+        """Return what the API says when a filter names something that is in none of its lists."""
+        if self.admin0_pcode and not any(self.same(self.admin0_pcode, country.pcode) for country in listed):
+            return "No Country Code found matching your query."
+        if self.country_name and not any(self.same(self.country_name, country.name) for country in listed):
+            return "No Country found matching your query."
+        # The text for an unknown operation is not known; this one is by analogy.
+        names = [operation.name for country in listed for operation in country.operations]
+        is_exact = self._options.operation_filter == "exact"
+        if self.operation and is_exact and not any(self.same(self.operation, name) for name in names):
+            return "No Operation found matching your query."
+        return None
+
+
 def answer(request: Request, edition: Edition, options: Options) -> Answer:
     """Answer a request that has passed the gate."""
     path = request.path.lower()
@@ -123,68 +218,27 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
         return Answer(200, envelope(edition.operation_list()))
     level, version = ADMIN_PATHS[path]
     try:
-        query = Query.parse(request.params, level, ignore_case=options.ignore_case)
-    except BadValueError as error:
+        query = _Query(request.params, level, options)
+    except _BadValueError as error:
+        name, value = error.args
+        errors = {name: [f"The value '{value}' is not valid for {name}."]}
         problem = {"title": "One or more validation errors occurred.", "status": options.bad_value_status}
-        return Answer(options.bad_value_status, {**problem, "errors": {error.parameter: [str(error)]}})
-    if options.admin1_name_fails and level == 1 and query.admin1_name:
+        return Answer(options.bad_value_status, {**problem, "errors": errors})
+    if options.admin1_name_fails and level == 1 and "admin1_name" in query.areas:
         return gateway_error(500, "Internal server error")
-    if (refusal := _refusal(query, edition, options)) is not None:
+    if (refusal := query.refusal(edition)) is not None:
         return refusal
-    rows = [spell(line, level, version) for line in select(query, edition, level, version, options)]
+    rows = [spell(line, level, version) for line in _select(query, edition, level, version)]
     # Nothing found is a success all the same, with a message all the same.
-    return Answer(200, envelope(rows) if rows else envelope([], code=204, messages=("No matching data found.",)))
+    return Answer(200, envelope(rows) if rows else envelope([], "No matching data found."))
 
 
-def _refusal(query: Query, edition: Edition, options: Options) -> Answer | None:
-    """Answer a query that is the caller's mistake."""
-    if not (query.operation or query.country_name or query.admin0_pcode):
-        message = "Please provide either the Country Name, Admin0 Pcode or Operation"
-        status = options.required_filter_status
-        return Answer(status, envelope([], code=204 if status == 200 else status, success=False, messages=(message,)))  # noqa: PLR2004
-    if unknown := _unknown(query, edition, options):
-        return Answer(200, envelope([], code=204, success=False, messages=(unknown,)))
-    return None
-
-
-def _unknown(query: Query, edition: Edition, options: Options) -> str | None:
-    """Return what the API says when a filter names something that is in none of its lists."""
-    listed = [country for country in edition.countries if country.operations]
-    same = query.same
-    if query.admin0_pcode and not any(same(query.admin0_pcode, country.pcode) for country in listed):
-        return "No Country Code found matching your query."
-    if query.country_name and not any(same(query.country_name, country.name) for country in listed):
-        return "No Country found matching your query."
-    # The text for an unknown operation is not known; this one is by analogy.
-    if (
-        query.operation
-        and options.operation_filter == "exact"
-        and not any(same(query.operation, each.name) for country in listed for each in country.operations)
-    ):
-        return "No Operation found matching your query."
-    return None
-
-
-def select(query: Query, edition: Edition, level: Level, version: Version, options: Options) -> Iterator[Line]:
+def _select(query: _Query, edition: Edition, level: Level, version: ApiVersion) -> list[Line]:
     """Find the lines that pass every filter, oldest first; across countries, dates interleave."""
     found: list[Line] = []
-    countries = 0
-    for country in edition.countries:
-        if not query.wants_country(country):
-            continue
-        wanted = {each.name for each in country.operations if query.wants_operation(each, options.operation_filter)}
-        if not wanted:
-            continue
-        countries += 1
-        lines = edition.lines(country, level, version)
-        if len(wanted) < len(country.operations):
-            lines = [line for line in lines if line.operation.name in wanted]
-        # A filter that lets nothing through says so with an empty answer, not with a failure.
-        if (options.date_filter == "nothing" and query.dated) or (
-            options.operation_filter == "nothing" and query.operation
-        ):
-            lines = []
-        found += query.narrow(lines, dated=options.date_filter == "exact")
-    if countries > 1:
-        found.sort(key=lambda line: line.round.date)
-    return iter(found)
+    for country in filter(query.wants_country, edition.countries):
+        wanted = {operation.name for operation in country.operations if query.wants_operation(operation)}
+        if wanted:
+            lines = edition.lines(country, level, version)
+            found += query.narrow([line for line in lines if line.operation.name in wanted])
+    return sorted(found, key=lambda line: line.round.date)

@@ -1,4 +1,8 @@
-"""What rounds are woven from: the places, reasons and origins of one country, and figures for them."""
+"""What worlds are woven from: names and codes, the places, reasons and origins of a country, and figures for them.
+
+Each name says that it is invented. The country codes are those that ISO 3166-1 leaves to its users (XAA to XZZ), so
+none of them is, or will ever be, a country.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from tap_dtm.sandbox.model import NOT_AVAILABLE, Cell, Round
+from tap_dtm.sandbox.model import NOT_AVAILABLE, Area, Cell, Round
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from random import Random
-
-    from tap_dtm.sandbox.names import Area
 
 Genders = Literal["known", "partly", "none"]
 """Whether males and females are known everywhere, in some cells, or nowhere."""
@@ -20,16 +22,102 @@ Genders = Literal["known", "partly", "none"]
 Slot = tuple[date, int, str]
 """The date, number and assessment type of a round."""
 
-REASONS = (
+MAX_COUNTRIES = 26 * 26
+SHARED_OPERATION = "Invented Countrywide Monitoring"
+"""The one operation name that several countries use."""
+
+_COUNTRIES = (
+    "Côte Inventée (the)",
+    "Invented Republic of Nowhere & Elsewhere",
+    "Fiktivia, Invented State of",
+    "Îles Imaginaires (Invented State of)",
+    "Invented People's Land",
+    "República Inventada de Ñandú",
+)
+_SHAPES = (
+    "Invented Republic of {}",
+    "{} (Invented State of)",
+    "{}, Invented Kingdom of",
+    "{} inventée (the)",
+    "Invented Isles of {} & {}",
+)
+_SYLLABLES = ("Bré", "Çal", "Dø", "Fan", "Gür", "Hol", "Ity", "Lö", "Mna", "Ñu", "Qua", "Rê", "Šte", "Tov", "Zi")
+_CAUSES = (
+    "Flood",
+    "Drought",
+    "Conflict",
+    "Cyclone 'Ünwritten'",
+    "Storm & Surge",
+    "Earthquake",
+    "Border, River & Lake",
+    "Fire/Heat",
+    "Ash Fall",
+    "Unrest",
+)
+_OPERATIONS = (
+    "Invented {} Response",
+    "Invented {} Monitoring (Monthly)",
+    "Réponse inventée : {}",
+    "Invented {}: l'après-crise",
+    "{} (Invented)",
+    "Respuesta inventada: {}",
+)
+_REASONS = (
     "Conflict",
     "Natural disaster",
     "Conflict; Natural disaster",
     "Insecurity",
     "Conflict; Insecurity; Natural disaster",
-    "Economic reasons",
-    "Other reason",
-    "No reason for displacement reported",
 )
+_LETTERS = "AÉÍÖÚÑÇŠØÅ"
+_ALPHA2 = ("{:.2}{:02d}", "{:02d}")
+_ALPHA3 = ("{}{:03d}", "{:03d}")
+_DASHED = ("{}-G{:02d}", "Q{:02d}")
+_PCODES = (_ALPHA2, _ALPHA2, _DASHED, _ALPHA3, _ALPHA2)
+"""How the first countries form the codes of their areas: `XB07`, `XDA026` or `XCA-G01`. The API mixes all three."""
+
+
+def country_pcode(index: int) -> str:
+    """Return the code of the country at this place: XAA, XBA, … XZA, XAB and so on."""
+    return f"X{chr(ord('A') + index % 26)}{chr(ord('A') + index // 26)}"
+
+
+def country_name(index: int, rng: Random) -> str:
+    """Return the name of the country at this place; no two places share one."""
+    if index < len(_COUNTRIES):
+        return _COUNTRIES[index]
+    stem = "".join(rng.sample(_SYLLABLES, 2)).capitalize() + f"ia {index}"
+    return _SHAPES[index % len(_SHAPES)].format(stem, "Nirgends")
+
+
+def operation_name(rng: Random, taken: Iterable[str] = ()) -> str:
+    """Return a name for an operation that is not taken."""
+    taken = set(taken)
+    while True:
+        name = rng.choice(_OPERATIONS).format(rng.choice(_CAUSES))
+        if rng.random() < 0.3:  # noqa: PLR2004 - some names tell a year
+            name = f"{name}, {rng.randrange(2016, 2026)}"
+        if name not in taken:
+            return name
+        name = f"{name} no. {rng.randrange(2, 1000)}"
+        if name not in taken:
+            return name
+
+
+def areas(index: int, admin1: int, admin2: int) -> tuple[Area, ...]:
+    """Return the areas of the country at this place: so many at admin 1, each with so many (or none) at admin 2."""
+    # Beyond the alphabet, only full codes are unique.
+    upper, lower = _PCODES[index] if index < len(_PCODES) else _ALPHA3
+    found: list[Area] = []
+    for one in range(1, admin1 + 1):
+        name = f"Invented Province {_LETTERS[one % len(_LETTERS)]} {one}"
+        code = upper.format(country_pcode(index), one)
+        for two in range(1, admin2 + 1):
+            district = f"Invented District {_LETTERS[(one + two) % len(_LETTERS)]} {one}-{two}"
+            found.append(Area(name, code, district, code + lower.format(two)))
+        if not admin2:
+            found.append(Area(name, code))
+    return tuple(found)
 
 
 def calendar(start: date, rounds: int, *, step: int = 91, first: int = 1, kind: str = "BA") -> list[Slot]:
@@ -48,7 +136,7 @@ def misplaced(round_: Round, places: Iterable[Area]) -> Round:
             idps = 1 + cell.idps // 3
             males = None if cell.males is None else idps // 2
             females = None if males is None else idps - males
-            stray = Cell(wrong.admin1_name, wrong.admin1_pcode, *cell[2:7], idps, males, females)
+            stray = Cell(*wrong[:2], *cell[2:7], idps, males, females)
             return replace(round_, cells=(*round_.cells, stray))
     return round_
 
@@ -59,10 +147,10 @@ class Fabric:
     def __init__(self, places: Sequence[Area], rng: Random, *, genders: Genders = "known", dense: bool = False) -> None:
         """Choose the combinations: the same few causes in every place, or, when dense, other ones in each."""
         self._rng = rng
-        origins = list(dict.fromkeys((place.admin1_name, place.admin1_pcode) for place in places))[:4]
+        origins = list(dict.fromkeys((place.admin1_name, place.admin1_pcode) for place in places))
         causes = [
             (reason, *origin)
-            for reason in REASONS[: 3 if dense else 5]
+            for reason in _REASONS[: 3 if dense else 5]
             for origin in (*origins[:3], (NOT_AVAILABLE, NOT_AVAILABLE))
         ]
         if not dense:
@@ -77,12 +165,7 @@ class Fabric:
 
     def rows(self, levels: int) -> int:
         """How many rows a round of all combinations has over so many levels, from admin 0 down."""
-        seen: list[set[tuple[object, ...]]] = [
-            {(cause,) for _, cause, _, _ in self._usual},
-            {(place.admin1_pcode, cause) for place, cause, _, _ in self._usual},
-            {(place.admin2_pcode, cause) for place, cause, _, _ in self._usual},
-        ]
-        return sum(len(each) for each in seen[:levels])
+        return sum(len({(place[: 2 * level], cause) for place, cause, _, _ in self._usual}) for level in range(levels))
 
     def rounds(self, slots: Iterable[Slot], cells: int | None = None) -> tuple[Round, ...]:
         """Weave a round for each slot, all from the same few combinations, so that they compare."""
@@ -95,17 +178,7 @@ class Fabric:
             for place, cause, usually, known in usual:
                 idps = 1 + int(usually * swing * (0.8 + 0.4 * random()))
                 males = int(idps * (0.42 + 0.1 * random())) if known else None
-                figures.append(
-                    Cell(
-                        place.admin1_name,
-                        place.admin1_pcode,
-                        place.admin2_name,
-                        place.admin2_pcode,
-                        *cause,
-                        idps,
-                        males,
-                        None if males is None else idps - males,
-                    )
-                )
+                females = None if males is None else idps - males
+                figures.append(Cell(*place, *cause, idps, males, females))
             woven.append(Round(number, day, kind, tuple(figures)))
         return tuple(woven)

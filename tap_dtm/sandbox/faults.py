@@ -7,12 +7,15 @@ which one befalls a request; the delivery is the server's business.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from tap_dtm.sandbox.api import FIREWALL_PAGE, Answer, envelope, gateway_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_dtm.sandbox.api import Request
 
 Kind = Literal[
@@ -83,47 +86,52 @@ class Fault:
     def alter(self, answer: Answer) -> Answer:
         """Return what becomes of the right answer; what only the wire shows leaves it as it is."""
         if self.kind in _INSTEAD:
-            return self._instead()
-        if not isinstance(answer.body, dict) or not isinstance(rows := answer.body.get("result"), list):
+            return _INSTEAD[self.kind](self)
+        if not isinstance(answer.body, dict) or "result" not in answer.body:
             return answer
-        if self.kind == "too_large" and len(rows) > self.rows:
+        if self.kind == "too_large" and len(answer.body["result"]) > self.rows:
             return gateway_error(504, "The gateway did not wait any longer.")
-        return replace(answer, body=self._altered(answer.body))
-
-    def _instead(self) -> Answer:
-        if self.kind == "rate_limit":
-            wait = f"{self.seconds:g}"
-            message = f"Rate limit is exceeded. Try again in {wait} seconds."
-            return gateway_error(429, message, **{"Retry-After": wait})
-        if self.kind == "quota":
-            message = "Out of call volume quota. Quota will be replenished in 01:02:03."
-            return gateway_error(403, message)
-        if self.kind == "redirect":
-            return Answer(302, "", {"Location": self.url})
-        if self.kind == "status":
-            return gateway_error(self.status, "The service is unavailable.")
-        return Answer(403, FIREWALL_PAGE) if self.kind == "firewall" else Answer(200, _PAGE)
-
-    def _altered(self, body: dict[str, object]) -> dict[str, object]:
-        rows = body["result"]
-        if not isinstance(rows, list):
-            raise TypeError("An envelope holds a list.")
-        if self.kind == "wrong_total":
-            return {**body, "totalRecordsCount": len(rows) + 1}
-        if self.kind == "wrong_country":
-            other = {"admin0Pcode": self.pcode, "admin0Name": "Invented Wrong Country"}
-            return {**body, "result": [{**row, **other} for row in rows]}
-        if self.kind == "missing_field":
-            return {**body, "result": [{k: v for k, v in row.items() if k != self.field} for row in rows]}
-        if self.kind == "refused":
-            return envelope([], code=204, success=False, messages=(self.message,))
-        if self.kind == "empty":
-            return envelope([], code=204, messages=("No matching data found.",))
-        return body
+        return replace(answer, body=_ALTERED[self.kind](self, answer.body)) if self.kind in _ALTERED else answer
 
 
-_INSTEAD = {"rate_limit", "quota", "firewall", "status", "html", "redirect"}
-_PAGE = "<!DOCTYPE html>\n<html><head><title>Maintenance (invented)</title></head><body>Back soon.</body></html>\n"
+_PAGE: Final = (
+    "<!DOCTYPE html>\n<html><head><title>Maintenance (invented)</title></head><body>Back soon.</body></html>\n"
+)
+
+
+def _rate_limit(fault: Fault) -> Answer:
+    wait = f"{fault.seconds:g}"
+    return gateway_error(429, f"Rate limit is exceeded. Try again in {wait} seconds.", **{"Retry-After": wait})
+
+
+_INSTEAD: Final[dict[Kind, Callable[[Fault], Answer]]] = {
+    "rate_limit": _rate_limit,
+    "quota": lambda _: gateway_error(403, "Out of call volume quota. Quota will be replenished in 01:02:03."),
+    "firewall": lambda _: Answer(403, FIREWALL_PAGE),
+    "status": lambda fault: gateway_error(fault.status, "The service is unavailable."),
+    "html": lambda _: Answer(200, _PAGE),
+    "redirect": lambda fault: Answer(302, "", {"Location": fault.url}),
+}
+"""The faults that answer in place of the API."""
+
+
+def _without_field(fault: Fault, body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "result": [{k: v for k, v in row.items() if k != fault.field} for row in body["result"]]}
+
+
+def _of_another_country(fault: Fault, body: dict[str, Any]) -> dict[str, Any]:
+    other = {"admin0Pcode": fault.pcode, "admin0Name": "Invented Wrong Country"}
+    return {**body, "result": [{**row, **other} for row in body["result"]]}
+
+
+_ALTERED: Final[dict[Kind, Callable[[Fault, dict[str, Any]], dict[str, Any]]]] = {
+    "wrong_total": lambda _, body: {**body, "totalRecordsCount": len(body["result"]) + 1},
+    "wrong_country": _of_another_country,
+    "missing_field": _without_field,
+    "refused": lambda fault, _: envelope([], fault.message, success=False),
+    "empty": lambda *_: envelope([], "No matching data found."),
+}
+"""The faults that alter the body of a right answer."""
 
 
 class Faults:
@@ -133,13 +141,13 @@ class Faults:
         """Start without faults."""
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
-        self._met: list[int] = []
+        self._met: Counter[int] = Counter()
+        """How often each fault, by its place, could have befallen a request."""
 
     def add(self, *faults: Fault) -> None:
         """Switch faults on; of several that could befall a request, the first added does."""
         with self._lock:
             self._faults += faults
-            self._met += [0] * len(faults)
 
     def clear(self) -> None:
         """Switch all faults off."""
@@ -151,32 +159,31 @@ class Faults:
         """Return the fault that befalls this request, counting it."""
         with self._lock:
             for place, fault in enumerate(self._faults):
-                if not fault.befalls(request):
-                    continue
-                if fault.times is not None and self._met[place] >= fault.after + fault.times:
-                    continue
-                self._met[place] += 1
-                if self._met[place] > fault.after:
-                    return fault
+                is_over = fault.times is not None and self._met[place] >= fault.after + fault.times
+                if fault.befalls(request) and not is_over:
+                    self._met[place] += 1
+                    if self._met[place] > fault.after:
+                        return fault
         return None
 
 
-_BY_STATUS = ("429", "500", "502", "503", "504")
-_BY_KIND = {kind.replace("_", "-"): kind for kind in get_args(Kind) if kind not in {"rate_limit", "status", "redirect"}}
-KINDS = (*_BY_STATUS, *_BY_KIND)
+NAMED: Final[dict[str, Fault]] = {
+    "429": Fault("rate_limit"),
+    **{str(status): Fault("status", status=status) for status in (500, 502, 503, 504)},
+    **{
+        kind.replace("_", "-"): Fault(kind)
+        for kind in get_args(Kind)
+        if kind not in {"rate_limit", "status", "redirect"}
+    },
+}
 """The faults that a command line can name."""
 
 
 def parse_fault(text: str) -> Fault:
-    """Read a fault from a command line: a status or a kind, and after a colon how often it strikes."""
+    """Read a fault from a command line: its name, and after a colon how often it strikes."""
     name, _, times = text.partition(":")
-    if name not in KINDS:
-        raise ValueError(f"There is no fault '{name}'; there are {', '.join(KINDS)}.")
+    if name not in NAMED:
+        raise ValueError(f"There is no fault '{name}'; there are {', '.join(NAMED)}.")
     if times and not times.isdecimal():
         raise ValueError(f"'{times}' in the fault '{text}' is not a number of times.")
-    often = int(times) if times else None
-    if name == "429":
-        return Fault("rate_limit", often)
-    if name in _BY_STATUS:
-        return Fault("status", often, status=int(name))
-    return Fault(_BY_KIND[name], often)
+    return replace(NAMED[name], times=int(times) if times else None)

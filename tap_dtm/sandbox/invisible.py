@@ -1,23 +1,22 @@
 """Changes that admin 0 does not show: they happen at a finer level only.
 
-Each returns False, and changes nothing, when the world offers nothing to change. Only
-`hide_from_admin0` touches the answer of admin 0 itself: it takes an operation out of it.
+Only `hide_from_admin0` touches the answer of admin 0 itself: it takes an operation out of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tap_dtm.sandbox.fabric import operation_name
 from tap_dtm.sandbox.model import NOT_AVAILABLE, Cell, Operation, Round
-from tap_dtm.sandbox.names import operation_name
-from tap_dtm.sandbox.spots import Spot, all_spots, evolve, names, put, put_round, spare
+from tap_dtm.sandbox.spots import Spot, all_spots, evolve, somewhere, spare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tap_dtm.sandbox.world import World
+    from tap_dtm.sandbox.world import Mutation, World
 
 
 class _District(NamedTuple):
@@ -41,49 +40,34 @@ def _districts(world: World) -> list[_District]:
     return sorted(area for area in found if area.pcode not in {NOT_AVAILABLE, "Unknown", ""})
 
 
-def _change_district(world: World, chosen: _District, change: Callable[[Cell], Cell]) -> None:
-    """Change an area wherever it hosts people; where people come from stays as it was."""
+def _redraw(world: World, rng: Random, change: Callable[[_District], dict[str, Any]]) -> bool:
+    """Change one area wherever it hosts people; where people come from stays as it was."""
+    districts = _districts(world)
+    if not districts:
+        return False
+    chosen = rng.choice(districts)
+    new, code = change(chosen), f"admin{chosen.level}_pcode"
 
-    def changed(cell: Cell) -> Cell:
-        here = cell.admin1_pcode if chosen.level == 1 else cell.admin2_pcode
-        return change(cell) if here == chosen.pcode else cell
+    def redrawn(cell: Cell) -> Cell:
+        return cell._replace(**new) if getattr(cell, code) == chosen.pcode else cell
 
-    def redrawn(operation: Operation) -> Operation:
-        rounds = (replace(each, cells=tuple(map(changed, each.cells))) for each in operation.rounds)
-        return replace(operation, rounds=tuple(rounds))
-
-    countries = list(world.countries)
-    country = countries[chosen.country]
-    countries[chosen.country] = replace(country, operations=tuple(map(redrawn, country.operations)))
-    world.countries = tuple(countries)
+    for spot in all_spots(world):
+        if spot.country == chosen.country:
+            rounds = (replace(each, cells=tuple(map(redrawn, each.cells))) for each in spot.operation.rounds)
+            spot.put(replace(spot.operation, rounds=tuple(rounds)))
+    return True
 
 
 def rename_district(world: World, rng: Random) -> bool:
     """An area gets another name in all rounds of its country; its code stays."""
-    districts = _districts(world)
-    if not districts:
-        return False
-    chosen = rng.choice(districts)
-    name = f"Invented Renamed Area {rng.randrange(10**6)}"
-    if chosen.level == 1:
-        _change_district(world, chosen, lambda cell: cell._replace(admin1_name=name))
-    else:
-        _change_district(world, chosen, lambda cell: cell._replace(admin2_name=name))
-    return True
+    return _redraw(
+        world, rng, lambda area: {f"admin{area.level}_name": f"Invented Renamed Area {rng.randrange(10**6)}"}
+    )
 
 
 def recode_district(world: World, rng: Random) -> bool:
     """An area gets another code in all rounds of its country; its name stays."""
-    districts = _districts(world)
-    if not districts:
-        return False
-    chosen = rng.choice(districts)
-    code = f"{chosen.pcode}X{rng.randrange(10**4)}"
-    if chosen.level == 1:
-        _change_district(world, chosen, lambda cell: cell._replace(admin1_pcode=code))
-    else:
-        _change_district(world, chosen, lambda cell: cell._replace(admin2_pcode=code))
-    return True
+    return _redraw(world, rng, lambda area: {f"admin{area.level}_pcode": f"{area.pcode}X{rng.randrange(10**4)}"})
 
 
 def _pairs(spot: Spot, round_: Round) -> list[tuple[Spot, Round, int, int]]:
@@ -117,68 +101,59 @@ def move_between_districts(world: World, rng: Random) -> bool:
     cells = list(old.cells)
     one, other = cells[source], cells[target]
     moved = rng.randint(1, one.idps - 1)
-    if one.males is None or one.females is None or other.males is None or other.females is None:
-        cells[source] = one._replace(idps=one.idps - moved)
-        cells[target] = other._replace(idps=other.idps + moved)
-    else:
+    males = females = 0
+    if one.males is not None and one.females is not None:
         # Whatever the split, neither side may go below zero or add up to another total.
         males = min(one.males, moved)
         females = min(one.females, moved - males)
         moved = males + females
-        cells[source] = one._replace(idps=one.idps - moved, males=one.males - males, females=one.females - females)
-        cells[target] = other._replace(
-            idps=other.idps + moved, males=other.males + males, females=other.females + females
-        )
-    put_round(world, spot, old, replace(old, cells=tuple(cells)))
+    cells[source] = one.plus(-moved, -males, -females)
+    cells[target] = other.plus(moved, males, females)
+    spot.put(spot.operation.without_round(old, replace(old, cells=tuple(cells))))
     return True
 
 
-def drop_level(world: World, rng: Random) -> bool:
+@somewhere(lambda world: [spot for spot in all_spots(world) if len(spot.operation.levels) > 1])
+def drop_level(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
     """An operation stops being published at its finest level; it keeps another one."""
-    spots = [spot for spot in all_spots(world) if len(spot.operation.levels) > 1 and max(spot.operation.levels)]
-    if not spots:
-        return False
-    spot = rng.choice(spots)
     levels = spot.operation.levels
-    put(world, spot, replace(spot.operation, levels=levels - {max(levels)}))
-    return True
+    return (replace(spot.operation, levels=levels - {max(levels)}),)
 
 
-def gain_level(world: World, rng: Random) -> bool:
+def _may_go_finer(spot: Spot) -> bool:
+    cells = spot.operation.rounds[0].cells
+    return max(spot.operation.levels) < (2 if cells and cells[0].admin2_name else 1)
+
+
+@somewhere(lambda world: list(filter(_may_go_finer, all_spots(world))))
+def gain_level(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
     """An operation starts to be published at the next finer level."""
-    spots = []
-    for spot in all_spots(world):
-        cells = spot.operation.rounds[0].cells
-        finest = 2 if cells and cells[0].admin2_name else 1
-        if max(spot.operation.levels) < finest:
-            spots.append(spot)
-    if not spots:
-        return False
-    spot = rng.choice(spots)
     levels = spot.operation.levels
-    put(world, spot, replace(spot.operation, levels=levels | {max(levels) + 1}))
-    return True
+    return (replace(spot.operation, levels=levels | {max(levels) + 1}),)
 
 
-def hide_from_admin0(world: World, rng: Random) -> bool:
+@somewhere(lambda world: [spot for spot in spare(world) if max(spot.operation.levels)])
+def hide_from_admin0(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
     """Admin 0 stops showing an operation that the finer levels go on showing; a country keeps another."""
-    spots = [spot for spot in spare(world) if max(spot.operation.levels)]
-    if not spots:
-        return False
-    spot = rng.choice(spots)
-    put(world, spot, replace(spot.operation, levels=spot.operation.levels - {0}))
-    return True
+    return (replace(spot.operation, levels=spot.operation.levels - {0}),)
 
 
-def add_hidden_operation(world: World, rng: Random) -> bool:
+@somewhere(lambda world: [spot for spot in all_spots(world) if 1 in spot.operation.levels])
+def add_hidden_operation(spot: Spot, rng: Random) -> tuple[Operation, ...]:
     """A new operation that the finer levels show and admin 0 never does."""
-    spots = [spot for spot in all_spots(world) if 1 in spot.operation.levels]
-    if not spots:
-        return False
-    spot = rng.choice(spots)
     like = rng.choice(spot.operation.rounds)
     first = replace(like, cells=evolve(like.cells, rng), levels=None)
-    name = operation_name(rng, names(world, spot.country))
-    new = Operation(name, "Active", (first,), spot.operation.levels - {0})
-    put(world, spot, spot.operation, new)
-    return True
+    name = operation_name(rng, spot.names)
+    return (spot.operation, Operation(name, "Active", (first,), spot.operation.levels - {0}))
+
+
+INVISIBLE: tuple[Mutation, ...] = (
+    rename_district,
+    recode_district,
+    move_between_districts,
+    drop_level,
+    gain_level,
+    hide_from_admin0,
+    add_hidden_operation,
+)
+"""Changes of which the rows of admin 0 give no sign, or, for `hide_from_admin0`, a misleading one."""

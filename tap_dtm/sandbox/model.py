@@ -6,20 +6,33 @@ request that is being answered never sees half of the next publication.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+import random
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from tap_dtm.metadata.model import LEVELS
 
 if TYPE_CHECKING:
     from datetime import date as Date  # noqa: N812 - a round has a field of that name
 
-Level = Literal[0, 1, 2]
-Version = Literal["v2", "v3"]
-
 Status = Literal["Active", "Inactive"]
 
-LEVELS: tuple[Level, ...] = (0, 1, 2)
-ALL_LEVELS: frozenset[int] = frozenset(LEVELS)
-NOT_AVAILABLE = "Not available"
+ALL_LEVELS: Final[frozenset[int]] = frozenset(LEVELS)
+NOT_AVAILABLE: Final = "Not available"
+
+
+def chance(*parts: object) -> random.Random:
+    """Return the generator that belongs to these parts; the same parts give the same draws."""
+    return random.Random("/".join(map(str, parts)))  # noqa: S311 - invention, not cryptography
+
+
+class Area(NamedTuple):
+    """One place: an area at admin 1 and, where the country has them, an area at admin 2."""
+
+    admin1_name: str
+    admin1_pcode: str
+    admin2_name: str = ""
+    admin2_pcode: str = ""
 
 
 class Cell(NamedTuple):
@@ -38,6 +51,14 @@ class Cell(NamedTuple):
     idps: int
     males: int | None
     females: int | None
+
+    def plus(self, idps: int, males: int, females: int) -> Cell:
+        """Return the cell with so many more people; what is unknown stays unknown."""
+        return self._replace(
+            idps=self.idps + idps,
+            males=None if self.males is None else self.males + males,
+            females=None if self.females is None else self.females + females,
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,15 @@ class Operation:
         if level not in self.levels:
             return ()
         return tuple(r for r in self.rounds if r.levels is None or level in r.levels)
+
+    def with_round(self, new: Round) -> Operation:
+        """Return the operation with one more round."""
+        return replace(self, rounds=(*self.rounds, new))
+
+    def without_round(self, old: Round, *new: Round) -> Operation:
+        """Return the operation with other rounds, or none, in the place of one."""
+        place = next(place for place, round_ in enumerate(self.rounds) if round_ is old)
+        return replace(self, rounds=(*self.rounds[:place], *new, *self.rounds[place + 1 :]))
 
 
 @dataclass(frozen=True)

@@ -1,70 +1,18 @@
-"""The history of a world: the changes there are, and the seeded mix of them that makes a publication."""
+"""The history of a world: countries that come and go, and the seeded mix of changes that makes a publication."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_dtm.sandbox.chance import chance
-from tap_dtm.sandbox.invent import MAX_COUNTRIES, invent, invent_country
-from tap_dtm.sandbox.invisible import (
-    add_hidden_operation,
-    drop_level,
-    gain_level,
-    hide_from_admin0,
-    move_between_districts,
-    recode_district,
-    rename_district,
-)
-from tap_dtm.sandbox.names import country_pcode
-from tap_dtm.sandbox.visible import (
-    add_operation,
-    add_round,
-    backfill_round,
-    correct_figures,
-    duplicate_rows,
-    flip_status,
-    rekey_round,
-    rename_operation,
-    rename_reason_case,
-    show_at_admin0,
-    withdraw_operation,
-    withdraw_round,
-)
+from tap_dtm.sandbox import visible
+from tap_dtm.sandbox.fabric import MAX_COUNTRIES, country_pcode
+from tap_dtm.sandbox.invent import invent, invent_country
+from tap_dtm.sandbox.model import chance
 
 if TYPE_CHECKING:
     from random import Random
 
     from tap_dtm.sandbox.world import Mutation, World
-
-__all__ = [
-    "COUNTRY",
-    "INVISIBLE",
-    "VISIBLE",
-    "add_country",
-    "add_hidden_operation",
-    "add_operation",
-    "add_round",
-    "backfill_round",
-    "correct_figures",
-    "drop_level",
-    "duplicate_rows",
-    "flip_status",
-    "gain_level",
-    "hide_from_admin0",
-    "move_between_districts",
-    "publish",
-    "recode_district",
-    "rekey_round",
-    "rename_district",
-    "rename_operation",
-    "rename_reason_case",
-    "restore",
-    "show_at_admin0",
-    "withdraw_country",
-    "withdraw_operation",
-    "withdraw_round",
-    "world_at",
-]
 
 
 def withdraw_country(world: World, rng: Random) -> bool:
@@ -94,47 +42,21 @@ def restore(world: World, _rng: Random) -> bool:
     return True
 
 
-VISIBLE: tuple[Mutation, ...] = (
-    add_round,
-    backfill_round,
-    correct_figures,
-    rekey_round,
-    withdraw_round,
-    withdraw_operation,
-    rename_operation,
-    add_operation,
-    flip_status,
-    rename_reason_case,
-    duplicate_rows,
-    show_at_admin0,
-)
-"""Changes that admin 0, or a list, shows."""
-
-INVISIBLE: tuple[Mutation, ...] = (
-    rename_district,
-    recode_district,
-    move_between_districts,
-    drop_level,
-    gain_level,
-    hide_from_admin0,
-    add_hidden_operation,
-)
-"""Changes of which the rows of admin 0 give no sign, or, for `hide_from_admin0`, a misleading one."""
-
 COUNTRY: tuple[Mutation, ...] = (withdraw_country, add_country, restore)
 """Changes to which countries there are, and the way back."""
 
-_MIX: tuple[Mutation, ...] = (
-    add_round,
-    add_round,
-    backfill_round,
-    correct_figures,
-    rekey_round,
-    withdraw_operation,
-    add_operation,
-    rename_operation,
-    flip_status,
+_MIX = (
+    visible.add_round,
+    visible.add_round,
+    visible.backfill_round,
+    visible.correct_figures,
+    visible.rekey_round,
+    visible.withdraw_operation,
+    visible.add_operation,
+    visible.rename_operation,
+    visible.flip_status,
 )
+_NOW_AND_THEN = (visible.withdraw_round, visible.rename_reason_case, visible.duplicate_rows)
 
 
 def publish(world: World, rng: Random | None = None) -> tuple[str, ...]:
@@ -143,7 +65,7 @@ def publish(world: World, rng: Random | None = None) -> tuple[str, ...]:
     Returns the names of the changes. Without `rng` the history follows from the seed of the world.
     """
     rng = rng or chance("mix", world.seed, world.publication + 1)
-    some = tuple(change for change in (withdraw_round, rename_reason_case, duplicate_rows) if rng.random() < 0.3)  # noqa: PLR2004
+    some = [change for change in _NOW_AND_THEN if rng.random() < 0.3]  # noqa: PLR2004
     return world.publish(*_MIX, *some, rng=rng)
 
 

@@ -3,82 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import struct
 import sys
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+from requests.structures import CaseInsensitiveDict
 from typing_extensions import override
 
-from tap_dtm.sandbox.api import ADMIN_PATHS, KEY_HEADER, KEY_PARAMETER, Answer, Options, Request, answer, gate
+from tap_dtm.sandbox.api import ADMIN_PATHS, KEY_HEADER, KEY_PARAMETER, Options, Request, answer, gate
 from tap_dtm.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from tap_dtm.sandbox.edition import Edition
     from tap_dtm.sandbox.world import World
 
 SANDBOX_KEY = "invented-sandbox-key"
 HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """A request as the server saw it, without the key."""
-
-    method: str
-    path: str
-    params: dict[str, str]
-    """The parameters under the names that were sent."""
-    headers: dict[str, str]
-    """The headers, their names in lower case."""
-    key_sent: bool
-
-
-class _Rendered:
-    """The bodies that were rendered last: a large answer is spelled out once per publication."""
-
-    limit = 256 * 2**20
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._bodies: OrderedDict[object, bytes] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: object) -> bytes | None:
-        with self._lock:
-            return self._bodies.get(key)
-
-    def put(self, key: object, body: bytes) -> None:
-        with self._lock:
-            if key in self._bodies:
-                return
-            self._bodies[key] = body
-            self._size += len(body)
-            while self._size > self.limit:
-                self._size -= len(self._bodies.popitem(last=False)[1])
-
-    def clear(self) -> None:
-        with self._lock:
-            self._bodies.clear()
-            self._size = 0
-
-
-def _encode(body: dict[str, object] | str) -> bytes:
-    if isinstance(body, str):
-        return body.encode()
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class SandboxServer:
@@ -94,13 +46,12 @@ class SandboxServer:
         self.key = key
         self.options = options or Options()
         self.faults = Faults()
-        self.requests: list[RecordedRequest] = []
+        self.requests: list[Request] = []
+        """The requests as they came, but for the key."""
         self.most_at_once = 0
         """The largest number of requests that were being answered at the same time."""
         self._at_once = 0
         self._lock = threading.Lock()
-        self._rendered = _Rendered()
-        self._rendered_of: Edition | None = None
         self._closing = threading.Event()
         self._http = _HttpServer(self, port)
         self.port: int = self._http.server_address[1]
@@ -133,88 +84,71 @@ class SandboxServer:
         """Let time pass; False when the server closes meanwhile."""
         return not self._closing.wait(seconds)
 
-    def record(self, request: RecordedRequest) -> None:
-        """Note a request that begins."""
+    @contextlib.contextmanager
+    def noted(self, request: Request) -> Iterator[None]:
+        """Note a request, without the key, and that it is being answered until the block ends."""
+        noted = replace(
+            request,
+            params=CaseInsensitiveDict(request.params),
+            headers=CaseInsensitiveDict(request.headers),
+            key_sent=KEY_HEADER in request.headers or KEY_PARAMETER in request.params,
+        )
+        noted.headers.pop(KEY_HEADER, None)
+        noted.params.pop(KEY_PARAMETER, None)
         with self._lock:
-            self.requests.append(request)
+            self.requests.append(noted)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-
-    def finish(self) -> None:
-        """Note that a request has been answered."""
-        with self._lock:
-            self._at_once -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_once -= 1
 
     def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
         """Return status, headers, body, and the fault that the delivery must act out."""
-        options = self.options
-        refusal = gate(request, self.key, options)
-        if refusal is not None:
-            return *_spelled(refusal), None
-        fault = self.faults.take(request)
-        level, _ = ADMIN_PATHS.get(request.path.lower(), (None, None))
-        edition = self.world.edition if level is None else self.world.shown_at(level)
-        if fault is not None:
-            return *_spelled(fault.alter(answer(request, edition, options))), fault
-        params = {k: v for k, v in request.params.items() if k != KEY_PARAMETER}
-        key = (edition, options, request.path.lower(), tuple(sorted(params.items())))
-        if self._rendered_of is not self.world.edition:
-            self._rendered.clear()
-            self._rendered_of = self.world.edition
-        if (known := self._rendered.get(key)) is not None:
-            return 200, dict(_JSON), known, None
-        status, headers, body = _spelled(answer(request, edition, options))
-        if status == HTTPStatus.OK:
-            self._rendered.put(key, body)
-        return status, headers, body, None
+        fault = None
+        given = gate(request, self.key, self.options)
+        if given is None:
+            fault = self.faults.take(request)
+            level, _ = ADMIN_PATHS.get(request.path.lower(), (None, None))
+            given = answer(request, self.world.shown_at(level), self.options)
+            if fault is not None:
+                given = fault.alter(given)
+        is_page = isinstance(given.body, str)
+        kind = {"Content-Type": "text/html" if is_page else "application/json; charset=utf-8"}
+        body = given.body.encode() if isinstance(given.body, str) else msgspec.json.encode(given.body)
+        return given.status, {**kind, **given.headers}, body, fault
 
 
-_JSON = {"Content-Type": "application/json; charset=utf-8"}
-
-
-def _spelled(said: Answer) -> tuple[int, dict[str, str], bytes]:
-    kind = {"Content-Type": "text/html"} if isinstance(said.body, str) else _JSON
-    return said.status, {**kind, **said.headers}, _encode(said.body)
-
-
-class _HttpServer(ThreadingHTTPServer):
+class _HttpServer(ThreadingTCPServer):
     """Threads that end with the program, and connections that can be hung up on."""
 
+    # Not HTTPServer, which looks up the name of the host: that can take seconds without a network.
+    allow_reuse_address = os.name != "nt"  # where it would let two servers share a port
+    daemon_threads = True
     block_on_close = False
     request_queue_size = 64
 
     def __init__(self, sandbox: SandboxServer, port: int) -> None:
         self.sandbox = sandbox
         self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
         super().__init__((HOST, port), _Handler)
 
     @override
-    def server_bind(self) -> None:
-        # HTTPServer looks up the name of the host here, which can take seconds without a network.
-        if os.name != "nt":  # where it would let two servers share a port
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = HOST, self.server_address[1]
-
-    @override
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        with self._open_lock:
-            self._open.add(request)
+        self._open.add(request)
         super().process_request(request, client_address)
 
     @override
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        with self._open_lock:
-            self._open.discard(request)
+        self._open.discard(request)
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        with self._open_lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+        for connection in self._open.copy():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
@@ -236,26 +170,10 @@ class _Handler(BaseHTTPRequestHandler):
         if length := int(self.headers.get("Content-Length") or 0):
             self.rfile.read(length)
         parts = urlsplit(self.path)
-        sent = parse_qsl(parts.query, keep_blank_values=True)
-        params: dict[str, str] = {}
-        for name, value in sent:
-            params.setdefault(name.lower(), value)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, unquote(parts.path), params, headers)
-        sandbox = self.server.sandbox
-        sandbox.record(
-            RecordedRequest(
-                request.method,
-                request.path,
-                {name: value for name, value in sent if name.lower() != KEY_PARAMETER},
-                {name: value for name, value in headers.items() if name != KEY_HEADER},
-                KEY_HEADER in headers or KEY_PARAMETER in params,
-            )
-        )
-        try:
-            self._deliver(*sandbox.respond(request))
-        finally:
-            sandbox.finish()
+        params = CaseInsensitiveDict(reversed(parse_qsl(parts.query, keep_blank_values=True)))  # the first one counts
+        request = Request(self.command, unquote(parts.path), params, CaseInsensitiveDict(self.headers.items()))
+        with self.server.sandbox.noted(request):
+            self._deliver(*self.server.sandbox.respond(request))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _any  # noqa: N815
 

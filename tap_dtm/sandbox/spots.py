@@ -1,30 +1,46 @@
-"""Where a world can change: finding an operation and putting another in its place."""
+"""Where a world can change: choosing an operation, and putting others in its place."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from datetime import date
-    from random import Random
+from tap_dtm.sandbox.model import Operation
 
-    from tap_dtm.sandbox.model import Cell, Operation, Round
-    from tap_dtm.sandbox.world import World
+if TYPE_CHECKING:
+    from tap_dtm.sandbox.model import Cell
+    from tap_dtm.sandbox.world import Mutation, World
 
 
 class Spot(NamedTuple):
-    """An operation, a country's place in the world, and its own place in the country."""
+    """An operation, and where it is: its country's place in its world, and its own in the country."""
 
     operation: Operation
+    world: World
     country: int
     place: int
+
+    @property
+    def names(self) -> set[str]:
+        """The operation names that the country uses."""
+        return {operation.name for operation in self.world.countries[self.country].operations}
+
+    def put(self, *operations: Operation) -> None:
+        """Put operations (or none) in the place of this one."""
+        countries = list(self.world.countries)
+        old = countries[self.country].operations
+        new = (*old[: self.place], *operations, *old[self.place + 1 :])
+        countries[self.country] = replace(countries[self.country], operations=new)
+        self.world.countries = tuple(countries)
 
 
 def all_spots(world: World) -> list[Spot]:
     """Every operation of the world."""
     return [
-        Spot(operation, i, j)
+        Spot(operation, world, i, j)
         for i, country in enumerate(world.countries)
         for j, operation in enumerate(country.operations)
     ]
@@ -42,29 +58,29 @@ def spare(world: World) -> list[Spot]:
     return [spot for spot in shown if spot.country in crowded]
 
 
-def put(world: World, spot: Spot, *operations: Operation) -> None:
-    """Put operations (or none) in the place of one."""
-    country = world.countries[spot.country]
-    kept = country.operations
-    put = replace(country, operations=(*kept[: spot.place], *operations, *kept[spot.place + 1 :]))
-    world.countries = (*world.countries[: spot.country], put, *world.countries[spot.country + 1 :])
+Change = Callable[[Spot, Random], tuple[Operation, ...] | None]
+"""Returns what takes the place of an operation; None when nothing can."""
 
 
-def put_round(world: World, spot: Spot, old: Round, *new: Round) -> None:
-    """Put rounds (or none) in the place of one."""
-    rounds = spot.operation.rounds
-    place = next(i for i, round_ in enumerate(rounds) if round_ is old)
-    put(world, spot, replace(spot.operation, rounds=(*rounds[:place], *new, *rounds[place + 1 :])))
+def somewhere(spots: Callable[[World], list[Spot]]) -> Callable[[Change], Mutation]:
+    """Make a mutation of a change to one operation, chosen by chance among these."""
 
+    def mutation(change: Change) -> Mutation:
+        @wraps(change)
+        def mutate(world: World, rng: Random) -> bool:
+            choices = spots(world)
+            if not choices:
+                return False
+            spot = rng.choice(choices)
+            operations = change(spot, rng)
+            if operations is None:
+                return False
+            spot.put(*operations)
+            return True
 
-def taken(spot: Spot) -> set[tuple[date, int, str]]:
-    """The keys that the rounds of the operation use."""
-    return {round_.key for round_ in spot.operation.rounds}
+        return mutate
 
-
-def names(world: World, country: int) -> set[str]:
-    """The operation names that the country uses."""
-    return {operation.name for operation in world.countries[country].operations}
+    return mutation
 
 
 def evolve(cells: tuple[Cell, ...], rng: Random) -> tuple[Cell, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -22,6 +21,7 @@ from tests.views.databases import assert_views_are_right, place, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from tests.target import Message
 
@@ -115,8 +115,8 @@ def test_the_views_name_the_table_that_a_package_lacks(tmp_path: Path, streams: 
         tables_from_package(place("duckdb", levels=[1]), tmp_path / "package")
 
 
-def test_the_ready_made_catalog_without_the_country_level_becomes_a_package(tmp_path: Path) -> None:
-    catalog = json.loads((Path(__file__).parents[2] / "catalog" / "v3" / "sub_national.json").read_text("utf-8"))
+def test_a_selection_without_the_country_level_becomes_a_package(tmp_path: Path) -> None:
+    catalog = catalog_of(("countries", "operations", "idp_admin1", "idp_admin2"))
 
     report = package(tmp_path / "package", dtm("sandbox://", catalog=catalog))
 

@@ -1,1 +1,1 @@
-"""The README's recipes and the files of catalog/recipes, run as they stand there."""
+"""The README's recipes and the files of examples/recipes, run as they stand there."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.pipeline import Warehouse
 
 ROOT = Path(__file__).parents[2]
-RECIPES = ROOT / "catalog" / "recipes"
+RECIPES = ROOT / "examples" / "recipes"
 PLACE = "/srv/tap-dtm"
 _MAIL = '#!/bin/sh\n{ echo "to: $*"; cat; } >> "$MAILBOX"\n'
 
@@ -50,7 +50,8 @@ class Machine(MeltanoProject):
         """Make the folder, with settings for an API and a database."""
         super().__init__(folder)
         (folder / ".venv").symlink_to(sys.prefix)
-        shutil.copytree(ROOT / "catalog", folder / "catalog")
+        for name in ("catalog", "examples"):
+            shutil.copytree(ROOT / name, folder / name)
         self.settings = {
             "TAP_DTM_API_URL": sandbox.url,
             "TAP_DTM_SUBSCRIPTION_KEY": sandbox.key,

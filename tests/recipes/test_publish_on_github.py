@@ -13,7 +13,7 @@ import yaml
 
 from tests.meltano import inherited
 
-FILE = Path(__file__).parents[2] / "catalog" / "recipes" / "publish-on-github.yml"
+FILE = Path(__file__).parents[2] / "examples" / "recipes" / "publish-on-github.yml"
 KEY = "invented-key-0123456789"
 SECRET = "${{ secrets.DTMAPI_SUBSCRIPTION_KEY }}"  # noqa: S105  where the key comes from
 PERMISSION = "Invented, by nobody, for a test"

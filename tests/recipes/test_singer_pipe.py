@@ -15,7 +15,7 @@ from tests.target import COMMAND
 
 pytestmark = pytest.mark.programs
 
-SCRIPT = Path(__file__).parents[2] / "catalog" / "recipes" / "singer-pipe.sh"
+SCRIPT = Path(__file__).parents[2] / "examples" / "recipes" / "singer-pipe.sh"
 TARGET = """
 import json, sys
 for line in sys.stdin:
@@ -109,7 +109,7 @@ def test_words_go_to_the_programs_as_they_are(folder: Path) -> None:
 
 def test_the_line_of_the_readme_names_the_script() -> None:
     readme = (SCRIPT.parents[2] / "README.md").read_text("utf-8")
-    lines = [line for line in readme.splitlines() if line.startswith("catalog/recipes/singer-pipe.sh")]
+    lines = [line for line in readme.splitlines() if line.startswith("examples/recipes/singer-pipe.sh")]
 
     states = [shlex.split(line)[1] for line in lines]
     assert states == ["sandbox-state.json", "state.json"]  # invented and real data never share a state

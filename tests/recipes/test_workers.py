@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.everything
 
 HEADING = "Several workers"
-LIST = snippet(HEADING, "catalog/recipes/worker.sh all")
+LIST = snippet(HEADING, "examples/recipes/worker.sh all")
 RUN = snippet(HEADING, "xargs")
 CHANGES = (add_round, backfill_round, withdraw_round, withdraw_operation)
 
@@ -191,11 +191,11 @@ def test_a_country_without_a_worker_is_an_error(machine: Machine, sandbox: Sandb
     sandbox.world.publish(add_country, rng=Random(1))
     new = sandbox.world.countries[-1].pcode
 
-    output = machine.shell("catalog/recipes/worker.sh lists", exit_code=1)
+    output = machine.shell("examples/recipes/worker.sh lists", exit_code=1)
 
     assert f"DTM lists {new}, which no worker loads: add it to workers.txt.\n" in output
     sandbox.faults.add(Fault("status", path="country", after=1))
-    assert "HTTP 503" in machine.shell("catalog/recipes/worker.sh lists", exit_code=1)  # nothing to compare with
+    assert "HTTP 503" in machine.shell("examples/recipes/worker.sh lists", exit_code=1)  # nothing to compare with
 
 
 def test_meltano_s_folder_may_be_named_from_where_the_worker_starts(
@@ -203,7 +203,7 @@ def test_meltano_s_folder_may_be_named_from_where_the_worker_starts(
 ) -> None:
     write_workers(machine, sandbox)
 
-    machine.shell("catalog/recipes/worker.sh lists", {"MELTANO_SYS_DIR_ROOT": "of-meltano"})
+    machine.shell("examples/recipes/worker.sh lists", {"MELTANO_SYS_DIR_ROOT": "of-meltano"})
 
     assert warehouse.live("countries")
     folder = machine.folder / "of-meltano"
@@ -213,7 +213,7 @@ def test_meltano_s_folder_may_be_named_from_where_the_worker_starts(
 def test_the_manifest_is_one_that_kubernetes_takes(machine: Machine) -> None:
     program = environment("kubernetes") / "kubernetes-validate"
 
-    assert "passed" in machine.shell(f"{program} --strict catalog/recipes/kubernetes.yaml")
+    assert "passed" in machine.shell(f"{program} --strict examples/recipes/kubernetes.yaml")
 
 
 def test_the_pods_of_kubernetes_load_everything(
@@ -265,4 +265,4 @@ def test_airflow_reads_the_dag(machine: Machine, sandbox: SandboxServer) -> None
 
     output = machine.shell(f'{programs}/python -c "{show}"', {"AIRFLOW_HOME": str(machine.folder / "airflow")})
 
-    assert output.splitlines()[-1] == str([f"catalog/recipes/worker.sh {worker}" for worker in workers])
+    assert output.splitlines()[-1] == str([f"examples/recipes/worker.sh {worker}" for worker in workers])

@@ -12,7 +12,7 @@ import requests
 
 from tap_dtm.sandbox import Fault, Faults
 from tap_dtm.sandbox.api import Request
-from tap_dtm.sandbox.faults import KINDS, Kind, parse_fault
+from tap_dtm.sandbox.faults import NAMED, Kind, parse_fault
 
 if TYPE_CHECKING:
     from tap_dtm.sandbox import SandboxServer
@@ -164,7 +164,7 @@ def test_faults_on_the_command_line() -> None:
     assert parse_fault("429:2") == Fault("rate_limit", 2)
     assert parse_fault("503") == Fault("status", status=503)
     assert parse_fault("cut-json:1") == Fault("cut_json", 1)
-    assert {parse_fault(name).kind for name in KINDS} == set(get_args(Kind)) - {"redirect"}
+    assert {parse_fault(name).kind for name in NAMED} == set(get_args(Kind)) - {"redirect"}
     for text in ("418", "redirect", "status", "slow:x", "slow:-1", ""):
         with pytest.raises(ValueError, match="fault"):
             parse_fault(text)

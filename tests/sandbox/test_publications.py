@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, World, invent, publications, tiny
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, World, invent, invisible, publications, tiny, visible
 
 if TYPE_CHECKING:
     from tap_dtm.sandbox import Mutation
@@ -52,7 +52,7 @@ def test_every_mutation_changes_what_is_shown(mutation: Mutation) -> None:
 def test_visible_mutations_show_at_admin0_or_in_a_list(mutation: Mutation) -> None:
     for before, after in histories(mutation):
         was, became = shown(before), shown(after)
-        assert (was[0] != became[0]) == (mutation is not publications.flip_status)
+        assert (was[0] != became[0]) == (mutation is not visible.flip_status)
         assert was[3] == became[3], "no country comes or goes"
 
 
@@ -60,7 +60,7 @@ def test_visible_mutations_show_at_admin0_or_in_a_list(mutation: Mutation) -> No
 def test_invisible_mutations_show_at_a_finer_level_only(mutation: Mutation) -> None:
     for before, after in histories(mutation):
         was, became = shown(before), shown(after)
-        if mutation is publications.hide_from_admin0:
+        if mutation is invisible.hide_from_admin0:
             assert set(became[0]) < set(was[0])
             assert was[1:] == became[1:]
         else:
@@ -76,18 +76,18 @@ def test_add_and_withdraw_rounds() -> None:
             for row in world.rows(0)
         }
 
-    for before, after in histories(publications.add_round):
+    for before, after in histories(visible.add_round):
         (new,) = rounds(after) - rounds(before)
         assert new[2] > max(round_[2] for round_ in rounds(before) if round_[:2] == new[:2])
-    for before, after in histories(publications.backfill_round):
+    for before, after in histories(visible.backfill_round):
         (new,) = rounds(after) - rounds(before)
         assert new[2] < max(round_[2] for round_ in rounds(before) if round_[:2] == new[:2])
-    for before, after in histories(publications.rekey_round):
+    for before, after in histories(visible.rekey_round):
         assert len(rounds(before) - rounds(after)) == len(rounds(after) - rounds(before)) == 1
-    for before, after in histories(publications.withdraw_round):
+    for before, after in histories(visible.withdraw_round):
         assert len(rounds(before) - rounds(after)) == 1
         assert rounds(after) < rounds(before)
-    for before, after in histories(publications.correct_figures):
+    for before, after in histories(visible.correct_figures):
         assert rounds(before) == rounds(after)
 
 
@@ -95,11 +95,11 @@ def test_operations_come_and_go_and_change_their_names() -> None:
     def names(world: World) -> set[tuple[Any, ...]]:
         return {(row["admin0Pcode"], row["operation"]) for row in world.operation_list()}
 
-    for before, after in histories(publications.add_operation):
+    for before, after in histories(visible.add_operation):
         assert names(before) < names(after)
-    for before, after in histories(publications.withdraw_operation):
+    for before, after in histories(visible.withdraw_operation):
         assert names(after) < names(before)
-    for before, after in histories(publications.rename_operation):
+    for before, after in histories(visible.rename_operation):
         assert len(names(before) - names(after)) == len(names(after) - names(before)) == 1
 
 

@@ -37,7 +37,7 @@ _SET_BY: Final = {
 }
 """What is not text among a dataset's fields, and how it is given."""
 _NOT_GITHUB: Final = (
-    "target-datapackage no longer publishes to GitHub. Use the workflow catalog/recipes/publish-on-github.yml in your "
+    "target-datapackage no longer publishes to GitHub. Use the workflow examples/recipes/publish-on-github.yml in your "
     "repository. It runs target-datapackage publish PATH --check before it commits."
 )
 

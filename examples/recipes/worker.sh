@@ -1,7 +1,7 @@
 #!/bin/sh
 # One of several workers that load DTM into the same Postgres, each with a state of its own. In the folder of meltano.yml:
-#   catalog/recipes/worker.sh all > workers.txt     what there is to do: "lists", and the code of every country
-#   catalog/recipes/worker.sh HTI                   do one line of it
+#   examples/recipes/worker.sh all > workers.txt     what there is to do: "lists", and the code of every country
+#   examples/recipes/worker.sh HTI                   do one line of it
 set -eu
 work="${1:?a line of workers.txt}"
 PATH="$PWD/.venv/bin:$PATH"

@@ -19,7 +19,7 @@ def workers() -> Iterator[dg.DynamicOutput[str]]:
 @dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=600))
 def load(worker: str) -> None:
     """Do one line of it."""
-    subprocess.run(["catalog/recipes/worker.sh", worker], cwd=FOLDER, check=True)
+    subprocess.run(["examples/recipes/worker.sh", worker], cwd=FOLDER, check=True)
 
 
 @dg.job(executor_def=dg.multiprocess_executor.configured({"max_concurrent": 4}))

@@ -18,5 +18,5 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
 ) as dag:
     BashOperator.partial(task_id="load", cwd=str(FOLDER), append_env=True, max_active_tis_per_dagrun=4).expand(
-        bash_command=[f"catalog/recipes/worker.sh {worker}" for worker in WORKERS]
+        bash_command=[f"examples/recipes/worker.sh {worker}" for worker in WORKERS]
     )
