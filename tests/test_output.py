@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tap_dtm.sandbox import SandboxServer, invent, publications
+from tap_dtm.sandbox import SandboxServer, invent
+from tap_dtm.sandbox.visible import withdraw_operation
 from tap_dtm.singer import schedule
 from tap_dtm.singer.base import IdpStream
 from tap_dtm.singer.tap import TapDTM
@@ -38,7 +39,7 @@ def test_on_the_short_way_records_are_those_of_the_sdk_byte_for_byte(monkeypatch
         target = MemoryTarget()
         run_tap(target, **config)
         state = json.dumps(target.state)
-        assert publications.withdraw_operation(sandbox.world, random.Random(1))
+        assert withdraw_operation(sandbox.world, random.Random(1))
 
         quickly = [written(json.loads(each), **config) for each in ("{}", state)]
         monkeypatch.setattr(IdpStream, "_is_plain", False)
