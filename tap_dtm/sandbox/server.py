@@ -170,7 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         if length := int(self.headers.get("Content-Length") or 0):
             self.rfile.read(length)
         parts = urlsplit(self.path)
-        params = CaseInsensitiveDict(reversed(parse_qsl(parts.query, keep_blank_values=True)))  # the first one counts
+        params: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        for name, value in parse_qsl(parts.query, keep_blank_values=True):
+            params.setdefault(name, value)
         request = Request(self.command, unquote(parts.path), params, CaseInsensitiveDict(self.headers.items()))
         with self.server.sandbox.noted(request):
             self._deliver(*self.server.sandbox.respond(request))
