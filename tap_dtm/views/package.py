@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TYPES: Final = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
 """By type in the Table Schema; every other type is text in the file."""
 
+_LONGEST_ROW: Final = 32_000_000  # bytes, for which DuckDB sets memory aside
 _PATTERN: Final = re.compile(r"[*?[]")  # DuckDB reads a path with one of these as a pattern
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -63,7 +64,8 @@ def reader(folder: Path, resource: Mapping[str, Any]) -> str:
     skip = 1 + len((resource.get("dialect") or {}).get("commentRows") or ())
     return (
         f"READ_CSV({path}, auto_detect = FALSE, delim = ',', quote = '\"', escape = '\"', header = FALSE, "
-        f"skip = {skip}, nullstr = '', parallel = FALSE, hive_partitioning = FALSE,\n  columns = {{{columns}}})"
+        f"skip = {skip}, nullstr = '', parallel = FALSE, hive_partitioning = FALSE, "
+        f"max_line_size = {_LONGEST_ROW}, buffer_size = {_LONGEST_ROW},\n  columns = {{{columns}}})"
     )
 
 

@@ -380,6 +380,33 @@ def test_every_form_of_the_files_gives_the_same_report(tmp_path: Path, form: dic
     assert (tmp_path / "other" / "quality.json").read_bytes() == (tmp_path / "csv" / "quality.json").read_bytes()
 
 
+def test_standard_output_is_left_to_the_state() -> None:
+    with database_of(world_contents()) as database:
+        assert database.answer("SELECT CURRENT_SETTING('enable_progress_bar') AS is_shown") == [{"is_shown": False}]
+
+
+def test_added_columns_may_have_any_name_and_type(tmp_path: Path) -> None:
+    added = {
+        "$rows": ("number", 1.5),
+        "rowid": ("integer", 3),
+        "times": ("object", {"a": 1}),
+        "large": ("string", "y" * 10**7),
+    }
+    messages = dtm("sandbox://?rows=120&countries=1")
+    run_target(messages, tmp_path / "plain")
+    for message in messages:
+        if message.get("stream") == "idp_admin1" and message["type"] == "SCHEMA":
+            message["schema"]["properties"] |= {name: {"type": [kind, "null"]} for name, (kind, _) in added.items()}
+        elif message.get("stream") == "idp_admin1" and message["type"] == "RECORD":
+            is_first = message["record"]["row_number"] == 1
+            message["record"] |= {name: value for name, (_, value) in added.items() if is_first or name != "large"}
+
+    run_target(messages, tmp_path / "added")
+
+    said, plain = (json.loads((tmp_path / name / "quality.json").read_text("utf-8")) for name in ("added", "plain"))
+    assert said["reconciliation"] == plain["reconciliation"]
+
+
 def test_a_figure_that_cannot_be_added_up_is_refused_in_a_sentence(tmp_path: Path) -> None:
     messages = dtm("sandbox://?rows=120&countries=1")
     row = next(each["record"] for each in messages if each.get("stream") == "idp_admin1" and each["type"] == "RECORD")

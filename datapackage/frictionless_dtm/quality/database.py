@@ -120,6 +120,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
 
     try:
         with duckdb.connect(contents.scratch / "figures.duckdb", config=_SETTINGS) as db:
+            db.execute("SET enable_progress_bar = FALSE")  # it is drawn on standard output, which has the state
             db.execute("BEGIN")  # and no commit: nothing of this is to stay
             made = Database(tables, reference, db)
             for statement in _statements(made, contents):
@@ -172,11 +173,6 @@ def _columns(table: Table) -> str:
 def key_of(row: Row) -> RoundKey:
     """Return the round that a row of an answer is about."""
     return row["country"], row["operation"], row["reporting_date"], row["round_number"], row["assessment_type"]
-
-
-def quoted(name: str) -> str:
-    """Return the name of a column as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.database import key_of, quoted
+from frictionless_dtm.quality.database import key_of
 from frictionless_dtm.quality.pcodes import pcodes
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
 
@@ -127,7 +127,8 @@ def _duplicates(database: Database) -> dict[str, Any]:
     examples: list[Row] = []
     for table in database.tables:
         # By digest first: a package has millions of rows, and few of them repeat another.
-        columns = ", ".join(quoted(name) for name in table.columns if name != "row_number" and not name.startswith("_"))
+        names = [name for name in table.columns if name != "row_number" and not name.startswith("_")]
+        columns = ", ".join(f'"{name}"' for name in names)  # no name has a quote: the target refuses those
         twins = f"""(
           SELECT {columns}, COUNT(*) AS _times, MIN(rowid) AS _place
           FROM {table.relation}
@@ -147,7 +148,7 @@ def _duplicates(database: Database) -> dict[str, Any]:
                 {
                     "resource": table.name,
                     "times": row["_times"],
-                    "row": {name: row[name] for name in row if name[0] != "_"},
+                    "row": {name: row[name] for name in names},
                 }
                 for row in first
             ]
