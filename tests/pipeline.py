@@ -175,24 +175,26 @@ class Loaded(ABC):
 
 @dataclass
 class Warehouse(Loaded):
-    """A schema of a real Postgres that target-postgres fills, and the last state that it confirmed."""
+    """A schema of a real Postgres that the loader of meltano.yml fills, and the last state that it confirmed."""
 
     server: EmbeddedPostgres
     schema: str
     folder: Path
     state: dict[str, Any] = field(default_factory=dict)
+    program: str = "fast-target-postgres"
 
     @override
     def target_command(self) -> list[str]:
         """Return the command that starts the target."""
-        program = shutil.which("target-postgres", path=str(Path(sys.executable).parent))
-        assert program, "target-postgres is missing in the environment of the tests"
+        program = shutil.which(self.program, path=str(Path(sys.executable).parent))
+        assert program, f"{self.program} is missing in the environment of the tests"
         return [program]
 
     @override
     def target_config(self) -> dict[str, Any]:
-        """Return the target's settings."""
-        return {"sqlalchemy_url": self._sqlalchemy_url, "default_target_schema": self.schema}
+        """Return the target's settings, those of meltano.yml included."""
+        database = {"sqlalchemy_url": self._sqlalchemy_url, "default_target_schema": self.schema}
+        return {**database, "use_copy": True, "validate_records": False}
 
     def query(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the database, in the warehouse's schema."""

@@ -85,6 +85,11 @@ def test_rows_are_merged_by_key_in_bigquery() -> None:
     assert value("target-bigquery", "upsert") is True
 
 
+def test_postgres_is_loaded_with_copy_and_without_a_second_validation() -> None:
+    assert value("target-postgres", "use_copy") is True
+    assert value("target-postgres", "validate_records") is False
+
+
 def test_invented_data_and_real_data_do_not_mix() -> None:
     sandbox, prod = MELTANO_YML["environments"]
     (tap,) = sandbox["config"]["plugins"]["extractors"]
