@@ -137,7 +137,7 @@ def measure(rows: int, countries: int) -> list[Taken]:
         tap_config = bench.config("tap", api_url=bench.api_url, subscription_key="invented", scrub_fraction=0)
         tap = [_program("tap-dtm"), "--config", tap_config]
         package = bench.config("package", path=str(folder / "package"))
-        executable, settings = _loader()
+        executable, settings = loader()
         dlt_load = [str(dlt), str(_ROOT / "benchmarks/dlt_load.py"), bench.api_url, postgres.url, str(folder / "dlt")]
         limit = [sys.executable, "-m", "benchmarks.limit", str(folder / "answers")]
         taken = [
@@ -154,7 +154,7 @@ def measure(rows: int, countries: int) -> list[Taken]:
     return taken
 
 
-def _loader() -> tuple[str, dict[str, object]]:
+def loader() -> tuple[str, dict[str, object]]:
     """Give the command of target-postgres and the settings that meltano.yml gives it, but for the database."""
     declared = yaml.safe_load((_ROOT / "meltano.yml").read_text("utf-8"))
     (plugin,) = (each for each in declared["plugins"]["loaders"] if each["name"] == "target-postgres")

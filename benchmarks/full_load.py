@@ -2,8 +2,8 @@
 
 python -m benchmarks.full_load [--rows 300000] [--countries 60]
 
-The tap and target-postgres run as two processes with a pipe between them; this process serves the sandbox and counts
-what it is asked for. The Postgres is the embedded one, on the same machine, which does not wait for the disk.
+The tap and the loader of meltano.yml run as two processes with a pipe between them; this process serves the sandbox and
+counts what it is asked for. The Postgres is the embedded one, on the same machine, which does not wait for the disk.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from typing_extensions import override
 
+from benchmarks.first_load import loader
 from demo.postgres import EmbeddedPostgres
 from tap_dtm.sandbox import SandboxServer, world_at
 
@@ -107,8 +108,8 @@ def measure(rows: int, countries: int) -> tuple[list[Load], list[Table]]:
         settings = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
         tap = _command(Path(folder), "tap-dtm", settings, "--state", "state.json")
         url = postgres.url.replace("://", "+psycopg://")
-        database = {"sqlalchemy_url": url, "default_target_schema": _SCHEMA}
-        target = _command(Path(folder), "target-postgres", database)
+        executable, own = loader()
+        target = _command(Path(folder), executable, {**own, "sqlalchemy_url": url, "default_target_schema": _SCHEMA})
         loads = [_load(Path(folder), sandbox, tap, target) for _ in range(2)]
         with psycopg.connect(postgres.url) as connection:
             sizes = (connection.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in _TABLES)
@@ -138,7 +139,7 @@ def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[st
         for partition in stream.get("partitions", ())
         for mark in partition["operations"].values()
     )
-    taken = (_taken(folder, "tap-dtm"), _taken(folder, "target-postgres"))
+    taken = (_taken(folder, "tap-dtm"), _taken(folder, loader()[0]))
     return Load(len(sandbox.requests), sandbox.answered, rows, seconds, *taken)
 
 

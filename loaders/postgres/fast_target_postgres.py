@@ -125,6 +125,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         self._columns = [*self._sent, *(_FROM_MESSAGE if self._has_metadata else ())]
         places = [self._columns.index(name) for name in self.key_properties]
         self._key: Callable[[Row], Any] | None = itemgetter(*places) if places else None
+        self._limit: int = self.max_size
 
     @property
     def is_fast(self) -> bool:
@@ -147,8 +148,8 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         names = {field[0]: name for field, name in zip(fields, self._sent, strict=True)}
         return msgspec.json.Decoder(msgspec.defstruct("Record", fields, rename=names, gc=False))
 
-    def take(self, message: Message) -> None:
-        """Add a record to the batch, in the place of an earlier one with its key.
+    def take(self, message: Message) -> bool:
+        """Add a record to the batch, in the place of an earlier one with its key, and say whether the batch is full.
 
         Raises:
             LoadError: The record does not fit its schema or cannot be stored.
@@ -165,6 +166,8 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         rows = self._get_context({}).setdefault("rows", {})
         rows[self._key(row) if self._key else len(rows)] = line
         self.tally_record_read()
+        read: int = self._batch_records_read
+        return read >= self._limit
 
     def _csv(self, row: Row, message: Message) -> bytes:
         fields: list[str] = []
@@ -261,8 +264,7 @@ class FastTargetPostgres(TargetPostgres):  # type: ignore[misc]
         if not isinstance(sink, FastSink) or not sink.is_fast:
             super()._process_record_message(_as_dict(message))
             return
-        sink.take(message)
-        if sink.is_full:
+        if sink.take(message):
             self.drain_one(sink)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
