@@ -56,12 +56,19 @@ class Taken:
 class Bench:
     """A folder, an API and a database in which programs run and are measured."""
 
-    def __init__(self, folder: Path, api_url: str, postgres: EmbeddedPostgres) -> None:
+    def __init__(self, folder: Path, api_url: str, postgres: EmbeddedPostgres | None = None) -> None:
         """Take over what is running."""
         self._folder = folder
         self._postgres = postgres
         self.api_url = api_url
         self._runs = 0
+
+    @property
+    def postgres_url(self) -> str:
+        """The database that loaders load into."""
+        if self._postgres is None:
+            raise RuntimeError("There is no database.")
+        return self._postgres.url
 
     def config(self, name: str, **settings: object) -> str:
         """Write the settings of a program, and give the file's path."""
@@ -69,13 +76,13 @@ class Bench:
         path.write_text(json.dumps(settings), "utf-8")
         return str(path)
 
-    def target(self, program: str, **settings: object) -> list[str]:
+    def target(self, command: str, **settings: object) -> list[str]:
         """Give the command of a loader, which will load into a schema of its own."""
         self._runs += 1
         schema = f"run_{self._runs}"
-        url = self._postgres.url.replace("://", "+psycopg://")
+        url = self.postgres_url.replace("://", "+psycopg://")
         config = self.config(schema, sqlalchemy_url=url, default_target_schema=schema, **settings)
-        return [_program(program), "--config", config]
+        return [program(command), "--config", config]
 
     def run(self, name: str, *commands: list[str], stdin: Path | None = None, stdout: Path | None = None) -> Taken:
         """Run programs with pipes between them.
@@ -112,7 +119,7 @@ class Bench:
 
     def rows(self) -> dict[str, int]:
         """Count the rows of idp_admin2 in every schema that has it."""
-        with psycopg.connect(self._postgres.url) as connection:
+        with psycopg.connect(self.postgres_url) as connection:
             found = connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'idp_admin2'").fetchall()
             counts: dict[str, int] = {}
             for (schema,) in found:
@@ -135,7 +142,7 @@ def measure(rows: int, countries: int) -> list[Taken]:
         bench = Bench(folder, stack.enter_context(serving(folder / "answers")), postgres)
         messages = folder / "messages"
         tap_config = bench.config("tap", api_url=bench.api_url, subscription_key="invented", scrub_fraction=0)
-        tap = [_program("tap-dtm"), "--config", tap_config]
+        tap = [program("tap-dtm"), "--config", tap_config]
         package = bench.config("package", path=str(folder / "package"))
         executable, settings = loader()
         dlt_load = [str(dlt), str(_ROOT / "benchmarks/dlt_load.py"), bench.api_url, postgres.url, str(folder / "dlt")]
@@ -146,7 +153,7 @@ def measure(rows: int, countries: int) -> list[Taken]:
             bench.run("target-postgres by itself", bench.target("target-postgres"), stdin=messages),
             bench.run("our target-postgres", bench.target(executable, **settings), stdin=messages),
             bench.run("tap | our target-postgres", tap, bench.target(executable, **settings)),
-            bench.run("tap | target-datapackage", tap, [_program("target-datapackage"), "--config", package]),
+            bench.run("tap | target-datapackage", tap, [program("target-datapackage"), "--config", package]),
             bench.run("dlt, replace", dlt_load),
         ]
         if len(set(bench.rows().values())) != 1:
@@ -163,13 +170,14 @@ def loader() -> tuple[str, dict[str, object]]:
     return plugin["executable"], {name: value for name, value in settings.items() if name not in where}
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a command of this environment."""
     return str(Path(sysconfig.get_path("scripts")) / name)
 
 
-def _processor_time(postgres: EmbeddedPostgres) -> float | None:
+def _processor_time(postgres: EmbeddedPostgres | None) -> float | None:
     """Give what the server's processes that have ended took so far; each connection is one."""
-    if not Path("/proc/self/stat").exists():
+    if postgres is None or not Path("/proc/self/stat").exists():
         return None
     time.sleep(0.2)  # for the last connection's process to end
     process = (postgres.folder / "data/postmaster.pid").read_text("utf-8").splitlines()[0]
