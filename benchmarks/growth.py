@@ -18,9 +18,7 @@ _SHAPES = ((30_000, 60), (100_000, 60), (300_000, 60), (1_000_000, 60), (300_000
 
 def main() -> None:
     """Measure and print."""
-    print(
-        f"{'rows':>9}{'countries':>11}{'largest answer':>16}{'processor':>11}{'for 1,000':>11}{'memory':>9}{'STATE':>10}"
-    )
+    print("     rows  countries  largest answer  processor  for 1,000   memory     STATE")
     for rows, countries in _SHAPES:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
