@@ -71,7 +71,7 @@ def test_it_is_either_a_check_or_a_place(tmp_path: Path, options: list[str]) -> 
 def test_publishing_to_github_names_its_replacement(tmp_path: Path, options: list[str]) -> None:
     code, output = run(finished_package(tmp_path / "p"), *options)
     assert (code, output.count("\n")) == (1, 1)
-    (name,) = [word.rstrip(".") for word in output.split() if word.startswith("catalog/")]
+    (name,) = [word.rstrip(".") for word in output.split() if word.startswith("examples/")]
     assert (Path(__file__).parents[2] / name).is_file()
     assert "github" not in CliRunner().invoke(publish, ["--help"]).output.lower()
 
