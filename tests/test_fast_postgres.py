@@ -82,7 +82,7 @@ def test_every_text_arrives_as_it_is(warehouse: Warehouse, other: str) -> None:
     assert set(loaded) == {f"code {text}" for text in TEXTS.values() if text}
 
 
-def test_every_type_arrives_as_it_is(warehouse: Warehouse) -> None:
+def test_every_type_arrives_as_it_is_and_times_in_utc_wherever_the_server_is(warehouse: Warehouse) -> None:
     types = {
         "code": {"type": "string"},
         "a day": {"type": ["null", "string"], "format": "date"},
@@ -102,7 +102,8 @@ def test_every_type_arrives_as_it_is(warehouse: Warehouse) -> None:
         pairs = ",".join(f"{json.dumps(name)}:{text}" for name, text in zip(types, texts, strict=True))
         lines.append(f'{{"type":"RECORD","stream":"places","record":{{{pairs}}}}}')
 
-    with warehouse.running_target() as target:
+    in_tokyo = warehouse.target_config()["sqlalchemy_url"] + "?options=-c%20timezone%3DAsia/Tokyo"
+    with warehouse.running_target(sqlalchemy_url=in_tokyo) as target:
         target.communicate("\n".join(lines).encode())
 
     assert target.returncode == 0, warehouse.log("target")

@@ -51,8 +51,7 @@ _FROM_MESSAGE = ("_sdc_extracted_at", "_sdc_table_version")
 _OF_BATCH = ("_sdc_received_at", "_sdc_batched_at", "_sdc_sequence", "_sdc_sync_started_at")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.decode
-
-
+_decode_exactly = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
 _BAD_LINE = (msgspec.MsgspecError, UnicodeDecodeError)
 
 
@@ -282,7 +281,7 @@ def _as_dict(message: Message) -> dict[str, Any]:
     return {
         "type": message.type,
         "stream": message.stream,
-        "record": _decode(message.record),
+        "record": _decode_exactly(message.record),
         "time_extracted": time and time.isoformat(),
         "version": message.version,
     }
