@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 DEFAULT_API_URL = "https://dtmapi.iom.int"
 SANDBOX_SCHEME = "sandbox"
-KEY_VARIABLE = "DTMAPI_SUBSCRIPTION_KEY"
+KEY_VARIABLE: Final = "DTMAPI_SUBSCRIPTION_KEY"
+KEY_VARIABLES: Final = (KEY_VARIABLE, "BASELINE_DTM_SUBSCRIPTION_KEY", "DTM_SUBSCRIPTION_KEY")
+"""Where a key is looked for, in this order: the variables of IOM's clients for Python and for R."""
+
 HOW_TO_GET_A_KEY = (
     "Register at https://dtm-apim-portal.iom.int, subscribe to the displacement API, and put the key into "
     f"the setting subscription_key or the environment variable {KEY_VARIABLE}. "
@@ -31,6 +34,11 @@ HOW_TO_GET_A_KEY = (
 _WHAT_URLS_LOOK_LIKE = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def key_of_environment() -> str | None:
+    """Return the key that the environment has; None without one."""
+    return next((key for name in KEY_VARIABLES if (key := os.environ.get(name))), None)
 
 
 def setting(kind: str | list[str], *, title: str, description: str, **more: object) -> dict[str, Any]:
@@ -60,7 +68,8 @@ SETTINGS: Final = {
         secret=True,
         writeOnly=True,
         title="Subscription key",
-        description=f"Your key for the DTM API; {KEY_VARIABLE} in the environment serves as well.",
+        description=f"Your key for the DTM API. If it is not set, the first of these environment variables counts: "
+        f"{', '.join(KEY_VARIABLES)}.",
     ),
     "api_url": setting(
         "string",
@@ -242,7 +251,7 @@ class Settings:
         config = defaults | {name: value for name, value in config.items() if value is not None}
         url = config["api_url"] or DEFAULT_API_URL
         settings = cls(
-            subscription_key=config.get("subscription_key") or os.environ.get(KEY_VARIABLE) or None,
+            subscription_key=config.get("subscription_key") or key_of_environment(),
             api_url=url if url.startswith(f"{SANDBOX_SCHEME}:") else url.rstrip("/"),
             api_version=config["api_version"],
             countries=_codes(config, "countries"),

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from tap_dtm.errors import DtmAccessError, DtmError
-from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings
+from tap_dtm.settings import KEY_VARIABLE, KEY_VARIABLES, SETTINGS, Settings
 
 KEY = "k3y-00112233445566778899aabbccddeeff"
 
 
 @pytest.fixture(autouse=True)
 def _no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
 
 
 def settings(**config: Any) -> Settings:
@@ -30,6 +31,14 @@ class TestTheKey:
         assert Settings.from_config({}).subscription_key == "from-the-environment"
         assert Settings.from_config({"subscription_key": None}).subscription_key == "from-the-environment"
         assert Settings.from_config({"subscription_key": ""}).subscription_key == "from-the-environment"
+
+    def test_comes_from_the_variables_of_iom_s_clients_for_r(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DTM_SUBSCRIPTION_KEY", "third")
+        assert Settings.from_config({}).subscription_key == "third"
+        monkeypatch.setenv("BASELINE_DTM_SUBSCRIPTION_KEY", "second")
+        assert Settings.from_config({}).subscription_key == "second"
+        monkeypatch.setenv(KEY_VARIABLE, "first")
+        assert Settings.from_config({}).subscription_key == "first"
 
     def test_of_the_setting_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(KEY_VARIABLE, "from-the-environment")

@@ -72,6 +72,11 @@ class Reading:
         else:
             future.set_result(changes)
 
+    def in_progress(self) -> list[str]:
+        """Return the codes of the countries that are being read."""
+        with self._lock:
+            return [code for code, future in self._ahead.items() if not future.done()]
+
     def is_ready(self, code: str, within: float) -> bool:
         """Wait some seconds for a country, and return whether it has been read."""
         with self._lock:

@@ -8,14 +8,14 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_dtm import console
-from tap_dtm.settings import KEY_VARIABLE
+from tap_dtm.settings import KEY_VARIABLES
 from tap_dtm.singer.config_files import CatalogFile, CheckedConfig, StateFile
 from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
     import click
 
-SECRETS = (KEY_VARIABLE, "TAP_DTM_SUBSCRIPTION_KEY")
+SECRETS = (*KEY_VARIABLES, "TAP_DTM_SUBSCRIPTION_KEY")
 
 
 class Command(CheckedConfig, TapDTM):

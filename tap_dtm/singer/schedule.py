@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _ENOUGH: Final = 5_000  # rows
 _BYTES_PER_ROW: Final = 150  # a row takes some 700, so that the STATE messages of a run take less than its rows
 _LONGEST: Final = 5.0  # seconds
+_INTERVAL: Final = 30.0  # seconds between two lines that show how far a run is
 
 _logger = logging.getLogger("tap-dtm")
 _WORDS = {
@@ -86,6 +87,7 @@ class Schedule:
         self._current: str | None = None
         self._enough = _ENOUGH
         self._has_sent = False
+        self._began = self._last_line = 0.0
         self._totals: Counter[str] = Counter()
 
     # Before the run.
@@ -141,6 +143,7 @@ class Schedule:
         self._levels, self._write_state = levels, write_state
         jobs = list(self._jobs(levels, known, gone, resends=resends))
         self._to_come = [job.code for job in jobs]
+        self._began = self._last_line = time.monotonic()
         self.codes = frozenset(self._to_come)
         self._reading.start(jobs)
 
@@ -224,6 +227,7 @@ class Schedule:
                     self._write_state()
                     raise changes
                 self._report(changes)
+            self._show_progress()
         changes = self._gathered[code]
         return None if isinstance(changes, DtmAccessError) else changes
 
@@ -249,6 +253,9 @@ class Schedule:
         self._has_sent = any(announced)
 
     def _outcome(self, code: str) -> CountryChanges | DtmAccessError | None:
+        while code in self._reading.in_progress():
+            self._reading.is_ready(code, self._last_line + _INTERVAL - time.monotonic())
+            self._show_progress()
         try:
             return self._reading.result(code)
         except DtmAccessError as error:
@@ -256,6 +263,24 @@ class Schedule:
         except DtmError as error:
             self._fail(code, error)
             return None
+
+    def _show_progress(self) -> None:
+        """Log a line from time to time: how far the run is, what it waits for, and when it may end."""
+        now = time.monotonic()
+        if now - self._last_line < _INTERVAL:
+            return
+        self._last_line = now
+        done = self._totals["countries"] + len(self.failures.keys() & self.codes)
+        left = f"about {(now - self._began) / done * (len(self.codes) - done) / 60:.0f} min left; " if done else ""
+        _logger.info(
+            "%d of %d countries done, with %d rows and %d requests; %sreading %s",
+            done,
+            len(self.codes),
+            self._totals["rows"],
+            self._client.requests_made,
+            left,
+            ", ".join(self._reading.in_progress()) or "nothing",
+        )
 
     def _announce(self, code: str, found: CountryChanges | DtmAccessError | None) -> bool:
         """Note which positions may be taken, and return whether any row is sent."""

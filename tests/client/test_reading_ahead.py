@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,21 @@ class TestReadingAhead:
             assert tap.schedule.changes(order[2]) is not None
             assert all(ahead.is_ready(code, within=30) for code in order[3:6])
             assert asked() == set(order[:6])
+
+    def test_a_long_run_shows_how_far_it_is(
+        self, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(schedule, "_INTERVAL", 0.2)
+        monkeypatch.setattr(schedule, "_ENOUGH", 1)
+        slow = str(sandbox.world.country_list()[-1]["admin0Pcode"])
+        sandbox.faults.add(Fault("slow", path="admin0", country=slow, seconds=1))
+
+        with caplog.at_level("INFO", "tap-dtm"):
+            run_tap(MemoryTarget(), **sandbox_config(sandbox))
+
+        said = [record.getMessage() for record in caplog.records if "countries done" in record.getMessage()]
+        line = r"5 of 6 countries done, with \d+ rows and \d+ requests; about 0 min left; reading " + slow
+        assert any(re.fullmatch(line, each) for each in said), said
 
     def test_a_refused_key_ends_the_run_at_once(self, sandbox: SandboxServer) -> None:
         """No other country would fare better, so none is tried in vain."""

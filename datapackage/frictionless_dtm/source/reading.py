@@ -13,7 +13,7 @@ from tap_dtm.api.client import DtmClient
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.api.rows import as_dict
 from tap_dtm.errors import DtmAccessError, DtmError, DtmUnknownError
-from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings
+from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings, key_of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +104,7 @@ def _settings(address: Address, sandbox: str) -> Settings:
     elif str(config.get("api_url")).startswith("sandbox:"):
         # Its descriptor would pass invented data off as IOM's.
         raise DtmError(f"{_VARIABLE_PREFIX}API_URL asks for invented data: write dtm://sandbox/..., so that it shows.")
-    elif not os.environ.get(KEY_VARIABLE):
+    elif not key_of_environment():
         raise DtmAccessError(
             f"There is no key for the DTM API: put yours into the environment variable {KEY_VARIABLE} (register at "
             "https://dtm-apim-portal.iom.int for one), or write dtm://sandbox/... for invented data."
