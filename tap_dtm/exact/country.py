@@ -83,6 +83,11 @@ class CountryChanges:
         """The number of rows that are emitted."""
         return sum(len(delivery.rows) for level in self.levels.values() for delivery in level.deliveries)
 
+    @property
+    def messages(self) -> int:
+        """The number of rows and tombstones that are emitted."""
+        return self.rows + sum(len(each.tombstones) for level in self.levels.values() for each in level.deliveries)
+
     def by_operation(self) -> Counter[Change]:
         """Count the operations by what happened to them; the level where most happened speaks for each."""
         changes: dict[str, Change] = {}

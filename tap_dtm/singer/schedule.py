@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
 
-# A STATE is the whole state, so one for each country would let them grow with its square. Countries are gathered until
-# they have rows enough, and no longer than it does not hurt to do their work again.
-_ENOUGH: Final = 5_000  # rows
-_BYTES_PER_ROW: Final = 150  # a row takes some 700, so that the STATE messages of a run take less than its rows
-_LONGEST: Final = 5.0  # seconds
+# A STATE is the whole state: one for each country would let their bytes grow with the square of the countries. So one is
+# written when the rows since the last one take several times its bytes, and it announces as many countries as can be
+# gathered quickly.
+_BYTES_PER_ROW: Final = 150  # of STATE; a row itself takes some 700
+_ENOUGH: Final = 5_000  # rows that are announced together
+_LONGEST: Final = 5.0  # seconds that countries are waited for, to be announced together
 _INTERVAL: Final = 30.0  # seconds between two lines that show how far a run is
 
 _logger = logging.getLogger("tap-dtm")
@@ -85,8 +86,8 @@ class Schedule:
         self._to_come: list[str] = []
         self._gathered: dict[str, CountryChanges | DtmAccessError | None] = {}
         self._current: str | None = None
-        self._enough = _ENOUGH
-        self._has_sent = False
+        self._sent = 0  # rows since the last STATE
+        self._worth = 0  # rows that are worth a STATE
         self._began = self._last_line = 0.0
         self._totals: Counter[str] = Counter()
 
@@ -217,14 +218,16 @@ class Schedule:
             DtmAccessError: The API refuses the key: no other country would fare better.
         """
         if self._current != code:
-            if self._current is not None:
-                del self._gathered[self._current]
+            if self._current is not None and isinstance(sent := self._gathered.pop(self._current), CountryChanges):
+                self._sent += sent.messages
             if code not in self._gathered:
                 self._gather(code)
+            elif self._sent > self._worth:
+                self._save()
             self._current = code
             if changes := self._gathered[code]:
                 if isinstance(changes, DtmAccessError):
-                    self._write_state()
+                    self._save()
                     raise changes
                 self._report(changes)
             self._show_progress()
@@ -242,15 +245,18 @@ class Schedule:
         while is_next:
             self._to_come.remove(code)
             found = self._gathered[code] = self._outcome(code)
-            rows += found.rows if isinstance(found, CountryChanges) else 0
-            is_next = bool(self._to_come) and rows < self._enough and not isinstance(found, DtmAccessError)
+            rows += found.messages if isinstance(found, CountryChanges) else 0
+            is_next = bool(self._to_come) and rows < max(_ENOUGH, self._worth) and not isinstance(found, DtmAccessError)
             if is_next:
                 code = self._to_come[0]
                 is_next = self._reading.is_ready(code, until - time.monotonic())
         announced = [self._announce(code, found) for code, found in self._gathered.items()]
-        if any(announced) or self._has_sent:
-            self._enough = max(_ENOUGH, self._write_state() // _BYTES_PER_ROW)
-        self._has_sent = any(announced)
+        if any(announced) or self._sent:
+            self._save()
+
+    def _save(self) -> None:
+        self._worth = self._write_state() // _BYTES_PER_ROW
+        self._sent = 0
 
     def _outcome(self, code: str) -> CountryChanges | DtmAccessError | None:
         while code in self._reading.in_progress():

@@ -150,7 +150,6 @@ def test_a_map_may_remove_a_stream(tmp_path: Path, stream: str) -> None:
 
 
 def test_a_delivery_that_breaks_off_is_left_out_under_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "_ENOUGH", 1)
     monkeypatch.setattr(schedule, "_BYTES_PER_ROW", 10**6)  # a STATE for each country
     messages = mapped(idp_admin1={"__alias__": "renamed"})
     last = max(n for n, each in enumerate(messages) if each["type"] == "RECORD" and each["stream"] == "renamed")
