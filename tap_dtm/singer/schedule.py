@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
 
-# A STATE is the whole state: one for each country would let their bytes grow with the square of the countries. So one is
+# A STATE is the whole state: with one for each country, their bytes grow with the square of the countries. So one is
 # written when the rows since the last one take several times its bytes, and it announces as many countries as can be
 # gathered quickly.
 _BYTES_PER_ROW: Final = 150  # of STATE; a row itself takes some 700
