@@ -1,4 +1,4 @@
-"""The command ``tap-dtm``, also as ``python -m tap_dtm``."""
+"""The commands ``tap-dtm``, also as ``python -m tap_dtm``, and ``dtm-sandbox``: both import libraries only in UTF-8."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ def main() -> None:
     """Run the tap."""
     console.use_utf8()
     from tap_dtm.singer.command import main as command  # noqa: PLC0415  it imports libraries
+
+    command()
+
+
+def sandbox() -> None:
+    """Run the sandbox."""
+    console.use_utf8()
+    from tap_dtm.sandbox.__main__ import main as command  # noqa: PLC0415  it imports libraries
 
     command()
 

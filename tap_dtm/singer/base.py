@@ -354,6 +354,11 @@ class IdpStream(DtmStream):
             and not (self.is_full_table or self.get_batch_config(self.config) or self.ABORT_AT_RECORD_COUNT)
         )
 
+    def write_schema(self) -> None:
+        """Write the SCHEMA message of a selected stream ahead, because the next STATE announces rows of all streams."""
+        if self.selected:
+            self._write_schema_message()
+
     @override
     def _write_schema_message(self) -> None:
         """Write it once, and not for every country: targets hold what they have collected against it."""

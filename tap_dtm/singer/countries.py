@@ -43,6 +43,8 @@ class CountryListStream(ListStream):
             write_state=self.write_state,
         )
         self.bookmark.stamp(self.api_version)
+        for stream in self._idp_streams:
+            stream.write_schema()
         yield from super().get_records(context)
         self.write_state()  # the SDK writes one only where rows of this list were sent
 

@@ -76,7 +76,7 @@ class TestASync:
             assert [message["type"] for message in own[:2]] == ["TRACE", "TRACE"]
             assert [message["type"] for message in own[-2:]] == ["STATE", "TRACE"]
 
-    def test_counts_every_record_in_a_state_after_its_country(
+    def test_counts_every_record_in_a_state_after_it(
         self, sandbox: SandboxServer, destination: Destination
     ) -> None:
         messages = sync(sandbox, destination)
@@ -84,15 +84,14 @@ class TestASync:
         for name in STREAMS:
             counts = [state["sourceStats"]["recordCount"] for state in states(messages, name)]
             assert sum(counts) == len(records(messages, name)) > 0
-            assert name in LISTS or len([count for count in counts if count]) == 3  # one for each country
 
     def test_says_ahead_which_rows_it_is_going_to_send(self, sandbox: SandboxServer, destination: Destination) -> None:
         messages = sync(sandbox, destination)
 
         own = [message for message in messages if stream_of(message) == "idp_admin2"]
         before = own[next(i for i, message in enumerate(own) if message["type"] == "RECORD") - 1]["state"]
-        (partition,) = before["stream"]["stream_state"]["partitions"]
-        assert {mark["digest"] for mark in partition["operations"].values()} == {""}
+        marks = [each["operations"].values() for each in before["stream"]["stream_state"]["partitions"]]
+        assert {mark["digest"] for each in marks for mark in each} == {""}
 
     def test_sends_rows_as_discover_describes_them(self, sandbox: SandboxServer, destination: Destination) -> None:
         messages = sync(sandbox, destination)
