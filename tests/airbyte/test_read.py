@@ -76,9 +76,7 @@ class TestASync:
             assert [message["type"] for message in own[:2]] == ["TRACE", "TRACE"]
             assert [message["type"] for message in own[-2:]] == ["STATE", "TRACE"]
 
-    def test_counts_every_record_in_a_state_after_it(
-        self, sandbox: SandboxServer, destination: Destination
-    ) -> None:
+    def test_counts_every_record_in_a_state_after_it(self, sandbox: SandboxServer, destination: Destination) -> None:
         messages = sync(sandbox, destination)
 
         for name in STREAMS:
