@@ -6,13 +6,14 @@ import io
 import json
 import random
 import re
+from collections import Counter
 from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
 
 from tap_dtm.sandbox import SandboxServer, invent
-from tap_dtm.sandbox.visible import withdraw_operation
+from tap_dtm.sandbox.visible import add_round, withdraw_operation
 from tap_dtm.singer import schedule
 from tap_dtm.singer.base import IdpStream
 from tap_dtm.singer.tap import TapDTM
@@ -101,3 +102,29 @@ def test_the_bytes_of_states_grow_with_the_countries_and_not_with_their_square(
     few, many = bytes_of_states(20), bytes_of_states(60)
 
     assert many < 4 * few
+
+
+def test_a_run_that_is_killed_while_many_countries_have_news_repeats_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is announced and not confirmed is sent again whole, however few of its rows are new."""
+    monkeypatch.setattr(schedule, "_ENOUGH", 100)
+    target = MemoryTarget()
+    with SandboxServer(invent(seed=5, countries=12)) as sandbox:
+        config: dict[str, Any] = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
+        run_tap(target, **config)
+        sandbox.world.publish(*[add_round] * 30, rng=random.Random(7))
+
+        messages = run_tap(target, **config)
+
+    records = [message["record"]["admin0_pcode"] for message in messages if message["type"] == "RECORD"]
+    assert len(set(records)) > 6  # countries have news
+    at_stake = [unfinished(message["value"]) for message in messages if message["type"] == "STATE"]
+    rows = Counter(row["admin0_pcode"] for level in (0, 1, 2) for row in target.live(f"idp_admin{level}"))
+    assert 0 < max(at_stake) <= 100 + max(rows.values())
+
+
+def unfinished(state: dict[str, Any]) -> int:
+    """Return the number of rows that a state says may be in the target, without a digest of them."""
+    marks = state["bookmarks"].values()
+    partitions = [each for mark in marks for each in mark.get("partitions", ())]
+    operations = [mark for each in partitions for mark in each.get("operations", {}).values()]
+    return sum(mark["rows"] for mark in operations if not mark["digest"])

@@ -84,9 +84,10 @@ class CountryChanges:
         return sum(len(delivery.rows) for level in self.levels.values() for delivery in level.deliveries)
 
     @property
-    def messages(self) -> int:
-        """The number of rows and tombstones that are emitted."""
-        return self.rows + sum(len(each.tombstones) for level in self.levels.values() for each in level.deliveries)
+    def at_stake(self) -> int:
+        """The number of rows that the next run would send again if this one were killed while it sends these."""
+        deliveries = (each for level in self.levels.values() for each in level.deliveries if not each.is_empty)
+        return sum(delivery.unfinished.rows for delivery in deliveries)
 
     def by_operation(self) -> Counter[Change]:
         """Count the operations by what happened to them; the level where most happened speaks for each."""

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from tap_dtm.settings import Settings
 
 # A STATE is the whole state: with one for each country, their bytes grow with the square of the countries. So one is
-# written when the rows since the last one take several times its bytes, and it announces as many countries as can be
-# gathered quickly.
+# written when the rows that a killed run would repeat take several times its bytes, and it announces as many countries
+# as can be gathered, and repeated, quickly.
 _BYTES_PER_ROW: Final = 150  # of STATE; a row itself takes some 700
-_ENOUGH: Final = 5_000  # rows that are announced together
+_ENOUGH: Final = 5_000  # rows at stake that are announced together
 _LONGEST: Final = 5.0  # seconds that countries are waited for, to be announced together
 _INTERVAL: Final = 30.0  # seconds between two lines that show how far a run is
 
@@ -86,7 +86,7 @@ class Schedule:
         self._to_come: list[str] = []
         self._gathered: dict[str, CountryChanges | DtmAccessError | None] = {}
         self._current: str | None = None
-        self._sent = 0  # rows since the last STATE
+        self._sent = 0  # rows at stake since the last STATE
         self._worth = 0  # rows that are worth a STATE
         self._began = self._last_line = 0.0
         self._totals: Counter[str] = Counter()
@@ -219,7 +219,7 @@ class Schedule:
         """
         if self._current != code:
             if self._current is not None and isinstance(sent := self._gathered.pop(self._current), CountryChanges):
-                self._sent += sent.messages
+                self._sent += sent.at_stake
             if code not in self._gathered:
                 self._gather(code)
             elif self._sent > self._worth:
@@ -245,7 +245,7 @@ class Schedule:
         while is_next:
             self._to_come.remove(code)
             found = self._gathered[code] = self._outcome(code)
-            rows += found.messages if isinstance(found, CountryChanges) else 0
+            rows += found.at_stake if isinstance(found, CountryChanges) else 0
             is_next = bool(self._to_come) and rows < max(_ENOUGH, self._worth) and not isinstance(found, DtmAccessError)
             if is_next:
                 code = self._to_come[0]
