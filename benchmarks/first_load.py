@@ -32,7 +32,7 @@ from tests.environments import environment
 
 _ROOT = Path(__file__).parents[1]
 # A process counts the memory and the time of those that it waited for, so each program gets a parent of its own.
-_MEASURED = """
+MEASURED = """
 import json, resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -98,7 +98,7 @@ class Bench:
             source: Any = stack.enter_context((stdin or Path(os.devnull)).open("rb"))
             last = stack.enter_context((stdout or Path(os.devnull)).open("wb"))
             for number, command in enumerate(commands):
-                measured = [sys.executable, "-c", _MEASURED, str(self._folder / f"{number}.taken"), *command]
+                measured = [sys.executable, "-c", MEASURED, str(self._folder / f"{number}.taken"), *command]
                 output: Any = last if number == len(commands) - 1 else subprocess.PIPE
                 processes.append(subprocess.Popen(measured, stdin=source, stdout=output, stderr=errors, cwd=_ROOT))
                 source.close()  # the program alone holds the pipe now

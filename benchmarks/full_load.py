@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from typing_extensions import override
 
-from benchmarks.first_load import loader
+from benchmarks.first_load import MEASURED, loader
 from demo.postgres import EmbeddedPostgres
 from tap_dtm.sandbox import SandboxServer, world_at
 
@@ -36,16 +36,6 @@ if TYPE_CHECKING:
 _SCHEMA = "dtm"
 _SIZES = "SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class WHERE oid = %s::regclass"
 _TABLES = ("countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2")
-
-
-# A process counts the memory of the one that started it as its own, and the one with the sandbox in it is large.
-_MEASURED = """
-import json, resource, subprocess, sys
-code = subprocess.call(sys.argv[2:])
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-json.dump([usage.ru_utime + usage.ru_stime, usage.ru_maxrss], open(sys.argv[1], "w"))
-sys.exit(code)
-"""
 
 
 @dataclass(frozen=True)
@@ -146,7 +136,7 @@ def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[st
 def _command(folder: Path, program: str, config: Mapping[str, object], *arguments: str) -> list[str]:
     path = folder / f"{program}.json"
     path.write_text(json.dumps(config), "utf-8")
-    measured = [sys.executable, "-c", _MEASURED, str(folder / f"{program}.taken")]
+    measured = [sys.executable, "-c", MEASURED, str(folder / f"{program}.taken")]
     return [*measured, str(Path(sysconfig.get_path("scripts")) / program), "--config", str(path), *arguments]
 
 
