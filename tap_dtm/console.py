@@ -12,8 +12,11 @@ import io
 import locale
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
@@ -22,9 +25,15 @@ from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.redaction import guard, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType
 
     from typing_extensions import Buffer, Never
+
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a program."""
+
+_GRACE: Final = 3.0  # seconds in which a program that was asked to end may finish what it writes
 
 _STDOUT: Final = 1
 _METRICS: Final = "singer_sdk.metrics"  # whose structured form is made from the arguments
@@ -143,30 +152,71 @@ def use_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors)
 
 
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Let a signal that ends the program wait until something is done, 3 seconds at most. A second one does not wait.
+
+    Signals interrupt the main thread alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[tuple[int, threading.Timer]] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        for each in ENDING:
+            signal.signal(each, signal.SIG_DFL)
+        waiting.append((number, end_after_grace(number)))
+
+    handlers = {each: signal.signal(each, wait) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+    for number, timer in waiting:
+        timer.cancel()
+        signal.raise_signal(number)
+
+
+def end_after_grace(number: int) -> threading.Timer:
+    """Let a signal end the program some seconds from now, unless that is cancelled: its reader may have stopped."""
+    timer = threading.Timer(_GRACE, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
 class _Output(io.FileIO):
-    """Standard output, whose errors are distinguished from those of other files."""
+    """Standard output: what is written in one call is written whole, and once, whatever signal comes.
+
+    Python's own buffer does not hear of what it wrote when a signal handler ends the program, and writes it again.
+    """
 
     outlook = ""
 
     @override
     def write(self, content: Buffer, /) -> int:
-        """Write to the file.
+        """Write all of it.
 
         Raises:
             DtmOutputError: The program that reads it has ended, or the disk is full.
         """
+        rest = memoryview(content).cast("B")
+        size = len(rest)
         try:
-            return super().write(content)
+            with unbroken():
+                while rest:
+                    rest = rest[super().write(rest) :]
         except OSError as error:
             raise DtmOutputError(f"Cannot write the output: {error.strerror}.{self.outlook}") from error
+        return size
 
 
 def _checked_output(outlook: str) -> io.TextIOWrapper:
-    raw = _Output(_STDOUT, "w", closefd=False)
-    raw.outlook = outlook and f" {outlook}"
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=raw.isatty()
-    )
+    unbuffered = _Output(_STDOUT, "w", closefd=False)
+    unbuffered.outlook = outlook and f" {outlook}"
+    return io.TextIOWrapper(unbuffered, encoding="utf-8", errors="backslashreplace", line_buffering=unbuffered.isatty())
 
 
 def _report(name: str, error: Exception, report: Callable[[Exception], None] | None) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,47 @@ def test_every_command_reports_a_mistake_in_one_sentence(program: list[str], wor
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert words in line
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+class TestASignalWhileALineIsWritten:
+    """A pipe holds 64 kB: a longer line is under way until somebody reads on."""
+
+    LINE = 1_000_000
+    BODY = f"""
+        import signal
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        while True:
+            sys.stdout.buffer.write(b"x" * {LINE} + b"\\n")
+            sys.stdout.flush()
+    """
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command(self.BODY), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_waits_until_it_is_whole_and_nothing_is_written_twice(self) -> None:
+        with self.start() as process:
+            assert process.stdout is not None
+            begun = process.stdout.read(10)
+            process.terminate()
+            rest = process.stdout.read()
+            assert process.wait(60) == 128 + signal.SIGTERM
+
+        lines = (begun + rest).splitlines(keepends=True)
+        assert {len(line) for line in lines} == {self.LINE + 1}
+
+    def test_ends_the_program_all_the_same_when_nobody_reads_on(self) -> None:
+        with self.start() as process:
+            assert process.stdout is not None
+            process.stdout.read(10)
+            process.terminate()
+            assert process.wait(60) == -signal.SIGTERM
+
+    def test_a_second_one_does_not_wait(self) -> None:
+        with self.start() as process:
+            assert process.stdout is not None
+            process.stdout.read(10)
+            while process.poll() is None:
+                process.terminate()
+                time.sleep(0.05)
+            assert process.returncode == -signal.SIGTERM

@@ -43,9 +43,10 @@ def kill(tap: Process, target: MemoryTarget) -> None:
 
 
 def terminate(tap: Process, target: MemoryTarget) -> None:
-    """SIGTERM to the tap; the target takes in what was under way."""
+    """SIGTERM to the tap; the target takes in what was under way, which ends with a whole message."""
     tap.terminate()
-    take_rest(tap, target)
+    for line in output(tap):
+        target.handle(json.loads(line))
 
 
 def lose_everything(tap: Process, _target: MemoryTarget) -> None:

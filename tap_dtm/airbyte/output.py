@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 from typing_extensions import override
 
+from tap_dtm import console
 from tap_dtm.airbyte import messages
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
     from tap_dtm.airbyte.messages import Message
 
-GRACE = 3.0  # seconds in which a program that was asked to end still says how it ended
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_AT_ONCE = 65_536  # bytes of records in one write
 _LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}
 _encode = msgspec.json.Encoder().encode
 
@@ -42,15 +42,14 @@ class Output(logging.Handler):
     """Writes messages, one a line. As a logging handler it turns what is logged into LOG messages.
 
     Args:
-        stream: Where the lines go.
+        stream: Where the lines go; what is written to it in one call is not broken by a signal.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:  # noqa: D107
         super().__init__()
         self._stream = stream
-        self._whole_lines = threading.Lock()
-        self._is_writing = False  # the main thread, that is: signals interrupt no other
-        self._waiting: int | None = None
+        self._lock = threading.Lock()
+        self._records = bytearray()
 
     def write(self, message: Message) -> None:
         """Write a message; a record may wait for the next message of another kind.
@@ -61,23 +60,12 @@ class Output(logging.Handler):
         """
         line = _encode(message) + b"\n"
         is_record = message["type"] == "RECORD"
-        if threading.current_thread() is not threading.main_thread():
-            self._put(line, flush=not is_record)
-            return
-        self._is_writing = True
-        try:
-            self._put(line, flush=not is_record)
-        finally:
-            self._is_writing = False
-        if self._waiting is not None:
-            signum, self._waiting = self._waiting, None
-            raise Stopped(signum)
-
-    def _put(self, line: bytes, *, flush: bool) -> None:
-        with self._whole_lines:
-            self._stream.write(line)
-            if flush:
-                self._stream.flush()
+        with self._lock:
+            self._records += line
+            if not is_record or len(self._records) > _AT_ONCE:
+                with console.unbroken():
+                    self._stream.write(self._records)
+                    self._records = bytearray()
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
@@ -86,18 +74,12 @@ class Output(logging.Handler):
             self.write(messages.log(_LEVELS.get(record.levelname, record.levelname), self.format(record)))
 
     def heed_signals(self) -> None:
-        """Let the first SIGINT or SIGTERM end the program with ``Stopped``, between two messages; another, at once."""
-        for number in _SIGNALS:
+        """Let the first signal to end the program end it with ``Stopped``, between two messages; another, at once."""
+        for number in console.ENDING:
             signal.signal(number, self._stop)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        for number in _SIGNALS:
+        for number in console.ENDING:
             signal.signal(number, signal.SIG_DFL)
-        # Who asks may have stopped reading: no last word must then keep the program from ending.
-        deadline = threading.Timer(GRACE, os.kill, (os.getpid(), signum))
-        deadline.daemon = True
-        deadline.start()
-        if self._is_writing:
-            self._waiting = signum
-        else:
-            raise Stopped(signum)
+        console.end_after_grace(signum)  # whoever asks may have stopped reading the last words
+        raise Stopped(signum)

@@ -88,7 +88,7 @@ class Schedule:
         self._current: str | None = None
         self._sent = 0  # rows at stake since the last STATE
         self._worth = 0  # rows that are worth a STATE
-        self._began = self._last_line = 0.0
+        self._began = self._saved = self._last_line = 0.0
         self._totals: Counter[str] = Counter()
 
     # Before the run.
@@ -239,6 +239,8 @@ class Schedule:
 
         A run that is killed while rows are on their way leaves a state that says which positions may be taken.
         """
+        if self._sent and not self._reading.is_ready(code, self._saved + _LONGEST - time.monotonic()):
+            self._save()  # before a long wait, so that a run that is killed meanwhile repeats nothing
         until = time.monotonic() + _LONGEST
         rows = 0
         is_next = True
@@ -257,6 +259,7 @@ class Schedule:
     def _save(self) -> None:
         self._worth = self._write_state() // _BYTES_PER_ROW
         self._sent = 0
+        self._saved = time.monotonic()
 
     def _outcome(self, code: str) -> CountryChanges | DtmAccessError | None:
         while code in self._reading.in_progress():
