@@ -21,7 +21,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import yaml
@@ -29,6 +29,10 @@ import yaml
 from benchmarks.answers import serving, write_answers
 from demo.postgres import EmbeddedPostgres
 from tests.environments import environment
+from tests.meltano import MeltanoProject, inherited
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ROOT = Path(__file__).parents[1]
 # A process counts the memory and the time of those that it waited for, so each program gets a parent of its own.
@@ -84,8 +88,33 @@ class Bench:
         config = self.config(schema, sqlalchemy_url=url, default_target_schema=schema, **settings)
         return [program(command), "--config", config]
 
-    def run(self, name: str, *commands: list[str], stdin: Path | None = None, stdout: Path | None = None) -> Taken:
-        """Run programs with pipes between them.
+    def meltano(self) -> tuple[list[str], dict[str, str]]:
+        """Give the command of `meltano run` with this project's meltano.yml, and its environment.
+
+        The plugins are those of this environment. Meltano has prepared its own database, as after `meltano install`.
+        """
+        self._runs += 1
+        project = MeltanoProject(self._folder / "project")
+        project.run("--environment=prod", "config", "list", "tap-dtm")
+        settings = {
+            "TAP_DTM_API_URL": self.api_url,
+            "TAP_DTM_SUBSCRIPTION_KEY": "invented",
+            "TAP_DTM_SCRUB_FRACTION": "0",
+            "TARGET_POSTGRES_SQLALCHEMY_URL": self.postgres_url.replace("://", "+psycopg://"),
+            "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": f"run_{self._runs}",
+        }
+        command = [program("meltano"), "--cwd", str(project.folder), "--environment=prod", "run"]
+        return [*command, "tap-dtm", "target-postgres"], settings
+
+    def run(
+        self,
+        name: str,
+        *commands: list[str],
+        stdin: Path | None = None,
+        stdout: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> Taken:
+        """Run programs with pipes between them. `settings` are variables of their environment.
 
         Raises:
             SystemExit: One of them failed.
@@ -100,7 +129,16 @@ class Bench:
             for number, command in enumerate(commands):
                 measured = [sys.executable, "-c", MEASURED, str(self._folder / f"{number}.taken"), *command]
                 output: Any = last if number == len(commands) - 1 else subprocess.PIPE
-                processes.append(subprocess.Popen(measured, stdin=source, stdout=output, stderr=errors, cwd=_ROOT))
+                processes.append(
+                    subprocess.Popen(
+                        measured,
+                        stdin=source,
+                        stdout=output,
+                        stderr=errors,
+                        cwd=_ROOT,
+                        env=inherited() | dict(settings or {}),
+                    )
+                )
                 source.close()  # the program alone holds the pipe now
                 source = processes[-1].stdout
             codes = [process.wait() for process in processes]
@@ -145,6 +183,7 @@ def measure(rows: int, countries: int) -> list[Taken]:
         tap = [program("tap-dtm"), "--config", tap_config]
         package = bench.config("package", path=str(folder / "package"))
         executable, settings = loader()
+        meltano, meltano_settings = bench.meltano()
         dlt_load = [str(dlt), str(_ROOT / "benchmarks/dlt_load.py"), bench.api_url, postgres.url, str(folder / "dlt")]
         limit = [sys.executable, "-m", "benchmarks.limit", str(folder / "answers")]
         taken = [
@@ -153,6 +192,7 @@ def measure(rows: int, countries: int) -> list[Taken]:
             bench.run("target-postgres by itself", bench.target("target-postgres"), stdin=messages),
             bench.run("our target-postgres", bench.target(executable, **settings), stdin=messages),
             bench.run("tap | our target-postgres", tap, bench.target(executable, **settings)),
+            bench.run("the same with meltano run", meltano, settings=meltano_settings),
             bench.run("tap | target-datapackage", tap, [program("target-datapackage"), "--config", package]),
             bench.run("dlt, replace", dlt_load),
         ]

@@ -1,9 +1,10 @@
-"""What a full load into Postgres costs, and a run with nothing new after it: on one machine, with invented data.
+"""What a full load into Postgres costs, a run with nothing new after it, and each view over it.
 
 python -m benchmarks.full_load [--rows 300000] [--countries 60]
 
 The tap and the loader of meltano.yml run as two processes with a pipe between them; this process serves the sandbox and
 counts what it is asked for. The Postgres is the embedded one, on the same machine, which does not wait for the disk.
+All data are invented.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class CountingServer(SandboxServer):
         return said
 
 
-def measure(rows: int, countries: int) -> tuple[list[Load], list[Table]]:
-    """Load everything, then what is new, which is nothing; and look at the tables.
+def measure(rows: int, countries: int) -> tuple[list[Load], list[Table], dict[str, tuple[float, float]]]:
+    """Load everything, then what is new, which is nothing; look at the tables, and read each view.
 
     Raises:
         SystemExit: The tap or the target failed.
@@ -104,7 +105,31 @@ def measure(rows: int, countries: int) -> tuple[list[Load], list[Table]]:
         with psycopg.connect(postgres.url) as connection:
             sizes = (connection.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in _TABLES)
             tables = [Table(*row) for answer in sizes for row in answer]
-    return loads, tables
+            views = _views(connection)
+    return loads, tables, views
+
+
+def _views(connection: psycopg.Connection) -> dict[str, tuple[float, float]]:
+    """Install the views, and give the seconds in which each is read: all of it, and one country of it."""
+    script = subprocess.run([_program("tap-dtm-views"), f"--schema={_SCHEMA}"], check=True, capture_output=True).stdout
+    connection.execute(script)
+    connection.execute("ANALYZE")
+    connection.execute(f"SET search_path TO {_SCHEMA}")  # the schema of this benchmark
+    names = connection.execute("SELECT viewname FROM pg_views WHERE schemaname = %s ORDER BY 1", [_SCHEMA]).fetchall()
+    country = connection.execute("SELECT min(admin0_pcode) FROM countries").fetchall()[0][0]
+    return {
+        name: (
+            _seconds(connection, f"SELECT * FROM {name}"),
+            _seconds(connection, f"SELECT * FROM {name} WHERE admin0_pcode = '{country}'"),
+        )
+        for (name,) in names
+    }
+
+
+def _seconds(connection: psycopg.Connection, query: str) -> float:
+    started = time.monotonic()
+    connection.execute(f"EXPLAIN (ANALYZE, TIMING off) {query}")  # runs it, and sends no rows
+    return time.monotonic() - started
 
 
 def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[str]) -> Load:
@@ -137,7 +162,11 @@ def _command(folder: Path, program: str, config: Mapping[str, object], *argument
     path = folder / f"{program}.json"
     path.write_text(json.dumps(config), "utf-8")
     measured = [sys.executable, "-c", MEASURED, str(folder / f"{program}.taken")]
-    return [*measured, str(Path(sysconfig.get_path("scripts")) / program), "--config", str(path), *arguments]
+    return [*measured, _program(program), "--config", str(path), *arguments]
+
+
+def _program(name: str) -> str:
+    return str(Path(sysconfig.get_path("scripts")) / name)
 
 
 def _taken(folder: Path, program: str) -> Taken:
@@ -151,7 +180,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300_000, help="of the sandbox, about")
     parser.add_argument("--countries", type=int, default=60, help="of the sandbox")
     arguments = parser.parse_args()
-    loads, tables = measure(arguments.rows, arguments.countries)
+    loads, tables, views = measure(arguments.rows, arguments.countries)
     print(f"{os.cpu_count()} processors; invented data of {arguments.countries} countries\n")
     for name, load in zip(("full load", "nothing new"), loads, strict=True):
         print(
@@ -162,6 +191,9 @@ def main() -> None:
     print(f"\n{loads[0].rows} rows of figures, {loads[0].rows / loads[0].seconds:.0f} a second\n")
     for table in tables:
         print(f"{table.name:12}{table.size / 1e6:9.1f} MB{table.indexes / 1e6:9.1f} MB of indexes")
+    print("\nread in seconds                 all  one country")
+    for name, (whole, one) in views.items():
+        print(f"{name:27}{whole:8.2f}{one:13.2f}")
 
 
 if __name__ == "__main__":
