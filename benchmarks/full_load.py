@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.sql import SQL, Composable, Identifier, Literal
 from typing_extensions import override
 
 from benchmarks.first_load import MEASURED, loader
@@ -114,21 +115,20 @@ def _views(connection: psycopg.Connection) -> dict[str, tuple[float, float]]:
     script = subprocess.run([_program("tap-dtm-views"), f"--schema={_SCHEMA}"], check=True, capture_output=True).stdout
     connection.execute(script)
     connection.execute("ANALYZE")
-    connection.execute(f"SET search_path TO {_SCHEMA}")  # the schema of this benchmark
+    connection.execute(SQL("SET search_path TO {}").format(Identifier(_SCHEMA)))
     names = connection.execute("SELECT viewname FROM pg_views WHERE schemaname = %s ORDER BY 1", [_SCHEMA]).fetchall()
     country = connection.execute("SELECT min(admin0_pcode) FROM countries").fetchall()[0][0]
-    return {
-        name: (
-            _seconds(connection, f"SELECT * FROM {name}"),
-            _seconds(connection, f"SELECT * FROM {name} WHERE admin0_pcode = '{country}'"),
-        )
-        for (name,) in names
-    }
+    seconds = {}
+    for (name,) in names:
+        query = SQL("SELECT * FROM {}").format(Identifier(name))
+        of_one = query + SQL(" WHERE admin0_pcode = {}").format(Literal(country))
+        seconds[name] = (_seconds(connection, query), _seconds(connection, of_one))
+    return seconds
 
 
-def _seconds(connection: psycopg.Connection, query: str) -> float:
+def _seconds(connection: psycopg.Connection, query: Composable) -> float:
     started = time.monotonic()
-    connection.execute(f"EXPLAIN (ANALYZE, TIMING off) {query}")  # runs it, and sends no rows
+    connection.execute(SQL("EXPLAIN (ANALYZE, TIMING off) {}").format(query))  # runs it, and sends no rows
     return time.monotonic() - started
 
 

@@ -35,10 +35,9 @@ def main() -> None:
         for run in ("first sync", "nothing new"):
             sandbox.requests.clear()
             taken = bench.run(run, command, stdout=folder / "messages")
-            ideal = len(sandbox.requests) * _LATENCY / in_flight
-            print(
-                f"{run:12}{len(sandbox.requests):5} requests{taken.clock:7.1f} s, {taken.clock / ideal:.2f} of the ideal"
-            )
+            requests = len(sandbox.requests)
+            share = taken.clock / (requests * _LATENCY / in_flight)
+            print(f"{run:12}{requests:5} requests{taken.clock:7.1f} s, {share:.2f} of the ideal")
             (folder / "state.json").write_bytes(_last_state(folder / "messages"))
 
 

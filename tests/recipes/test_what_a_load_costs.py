@@ -15,7 +15,7 @@ COUNTRIES = 2
 def test_a_full_load_and_a_run_with_nothing_new() -> None:
     world = world_at(rows=500, countries=COUNTRIES)
 
-    (full, nothing), tables = measure(rows=500, countries=COUNTRIES)
+    (full, nothing), tables, views = measure(rows=500, countries=COUNTRIES)
 
     lists = 2
     assert full.requests == lists + 3 * COUNTRIES
@@ -26,3 +26,4 @@ def test_a_full_load_and_a_run_with_nothing_new() -> None:
     assert min(full.tap.memory, full.target.memory, full.tap.processor, full.target.processor) > 0
     assert [table.name for table in tables] == ["countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"]
     assert min(table.size + table.indexes for table in tables) > 0
+    assert "stock_over_time_admin2" in views
