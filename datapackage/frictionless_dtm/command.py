@@ -17,7 +17,7 @@ from frictionless_dtm.descriptor.settings import SETTINGS, Settings
 from frictionless_dtm.extra import require
 from frictionless_dtm.target.faults import NOTHING_KEPT, explained
 from frictionless_dtm.target.folder import Folder
-from frictionless_dtm.target.intake import Intake
+from frictionless_dtm.target.intake import LONGEST_LINE, Intake
 from frictionless_dtm.target.packager import Packager
 from frictionless_dtm.target.store import Store
 from tap_dtm import console
@@ -50,7 +50,9 @@ class _Reader(MsgSpecReader):
         callbacks: dict[str, Callable[[dict[str, Any]], None]],
     ) -> Counter[str]:
         text = file_input or sys.stdin or ()
-        lines: Iterable[bytes] = getattr(text, "buffer", None) or (line.encode() for line in text)
+        lines: Iterable[bytes] = (line.encode() for line in text)
+        if file := getattr(text, "buffer", None):
+            lines = iter(partial(file.readline, LONGEST_LINE + 1), b"")  # a longer one is refused
         return self._read(_in_utf8(lines))
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.datapackage.singer import dtm
+from tap_dtm.errors import DtmError
+from tests.datapackage.pipe import content, run_target
+from tests.datapackage.singer import dtm, record, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,30 +30,69 @@ main()
 KB = 1024
 
 
+PROPERTIES = {"properties": {"id": {"type": "integer"}, "v": {"type": "string"}}}
+TEXT = {"type": "string"}
+OBJECT = {"type": "object"}
+LARGEST = 10_400_000  # bytes of a value; a message of more than 10 MB is refused
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize(
-    ("records", "size", "formats", "key"),
+    ("sent", "formats", "key", "kind"),
     [
-        (80, 1_000_000, ["csv"], ["id"]),
-        (80, 1_000_000, ["csv"], []),
-        (80, 1_000_000, ["parquet"], ["id"]),
-        (1, 60_000_000, ["csv"], ["id"]),
+        ((80, 1_000_000), ["csv"], ["id"], TEXT),
+        ((80, 1_000_000), ["csv"], [], TEXT),
+        ((80, 1_000_000), ["parquet"], ["id"], TEXT),
+        ((8, LARGEST), ["csv", "parquet"], ["id"], TEXT),
+        ((8, LARGEST), ["csv", "parquet"], [], OBJECT),
     ],
 )
 def test_large_records_take_little_memory(
-    tmp_path: Path, records: int, size: int, formats: list[str], key: list[str]
+    tmp_path: Path, sent: tuple[int, int], formats: list[str], key: list[str], kind: dict[str, str]
 ) -> None:
+    """One character beyond the basic plane makes Python keep four bytes for each character of a text."""
+    records, size = sent
     (tmp_path / "config.json").write_text(json.dumps({"path": "package", "formats": formats}))
-    properties = {"id": {"type": "integer"}, "v": {"type": "string"}}
-    schema = {"type": "SCHEMA", "stream": "a", "schema": {"properties": properties}, "key_properties": key}
+    properties = {"id": {"type": "integer"}, "v": kind}
+    text = '"\N{GRINNING FACE}'.encode() + b"0123456789" * (size // 10) + b'"'
+    value = text if kind is TEXT else b'{"x":%b}' % text
 
     def lines() -> Iterator[bytes]:
-        yield json.dumps(schema).encode() + b"\n"
+        yield json.dumps(schema("a", {"properties": properties}, key)).encode() + b"\n"
         for number in range(records):
-            yield b'{"type":"RECORD","stream":"a","record":{"id":%d,"v":"' % number
-            yield b"0123456789" * (size // 10) + b'"}}\n'
+            yield b'{"type":"RECORD","stream":"a","record":{"id":%d,"v":%b}}\n' % (number, value)
 
     assert peak(tmp_path, lines()) < 400 * 1_000_000 + 3 * size
+
+
+def test_a_longer_message_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    messages = [schema("a", PROPERTIES), record("a", id=1, v="x")]
+    run_target(messages, folder)
+    before = content(folder)
+
+    with pytest.raises(DtmError) as error:
+        run_target([*messages, record("a", id=2, v="x" * 11_000_000)], folder)
+
+    assert str(error.value) == (
+        "Line 3 of the input (stream a) is longer than 10 MB, the most that this target takes. Deselect the column "
+        "with the longest text in the tap's catalog, or leave it out in a stream map. Nothing of this run was kept."
+    )
+    assert content(folder) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_a_message_without_end_is_not_read_to_the_end(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"path": "package"}')
+
+    def lines() -> Iterator[bytes]:
+        yield b'{"type":"RECORD","stream":"a","record":{"v":"'
+        yield from (b"x" * 1_000_000 for _ in range(500))
+
+    with pytest.raises(BrokenPipeError):  # the target has ended
+        peak(tmp_path, lines())
+
+    assert "longer than 10 MB" in (tmp_path / "log").read_text("utf-8")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")

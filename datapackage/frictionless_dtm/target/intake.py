@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS: Final = 10_000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
+LONGEST_LINE: Final = 10 * 1024 * 1024
+"""Bytes of a message. In memory, a record with a character beyond the basic plane takes up to 30 times that."""
+
 _STREAM: Final = re.compile(r'"stream"\s*:\s*"([^"\\]*)"')
 
 
@@ -95,6 +98,18 @@ def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], e
     raise DtmError(
         f"Line {number} of the input{of_stream} is not a Singer message: {reason}. Nothing of this run was kept."
     ) from error
+
+
+def _short(number: int, line: str | bytes) -> str | bytes:
+    if len(line) <= LONGEST_LINE:
+        return line
+    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
+    of_stream = f" (stream {quoted(found[1], 100)})" if (found := _STREAM.search(start)) else ""
+    raise DtmError(
+        f"Line {number} of the input{of_stream} is longer than {LONGEST_LINE // 1024**2} MB, the most that this target "
+        "takes. Deselect the column with the longest text in the tap's catalog, or leave it out in a stream map. "
+        "Nothing of this run was kept."
+    )
 
 
 def _refuse_stream(number: int, stream: str) -> NoReturn:
@@ -203,7 +218,7 @@ class Intake:
         records = 0
         for number, line in enumerate(lines, 1):
             try:
-                message = _decode(line)
+                message = _decode(_short(number, line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if not line.strip():
                     continue

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from frictionless_dtm.descriptor.profile import fields_of
 from frictionless_dtm.descriptor.table_schema import field_descriptor
 from frictionless_dtm.target.csv_writer import HashingFile, Written
+from frictionless_dtm.target.rows import LARGE
 from frictionless_dtm.target.texts import text_of
 from tap_dtm.errors import DtmError
 
@@ -61,7 +62,7 @@ class ParquetOutput:
         # gzip, because it ends each page with a checksum that every reader verifies. Those of Parquet and zstd none
         # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
         # Dictionaries and statistics hold copies of the values.
-        is_small = largest < _MOST_BYTES
+        is_small = largest < LARGE
         self._writer = pq.ParquetWriter(
             cast("BinaryIO", self._file),
             self._schema,
@@ -69,6 +70,7 @@ class ParquetOutput:
             use_dictionary=is_small,
             write_statistics=is_small,
         )
+        self._most = _MOST_BYTES if is_small else LARGE
         self._rows: list[Values] = []
         self._bytes = 0
 
@@ -76,7 +78,7 @@ class ParquetOutput:
         """Write rows."""
         self._rows.extend(batch.rows)
         self._bytes += batch.bytes
-        while len(self._rows) >= _ROW_GROUP or self._bytes >= _MOST_BYTES:
+        while len(self._rows) >= _ROW_GROUP or self._bytes >= self._most:
             self._write_group(self._rows[:_ROW_GROUP])
             del self._rows[:_ROW_GROUP]
             self._bytes = batch.bytes * len(self._rows) // len(batch.rows)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
 
+LARGE: Final = 2 * 1024 * 1024
+"""Bytes of a row, as JSON, from which on copies of it count."""
+
 Key: TypeAlias = "tuple[str | int, ...]"
 Values: TypeAlias = "tuple[Any, ...]"
 
@@ -42,7 +45,6 @@ _NOTHING: Final = (None, "")
 _LONGEST: Final = 300  # digits of an integer that was sent as a decimal number
 _LARGEST: Final = 308  # digits: beyond it, a number is infinite, or zero, for most programs
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-_LARGE: Final = 16 * 1024 * 1024
 
 
 _PLAINLY: Final = {
@@ -67,7 +69,7 @@ class Batch:
     @property
     def is_large(self) -> bool:
         """Whether it holds a row so large that copies of it count."""
-        return self.bytes > _LARGE
+        return self.bytes > LARGE
 
 
 class RowForm:
