@@ -14,7 +14,14 @@ project = "tap-dtm"
 copyright = "the tap-dtm authors"  # noqa: A001  the name that Sphinx reads
 extensions = ["myst_parser"]
 html_theme = "alabaster"  # it comes with Sphinx
-html_theme_options = {"description": "DTM data, exactly", "fixed_sidebar": True, "page_width": "76em"}
+html_theme_options = {
+    "description": "DTM data, exactly and on time",
+    "page_width": "1120px",
+    "body_max_width": "auto",
+    "font_family": "sans-serif",
+    "head_font_family": "sans-serif",
+    "font_size": "16px",
+}
 html_show_sphinx = False
 myst_heading_anchors = 3  # as GitHub names them
 nitpicky = True
