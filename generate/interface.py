@@ -42,10 +42,10 @@ def text() -> str:
 
 <!-- Generated: python3 make.py generate -->
 
-Other programs may rely on what stands here. It changes with a new minor version while the version begins with 0,
-and with a new major version after that. What leaves is named in the [changelog](../CHANGELOG.md), with what takes
-its place, and using it ends with a message that says so. Everything else may change at any time: Python modules,
-log lines, and the words of messages.
+Other programs may rely on this page. While the version begins with 0, a new minor version may change what is
+listed here. After that, only a new major version may. The [changelog](../CHANGELOG.md) lists each name that was
+removed, and its replacement. Whoever uses a removed name gets a message that says so. Everything else may change at
+any time: Python modules, log lines, and the words of messages.
 
 ## Commands
 
@@ -76,13 +76,13 @@ Every record has `_sdc_deleted_at` as well: null, or the time of the run that fo
 
 A state is one JSON object with `bookmarks`. `bookmarks.countries.form` is the number of its form: {FORM} now;
 states of 0.1.0 have none. This and every later version reads all earlier forms without a row lost, doubled or left
-behind, and refuses a later one. What else stands in a state is the tap's own business.
+behind, and refuses a later one. Everything else in a state is internal.
 
 ## A data package
 
 `datapackage.json` (Data Package v2), `data/<stream>.csv`, `.csv.gz` or `.parquet`, `README.md`, `CHANGELOG.md`,
 `CITATION.cff`, `quality.json` and `index.html`. The version of a package counts up: the last number when values
-changed, the middle one when rounds came, the first one when columns or keys changed.
+changed, the middle one when rounds were added, the first one when columns or keys changed.
 
 ## `dtm://` addresses
 
