@@ -82,7 +82,7 @@ behind, and refuses a later one. Everything else in a state is internal.
 
 `datapackage.json` (Data Package v2), `data/<stream>.csv`, `.csv.gz` or `.parquet`, `README.md`, `CHANGELOG.md`,
 `CITATION.cff`, `quality.json` and `index.html`. The version of a package counts up: the last number when values
-changed, the middle one when rounds were added, the first one when columns or keys changed.
+changed, the middle one when rounds came, the first one when columns or keys changed.
 
 ## `dtm://` addresses
 
