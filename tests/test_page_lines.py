@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tap_dtm.sandbox import world_at
@@ -46,6 +47,9 @@ def test_a_package_is_made_checked_and_asked_in_duckdb(tmp_path: Path) -> None:
     shell(load, tmp_path)
     (tmp_path / "ask.py").write_text(ask, encoding="utf-8")
     answer = shell("python3 ask.py", tmp_path)
+    with duckdb.connect(str(tmp_path / "displacement.duckdb"), read_only=True) as database:
+        for query in blocks(page("views") + page("postgres"), "sql"):
+            database.execute(query)
 
     assert checked.count(": OK\n") == len(checked.splitlines()) > 5
     assert "Côte Inventée (the)" in answer
