@@ -32,6 +32,7 @@ def test_the_readme_is_read_in_five_minutes() -> None:
 
     assert len(lines) <= 150
     assert any("Terms of the data" in line for line in lines[:10])
+    assert (DOCS / "page.png").stat().st_size < 150_000
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
