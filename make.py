@@ -5,7 +5,8 @@ python3 make.py sql "SELECT 1"   ask the demo's database
 python3 make.py package          make a data package of the same data, with a page to look at
 python3 make.py check            lint, and the tests that start no other program: two minutes
 python3 make.py test [...]       the tests that show that all of it works; --everything: all there are
-python3 make.py lint             style and types
+python3 make.py lint             style and types, and the pages of docs/ with their links
+python3 make.py docs             the pages as a site in build/docs; --external: try their links to other sites
 python3 make.py generate         rewrite the files that are made from the code
 python3 make.py build            build the wheel, and try it in an empty environment
 """
@@ -38,7 +39,7 @@ if "utf" not in locale.getpreferredencoding(False).lower():  # noqa: FBT003
 
 def main(task: str = "help", *arguments: str) -> None:
     """Run one task; leave with its exit code."""
-    tasks = {f.__name__: f for f in (demo, sql, package, check, test, lint, generate, build)}
+    tasks = {f.__name__: f for f in (demo, sql, package, check, test, lint, docs, generate, build)}
     if task not in tasks:
         sys.exit(__doc__)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command at work, which may tidy up
@@ -81,12 +82,21 @@ def pytest(*arguments: str) -> None:
 
 
 def lint() -> None:
-    """Check style, types and that uv.lock fits pyproject.toml."""
+    """Check style, types, the pages of docs/, and that uv.lock fits pyproject.toml."""
     run(uv(), "lock", "--check", "--python", sys.executable)
     python("-m", "ruff", "check")
     python("-m", "ruff", "format", "--check")
     python("-m", "mypy")
     run(executable("lint-imports"), "--no-logo")
+    docs()
+
+
+def docs(*arguments: str) -> None:
+    """Make a site of docs/. A link that leads nowhere is an error; links to other sites are tried with --external."""
+    options = ("--fresh-env", "--fail-on-warning", "--keep-going", "--quiet")
+    builder, folder = ("linkcheck", "docs-links") if "--external" in arguments else ("html", "docs")
+    python("-m", "sphinx", *options, "--builder", builder, "docs", f"build/{folder}")
+    print(f"The pages are in build/{folder}.")
 
 
 def generate() -> None:

@@ -42,10 +42,10 @@ def text() -> str:
 
 <!-- Generated: python3 make.py generate -->
 
-Other programs may rely on what stands here. It changes with a new minor version while the version begins with 0,
-and with a new major version after that. What leaves is named in the [changelog](../CHANGELOG.md), with what takes
-its place, and using it ends with a message that says so. Everything else may change at any time: Python modules,
-log lines, and the words of messages.
+Other programs may rely on this page. While the version begins with 0, a new minor version may change what is
+listed here. After that, only a new major version may. The [changelog](../CHANGELOG.md) lists each name that was
+removed, and its replacement. Whoever uses a removed name gets a message that says so. Everything else may change at
+any time: Python modules, log lines, and the words of messages.
 
 ## Commands
 
@@ -61,7 +61,8 @@ exit code 0 only when everything was done.
 * of `target-datapackage`: {_listed(TARGET_SETTINGS)}
 
 In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The key is also read from
-`DTMAPI_SUBSCRIPTION_KEY`. The [README](../README.md#settings) says what each does.
+`DTMAPI_SUBSCRIPTION_KEY`. Two pages say what each setting does: that of the [tap](settings.md), and that of
+[`target-datapackage`](data-packages.md#settings).
 
 ## Streams
 
@@ -75,7 +76,7 @@ Every record has `_sdc_deleted_at` as well: null, or the time of the run that fo
 
 A state is one JSON object with `bookmarks`. `bookmarks.countries.form` is the number of its form: {FORM} now;
 states of 0.1.0 have none. This and every later version reads all earlier forms without a row lost, doubled or left
-behind, and refuses a later one. What else stands in a state is the tap's own business.
+behind, and refuses a later one. Everything else in a state is internal.
 
 ## A data package
 

@@ -28,7 +28,7 @@ AFTER: Final = "sandbox://?seed=112&publication=3"
 _INTRODUCTION = """\
 # Ten questions
 
-What analysts ask of displacement data, as SQL on [the views](../../README.md#views) that `tap-dtm-views` makes, and how
+What analysts ask of displacement data, as SQL on [the views](../../docs/views.md) that `tap-dtm-views` makes, and how
 not to read each answer. The queries are written so that Postgres, DuckDB and BigQuery read them alike. They name the
 schema `dtm`; yours may have another name.
 

@@ -1,9 +1,12 @@
-"""Writes the tables of the README that the code knows better: settings, streams, fields."""
+"""Writes those parts of the README and of docs/ that the code knows better: settings, streams, fields, an answer."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.descriptor.settings import SETTINGS as TARGET_SETTINGS
 
 from generate import write
 from tap_dtm.metadata import load_catalogue
@@ -12,25 +15,40 @@ from tap_dtm.metadata.views import load_views
 from tap_dtm.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from tap_dtm.metadata import Field
+    from tap_dtm.metadata import Field, Resource
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT: Final = Path(__file__).parents[1]
+README: Final = ROOT / "README.md"
+DOCS: Final = ROOT / "docs"
+QUESTION: Final = "1"
+"""The question that the README shows."""
+_ANSWER_ROWS: Final = 3
 
 
-def text() -> str:
-    """Return the README with its generated tables brought up to date."""
-    readme = README.read_text(encoding="utf-8")
-    blocks = {"settings": _settings(), "streams": _streams(), "fields": _fields(), "views": _views()}
+def texts() -> dict[Path, str]:
+    """Return each page that has generated parts, with these brought up to date."""
+    pages = {
+        README: {"streams": _short_streams(), "question": _question()},
+        DOCS / "settings.md": {"settings": _settings(SETTINGS)},
+        DOCS / "data-packages.md": {"target-settings": _settings(TARGET_SETTINGS)},
+        DOCS / "streams.md": {"streams": _streams(), "fields": _fields()},
+        DOCS / "views.md": {"views": _views()},
+    }
+    return {path: _filled(path, blocks) for path, blocks in pages.items()}
+
+
+def _filled(path: Path, blocks: Mapping[str, str]) -> str:
+    text = path.read_text(encoding="utf-8")
     for name, block in blocks.items():
         begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
-        before, found, rest = readme.partition(begin)
+        before, found, rest = text.partition(begin)
         _, also_found, after = rest.partition(end)
         if not (found and also_found):
-            raise SystemExit(f"README.md lacks a place for a table: {begin.strip()} and {end.strip()}.")
-        readme = before + begin + block + end + after
-    return readme
+            raise SystemExit(f"{path.name} lacks a place for a table: {begin.strip()} and {end.strip()}.")
+        text = before + begin + block + end + after
+    return text
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -38,26 +56,47 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
-def _settings() -> str:
-    properties: dict[str, dict[str, Any]] = SETTINGS
+def _settings(settings: Mapping[str, Any]) -> str:
     rows = [
-        (f"`{name}`", f"`{declared['default']}`" if "default" in declared else "", declared["description"])
-        for name, declared in properties.items()
+        (f"`{name}`", _default(declared["default"]) if "default" in declared else "", declared["description"])
+        for name, declared in settings.items()
     ]
     return _table(("Setting", "Default", "Meaning"), rows)
 
 
+def _default(value: object) -> str:
+    return ", ".join(f"`{each}`" for each in (value if isinstance(value, list) else [value]))
+
+
 def _streams() -> str:
     rows = [
-        (
-            f"`{resource.name}`",
-            resource.grain,
-            ", ".join(f"`{name}`" for name in resource.key),
-            resource.replication_method,
-        )
+        (f"`{resource.name}`", resource.grain, _key(resource), resource.replication_method)
         for resource in load_catalogue().resources.values()
     ]
     return _table(("Stream", "Grain", "Key", "Replication"), rows)
+
+
+def _short_streams() -> str:
+    resources = load_catalogue().resources.values()
+    rows = [(f"`{each.name}`", f"{each.grain.partition(';')[0].rstrip('.')}.", _key(each)) for each in resources]
+    return _table(("Stream", "Rows", "Key"), rows)
+
+
+def _key(resource: Resource) -> str:
+    return ", ".join(f"`{name}`" for name in resource.key)
+
+
+def _question() -> str:
+    """Return a question, its SQL and the first rows of its answer, from the page of all of them."""
+    page = (ROOT / "examples" / "questions" / "README.md").read_text(encoding="utf-8")
+    found = re.search(
+        rf"^## {QUESTION}\. (.+?)\n.*?^(```sql\n.*?^```\n)\n(.*?)(?=^## )", page, re.DOTALL | re.MULTILINE
+    )
+    if found is None:
+        raise SystemExit(f"examples/questions/README.md has no question {QUESTION}.")
+    question, sql, answer = found.groups()
+    rows = answer.strip().splitlines(keepends=True)[: 2 + _ANSWER_ROWS]
+    return f"{question}\n\n{sql}\n{''.join(rows)}"
 
 
 def _fields() -> str:
@@ -92,4 +131,4 @@ def _where(streams: set[str]) -> str:
 
 
 if __name__ == "__main__":
-    write({README: text()})
+    write(texts())

@@ -20,6 +20,7 @@ from psycopg import sql
 from generate.plugins import FOLDER, REPOSITORY, definition, files
 from tap_dtm.sandbox import world_at
 from tests.meltano import PROGRAMS, Project, database, run_meltano
+from tests.pages import README, page
 from tests.pipeline import Warehouse
 from tests.views.databases import assert_views_are_right, place
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
 ROOT = FOLDER.parents[1]
-ADDED_BY_README = re.findall(r"^meltano (add .+)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+ADDED_BY_README = re.findall(r"^meltano (add .+)$", README.read_text("utf-8"), re.MULTILINE)
 ADDRESS = "https://raw.githubusercontent.com/tap-dtm/tap-dtm/main/catalog/meltano"
 DEFINITIONS: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in files()}
 KINDS = {"tap-dtm": "extractor", "dtm-views": "utility"}  # the others are loaders
@@ -44,6 +45,10 @@ def test_the_definitions_are_up_to_date(path: Path) -> None:
 
 def test_no_definition_is_left_over() -> None:
     assert set(FOLDER.glob("*.yml")) == set(files())
+
+
+def test_the_page_adds_the_plugins_as_the_readme_does() -> None:
+    assert re.findall(r"^meltano (add .+)$", page("meltano"), re.MULTILINE) == ADDED_BY_README
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

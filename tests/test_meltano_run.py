@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,12 @@ import pytest
 from tap_dtm.sandbox import SandboxServer, World, tiny
 from tap_dtm.sandbox.publications import publish
 from tests.meltano import MeltanoProject
+from tests.pages import page
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.pipeline import Warehouse
 
@@ -78,11 +79,10 @@ def test_run_after_run_the_tables_equal_the_api_and_the_key_is_nowhere(
             assert KEY.encode() not in path.read_bytes(), path
 
 
-def test_the_streams_that_the_readme_selects_are_loaded_and_no_others(
+def test_the_streams_that_the_page_selects_are_loaded_and_no_others(
     project: MeltanoProject, sandbox: SandboxServer, warehouse: Warehouse
 ) -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    (selection,) = re.findall(r"^TAP_DTM__SELECT='(.+)' \S+/meltano", readme, re.MULTILINE)
+    (selection,) = re.findall(r"^TAP_DTM__SELECT='(.+)' \S+/meltano", page("meltano"), re.MULTILINE)
 
     run = meltano_run(project, warehouse, api_url=sandbox.url, subscription_key=KEY, _select=selection)
 

@@ -1,1 +1,1 @@
-"""The README's recipes and the files of examples/recipes, run as they stand there."""
+"""The recipes of docs/running.md and the files of examples/recipes, run as they stand there."""

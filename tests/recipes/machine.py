@@ -1,9 +1,8 @@
-"""The machine of the README's recipes: /srv/tap-dtm with Meltano in .venv, a filled-in .env, and the program `mail`."""
+"""The machine of docs/running.md: /srv/tap-dtm with Meltano in .venv, a filled-in .env, and the program `mail`."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests import pages
 from tests.meltano import MeltanoProject, database, inherited
 
 if TYPE_CHECKING:
@@ -27,16 +27,12 @@ _MAIL = '#!/bin/sh\n{ echo "to: $*"; cat; } >> "$MAILBOX"\n'
 
 
 def snippet(heading: str, first_words: str) -> str:
-    """Return the code block of a section of the README that begins with these words."""
-    _, found, rest = (ROOT / "README.md").read_text("utf-8").partition(f"### {heading}\n")
-    assert found, heading
-    blocks = re.findall(r"^```\w*\n(.*?)^```$", re.split(r"^##", rest, flags=re.MULTILINE)[0], re.DOTALL | re.MULTILINE)
-    (block,) = [block for block in blocks if block.startswith(first_words)]
-    return str(block)
+    """Return the code block of a recipe that begins with these words."""
+    return pages.snippet("running", heading, first_words)
 
 
 def empty_tables(warehouse: Warehouse) -> None:
-    """Run the README's statement that empties the tables."""
+    """Run the recipe's statement that empties the tables."""
     statement = snippet("Everything again", "TRUNCATE")
     assert statement.count(" dtm.") == 5
     with psycopg.connect(warehouse.server.url) as connection:

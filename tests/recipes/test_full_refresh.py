@@ -101,7 +101,7 @@ def test_with_versions_the_target_deletes_what_is_gone_even_without_a_state(
     (left,) = warehouse.query(
         "SELECT count(num_present_idp_ind) AS figures FROM idp_admin0 WHERE _sdc_deleted_at IS NOT NULL"
     )
-    assert left["figures"] > 0, "the README says that the rows which the target deletes keep their figures"
+    assert left["figures"] > 0, "the page says that the rows which the target deletes keep their figures"
     assert_next_run_is_incremental(loaded, sandbox)
     assert sandbox.world.publish(add_round, withdraw_round, rng=Random(2))
     loaded.shell(NIGHTLY)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.pages import blocks, page
 from tests.target import COMMAND
 
 pytestmark = pytest.mark.programs
@@ -107,9 +108,9 @@ def test_words_go_to_the_programs_as_they_are(folder: Path) -> None:
     assert done.stderr.count(str(odd)[:-1]) == 2
 
 
-def test_the_line_of_the_readme_names_the_script() -> None:
-    readme = (SCRIPT.parents[2] / "README.md").read_text("utf-8")
-    lines = [line for line in readme.splitlines() if line.startswith("examples/recipes/singer-pipe.sh")]
+def test_the_lines_of_the_page_name_the_script() -> None:
+    code = "".join(blocks(page("without-meltano"), "sh"))
+    lines = [line for line in code.splitlines() if line.startswith("examples/recipes/singer-pipe.sh")]
 
     states = [shlex.split(line)[1] for line in lines]
     assert states == ["sandbox-state.json", "state.json"]  # invented and real data never share a state

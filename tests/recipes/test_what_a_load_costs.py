@@ -1,4 +1,4 @@
-"""The script behind the figures in the README measures what it says."""
+"""The script behind the figures in docs/running.md measures what it says."""
 
 from __future__ import annotations
 

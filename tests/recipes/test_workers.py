@@ -111,7 +111,7 @@ def test_in_parallel_they_load_what_one_run_does_whatever_is_published(warehouse
 
 
 def test_a_country_that_another_worker_takes_over_keeps_rows_that_are_gone(warehouse: Warehouse) -> None:
-    """Why the README says: never give a country to another worker, except into empty tables."""
+    """Why the page says: never give a country to another worker, except into empty tables."""
     workers = Workers(warehouse)
     with SandboxServer(invent(8, countries=2)) as sandbox:
         config = sandbox_config(sandbox)
@@ -151,7 +151,7 @@ def test_a_country_that_leaves_the_list_keeps_its_figures_and_fails_its_worker_u
 
 
 def test_a_worker_that_activates_versions_deletes_the_rows_of_the_others(warehouse: Warehouse) -> None:
-    """Why the README says: workers leave emit_activate_version_messages alone."""
+    """Why the page says: workers leave emit_activate_version_messages alone."""
     workers = Workers(warehouse)
     full_refresh = FIGURES | {"streams": [{**each, "replication_method": "FULL_TABLE"} for each in FIGURES["streams"]]}
     with SandboxServer(invent(8, countries=2)) as sandbox:
@@ -164,7 +164,7 @@ def test_a_worker_that_activates_versions_deletes_the_rows_of_the_others(warehou
         assert {row["admin0_pcode"] for row in warehouse.live("idp_admin0")} == {second}
 
 
-def test_the_readmes_commands_load_everything_except_a_country_that_fails(
+def test_the_commands_of_the_page_load_everything_except_a_country_that_fails(
     machine: Machine, sandbox: SandboxServer, warehouse: Warehouse
 ) -> None:
     machine.shell(LIST)

@@ -19,6 +19,7 @@ from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import world_at
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.package import tables_from_package
+from tests.pages import page
 from tests.pipeline import Warehouse
 from tests.target import COMMAND
 from tests.views.databases import assert_views_are_right, place, rows_of
@@ -26,7 +27,6 @@ from tests.views.databases import assert_views_are_right, place, rows_of
 if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
-README = Path(__file__).parents[2] / "README.md"
 VIEWS = [sys.executable, "-m", "tap_dtm.views"]
 TARGET = [sys.executable, "-c", "from frictionless_dtm.command import main; main()"]
 
@@ -67,15 +67,15 @@ def test_duckdb_takes_the_package_and_the_views_and_takes_them_again(package: Pa
     assert column["comment"].startswith("Figure of this round minus that of the round before.")
 
 
-def readme_line(dialect: str) -> str:
-    """Return the line of the README that makes the views of a database."""
+def page_line(dialect: str) -> str:
+    """Return the line of the pages that makes the views of a database."""
     pattern = rf"^tap-dtm-views --dialect {dialect} .*$"
-    (line,) = re.findall(pattern, README.read_text(encoding="utf-8"), re.MULTILINE)
+    (line,) = re.findall(pattern, page("duckdb" if dialect == "duckdb" else "views"), re.MULTILINE)
     return str(line)
 
 
 def shell(line: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of the README as it is printed, with this project's programs, and those of the folder before them."""
+    """Run a line of a page as it is printed, with this project's programs, and those of the folder before them."""
     path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, **variables, "PATH": path}
     return subprocess.run(
@@ -88,23 +88,22 @@ def program(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_the_readme_s_line_for_duckdb_makes_a_database(package: Path, tmp_path: Path) -> None:
-    (tmp_path / "output").mkdir()
-    (tmp_path / "output" / "package").symlink_to(package)
+def test_the_page_s_line_for_duckdb_makes_a_database(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "package").symlink_to(package)
 
-    run = shell(readme_line("duckdb"), tmp_path)
+    run = shell(page_line("duckdb"), tmp_path)
 
     assert run.returncode == 0, run.stderr
     with duckdb.connect(tmp_path / "displacement.duckdb", read_only=True) as db:
         assert_views_are_right(lambda query: rows_of(db, query), world_at(publication=2), place("duckdb"))
 
 
-def test_the_readme_s_line_for_postgres_makes_the_views(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+def test_the_page_s_line_for_postgres_makes_the_views(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     warehouse = Warehouse(postgres, "dtm", tmp_path)
     warehouse.drop()
     warehouse.sync({"api_url": "sandbox://?publication=2"})
     (tmp_path / "psql").symlink_to(postgres.program("psql"))
-    line = readme_line("postgres")
+    line = page_line("postgres")
     try:
         run = shell(line, tmp_path, DATABASE_URL=postgres.url)
 
@@ -115,10 +114,10 @@ def test_the_readme_s_line_for_postgres_makes_the_views(postgres: EmbeddedPostgr
     assert shell(line, tmp_path, DATABASE_URL=postgres.url).returncode != 0
 
 
-def test_the_readme_s_line_for_bigquery_hands_the_script_to_bq(tmp_path: Path) -> None:
+def test_the_page_s_line_for_bigquery_hands_the_script_to_bq(tmp_path: Path) -> None:
     program(tmp_path / "bq", "cat > taken.sql")
 
-    run = shell(readme_line("bigquery"), tmp_path)
+    run = shell(page_line("bigquery"), tmp_path)
 
     assert run.returncode == 0, run.stderr
     printed = views("--dialect", "bigquery", "--schema", "my-project.dtm").stdout
@@ -126,12 +125,12 @@ def test_the_readme_s_line_for_bigquery_hands_the_script_to_bq(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_readme_s_line_fails_when_no_script_is_made(tmp_path: Path, dialect: str) -> None:
+def test_the_page_s_line_fails_when_no_script_is_made(tmp_path: Path, dialect: str) -> None:
     program(tmp_path / "tap-dtm-views", "echo no >&2; exit 1")
     for name in ("psql", "bq", "python3"):
         program(tmp_path / name, "touch started")
 
-    run = shell(readme_line(dialect), tmp_path, DATABASE_URL="")
+    run = shell(page_line(dialect), tmp_path, DATABASE_URL="")
 
     assert run.returncode == 1
     assert not (tmp_path / "started").exists()

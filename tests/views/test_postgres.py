@@ -31,7 +31,7 @@ from tests.world import LEVELS
 if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tap_dtm.views"]
 TYPES = {
     "string": "text",
@@ -307,7 +307,7 @@ def test_without_a_host_the_database_is_on_this_machine_as_for_the_loader() -> N
 
 
 def loader_settings() -> list[dict[str, Any]]:
-    plugins = yaml.safe_load((README.parent / "meltano.yml").read_text("utf-8"))["plugins"]
+    plugins = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))["plugins"]
     (loader,) = (each for each in plugins["loaders"] if each["name"] == "target-postgres")
     return list(loader["settings"])
 

@@ -1,9 +1,8 @@
-"""The README's section on other programs, run word by word."""
+"""The page on Airbyte, dlt and orchestrators, run word by word."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from random import Random
@@ -14,8 +13,9 @@ import pytest
 
 from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, tiny
 from tests.airbyte.test_pyairbyte import PYTHONS
-from tests.environments import ROOT, environment
+from tests.environments import environment
 from tests.guards.support import config_for, small_world
+from tests.pages import blocks, page
 from tests.test_postgres import ALL_CODES
 from tests.world import LEVELS, count, served
 
@@ -27,13 +27,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.everything
 
-SECTION = (ROOT / "README.md").read_text("utf-8").partition("## Airbyte, PyAirbyte")[2].partition("\n## ")[0]
-PYAIRBYTE, DLT, AIRFLOW, DAGSTER = re.findall(r"```python\n(.+?)```", SECTION, re.DOTALL)
+PYAIRBYTE, DLT, AIRFLOW, DAGSTER = blocks(page("airbyte-dlt-orchestrators"), "python")
 
 
 @pytest.fixture
 def folder(source: Source) -> Path:
-    """A folder in which the programs are where the README puts them."""
+    """A folder in which the programs are where the page puts them."""
     (source.folder / "tap").symlink_to(sys.prefix)
     return source.folder
 
