@@ -8,14 +8,14 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_dtm import console
-from tap_dtm.settings import KEY_VARIABLES
+from tap_dtm.settings import KEY_SETTINGS, KEY_VARIABLES, SECONDARY_KEY_VARIABLE
 from tap_dtm.singer.config_files import CatalogFile, CheckedConfig, StateFile
 from tap_dtm.singer.tap import TapDTM
 
 if TYPE_CHECKING:
     import click
 
-SECRETS = (*KEY_VARIABLES, "TAP_DTM_SUBSCRIPTION_KEY")
+SECRETS = (*KEY_VARIABLES, SECONDARY_KEY_VARIABLE, *(f"TAP_DTM_{name.upper()}" for name in KEY_SETTINGS))
 
 
 class Command(CheckedConfig, TapDTM):
