@@ -77,8 +77,8 @@ SETTINGS: Final = {
         secret=True,
         writeOnly=True,
         title="Secondary subscription key",
-        description="The second key of your subscription, used from the first 401 on: the API answers so when the first "
-        f"key has been replaced. If it is not set, the environment variable {SECONDARY_KEY_VARIABLE} counts.",
+        description="The second key of your subscription. A run uses it when the API refuses the first one as invalid "
+        f"(401). If it is not set, the environment variable {SECONDARY_KEY_VARIABLE} counts.",
     ),
     "api_url": setting(
         "string",

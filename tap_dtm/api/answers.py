@@ -58,9 +58,7 @@ class PassingFault(Exception):  # noqa: N818
         self.wait = wait
 
 
-def judge(
-    reply: Reply, where: str, form: type[Struct] | None = None, key: str = "the subscription key"
-) -> Answer:
+def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str = "the subscription key") -> Answer:
     """Return the rows of an answer.
 
     Args:
@@ -115,12 +113,8 @@ def _forbidden(where: str, message: str, key: str, *, is_json: bool) -> DtmError
             "Set user_agent to something else; if that does not help, ask dtmdataconsolidation@iom.int."
         )
     if "quota" in message.casefold():
-        return DtmQuotaError(
-            f"The DTM API refuses {key} for now (403: {message}). Wait, or ask IOM for more."
-        )
-    return DtmAccessError(
-        f"The DTM API refuses {key} (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}"
-    )
+        return DtmQuotaError(f"The DTM API refuses {key} for now (403: {message}). Wait, or ask IOM for more.")
+    return DtmAccessError(f"The DTM API refuses {key} (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}")
 
 
 def _passing_status(reply: Reply, where: str, message: str) -> Exception:

@@ -87,7 +87,7 @@ class DtmClient:
             form: The form in which the rows are decoded, if all of them have it.
 
         Raises:
-            DtmAccessError: The key is missing, invalid or used up (DtmQuotaError), and so is the second if there is one.
+            DtmAccessError: The key, or the second of two, is missing, invalid or used up (DtmQuotaError).
             DtmRequestError: No answer, or a refusal, after all retries; DtmRefusedError when a setting is to blame.
             DtmAnswerError: An answer that cannot be trusted, after all retries.
         """

@@ -53,10 +53,11 @@ def test_takes_over_after_the_first_401_for_the_rest_of_the_run(caplog: pytest.L
             assert client.get(ADMIN0).rows == []
     assert keys_sent(server) == [FIRST, SECOND, SECOND, SECOND]
     assert client.requests_made == 4
-    assert [record.getMessage() for record in caplog.records] == [
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said == (
         "The DTM API refuses the first subscription key (401). From now on this run uses the second, which is in "
         "secondary_subscription_key. Put a valid key into subscription_key."
-    ]
+    )
 
 
 def test_takes_over_once_for_all_threads(caplog: pytest.LogCaptureFixture) -> None:
