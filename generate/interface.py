@@ -61,8 +61,8 @@ exit code 0 only when everything was done.
 * of `target-datapackage`: {_listed(TARGET_SETTINGS)}
 
 In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The keys are also read from
-`DTMAPI_SUBSCRIPTION_KEY` and `DTMAPI_SECONDARY_SUBSCRIPTION_KEY`. The [README](../README.md#settings) says what each setting
-does.
+`DTMAPI_SUBSCRIPTION_KEY` and `DTMAPI_SECONDARY_SUBSCRIPTION_KEY`. The [README](../README.md#settings) says what each
+setting does.
 
 ## Streams
 

@@ -61,12 +61,22 @@ class TapDTM(Tap):
         Raises:
             DtmError: A setting is wrong.
         """
+        settings = self.settings_in_effect
+        return Schedule(DtmClient(settings), load_catalogue(), settings)
+
+    @property
+    def settings_in_effect(self) -> Settings:
+        """The checked settings; where they ask for the sandbox, those that reach it.
+
+        Raises:
+            DtmError: A setting is wrong.
+        """
         settings = Settings.from_config(self.config)
         if settings.is_sandbox:
             from tap_dtm.sandbox import in_sandbox  # noqa: PLC0415  only those who ask for invented data load it
 
-            settings = in_sandbox(settings)
-        return Schedule(DtmClient(settings), load_catalogue(), settings)
+            return in_sandbox(settings)
+        return settings
 
     @property
     def sends_everything(self) -> bool:
