@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Role(enum.Enum):
     """What a question is asked for, in words for the report."""
 
-    LIST = "the whole list"
-    LEVEL = "the whole level"
+    LIST = "all rows of the list"
+    LEVEL = "all rows"
     OPERATION = "an operation"
     DATES = "a day of an operation"
     NOTHING = "a day before all rounds"
@@ -59,7 +59,8 @@ class Question:
         """Name it without any value that was sent."""
         if self.level is None:
             return f"{self.stream}: {self.role.value}"
-        return f"admin {self.level}: {self.role.value}{f' of country {self.country}' if self.country else ''}"
+        place = f" of country {self.country}" if self.country else ""
+        return f"admin {self.level}{place}: {self.role.value}"
 
 
 @dataclass(frozen=True)

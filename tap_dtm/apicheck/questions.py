@@ -117,12 +117,13 @@ def _dates(rows: Collection[dict[str, Any]]) -> list[str]:
 
 def kept(rows: Sequence[dict[str, Any]], params: dict[str, str]) -> list[dict[str, Any]]:
     """Return the rows that filters keep if they match exactly, and limits include what they name."""
+    name = params.get("Operation")
     first, last = params.get("FromReportingDate", ""), params.get("ToReportingDate", "9999-12-31")
     low, high = params.get("FromRoundNumber"), params.get("ToRoundNumber")
     return [
         row
         for row in rows
-        if params.get("Operation") in {None, row.get("operation")}
+        if (name is None or row.get("operation") == name)
         and first <= str(row.get("reportingDate"))[:10] <= last
         and (low is None or high is None or _is_between(row.get("roundNumber"), int(low), int(high)))
     ]

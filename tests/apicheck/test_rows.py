@@ -54,6 +54,13 @@ def test_rows(sandbox: SandboxServer, change: dict[str, Any], failed: set[str], 
         assert words in seen(report, VALUES)
 
 
+@pytest.mark.parametrize("value", [[], {}, True, 1.5, 10**30, "\0", None, ["nested", {"deeply": [1]}]])
+def test_nonsense_in_every_field_fails(sandbox: SandboxServer, value: object) -> None:
+    report = check_doctored(sandbox.world, lambda _, rows: [dict.fromkeys(row, value) for row in rows])
+
+    assert VALUES in with_word(report, "FAILED")
+
+
 def test_a_list_without_a_field_fails(sandbox: SandboxServer) -> None:
     def alter(request: Request, rows: Rows) -> Rows | None:
         is_list = request.path.endswith("operation-list")

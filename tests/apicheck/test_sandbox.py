@@ -9,9 +9,10 @@ import pytest
 from tap_dtm.apicheck.facts import FACTS
 from tap_dtm.errors import DtmError, DtmQuotaError, DtmRefusedError, DtmRequestError
 from tap_dtm.sandbox import Fault, Options, SandboxServer
+from tap_dtm.sandbox.api import Answer, envelope
 from tap_dtm.sandbox.faults import Kind
 from tests.apicheck.support import check, lines, seen, with_word
-from tests.scripted import ScriptedServer, always
+from tests.scripted import ScriptedServer, always, doctored
 
 if TYPE_CHECKING:
     from tap_dtm.apicheck import Report
@@ -149,7 +150,8 @@ class TestFaults:
         assert report.failed == 0
         assert with_word(report, "differs") == ["No request has to be repeated."]
         assert seen(report, "No request") == (
-            "10 of 12 requests. operations: the whole list: 1 times; admin 1: the whole level of country 1: 2 times."
+            "10 of 12 requests. operations: all rows of the list (repeated: 1); "
+            "admin 1 of country 1: all rows (repeated: 2)."
         )
 
     def test_an_answer_that_takes_a_good_part_of_the_time_differs(self, sandbox: SandboxServer) -> None:
@@ -208,8 +210,24 @@ class TestWhatFiltersMatch:
         assert seen(report, NOTHING) == "HTTP 500: The service is unavailable."
 
 
+@pytest.mark.parametrize(
+    "silence", [Answer(200, envelope([], "No Country Code found.", success=False)), Answer(204, "")]
+)
+def test_a_country_may_be_unknown_below_admin_0(sandbox: SandboxServer, silence: Answer) -> None:
+    """A run takes that for a level without rows."""
+    said = doctored(sandbox.world, lambda *_: None)
+
+    with ScriptedServer(lambda request: silence if request.path.endswith("admin2") else said(request)) as server:
+        report = check(server)
+
+    assert report.failed == 0
+    assert "Admin 2 adds up to admin 0, in every round that it has." in with_word(report, "not checked")
+
+
 def test_json_of_something_else_fails() -> None:
     with ScriptedServer(always({"hello": "world"})) as server:
         report: Report = check(server)
     assert MEMBERS in with_word(report, "FAILED")
-    assert seen(report, MEMBERS).startswith("0 of 2 answers. countries: the whole list: without isSuccess, result, ")
+    assert seen(report, MEMBERS).startswith(
+        "0 of 2 answers. countries: all rows of the list: without isSuccess, result, "
+    )
