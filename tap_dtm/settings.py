@@ -25,6 +25,7 @@ SANDBOX_SCHEME = "sandbox"
 KEY_VARIABLE: Final = "DTMAPI_SUBSCRIPTION_KEY"
 KEY_VARIABLES: Final = (KEY_VARIABLE, "BASELINE_DTM_SUBSCRIPTION_KEY", "DTM_SUBSCRIPTION_KEY")
 """Where a key is looked for, in this order: the variables of IOM's clients for Python and for R."""
+SECONDARY_KEY_VARIABLE: Final = "DTMAPI_SECONDARY_SUBSCRIPTION_KEY"
 
 HOW_TO_GET_A_KEY = (
     "Register at https://dtm-apim-portal.iom.int, subscribe to the displacement API, and put the key into "
@@ -70,6 +71,14 @@ SETTINGS: Final = {
         title="Subscription key",
         description=f"Your key for the DTM API. If it is not set, the first of these environment variables counts: "
         f"{', '.join(KEY_VARIABLES)}.",
+    ),
+    "secondary_subscription_key": setting(
+        "string",
+        secret=True,
+        writeOnly=True,
+        title="Secondary subscription key",
+        description="The second key of your subscription. A run uses it when the API refuses the first one as invalid "
+        f"(401). If it is not set, the environment variable {SECONDARY_KEY_VARIABLE} counts.",
     ),
     "api_url": setting(
         "string",
@@ -176,6 +185,9 @@ SETTINGS: Final = {
     ),
 }
 
+KEY_SETTINGS: Final = tuple(name for name, declared in SETTINGS.items() if declared.get("secret"))
+"""The settings that hold keys."""
+
 
 def check_names(config: Iterable[str], known: Iterable[str]) -> None:
     """Check that there are settings of these names.
@@ -208,6 +220,7 @@ class Settings:
     """The settings, checked. Dates are ``YYYY-MM-DD``; None means "not set"; codes are upper case."""
 
     subscription_key: str | None = field(repr=False)
+    secondary_subscription_key: str | None = field(repr=False)
     api_url: str
     api_version: str
     countries: tuple[str, ...] | None
@@ -252,6 +265,9 @@ class Settings:
         url = config["api_url"] or DEFAULT_API_URL
         settings = cls(
             subscription_key=config.get("subscription_key") or key_of_environment(),
+            secondary_subscription_key=config.get("secondary_subscription_key")
+            or os.environ.get(SECONDARY_KEY_VARIABLE)
+            or None,
             api_url=url if url.startswith(f"{SANDBOX_SCHEME}:") else url.rstrip("/"),
             api_version=config["api_version"],
             countries=_codes(config, "countries"),
@@ -295,10 +311,10 @@ class Settings:
             raise DtmError("The setting user_agent holds characters that HTTP does not carry: write it in ASCII.")
         if not self.subscription_key:
             raise DtmAccessError(f"No subscription key for the DTM API. {HOW_TO_GET_A_KEY}")
-        if not self.subscription_key.isascii() or re.search(r"[\s\x00-\x1f\x7f]", self.subscription_key):
-            raise DtmAccessError(
-                "The setting subscription_key holds blanks or characters that no key has: copy it again."
-            )
+        for name in KEY_SETTINGS:
+            key = getattr(self, name) or ""
+            if not key.isascii() or re.search(r"[\s\x00-\x1f\x7f]", key):
+                raise DtmAccessError(f"The setting {name} holds blanks or characters that no key has: copy it again.")
 
 
 def texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[str]:

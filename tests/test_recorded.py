@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from typing_extensions import override
 
+from tap_dtm.apicheck import check
+from tap_dtm.settings import Settings
 from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
@@ -84,6 +86,17 @@ def test_every_recorded_row_arrives_once(replay: str, country: str, counts: tupl
         )
         assert len(rows) == count
         assert arrived == _published(level, country)
+
+
+@pytest.mark.parametrize("country", ["HTI", "TCD"])
+def test_the_check_finds_all_that_is_needed(replay: str, country: str) -> None:
+    """The replay ignores filters, which is no failure."""
+    report = check(
+        Settings.from_config({"api_url": replay, "subscription_key": "invented-key", "countries": [country]})
+    )
+
+    report.raise_failure()
+    assert not [line for line in report.text.splitlines() if line.startswith("not checked") and "Admin" in line]
 
 
 def test_a_second_run_emits_nothing(replay: str) -> None:

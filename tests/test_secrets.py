@@ -17,7 +17,7 @@ from tap_dtm.api.client import DtmClient
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.sandbox.faults import Kind
-from tap_dtm.settings import KEY_VARIABLE, Settings
+from tap_dtm.settings import KEY_SETTINGS, KEY_VARIABLE, SECONDARY_KEY_VARIABLE, Settings
 from tap_dtm.singer.command import Command
 from tap_dtm.singer.tap import TapDTM
 from tests.scripted import ScriptedServer, always
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # As long as a real one. A part of it would give it away as well.
 KEY = "k3y-5f1e9d0c7b3a4826915d"
 PART = KEY[:12]
+SECOND_KEY = "s3c-0a9b8c7d6e5f41327680"
+SECOND_PART = SECOND_KEY[:12]
 KINDS = get_args(Kind)
 
 
@@ -133,10 +135,11 @@ class TestInTheProcess:
     def test_a_key_of_another_type(self, key: object) -> None:
         """The SDK's messages repeat what is wrong with a setting."""
         part = str(31337) if isinstance(key, int) else PART
-        for config in ({"subscription_key": key}, {"subscription_key": key, "scrub_fraction": 7}):
-            with pytest.raises(DtmError, match="subscription_key is not a text") as caught:
-                TapDTM(config=config)
-            assert part not in told_by(caught.value)
+        for name in KEY_SETTINGS:
+            for config in ({name: key}, {name: key, "scrub_fraction": 7}):
+                with pytest.raises(DtmError, match=f"The setting {name} is not a text") as caught:
+                    TapDTM(config=config)
+                assert part not in told_by(caught.value)
 
     @pytest.mark.parametrize("config", [{"scrub_fraction": 7}, {"countries": 7}, {"api_url": ["x"]}, {"typo": 1}])
     def test_a_setting_beside_the_key_that_is_wrong(self, config: dict[str, object]) -> None:
@@ -149,12 +152,15 @@ class TestInTheProcess:
 
     def test_the_settings_when_they_are_shown(self) -> None:
         """A dataclass shows its fields wherever it is logged."""
-        assert PART not in repr(Settings.from_config({"subscription_key": KEY}))
+        for name in KEY_SETTINGS:
+            assert PART not in repr(Settings.from_config({"subscription_key": SECOND_KEY, name: KEY}))
 
     def test_the_sandbox_within_gets_its_own(self) -> None:
         """With sandbox://, the real key has no business anywhere."""
-        tap = TapDTM(config={"api_url": "sandbox://?countries=1", "subscription_key": KEY})
-        assert PART not in str(tap.schedule._client._key)
+        keys = {"subscription_key": KEY, "secondary_subscription_key": SECOND_KEY}
+        sent = vars(TapDTM(config={"api_url": "sandbox://?countries=1", **keys}).schedule._client._keys)
+        assert PART not in str(sent)
+        assert SECOND_PART not in str(sent)
 
 
 class TestTheCommand:
@@ -166,7 +172,7 @@ class TestTheCommand:
         if config is not None:
             (tmp_path / "config.json").write_text(json.dumps(config))
             arguments = ("--config", "config.json", *arguments)
-        hidden = (KEY_VARIABLE, "TAP_DTM_")
+        hidden = ("DTMAPI_", "TAP_DTM_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         done = subprocess.run(
             [*COMMAND, *arguments],
@@ -206,6 +212,21 @@ class TestTheCommand:
         assert code == 1
         assert "refuses the subscription key (401" in said
         assert PART not in said
+
+    @pytest.mark.parametrize("way", ["file", "environment", "official variable"])
+    def test_a_refused_key_and_a_second(self, sandbox: SandboxServer, tmp_path: Path, way: str) -> None:
+        sandbox.key = SECOND_KEY
+        config = {"api_url": sandbox.url, "subscription_key": KEY, "countries": ["XAA"]}
+        if way == "file":
+            code, said = self.run(tmp_path, config={**config, "secondary_subscription_key": SECOND_KEY})
+        else:
+            name = SECONDARY_KEY_VARIABLE if way == "official variable" else "TAP_DTM_SECONDARY_SUBSCRIPTION_KEY"
+            arguments = ("--config=ENV",) if way == "environment" else ()
+            code, said = self.run(tmp_path, *arguments, config=config, **{name: SECOND_KEY})
+        assert code == 0
+        assert "refuses the first subscription key (401). From now on this run uses the second" in said
+        assert PART not in said
+        assert SECOND_PART not in said
 
     @pytest.mark.parametrize("arguments", [("--about", "--format=json"), ("--discover",), ("--test",)])
     def test_without_a_run(self, sandbox: SandboxServer, tmp_path: Path, arguments: tuple[str, ...]) -> None:

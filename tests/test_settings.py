@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tap_dtm.errors import DtmAccessError, DtmError
-from tap_dtm.settings import KEY_VARIABLE, KEY_VARIABLES, SETTINGS, Settings
+from tap_dtm.settings import KEY_SETTINGS, KEY_VARIABLE, KEY_VARIABLES, SECONDARY_KEY_VARIABLE, SETTINGS, Settings
 
 KEY = "k3y-00112233445566778899aabbccddeeff"
 
 
 @pytest.fixture(autouse=True)
 def _no_key_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in KEY_VARIABLES:
+    for name in (*KEY_VARIABLES, SECONDARY_KEY_VARIABLE):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -63,6 +63,18 @@ class TestTheKey:
             settings(subscription_key=key)
         assert KEY[:9] not in str(caught.value)
 
+    def test_may_have_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert settings(secondary_subscription_key="second").secondary_subscription_key == "second"
+        monkeypatch.setenv(SECONDARY_KEY_VARIABLE, "from-the-environment")
+        assert settings().secondary_subscription_key == "from-the-environment"
+        assert settings(secondary_subscription_key="").secondary_subscription_key == "from-the-environment"
+        assert settings(secondary_subscription_key="second").secondary_subscription_key == "second"
+
+    def test_a_second_that_was_copied_badly_is_refused_without_being_shown(self) -> None:
+        with pytest.raises(DtmAccessError, match="The setting secondary_subscription_key holds blanks") as caught:
+            settings(secondary_subscription_key=f"{KEY[::-1]} ")
+        assert KEY[::-1] not in str(caught.value)
+
 
 class TestDefaults:
     def test_are_those_of_the_schema(self) -> None:
@@ -75,7 +87,7 @@ class TestDefaults:
 
     def test_of_all_others_are_not_set(self) -> None:
         in_effect = settings()
-        unset = {"countries", "operations", "start_date", "end_date"}
+        unset = {"secondary_subscription_key", "countries", "operations", "start_date", "end_date"}
         assert all(getattr(in_effect, name) is None for name in unset)
         assert in_effect.accept_withdrawn_countries == frozenset()
         assert in_effect.user_agent.startswith("tap-dtm/")
@@ -104,9 +116,9 @@ class TestDefaults:
             assert declared["title"], name
             assert declared["description"].rstrip().endswith("."), name
 
-    def test_the_key_alone_is_secret(self) -> None:
-        properties = SETTINGS
-        assert [name for name, declared in properties.items() if declared.get("secret")] == ["subscription_key"]
+    def test_the_keys_alone_are_secret(self) -> None:
+        secrets = [name for name, declared in SETTINGS.items() if declared.get("secret")]
+        assert secrets == ["subscription_key", "secondary_subscription_key"] == list(KEY_SETTINGS)
 
 
 class TestCountries:

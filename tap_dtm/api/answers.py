@@ -58,13 +58,14 @@ class PassingFault(Exception):  # noqa: N818
         self.wait = wait
 
 
-def judge(reply: Reply, where: str, form: type[Struct] | None = None) -> Answer:
+def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str = "the subscription key") -> Answer:
     """Return the rows of an answer.
 
     Args:
         reply: The answer as it arrived.
         where: What was asked for, for messages.
         form: The form of the rows, if they can have it. A text with NUL, which no form can refuse, cannot.
+        key: What messages call the key that was sent.
 
     Raises:
         DtmError: The answer reports a failure.
@@ -76,12 +77,12 @@ def judge(reply: Reply, where: str, form: type[Struct] | None = None) -> Answer:
     try:
         envelope, is_json = read_envelope(reply.body), True
         if status != codes.ok:
-            raise _of_status(reply, where, said(envelope.value("message")) if envelope else "", is_json=True)
+            raise _of_status(reply, where, said(envelope.value("message")) if envelope else "", key, is_json=True)
         return _unwrap(envelope, where, None if NUL in reply.body else form)
     except NotJsonError:
         is_json = False
     if status != codes.ok:
-        raise _of_status(reply, where, "", is_json=is_json)
+        raise _of_status(reply, where, "", key, is_json=is_json)
     kind = quoted(reply.headers.get("content-type", "unknown type").split(";")[0])
     raise PassingFault(
         DtmAnswerError(
@@ -91,12 +92,12 @@ def judge(reply: Reply, where: str, form: type[Struct] | None = None) -> Answer:
     )
 
 
-def _of_status(reply: Reply, where: str, message: str, *, is_json: bool) -> Exception:
+def _of_status(reply: Reply, where: str, message: str, key: str, *, is_json: bool) -> Exception:
     status = reply.status
     if status == codes.unauthorized:
-        return DtmAccessError(f"The DTM API refuses the subscription key (401: {message}). {HOW_TO_GET_A_KEY}")
+        return DtmAccessError(f"The DTM API refuses {key} (401: {message}). {HOW_TO_GET_A_KEY}")
     if status == codes.forbidden:
-        return _forbidden(where, message, is_json=is_json)
+        return _forbidden(where, message, key, is_json=is_json)
     if status in _PASSING_STATUSES:
         return _passing_status(reply, where, message)
     if status == codes.not_found or (status < _SERVER_ERRORS and not message):
@@ -105,19 +106,15 @@ def _of_status(reply: Reply, where: str, message: str, *, is_json: bool) -> Exce
     return DtmRequestError(f"{where}: HTTP {status}. {message}")
 
 
-def _forbidden(where: str, message: str, *, is_json: bool) -> DtmError:
+def _forbidden(where: str, message: str, key: str, *, is_json: bool) -> DtmError:
     if not is_json:
         return DtmRefusedError(
             f"{where}: the firewall in front of the DTM API refuses the request (403, HTML). "
             "Set user_agent to something else; if that does not help, ask dtmdataconsolidation@iom.int."
         )
     if "quota" in message.casefold():
-        return DtmQuotaError(
-            f"The DTM API refuses the subscription key for now (403: {message}). Wait, or ask IOM for more."
-        )
-    return DtmAccessError(
-        f"The DTM API refuses the subscription key (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}"
-    )
+        return DtmQuotaError(f"The DTM API refuses {key} for now (403: {message}). Wait, or ask IOM for more.")
+    return DtmAccessError(f"The DTM API refuses {key} (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}")
 
 
 def _passing_status(reply: Reply, where: str, message: str) -> Exception:

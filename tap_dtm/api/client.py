@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import backoff
 import requests
+from requests import codes
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
@@ -20,11 +21,12 @@ from tap_dtm import redaction
 from tap_dtm.api import network
 from tap_dtm.api.answers import LONGEST_WAIT, Answer, PassingFault, judge
 from tap_dtm.api.budget import Budget, GiveWay, OverBudget
+from tap_dtm.api.keys import Keys
 from tap_dtm.api.transport import Bounds, Reply, Session, TooMuchAround, TooSlow, fetch
 from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     import msgspec
 
@@ -54,15 +56,16 @@ class DtmClient:
     """A client of one DTM API, safe to use from several threads.
 
     Args:
-        settings: The checked settings; ``subscription_key`` goes to no host but that of ``api_url``.
+        settings: The checked settings; their keys go to no host but that of ``api_url``.
+        heard: Is handed every answer as it arrived, before it is judged, by the thread that asked.
     """
 
-    def __init__(self, settings: Settings) -> None:  # noqa: D107
+    def __init__(self, settings: Settings, heard: Callable[[Reply], None] | None = None) -> None:  # noqa: D107
+        self._heard = heard
         self._url = settings.api_url
         # A proxy elsewhere cannot reach this machine's own addresses, and would be sent the key unencrypted.
         self._trust_env = not settings.is_local
-        self._key = settings.subscription_key or ""
-        redaction.guard(self._key)
+        self._keys = Keys(settings)
         self._user_agent = settings.user_agent
         self._timeout = settings.request_timeout
         self._tries = settings.max_retries + 1
@@ -84,7 +87,7 @@ class DtmClient:
             form: The form in which the rows are decoded, if all of them have it.
 
         Raises:
-            DtmAccessError: The key is missing, invalid or used up (DtmQuotaError).
+            DtmAccessError: The key, or the second of two, is missing, invalid or used up (DtmQuotaError).
             DtmRequestError: No answer, or a refusal, after all retries; DtmRefusedError when a setting is to blame.
             DtmAnswerError: An answer that cannot be trusted, after all retries.
         """
@@ -123,15 +126,15 @@ class DtmClient:
         self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None, share: Share
     ) -> Answer | DtmError | PassingFault | None:
         """Return the rows, or what is wrong; None if it must be asked for again, because it had to give way."""
-        with self._count_lock:
-            self.requests_made += 1
         try:
             try:
-                reply = self._send(path, params, where, share)
+                reply = self._reply(path, params, where, share)
             except _NO_ANSWER as error:
                 return self._failure(error, where)
+            if self._heard is not None:
+                self._heard(reply)
             with self._decoding:
-                return judge(reply, where, form)
+                return judge(reply, where, form, self._keys.named(reply.status))
         except GiveWay:
             return None
         except (DtmError, PassingFault) as error:
@@ -142,13 +145,23 @@ class DtmClient:
                 "max_parallel_requests, or use a machine with more memory."
             )
 
-    def _send(self, path: str, params: Mapping[str, str], where: str, share: Share) -> Reply:
+    def _reply(self, path: str, params: Mapping[str, str], where: str, share: Share) -> Reply:
+        """Send a request, and once more with the second key if the first is refused as invalid."""
+        key = self._keys.current
+        reply = self._send(path, params, where, share, key)
+        if reply.status == codes.unauthorized and self._keys.replace(key):
+            return self._send(path, params, where, share, self._keys.current)
+        return reply
+
+    def _send(self, path: str, params: Mapping[str, str], where: str, share: Share, key: str) -> Reply:
+        with self._count_lock:
+            self.requests_made += 1
         url = self._url + path
         query: Mapping[str, str] | None = params
         bounds = Bounds(share, self._timeout, self._timeout * PATIENCE)
         with self._session() as session:
             for _ in range(_MAX_REDIRECTS):
-                reply = fetch(session, "GET", url, bounds, params=query)
+                reply = fetch(session, "GET", url, bounds, params=query, headers={KEY_HEADER: key})
                 if not reply.is_redirect:
                     return reply
                 url, query = self._redirected(url, reply.headers["location"], where), None
@@ -183,9 +196,7 @@ class DtmClient:
             if self._trust_env:
                 network.check_environment(self._url)
             session = Session(trust_env=self._trust_env)
-            session.headers.update(
-                {"User-Agent": self._user_agent, "Accept": "application/json", KEY_HEADER: self._key}
-            )
+            session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
         try:
             yield session
         finally:

@@ -103,6 +103,7 @@ class RecordBuilder:
             for field, (name, _, convert) in zip(fields, self._fields, strict=True)
         ]
         self._met: set[str] = omitted | {name for _, name, _ in self._fields}
+        self._known = frozenset(self._met)
         self._finer = _fields_of_finer_rows(resource, api_version)
         self._unknown = unknown or UnknownFields()
 
@@ -156,6 +157,30 @@ class RecordBuilder:
             except _RowError as error:  # noqa: PERF203  the lists have some hundred rows
                 failures.append(DtmAnswerError(f"{self._where} answered with {error}. {error.advice}"))
         return records, failures
+
+    def unfit(self, row: dict[str, Any]) -> dict[str, str]:
+        """Return what is wrong with a row, without its values.
+
+        Returns:
+            What each field needs, by the API's names: a type, or nothing where the row lacks the field.
+        """
+        wrong = {api_name: "" for _, api_name, _ in self._fields if api_name not in row}
+        for name, api_name, convert in self._fields:
+            if api_name in row and (row[api_name] is not None or name in NEVER_NULL):
+                try:
+                    convert(row[api_name])
+                except WrongValueError as error:
+                    wrong[api_name] = str(error)
+        return wrong
+
+    def unknown(self, row: dict[str, Any]) -> tuple[set[str], set[str]]:
+        """Return the API's names of a row's fields that this table does not have.
+
+        Returns:
+            Those that no table has, and those with a value that only finer rows have.
+        """
+        new = row.keys() - self._known
+        return new - self._finer, {name for name in new & self._finer if row[name] is not None}
 
     def _record(self, row: Any, country: str | None) -> Entry:  # noqa: ANN401
         if not isinstance(row, dict):

@@ -62,11 +62,12 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as it arrived. ``body`` is unpacked, and empty for a redirect."""
+    """An answer as it arrived, so many seconds after the request. ``body`` is unpacked, and empty for a redirect."""
 
     status: int
     headers: Mapping[str, str]
     body: bytearray
+    seconds: float = 0.0
 
     @property
     def is_redirect(self) -> bool:
@@ -123,10 +124,12 @@ def fetch(
     meter = _Meter(bounds)
     token = _current.set(meter)
     timeout = (min(CONNECT_TIMEOUT, bounds.read_timeout), bounds.read_timeout)
+    start = time.monotonic()
     try:
         response = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options)
         with response:
-            return Reply(response.status_code, response.headers, _body(response, meter))
+            body = _body(response, meter)
+            return Reply(response.status_code, response.headers, body, time.monotonic() - start)
     finally:
         _current.reset(token)
 

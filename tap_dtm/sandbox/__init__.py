@@ -76,7 +76,7 @@ def open_sandbox(url: str = "sandbox://") -> SandboxServer:
 def in_sandbox(settings: Settings) -> Settings:
     """Return settings that aim at the sandbox which their api_url describes; it is started once in a process.
 
-    With its own key: the real one has no business there.
+    With its own key: the real ones have no business there.
 
     Raises:
         DtmError: The URL is not one of a sandbox.
@@ -85,7 +85,7 @@ def in_sandbox(settings: Settings) -> Settings:
         server = _running(settings.api_url)
     except ValueError as error:
         raise DtmError(f"The setting api_url is wrong: {error}") from error
-    return replace(settings, api_url=server.url, subscription_key=server.key)
+    return replace(settings, api_url=server.url, subscription_key=server.key, secondary_subscription_key=None)
 
 
 @cache

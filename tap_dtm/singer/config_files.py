@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import guard, quoted
+from tap_dtm.settings import KEY_SETTINGS
 from tap_dtm.singer import environment
 from tap_dtm.utf8 import read_text
 
@@ -37,8 +38,9 @@ class CheckedConfig(PluginBase):
                 config |= read_object(path, "settings")
         if "ENV" in value:  # and not handed to the SDK, whose reader passes over misspelt names
             config |= cls._from_environment()
-        if isinstance(key := config.get("subscription_key"), str):
-            guard(key)
+        for name in KEY_SETTINGS:
+            if isinstance(key := config.get(name), str):
+                guard(key)
         read = super().cb_config(ctx, param, ())
         read.config |= config
         return read

@@ -18,7 +18,7 @@ from tap_dtm.api.client import DtmClient
 from tap_dtm.errors import DtmError
 from tap_dtm.exact.state import check_state
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version, schema_of
+from tap_dtm.settings import KEY_SETTINGS, SETTINGS, Settings, check_names, checked_api_version, schema_of
 from tap_dtm.singer import maps, projection
 from tap_dtm.singer.base import IdpStream
 from tap_dtm.singer.output import DELETED_AT, Writer
@@ -61,12 +61,22 @@ class TapDTM(Tap):
         Raises:
             DtmError: A setting is wrong.
         """
+        settings = self.settings_in_effect
+        return Schedule(DtmClient(settings), load_catalogue(), settings)
+
+    @property
+    def settings_in_effect(self) -> Settings:
+        """The checked settings; where they ask for the sandbox, those that reach it.
+
+        Raises:
+            DtmError: A setting is wrong.
+        """
         settings = Settings.from_config(self.config)
         if settings.is_sandbox:
             from tap_dtm.sandbox import in_sandbox  # noqa: PLC0415  only those who ask for invented data load it
 
-            settings = in_sandbox(settings)
-        return Schedule(DtmClient(settings), load_catalogue(), settings)
+            return in_sandbox(settings)
+        return settings
 
     @property
     def sends_everything(self) -> bool:
@@ -131,8 +141,9 @@ class TapDTM(Tap):
         Raises:
             DtmError: A setting is wrong.
         """
-        if not isinstance(self._config.get("subscription_key") or "", str):
-            raise DtmError("The setting subscription_key is not a text: put it in quotes.")
+        for name in KEY_SETTINGS:
+            if not isinstance(self._config.get(name) or "", str):
+                raise DtmError(f"The setting {name} is not a text: put it in quotes.")
         # Null is "not set", to the SDK's own settings as well.
         self._config = {name: value for name, value in self._config.items() if value is not None}
         maps.check_else(self._config.get("stream_maps"))

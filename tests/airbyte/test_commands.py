@@ -52,9 +52,10 @@ class TestSpec:
 
         form = said(messages, "SPEC", "spec")["connectionSpecification"]["properties"]
         assert code == 0
-        assert sorted(form, key=lambda name: form[name]["order"])[:3] == ["subscription_key", "api_url", "api_version"]
+        keys = ["subscription_key", "secondary_subscription_key"]
+        assert sorted(form, key=lambda name: form[name]["order"])[:4] == [*keys, "api_url", "api_version"]
         assert form["subscription_key"]["airbyte_secret"] is True
-        assert [name for name, field in form.items() if field.get("airbyte_secret")] == ["subscription_key"]
+        assert [name for name, field in form.items() if field.get("airbyte_secret")] == keys
         assert all(
             field["title"] and field["description"] and isinstance(field["type"], str) for field in form.values()
         )
@@ -87,10 +88,24 @@ class TestCheck:
         assert (code, said(messages, "CONNECTION_STATUS", "connectionStatus")) == (0, {"status": "SUCCEEDED"})
         assert [request.path for request in sandbox.requests] == ["/v3/displacement/country-list"]
 
+    def test_goes_on_with_the_second_key_and_says_so(self, source: Source, sandbox: SandboxServer) -> None:
+        keys = {"subscription_key": "not-the-key", "secondary_subscription_key": sandbox.key}
+        config = config_for(sandbox) | keys
+        code, messages = source.run("check", config=config)
+
+        assert (code, said(messages, "CONNECTION_STATUS", "connectionStatus")) == (0, {"status": "SUCCEEDED"})
+        assert "refuses the first subscription key (401)" in str(messages)
+        assert "not-the-key" not in str(messages)
+        assert sandbox.key not in str(messages)
+
     @pytest.mark.parametrize(
         ("config", "words"),
         [
             ({"subscription_key": "not-the-key"}, "refuses the subscription key"),
+            (
+                {"subscription_key": "not-the-key", "secondary_subscription_key": "nor-this-one"},
+                "refuses both subscription keys",
+            ),
             ({"subscription_key": ""}, "No subscription key"),
             ({"subscription_key": 17}, "put it in quotes"),
             ({"api_url": "http://127.0.0.1:9"}, "the connection to 127.0.0.1:9 failed"),

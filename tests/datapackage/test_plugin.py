@@ -296,6 +296,16 @@ class TestFailures:
         assert "refuses the subscription key" in says
         assert "not-this-key" not in says
 
+    def test_a_wrong_key_and_a_second(self, api: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DTMAPI_SUBSCRIPTION_KEY", "not-this-key-at-all")
+        monkeypatch.setenv("DTMAPI_SECONDARY_SUBSCRIPTION_KEY", "nor-this-one-here")
+        says = self.failure("dtm://v3/countries")
+        assert "refuses both subscription keys" in says
+        assert "nor-this-one" not in says
+
+        monkeypatch.setenv("DTMAPI_SECONDARY_SUBSCRIPTION_KEY", api.key)
+        assert run("extract", "dtm://v3/countries")[0] == 0
+
     def test_a_wrong_parameter(self) -> None:
         assert "no parameter 'contry'; the nearest is country." in self.failure("dtm://v3?contry=XAA")
 

@@ -1,0 +1,133 @@
+"""What is asked, one question after the other: pure, so that each may depend on the answers before it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_dtm.apicheck.look import Look, Question, Role
+from tap_dtm.errors import DtmError
+from tap_dtm.metadata.model import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator, Iterator, Sequence
+
+    from tap_dtm.metadata import Catalogue
+
+MOST: Final = 12
+"""How many questions are asked at most."""
+
+LONG_AGO: Final = "1900-01-01"
+_FILTERED_LEVEL: Final = 1  # the coarsest level that the tap asks with filters
+_MOST_COUNTRIES: Final = 2
+_UNKNOWN_CODES: Final = ("XXX", "QZZ", "ZZZ")  # ISO 3166-1 leaves the first two to its users
+
+
+def questions(catalogue: Catalogue, api_version: str, wanted: Sequence[str]) -> Generator[Question, Look, None]:
+    """Yield the questions, the most important ones first; each takes the answer that it was given.
+
+    Args:
+        catalogue: What the API serves.
+        api_version: The version of the API.
+        wanted: The codes of the countries to ask for; without any, small ones are chosen.
+
+    Raises:
+        DtmError: A country that is wanted is not on the list.
+    """
+    paths = {name: resource.endpoints[api_version] for name, resource in catalogue.resources.items()}
+    countries = yield Question(Role.LIST, "countries", paths["countries"])
+    operations = yield Question(Role.LIST, "operations", paths["operations"])
+    code, place, level = "", 0, 0
+    rows: Sequence[dict[str, Any]] = ()
+    for number, chosen in enumerate(_chosen(countries, operations, wanted), start=1):
+        looks = []
+        for each in LEVELS:
+            stream = f"idp_admin{each}"
+            params = {"Admin0Pcode": chosen}
+            looks.append((yield Question(Role.LEVEL, stream, paths[stream], params, number, each)))
+        code, place = chosen, number
+        level = _FILTERED_LEVEL if looks[_FILTERED_LEVEL].rows else 0
+        rows = looks[level].rows or ()
+        if all(look.rows for look in looks) and len(_operations(rows)) > 1:
+            break
+    stream = f"idp_admin{level}"
+    listed = {_code(row) for row in countries.rows or ()}
+    for role, params in _filters(code, rows):
+        yield Question(role, stream, paths[stream], params, place, level)
+        if role is Role.NOTHING:  # what is not listed is asked for before the rest, which is only nice to know
+            unknown = next(each for each in _UNKNOWN_CODES if each not in listed)
+            yield Question(Role.UNKNOWN, "idp_admin0", paths["idp_admin0"], {"Admin0Pcode": unknown}, 0, 0)
+
+
+def _chosen(countries: Look, operations: Look, wanted: Sequence[str]) -> list[str]:
+    """Return the codes of one or two countries: those with the fewest operations, but with two to tell apart."""
+    listed = {_code(row) for row in countries.rows or ()} - {""}
+    for code in wanted[:_MOST_COUNTRIES]:
+        if listed and code not in listed:
+            raise DtmError(f"The setting countries names {code}, which DTM does not list. Name another country.")
+    if wanted:
+        return list(wanted[:_MOST_COUNTRIES])
+    counts = Counter(_code(row) for row in operations.rows or ())
+    enough = 2
+    ranked = sorted(listed or counts.keys() - {""}, key=lambda code: (counts[code] < enough, counts[code], code))
+    return ranked[:_MOST_COUNTRIES]
+
+
+def _code(row: dict[str, Any]) -> str:
+    return str(row.get("admin0Pcode") or "").strip().upper()
+
+
+def _filters(code: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Role, dict[str, str]]]:
+    country = {"Admin0Pcode": code}
+    by_operation = _operations(rows)
+    if not by_operation:
+        return
+    name = max(by_operation, key=lambda name: (len(_dates(by_operation[name])), name))
+    operation = {**country, "Operation": name}
+    yield Role.OPERATION, operation
+    dates = _dates(by_operation[name])
+    if dates:
+        day = dates[len(dates) // 2]
+        yield Role.DATES, {**operation, "FromReportingDate": day, "ToReportingDate": day}
+    yield Role.NOTHING, {**country, "FromReportingDate": LONG_AGO, "ToReportingDate": LONG_AGO}
+    other_case = name.lower() if name.lower() != name else name.upper()
+    if other_case not in by_operation:
+        yield Role.CASE, {**country, "Operation": other_case}
+    part = name[: len(name) * 2 // 3].strip()
+    if part and part not in by_operation:
+        yield Role.PART, {**country, "Operation": part}
+    # The API takes round 0 for "no limit".
+    numbers = sorted({n for row in by_operation[name] if type(n := row.get("roundNumber")) is int and n > 0})
+    if numbers:
+        number = str(numbers[len(numbers) // 2])
+        yield Role.ROUNDS, {**operation, "FromRoundNumber": number, "ToRoundNumber": number}
+
+
+def _operations(rows: Collection[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if isinstance(name := row.get("operation"), str) and name.strip():
+            found[name].append(row)
+    return found
+
+
+def _dates(rows: Collection[dict[str, Any]]) -> list[str]:
+    return sorted({date[:10] for row in rows if isinstance(date := row.get("reportingDate"), str)})
+
+
+def kept(rows: Sequence[dict[str, Any]], params: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the rows that filters keep if they match exactly, and limits include what they name."""
+    name = params.get("Operation")
+    first, last = params.get("FromReportingDate", ""), params.get("ToReportingDate", "9999-12-31")
+    low, high = params.get("FromRoundNumber"), params.get("ToRoundNumber")
+    return [
+        row
+        for row in rows
+        if (name is None or row.get("operation") == name)
+        and first <= str(row.get("reportingDate"))[:10] <= last
+        and (low is None or high is None or _is_between(row.get("roundNumber"), int(low), int(high)))
+    ]
+
+
+def _is_between(number: Any, low: int, high: int) -> bool:  # noqa: ANN401
+    return type(number) is int and low <= number <= high

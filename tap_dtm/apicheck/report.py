@@ -1,0 +1,115 @@
+"""The report: one line for each fact, and what was asked. It has no key, and no value of a row."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from tap_dtm.apicheck.asking import Asking
+from tap_dtm.apicheck.facts import FACTS
+from tap_dtm.apicheck.rows import kinds
+from tap_dtm.apicheck.seen import Seen
+from tap_dtm.errors import DtmAccessError, DtmError
+from tap_dtm.metadata import load_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_dtm.apicheck.facts import Fact
+    from tap_dtm.apicheck.look import Look
+    from tap_dtm.apicheck.seen import Verdict
+    from tap_dtm.settings import Settings
+
+_WIDTH: Final = len("not checked")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a check.
+
+    Attributes:
+        text: The report, in lines.
+        failed: How many needed facts do not hold.
+        stopped_by: What ended the check early, if anything did.
+    """
+
+    text: str
+    failed: int = 0
+    stopped_by: DtmError | None = None
+
+    def raise_failure(self) -> None:
+        """Fail if the API is not as the tap needs it, or if that is not known.
+
+        Raises:
+            DtmError: Something that the tap needs does not hold, or a key was refused on the way.
+        """
+        if self.stopped_by is not None:
+            raise self.stopped_by
+        if self.failed:
+            raise DtmError(
+                f"The DTM API does not have {self.failed} of the properties that the tap needs: see the lines that "
+                "begin with FAILED. Run the check again in an hour. If the lines stay, paste the text into an issue."
+            )
+
+
+def check(settings: Settings, *, is_invented: bool = False) -> Report:
+    """Ask the API, and judge it by its answers.
+
+    Args:
+        settings: The checked settings. Those that filter have no effect; ``countries`` names the countries to ask for.
+        is_invented: Whether the data are the sandbox's.
+
+    Raises:
+        DtmError: The API cannot be asked: no network, a refused key, a wrong setting.
+    """
+    catalogue = load_catalogue()
+    asking = Asking(settings, catalogue)
+    stopped_by = None
+    try:
+        asking.ask_all()
+    except DtmAccessError as error:
+        if not asking.looks:
+            raise
+        stopped_by = error
+    seen = Seen(tuple(asking.looks), catalogue, settings)
+    verdicts = [(fact, fact.judge(seen)) for fact in FACTS]
+    failed = sum(fact.is_needed and verdict.holds is False for fact, verdict in verdicts)
+    host = "the sandbox (the data are invented)" if is_invented else urlsplit(settings.api_url).netloc
+    lines = [
+        f"tap-dtm {metadata.version('tap-dtm')} --check-api: API {settings.api_version} of {host}",
+        f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}; requests: {len(seen.looks)}; countries: {len(seen.countries)}",
+        "",
+        *(_line(fact, verdict) for fact, verdict in verdicts),
+        "",
+        *_requests(seen.looks),
+        "",
+        *_fields(seen),
+    ]
+    return Report("".join(f"{line}\n" for line in lines), failed, stopped_by)
+
+
+def _line(fact: Fact, verdict: Verdict) -> str:
+    words = {True: "ok", None: "not checked", False: "FAILED" if fact.is_needed else "differs"}
+    return f"{words[verdict.holds]:{_WIDTH}}  {fact.sentence} {verdict.seen}"
+
+
+def _requests(looks: tuple[Look, ...]) -> Iterator[str]:
+    names = [str(look.question) for look in looks]
+    width = max(map(len, names))
+    yield f"{'Request':{width}}  HTTP    Rows       Bytes  Seconds"
+    for name, look in zip(names, looks, strict=True):
+        rows = "-" if look.rows is None else f"{len(look.rows):,}"
+        yield f"{name:{width}}  {look.status or '-':>4}  {rows:>6}  {look.size:>10,}  {look.seconds:>7.2f}"
+
+
+def _fields(seen: Seen) -> Iterator[str]:
+    yield "Fields and their JSON types:"
+    for stream, fields in kinds(seen.whole).items():
+        types = (
+            f"{name} {' or '.join(sorted(types, key=lambda kind: (kind == 'null', kind)))}"
+            for name, types in fields.items()
+        )
+        yield f"{stream}: {', '.join(types) or 'no rows'}"
