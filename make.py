@@ -35,6 +35,12 @@ ENV.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: some networks have certif
 ENV["PYTHONUTF8"] = "1"
 if "utf" not in locale.getpreferredencoding(False).lower():  # noqa: FBT003
     ENV["LC_ALL"] = "C.UTF-8"
+# Git knows the version, or an archive made by git. Nothing but a release needs one, so a mere copy works as well.
+ARCHIVED = ROOT / ".git_archival.txt"
+if not ((ROOT / ".git").exists() and shutil.which("git")) and (
+    not ARCHIVED.exists() or "$Format" in ARCHIVED.read_text("utf-8")
+):
+    ENV.setdefault("SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TAP_DTM", "0.0.0")
 
 
 def main(task: str = "help", *arguments: str) -> None:

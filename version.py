@@ -1,34 +1,26 @@
-"""The version of this checkout, worked out while the distribution is built. Not part of the wheel.
+"""The version of this checkout, from the tag of its release. Runs while the distribution is built; not in the wheel.
 
-Between releases each commit has a version of its own, so that ``pip install --upgrade`` takes a newer one.
+On the tag v1.2.3 it is 1.2.3, and three commits later 1.2.4.dev3. So `pip install --upgrade` takes a newer commit.
 """
 
 from __future__ import annotations
 
-import subprocess
-from datetime import datetime, timezone
+import sys
 from pathlib import Path
 
-RELEASE = "0.2.0"  # the last release, or the one to come
+from setuptools_scm import get_version
+
+VARIABLE = "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TAP_DTM"
 
 
 def version() -> str:
-    """Return the release where its tag is checked out, or where nothing is known of commits; else a version before it.
-
-    The time of the commit makes the difference: unlike the number of commits, it is known in a shallow clone, too.
-    """
-    seconds = _git("log", "-1", "--format=%ct")
-    if not seconds or f"v{RELEASE}" in _git("tag", "--points-at", "HEAD").split():
-        return RELEASE
-    return f"{RELEASE}.dev{datetime.fromtimestamp(int(seconds), tz=timezone.utc):%Y%m%d%H%M%S}"
-
-
-def _git(*arguments: str) -> str:
-    folder = Path(__file__).parent
-    if not (folder / ".git").exists():  # another repository may be around an unpacked archive
-        return ""
+    """Return the version that git, an archive made by git, or the variable gives; else exit with a sentence."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603, S607
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
+        # No commit after a "+": an image cannot have such a tag.
+        return get_version(root=str(Path(__file__).parent), dist_name="tap-dtm", local_scheme="no-local-version")
+    except LookupError:
+        # An exit and not an error: the installer then shows the sentence without a traceback.
+        sys.exit(
+            "The version of tap-dtm cannot be found: this folder is neither a git clone nor a release. "
+            f"Set it yourself, for example {VARIABLE}=0.2.0, or install from a clone or from git+https://..."
+        )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +19,6 @@ from tests.pipeline import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _NUMBERS = count(1)
 
@@ -60,3 +63,16 @@ def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryEmula
 def dataset(bigquery: BigQueryEmulator, tmp_path: Path) -> Dataset:
     """A dataset of the test's own."""
     return Dataset(bigquery, f"dtm_{next(_NUMBERS)}", tmp_path)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a release of the version 9.8.7 would be."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [Path(sys.executable).with_name("uv"), "build", "--quiet", "--wheel", "--python", sys.executable, "-o", folder],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TAP_DTM": "9.8.7"},
+        check=True,
+    )
+    return next(folder.glob("*.whl"))

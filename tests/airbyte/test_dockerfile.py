@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import version
 from tests.environments import ROOT
 
 if TYPE_CHECKING:
@@ -33,20 +32,35 @@ def steps(name: str) -> list[str]:
     return [rest for step, rest in STEPS if step == name]
 
 
-def test_the_label_has_the_version_that_is_installed_without_git() -> None:
+def built(rest: str, wheel: Path) -> str:
+    """Return what a step says when the image is built with the version of the wheel."""
+    return rest.replace("${VERSION}", wheel.name.split("-")[1])
+
+
+def test_the_label_has_the_version_of_the_wheel_that_is_installed(wheel: Path) -> None:
     (labels,) = steps("LABEL")
-    assert dict(label.split("=") for label in shlex.split(labels)) == {
+    (copied,) = steps("COPY")
+
+    assert dict(label.split("=") for label in shlex.split(built(labels, wheel))) == {
         "io.airbyte.name": "source-dtm",
-        "io.airbyte.version": version.RELEASE,
+        "io.airbyte.version": "9.8.7",
     }
+    assert built(copied, wheel) == f"dist/{wheel.name} ./"
 
 
-def test_the_files_that_are_copied_are_let_through() -> None:
+def test_without_a_version_the_build_ends_with_what_to_add() -> None:
+    first = steps("RUN")[0]
+
+    done = subprocess.run(["/bin/sh", "-c", first], capture_output=True, text=True, check=False, env={})
+
+    assert done.returncode != 0
+    assert "Add --build-arg VERSION=..., the version in the name of the wheel in dist/." in done.stderr
+
+
+def test_wheels_and_nothing_else_are_let_through() -> None:
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    let_through = {line[1:] for line in lines if line.startswith("!")}
 
-    assert lines[1] == "*"
-    assert let_through == {source for rest in steps("COPY") for source in rest.split()[:-1]}
+    assert lines[1:] == ["*", "!dist/*.whl"]
 
 
 def test_the_connector_does_not_run_as_root() -> None:
@@ -56,18 +70,11 @@ def test_the_connector_does_not_run_as_root() -> None:
     assert order.index("USER") > max(index for index, name in enumerate(order) if name == "RUN")
 
 
-def test_the_steps_give_a_connector(source: Source, tmp_path: Path) -> None:
+def test_the_steps_give_a_connector(source: Source, wheel: Path, tmp_path: Path) -> None:
     code = tmp_path / "integration_code"
-    for rest in steps("COPY"):
-        *sources, destination = rest.split()
-        for each in sources:
-            place = code / destination / each if destination == "./" else code / destination
-            if (ROOT / each).is_dir():
-                shutil.copytree(ROOT / each, place, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                place.parent.mkdir(exist_ok=True)
-                shutil.copy(ROOT / each, place)
-    install = shlex.split(steps("RUN")[-1])
+    code.mkdir()
+    shutil.copy(wheel, code)
+    install = shlex.split(built(steps("RUN")[-1], wheel))
     assert install[:2] == ["pip", "install"]
     uv = Path(sys.executable).with_name("uv")
     venv = tmp_path / "venv"
