@@ -87,7 +87,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
-        require("duckdb", "jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
+        require("duckdb", "jinja2", *_libraries(settings))
         folder = Folder(settings.path)
         self._explained = partial(explained, folder.store, self._say_outcome)
         with self._explained():
@@ -157,6 +157,13 @@ class TargetDataPackage(CheckedConfig, Target):
         if self._is_delivering:
             return f"The data package is complete. If its state was not delivered: {self._packager.next_run}"
         return self._packager.outcome if self._is_open else NOTHING_KEPT
+
+
+def _libraries(settings: Settings) -> Iterator[str]:
+    if "parquet" in settings.formats:
+        yield "pyarrow"
+    if settings.has_workbook:
+        yield "xlsxwriter"
 
 
 def _deliver(state: str, next_run: str) -> None:
