@@ -136,10 +136,13 @@ class TargetDataPackage(CheckedConfig, Target):
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
-        """Return the command, whose help names the other command of this program."""
+        """Return the command, whose help names the other commands of this program."""
         command = super().get_singer_command()
         command.help = "Write what a Singer tap sends as a Frictionless Data Package."
-        command.epilog = "To publish a finished package as an archive or to CKAN: target-datapackage publish --help"
+        command.epilog = (
+            "To publish a finished package as an archive or to CKAN: target-datapackage publish --help. "
+            "To look at one in Datasette: target-datapackage datasette --help"
+        )
         return command
 
     @classmethod
@@ -193,11 +196,16 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
 
 
 def main() -> None:
-    """Run the target, or ``publish``."""
+    """Run the target, ``publish`` or ``datasette``."""
     console.run("target-datapackage", _command, secrets=["CKAN_API_TOKEN"])
 
 
 def _command() -> None:
+    if sys.argv[1:2] == ["datasette"]:
+        from frictionless_dtm.datasette import datasette  # noqa: PLC0415  a command of its own
+
+        datasette(sys.argv[2:], prog_name="target-datapackage datasette")
+        return
     if sys.argv[1:2] == ["publish"]:
         from frictionless_dtm.publish.command import publish  # noqa: PLC0415  a command of its own
 
