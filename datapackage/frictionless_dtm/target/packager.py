@@ -275,6 +275,7 @@ class Packager:
         from frictionless_dtm.target.workbook import described, write_workbook  # noqa: PLC0415  see above
 
         path = building / f"{resource_name(said['name'])}.xlsx"
+        _LOGGER.info("Writing the workbook %s", path.name)
         tables = {content.name: (stream.shape, self._store.batches(stream)) for stream, content in contents}
         write_workbook(path, said, tables, scratch)
         _make_permanent(path)
