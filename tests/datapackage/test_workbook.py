@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
-from frictionless_dtm.descriptor.settings import Settings
 from frictionless_dtm.descriptor.shape import shape_of
 from frictionless_dtm.target import workbook
 from frictionless_dtm.target.rows import Batch
@@ -266,8 +265,3 @@ def test_the_rows_of_a_workbook_take_no_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
 
     assert peak < 5_000_000 < 1000 * 20_000
-
-
-def test_a_workbook_alone_is_no_data_package() -> None:
-    with pytest.raises(DtmError, match="lists xlsx alone, but programs read"):
-        Settings.from_config({"path": "package", "formats": "xlsx"})

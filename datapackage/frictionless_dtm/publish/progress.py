@@ -23,7 +23,7 @@ def with_progress(parts: Iterable[bytes], name: str, size: int) -> Generator[byt
         name: The name of the file.
         size: The number of bytes of all parts.
     """
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield from parts
         return
     with click.progressbar(length=size, label=shown(name), file=sys.stderr) as bar:
