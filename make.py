@@ -24,6 +24,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -127,8 +128,14 @@ def build() -> None:
 
 def python(*arguments: str, explains: bool = False) -> None:
     """Run Python in .venv, brought up to date with uv.lock first: a matter of milliseconds when it is."""
-    run(uv(), "sync", "--quiet", "--python", sys.executable)
+    first = is_watched() and not VENV.exists()
+    run(uv(), "sync", *([] if first else ["--quiet"]), "--python", sys.executable)
     run(executable("python"), *arguments, explains=explains)
+
+
+def is_watched() -> bool:
+    """Whether somebody at a terminal waits: then pip and uv show their progress bars, on standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def uv() -> Path:
@@ -138,7 +145,15 @@ def uv() -> Path:
     if not folder.exists():
         print("Setting up, once; this takes a minute ...", file=sys.stderr, flush=True)
         # With --target, pip needs neither the venv module nor rights on the system's Python.
-        run(sys.executable, "-m", "pip", "install", "-qq", "--target", folder, f"uv=={version}")
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            *([] if is_watched() else ["-qq"]),
+        ]
+        run(*pip, "--target", folder, f"uv=={version}", stdout=sys.stderr)
     return folder / "bin" / "uv"
 
 
@@ -147,9 +162,9 @@ def executable(name: str, venv: Path = VENV) -> Path:
     return venv / ("Scripts" if os.name == "nt" else "bin") / name
 
 
-def run(*command: str | Path, cwd: str | Path = ROOT, explains: bool = False) -> None:
+def run(*command: str | Path, cwd: str | Path = ROOT, explains: bool = False, stdout: TextIO | None = None) -> None:
     """Run a command, or leave with its exit code and a sentence, unless its own last line explains the failure."""
-    code = subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=False).returncode
+    code = subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=False, stdout=stdout).returncode
     if code and not explains:
         print(f"make.py: `{' '.join(map(str, command))}` failed with exit code {code}.", file=sys.stderr)
     if code:

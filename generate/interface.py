@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "dtm-sandbox": ["tap_dtm.sandbox"],
     "target-datapackage": ["frictionless_dtm.command"],
     "target-datapackage publish": ["frictionless_dtm.command", "publish"],
+    "target-datapackage datasette": ["frictionless_dtm.command", "datasette"],
     "source-dtm spec": ["tap_dtm.airbyte", "spec"],
     "source-dtm check": ["tap_dtm.airbyte", "check"],
     "source-dtm discover": ["tap_dtm.airbyte", "discover"],
@@ -81,8 +82,9 @@ behind, and refuses a later one. Everything else in a state is internal.
 ## A data package
 
 `datapackage.json` (Data Package v2), `data/<stream>.csv`, `.csv.gz` or `.parquet`, `README.md`, `CHANGELOG.md`,
-`CITATION.cff`, `quality.json` and `index.html`. The version of a package counts up: the last number when values
-changed, the middle one when rounds came, the first one when columns or keys changed.
+`CITATION.cff`, `quality.json` and `index.html`; with the format `xlsx` also `<package>.xlsx`, of which the property
+`dtm:workbook` has path, bytes and hash. The version of a package counts up: the last number when values changed, the
+middle one when rounds came, the first one when columns or keys changed.
 
 ## `dtm://` addresses
 

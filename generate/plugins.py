@@ -32,7 +32,7 @@ PRESENTED: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "target-datapackage": {
         "label": "Frictionless Data Package",
-        "description": "A folder with tables as CSV or Parquet, described by the Data Package standard",
+        "description": "Tables as CSV, Parquet and an Excel workbook, described by the Data Package standard",
         "domain_url": "https://datapackage.org",
         "keywords": ["file", "meltano_sdk"],
         "quality": "bronze",

@@ -89,7 +89,7 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
-        require("duckdb", "jinja2", *(["pyarrow"] if "parquet" in settings.formats else []))
+        require("duckdb", "jinja2", *_libraries(settings))
         folder = Folder(settings.path)
         self._explained = partial(explained, folder.store, self._say_outcome)
         with self._explained():
@@ -138,10 +138,13 @@ class TargetDataPackage(CheckedConfig, Target):
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
-        """Return the command, whose help names the other command of this program."""
+        """Return the command, whose help names the other commands of this program."""
         command = super().get_singer_command()
         command.help = "Write what a Singer tap sends as a Frictionless Data Package."
-        command.epilog = "To publish a finished package as an archive or to CKAN: target-datapackage publish --help"
+        command.epilog = (
+            "To publish a finished package as an archive or to CKAN: target-datapackage publish --help. "
+            "To look at one in Datasette: target-datapackage datasette --help"
+        )
         return command
 
     @classmethod
@@ -159,6 +162,13 @@ class TargetDataPackage(CheckedConfig, Target):
         if self._is_delivering:
             return f"The data package is complete. If its state was not delivered: {self._packager.next_run}"
         return self._packager.outcome if self._is_open else NOTHING_KEPT
+
+
+def _libraries(settings: Settings) -> Iterator[str]:
+    if "parquet" in settings.formats:
+        yield "pyarrow"
+    if settings.has_workbook:
+        yield "xlsxwriter"
 
 
 def _deliver(state: str, next_run: str) -> None:
@@ -188,11 +198,16 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
 
 
 def main() -> None:
-    """Run the target, or ``publish``."""
+    """Run the target, ``publish`` or ``datasette``."""
     console.run("target-datapackage", _command, secrets=["CKAN_API_TOKEN"])
 
 
 def _command() -> None:
+    if sys.argv[1:2] == ["datasette"]:
+        from frictionless_dtm.datasette import datasette  # noqa: PLC0415  a command of its own
+
+        datasette(sys.argv[2:], prog_name="target-datapackage datasette")
+        return
     if sys.argv[1:2] == ["publish"]:
         from frictionless_dtm.publish.command import publish  # noqa: PLC0415  a command of its own
 

@@ -29,7 +29,7 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
     Raises:
         DtmError: A table is missing, a file has another hash than the descriptor says, or SQL cannot name the folder.
     """
-    resources = _resources(folder)
+    resources = resources_of(folder)
     statements = [f'CREATE SCHEMA IF NOT EXISTS "{warehouse.dialect.schema}";']
     for table in warehouse.tables:
         resource = resources.get(table.name)
@@ -38,7 +38,7 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
                 f"The data package in {folder} has no table {table.name}: write it with that stream, or name the "
                 "levels that the package has with --level."
             )
-        _check(folder, resource)
+        check_hash(folder, resource)
         statements.append(
             # A package holds no deleted rows, but the views need the column.
             f"CREATE OR REPLACE TABLE {warehouse.dialect.relation(table.name)} AS\n"
@@ -74,8 +74,12 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _resources(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Return the resources of a data package by the name of their table, Parquet before CSV."""
+def resources_of(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Return one resource for each table of a data package by the name of the table, Parquet rather than CSV.
+
+    Raises:
+        DtmError: The folder holds no data package.
+    """
     try:
         descriptor = json.loads((folder / "datapackage.json").read_text("utf-8"))
         found: Iterable[Mapping[str, Any]] = descriptor["resources"]
@@ -88,7 +92,7 @@ def _resources(folder: Path) -> dict[str, Mapping[str, Any]]:
         ) from error
 
 
-def _check(folder: Path, resource: Mapping[str, Any]) -> None:
+def check_hash(folder: Path, resource: Mapping[str, Any]) -> None:
     """Check the hash of a file, because DuckDB reads some damaged files without an error.
 
     Raises:

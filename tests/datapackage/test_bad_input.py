@@ -91,7 +91,8 @@ def test_a_path_that_is_not_text_is_refused(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "formats"), [("duckdb", ["csv"]), ("jinja2", ["csv"]), ("pyarrow", ["csv", "parquet"])]
+    ("module", "formats"),
+    [("duckdb", ["csv"]), ("jinja2", ["csv"]), ("pyarrow", ["csv", "parquet"]), ("xlsxwriter", ["csv", "xlsx"])],
 )
 def test_a_missing_extra_is_said_before_anything_is_read(tmp_path: Path, module: str, formats: list[str]) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"path": "package", "formats": formats}))

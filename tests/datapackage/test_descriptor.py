@@ -36,7 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "gzip": {"formats": ["csv.gz"]},
     "parquet": {"formats": ["parquet"]},
     "hxl": {"include_hxl_row": True},
-    "all": {"formats": ["csv", "csv.gz", "parquet"], "include_hxl_row": True},
+    "all": {"formats": ["csv", "csv.gz", "parquet", "xlsx"], "include_hxl_row": True},
 }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.programs
 
+WORKBOOK = "iom-dtm-displacement-sandbox.xlsx"
 TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 
 
@@ -36,7 +40,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "open": {
             "redistribution": "permitted",
             "permission": "Invented, by nobody, for a test",
-            "formats": ["csv", "parquet"],
+            "formats": ["csv", "parquet", "xlsx"],
         },
     }
     for name, more in terms.items():
@@ -66,7 +70,10 @@ def test_a_package_on_ioms_terms_is_refused(packages: Path) -> None:
 def test_a_permitted_package_is_packed(packages: Path, tmp_path: Path) -> None:
     archive = tmp_path / "package.zip"
     done = published(packages / "open", "--to", "zip", "--yes", "--output", str(archive))
-    assert (done.returncode, archive.exists()) == (0, True)
+    assert done.returncode == 0
+    with zipfile.ZipFile(archive) as packed:
+        digest = hashlib.sha256(packed.read(WORKBOOK)).hexdigest()
+        assert f"{digest}  {WORKBOOK}\n" in packed.read("SHA256SUMS").decode()
 
 
 def test_a_permitted_package_reaches_ckan_and_is_valid_there(packages: Path) -> None:
@@ -83,14 +90,34 @@ def test_a_permitted_package_reaches_ckan_and_is_valid_there(packages: Path) -> 
         assert len(report.tasks) == 10
 
 
-def test_parquet_files_reach_ckan_under_the_name_that_hdx_has_for_them(packages: Path) -> None:
+FILES = {
+    "data/idp_admin1.parquet": ("Parquet", "application/vnd.apache.parquet"),
+    WORKBOOK: ("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+}
+
+
+def test_files_reach_ckan_under_the_format_that_hdx_has_for_them(packages: Path) -> None:
     with FakeCkan() as site:
         where = ["--to", "ckan", "--url", site.url, "--owner-org", ORGANISATION, "--maintainer", "somebody"]
         assert published(packages / "open", *where, "--yes").returncode == 0
-        resource = site.resources("iom-dtm-displacement-sandbox")["idp_admin1.parquet"]
-        assert (resource["format"], resource["mimetype"]) == ("Parquet", "application/vnd.apache.parquet")
-        content = site.files[resource["url"].removeprefix(site.url)]
-        assert content == (packages / "open" / "data" / "idp_admin1.parquet").read_bytes()
+        resources = site.resources("iom-dtm-displacement-sandbox")
+        for path, kind in FILES.items():
+            resource = resources[path.rpartition("/")[2]]
+            assert (resource["format"], resource["mimetype"]) == kind
+            assert site.files[resource["url"].removeprefix(site.url)] == (packages / "open" / path).read_bytes()
+        said = json.loads(site.files[resources["datapackage.json"]["url"].removeprefix(site.url)])
+        assert said["dtm:workbook"]["path"] == resources[WORKBOOK]["url"]
+
+
+def test_a_workbook_that_somebody_has_saved_is_not_published(packages: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    shutil.copytree(packages / "open", folder)
+    (folder / WORKBOOK).write_bytes((folder / WORKBOOK).read_bytes() + b"\0")
+
+    done = published(folder, "--check")
+
+    assert done.returncode == 1
+    assert f"{WORKBOOK} has another content than the descriptor says" in done.stderr
 
 
 def test_the_targets_help_names_the_command_that_publishes() -> None:
@@ -99,5 +126,5 @@ def test_the_targets_help_names_the_command_that_publishes() -> None:
 
 
 def test_the_readme_of_a_package_says_that_cells_are_written_as_published(packages: Path) -> None:
-    readme = (packages / "open" / "README.md").read_text("utf-8")
+    readme = (packages / "closed" / "README.md").read_text("utf-8")
     assert "begin with =, +, - or @ are written as published" in readme

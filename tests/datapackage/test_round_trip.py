@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
-import sysconfig
 import warnings
-from pathlib import Path
+from html import unescape
 from random import Random
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
+from frictionless_dtm import datasette
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer, tiny
-from tests.datapackage.pipe import PackageTarget, resource, without_pages
+from tests.datapackage.pipe import PackageTarget, descriptor, resource, without_pages
 from tests.target import run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tap_dtm.sandbox import World
+from tap_dtm.sandbox import World
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the readers need a newer Python")
 TABLES = ("idp_admin0", "idp_admin1", "idp_admin2")
@@ -97,31 +99,49 @@ def test_frictionless(package: tuple[Path, World], name: str) -> None:
     assert all(row["idp_origin_admin1_name"] != "Not available" for row in rows)
 
 
-def test_datapackage_to_datasette(package: tuple[Path, World], tmp_path: Path) -> None:
+def test_datasette(package: tuple[Path, World], tmp_path: Path) -> None:
     folder, world = package
-    program = Path(sysconfig.get_path("scripts")) / "datapackage-to-datasette"
-    # It loads every resource into a table of its name, and takes no compressed ones.
-    csv_only = _csv_only(folder, tmp_path / "csv")
-    run = subprocess.run(
-        [program, tmp_path / "dtm.db", csv_only / "datapackage.json", tmp_path / "metadata.json"],
-        capture_output=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr.decode()
-    database = sqlite3.connect(tmp_path / "dtm.db")
-    for table in TABLES:
-        sums = ", ".join(f"coalesce(sum({name}), 0)" for name in SUMS)
-        found = database.execute(f'SELECT count(*), {sums} FROM "{table}"').fetchone()  # noqa: S608
-        assert found == expected(world, table)
-    database.close()
-    assert "Displaced persons" in (tmp_path / "metadata.json").read_text("utf-8")
+    database = tmp_path / "dtm.db"
+    metadata = tmp_path / "dtm-metadata.json"
+    made = run("frictionless_dtm.command", "datasette", folder, database)
+    assert f"Look at them: datasette {database} --metadata {metadata}\n" in made
+
+    def page(address: str) -> str:
+        return run("datasette", database, "--metadata", metadata, "--get", address)
+
+    listed = json.loads(page("/dtm.json"))
+    assert {table["name"]: table["count"] for table in listed["tables"]} == {
+        each["name"]: each["rows"] for each in descriptor(folder)["resources"] if "dtm:sameDataAs" not in each
+    }
+    sums = ", ".join(f"coalesce(sum({name}), 0)" for name in SUMS)
+    query = " UNION ALL ".join(f"SELECT count(*), {sums} FROM {table}" for table in TABLES)  # noqa: S608
+    rows = json.loads(page(f"/dtm.json?{urlencode({'sql': query, '_shape': 'arrays'})}"))["rows"]
+    assert [tuple(row) for row in rows] == [expected(world, table) for table in TABLES]
+    shown = unescape(page("/dtm/idp_admin1"))
+    fields = {field["name"]: field["description"] for field in resource(folder, "idp_admin1")["schema"]["fields"]}
+    for name, description in fields.items():
+        assert f"<dt>{name}</dt><dd>{description}</dd>" in shown
+    assert "never add up rounds, dates or months" in shown
 
 
-def _csv_only(folder: Path, to: Path) -> Path:
-    shutil.copytree(folder, to)
-    path = to / "datapackage.json"
-    said = json.loads(path.read_text("utf-8"))
-    said["resources"] = [each for each in said["resources"] if each["path"].endswith(".csv")]
-    path.write_text(json.dumps(said), "utf-8")
-    assert resource(to, "countries")
-    return to
+def test_a_database_for_datasette_replaces_the_one_before_it(package: tuple[Path, World], tmp_path: Path) -> None:
+    for _ in range(2):
+        datasette.write_database(package[0], tmp_path / "dtm.db")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dtm-metadata.json", "dtm.db"]
+
+
+def test_a_package_with_a_changed_file_reaches_no_database(package: tuple[Path, World], tmp_path: Path) -> None:
+    damaged = tmp_path / "package"
+    shutil.copytree(package[0], damaged)
+    (damaged / "data" / "idp_admin0.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DtmError, match="its hash differs"):
+        datasette.write_database(damaged, tmp_path / "dtm.db")
+    with pytest.raises(DtmError, match=r"choose a name that ends with \.db"):
+        datasette.write_database(damaged, tmp_path / "dtm.sqlite")
+    assert [path.name for path in tmp_path.iterdir()] == ["package"]
+
+
+def run(module: str, *arguments: str | Path) -> str:
+    """Run a command as a module, and return what it prints."""
+    command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout

@@ -216,7 +216,8 @@ def test_gzip_is_csv_packed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"formats": ["xlsx"]}, "formats lists 'xlsx'"),
+        ({"formats": ["ods"]}, "formats lists 'ods': it knows csv, csv.gz, parquet, xlsx"),
+        ({"formats": ["xlsx"]}, "formats lists xlsx alone, but programs read"),
         ({"redistribution": "permitted"}, "without a permission"),
         ({"redistribution": "yes"}, "redistribution is 'yes'"),
         ({"permission": "by me"}, "redistribution is 'not permitted'"),

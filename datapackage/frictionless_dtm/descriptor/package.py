@@ -29,6 +29,8 @@ _MEDIA_TYPES: Final = {
     "csv.gz": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
+WORKBOOK: Final = f"{PREFIX}workbook"
+"""The property of a package that describes its workbook. It is no resource: frictionless would read its first sheet."""
 _RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 _LONGEST: Final = 100
 _NUMBERS: Final = {"integer", "number"}

@@ -14,7 +14,8 @@ from tap_dtm.settings import check_names, setting, texts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMATS: Final = ("csv", "csv.gz", "parquet")
+XLSX: Final = "xlsx"
+FORMATS: Final = ("csv", "csv.gz", "parquet", XLSX)
 PERMITTED: Final = "permitted"
 NOT_PERMITTED: Final = "not permitted"
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z", re.ASCII)
@@ -31,7 +32,8 @@ SETTINGS: Final = {
         items={"type": ["string"]},
         default=["csv"],
         title="Formats",
-        description="What each table is written as, the main one first: csv, csv.gz, parquet.",
+        description="What each table is written as, the main one first: csv, csv.gz, parquet. Add xlsx for a workbook "
+        "of Excel with all tables.",
     ),
     "metadata": setting(
         "string",
@@ -68,10 +70,14 @@ SETTINGS: Final = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings, checked. ``path`` is absolute; ``permission`` is set exactly when redistribution is permitted."""
+    """The settings, checked. ``path`` is absolute; ``permission`` is set exactly when redistribution is permitted.
+
+    ``formats`` are those of single tables, and ``has_workbook`` says whether a workbook has all of them.
+    """
 
     path: Path
     formats: tuple[str, ...] = ("csv",)
+    has_workbook: bool = False
     metadata: Path | None = None
     include_hxl_row: bool = False
     permission: str | None = None
@@ -99,9 +105,11 @@ class Settings:
         version = config.get("version") or None
         if version and not _VERSION.match(version):
             raise DtmError(f"The setting version is {version!r}: write three numbers, such as 1.2.0.")
+        formats = _formats(config)
         return cls(
             path=path,
-            formats=_formats(config),
+            formats=tuple(name for name in formats if name != XLSX),
+            has_workbook=XLSX in formats,
             metadata=metadata,
             include_hxl_row=bool(config.get("include_hxl_row")),
             permission=_permission(config),
@@ -125,6 +133,11 @@ def _formats(config: Mapping[str, Any]) -> tuple[str, ...]:
     for name in formats:
         if name not in FORMATS:
             raise DtmError(f"The setting formats lists {name!r}: it knows {', '.join(FORMATS)}.")
+    if formats == [XLSX]:
+        raise DtmError(
+            "The setting formats lists xlsx alone, but programs read the tables of a data package in other formats. "
+            "List csv or parquet as well."
+        )
     return tuple(dict.fromkeys(formats))
 
 

@@ -9,6 +9,7 @@ import msgspec
 from frictionless_dtm.descriptor.package import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
 from frictionless_dtm.descriptor.reading import Contributor, Descriptor, License, Resource, own
 from frictionless_dtm.descriptor.settings import PERMITTED
+from frictionless_dtm.pages import words
 from frictionless_dtm.quality.streams import reference_date
 from tap_dtm.metadata import is_web_address
 
@@ -61,12 +62,7 @@ class File(Resource, kw_only=True):
     @property
     def size(self) -> str:
         """The size for people."""
-        size = float(self.bytes or self.own_bytes)
-        for unit in ("bytes", "kB", "MB"):
-            if size < 1000:  # noqa: PLR2004 - decimal units
-                return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"  # noqa: PLR2004
-            size /= 1000
-        return f"{size:.1f} GB"
+        return words.size(self.bytes or self.own_bytes)
 
 
 class Front(Descriptor, kw_only=True):

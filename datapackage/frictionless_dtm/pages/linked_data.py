@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from frictionless_dtm.descriptor.reading import Workbook
     from frictionless_dtm.pages.figures import Operation
-    from frictionless_dtm.pages.front import Front
+    from frictionless_dtm.pages.front import File, Front
 
-_MEDIA_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "gz": "application/gzip"}
+_MEDIA_TYPES = {
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "gz": "application/gzip",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequence[Operation]) -> dict[str, Any]:
@@ -43,18 +49,22 @@ def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequenc
             if column.unit
         ],
         "distribution": [
-            {
-                "@type": "DataDownload",
-                "name": file.title,
-                "contentUrl": file.path,
-                "encodingFormat": _MEDIA_TYPES.get(file.path.rsplit(".", 1)[-1], "application/octet-stream"),
-                "contentSize": str(file.bytes or file.own_bytes or ""),
-                "sha256": file.hash.removeprefix("sha256:") if file.hash.startswith("sha256:") else "",
-            }
-            for file in front.resources
+            *(_download(file, file.bytes or file.own_bytes) for file in front.resources),
+            *(_download(book, book.bytes) for book in [front.workbook] if book),
         ],
     }
     return _without_blanks(said)
+
+
+def _download(file: File | Workbook, size: int) -> dict[str, str]:
+    return {
+        "@type": "DataDownload",
+        "name": file.title,
+        "contentUrl": file.path,
+        "encodingFormat": _MEDIA_TYPES.get(file.path.rsplit(".", 1)[-1], "application/octet-stream"),
+        "contentSize": str(size or ""),
+        "sha256": file.hash.removeprefix("sha256:") if file.hash.startswith("sha256:") else "",
+    }
 
 
 def _without_blanks(mapping: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "general_terms": GENERAL_TERMS,
         "sample": sample,
         "sample_is_dtm": sample is not None and shows_newest(sample),
-        "snippets": snippets(sample, resources[sample.name]) if sample else {},
+        "snippets": snippets(sample, resources[sample.name], front.workbook) if sample else {},
         "summary": _summary(front, len({each.country for each in operations}), len(operations)),
     }
     style = _asset("page.css")

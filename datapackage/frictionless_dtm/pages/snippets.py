@@ -14,6 +14,7 @@ from frictionless_dtm.quality.streams import FIGURES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from frictionless_dtm.descriptor.reading import Workbook
     from frictionless_dtm.pages.front import File
 
 _NEWEST = """\
@@ -55,8 +56,9 @@ def shows_newest(file: File) -> bool:
     return file.level is not None and set(FIGURES) <= {column.name for column in file.columns}
 
 
-def snippets(file: File, resource: Mapping[str, Any]) -> dict[str, str]:
-    """Return the examples for one table, by language."""
+def snippets(file: File, resource: Mapping[str, Any], workbook: Workbook | None = None) -> dict[str, str]:
+    """Return the examples for one table, by language. A workbook of the package is what Excel opens."""
+    excel = f"Open {workbook.path}. The codes in it are text." if workbook else _excel(file)
     if file.path.endswith(".parquet"):
         pandas, source = f'pandas.read_parquet("{file.path}")', f"'{file.path}'"
         read_r = f'arrow::read_parquet("{file.path}")'
@@ -70,13 +72,13 @@ def snippets(file: File, resource: Mapping[str, Any]) -> dict[str, str]:
             "pandas": f"import pandas\n\ntable = {pandas}\nprint(table)",
             "duckdb": f"FROM {source} LIMIT 10;",
             "r": f"table <- {read_r}",
-            "excel": _excel(file),
+            "excel": excel,
         }
     return {
         "pandas": f"import pandas\n\nidps = {pandas}\n{_NEWEST}",
         "duckdb": _NEWEST_SQL.replace("{source}", source),
         "r": f"library(dplyr)\n\nidps <- {read_r}\n{_NEWEST_R}",
-        "excel": _excel(file),
+        "excel": excel,
     }
 
 

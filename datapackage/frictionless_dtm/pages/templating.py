@@ -20,6 +20,7 @@ _FILTERS: Final = {
     "people": words.people,
     "resource_change": words.resource_change,
     "days": words.days,
+    "size": words.size,
 }
 
 

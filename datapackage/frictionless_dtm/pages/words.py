@@ -15,6 +15,15 @@ def number(value: float | None) -> str:
     return "\N{EN DASH}" if value is None else f"{value:,}"
 
 
+def size(count: float) -> str:
+    """Return a number of bytes in a unit that is easy to read."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:  # noqa: PLR2004 - decimal units
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"  # noqa: PLR2004
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
 def people(of: RoundFigures) -> str:
     """Return the number of people of a round, and what of it is not known."""
     if of.idps is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.descriptor.package import WORKBOOK
 from frictionless_dtm.publish.descriptor import DESCRIPTOR, PAGES, read_descriptor
 from frictionless_dtm.publish.terms import check_witnesses
 from tap_dtm.errors import DtmError
@@ -70,8 +71,8 @@ class Folder:
 
     @property
     def data(self) -> tuple[File, ...]:
-        """The files that hold data, in the order of the resources."""
-        paths = [resource["path"] for resource in self.descriptor["resources"]]
+        """The files that hold data: the resources in their order, then the workbook."""
+        paths = [file["path"] for file in described_files(self.descriptor)]
         return tuple(sorted((file for file in self.files if file.resource), key=lambda file: paths.index(file.path)))
 
     @property
@@ -94,7 +95,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     """
     descriptor = read_descriptor(path / DESCRIPTOR)
     check_witnesses(path, descriptor)
-    resources = {_safe_path(resource): resource for resource in descriptor["resources"]}
+    resources = {_safe_path(resource): resource for resource in described_files(descriptor)}
     names = {DESCRIPTOR, *resources, *(page for page in PAGES if _is_there(path / page))}
     for each in include:
         names.update(_included(path, each))
@@ -106,11 +107,17 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     return Folder(path, descriptor, files, tuple(_others(path, path, names)))
 
 
+def described_files(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what the descriptor says of each file of data: of the resources, and of the workbook, if there is one."""
+    return [*descriptor["resources"], *(book for book in [descriptor.get(WORKBOOK)] if book)]
+
+
 def _safe_path(resource: Mapping[str, Any]) -> str:
     path = resource.get("path")
+    what = resource.get("name") or resource.get("title")
     parts = PurePosixPath(path).parts if isinstance(path, str) and ":" not in path else ()
     if not parts or parts[0] == "/" or ".." in parts or any(part.startswith(".") for part in parts):
-        raise DtmError(f"The resource {resource.get('name')} is not one file in the package's folder: {path!r}.")
+        raise DtmError(f"The resource {what} is not one file in the package's folder: {path!r}.")
     return "/".join(parts)
 
 

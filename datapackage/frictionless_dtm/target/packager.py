@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.contents import Contents
 from frictionless_dtm.descriptor.package import (
+    WORKBOOK,
     Content,
     Coverage,
     DataFile,
@@ -94,6 +95,8 @@ class Packager:
         if self._stands(before, fingerprint):
             self._store.commit(state)
             return False
+        if self._settings.has_workbook:
+            self._check_size()
         for complaint in self._profile.complaints(stream.shape for stream in self._ordered()):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
@@ -101,10 +104,13 @@ class Packager:
         describe = self._describer(contents, rounds, state)
         differences = self._differences(contents)
         release = settle(before, describe, rounds, differences, self._settings.version)
-        (building / DESCRIPTOR).write_bytes(_json(release.descriptor))
         past = history(self._store, before, self._folder.path, release.descriptor["version"])
+        descriptor = release.descriptor
         with self._folder.scratch() as scratch:
-            pages = self._render(Contents(release.descriptor, building, scratch, release.changes, past, release.others))
+            if self._settings.has_workbook:
+                descriptor = self._with_workbook(building, descriptor, contents, scratch)
+            (building / DESCRIPTOR).write_bytes(_json(descriptor))
+            pages = self._render(Contents(descriptor, building, scratch, release.changes, past, release.others))
         for name, page in pages.items():
             (building / name).parent.mkdir(parents=True, exist_ok=True)
             (building / name).write_bytes(page)
@@ -253,6 +259,30 @@ class Packager:
             if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
                 broken[key.fields] = count
         return replace(content, broken=broken)
+
+    # The workbook. Version and time of the package are in it, so it is written when they are settled.
+
+    def _check_size(self) -> None:
+        from frictionless_dtm.target.workbook import check_size  # noqa: PLC0415  loaded where it is asked for
+
+        for stream in self._ordered():
+            check_size(stream.shape, self._store.count(stream))
+
+    def _with_workbook(
+        self, building: Path, said: Mapping[str, Any], contents: list[tuple[Stream, Content]], scratch: Path
+    ) -> dict[str, Any]:
+        """Write the workbook, and return the descriptor with what it says of it."""
+        from frictionless_dtm.target.workbook import described, write_workbook  # noqa: PLC0415  see above
+
+        path = building / f"{resource_name(said['name'])}.xlsx"
+        _LOGGER.info("Writing the workbook %s", path.name)
+        tables = {content.name: (stream.shape, self._store.batches(stream)) for stream, content in contents}
+        write_workbook(path, said, tables, scratch)
+        _make_permanent(path)
+        return {name: value for name, value in said.items() if name != "resources"} | {
+            WORKBOOK: described(path),
+            "resources": said["resources"],
+        }
 
     # The descriptor.
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.descriptor.package import WORKBOOK
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.terms import PERMISSION, check_permission
@@ -68,6 +69,7 @@ _KINDS: Final = {
     ".csv": ("CSV", "text/csv"),
     ".gz": ("GZ", "application/gzip"),
     ".parquet": ("Parquet", "application/vnd.apache.parquet"),
+    ".xlsx": ("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ".json": ("JSON", "application/json"),
     ".md": ("TXT", "text/markdown"),
     ".html": ("HTML", "text/html"),
@@ -146,7 +148,8 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
 def _for_any_ckan(fields: dict[str, Any], descriptor: Mapping[str, Any]) -> dict[str, Any]:
     extras: dict[str, str] = {name: fields.pop(name) for name in _HDX_ONLY if name in fields}
     # Everything under our prefix and the lists that CKAN has no field for: as JSON, which can be read back.
-    for name in ("sources", "contributors", "licenses", *sorted(key for key in descriptor if key.startswith(PREFIX))):
+    ours = sorted(key for key in descriptor if key.startswith(PREFIX) and key != WORKBOOK)  # the workbook is a file
+    for name in ("sources", "contributors", "licenses", *ours):
         if value := descriptor.get(name):
             extras[name] = value if isinstance(value, str) else as_json(value)
     return fields | {"extras": [{"key": name, "value": value} for name, value in sorted(extras.items())]}
@@ -169,7 +172,7 @@ def resource_fields(file: File, folder: Folder) -> dict[str, str]:
         title, description = file.resource.get("title", ""), file.resource.get("description", "")
         if title or description:
             fields["description"] = f"{title}. {description}".strip(". ") + "."
-        fields["schema"] = as_json(file.resource.get("schema", {}))
+        fields["schema"] = as_json(file.resource["schema"]) if "schema" in file.resource else ""
         fields["rows"] = str(file.resource.get("rows", ""))
     return {name: value for name, value in fields.items() if value}
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from frictionless_dtm.descriptor.package import WORKBOOK
 from frictionless_dtm.publish.ckan.metadata import resource_fields
 from frictionless_dtm.publish.descriptor import DESCRIPTOR
 
@@ -106,7 +107,10 @@ def descriptor_step(folder: Folder, steps: Iterable[Step], there: There) -> Step
         {**resource, "path": addresses.get(resource["path"], resource["path"])}
         for resource in folder.descriptor["resources"]
     ]
-    content = (json.dumps({**folder.descriptor, "resources": resources}, ensure_ascii=False, indent=2) + "\n").encode()
+    described = {**folder.descriptor, "resources": resources}
+    if book := described.get(WORKBOOK):
+        described[WORKBOOK] = {**book, "path": addresses.get(book["path"], book["path"])}
+    content = (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode()
     file = next(file for file in folder.files if file.path == DESCRIPTOR)
     own = {"hash": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": str(len(content))}
     return replace(_step(file, {**resource_fields(file, folder), **own}, there), content=content)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE
 from frictionless_dtm.publish.ckan.metadata import dataset_fields
 from frictionless_dtm.publish.ckan.plan import Plan, Step, descriptor_step, make_plan
+from frictionless_dtm.publish.progress import with_progress
 from tap_dtm.errors import DtmAccessError, DtmError
 
 if TYPE_CHECKING:
@@ -93,7 +95,8 @@ class CkanPublisher:
         result: dict[str, Any]
         if step.is_new_content:
             content = step.file.chunks() if step.content is None else [step.content]
-            result = self._site.upload(action, fields, step.file.path.rsplit("/", 1)[-1], content)
+            with closing(with_progress(content, step.name, int(step.fields["size"]))) as parts:
+                result = self._site.upload(action, fields, step.file.path.rsplit("/", 1)[-1], parts)
         elif step.is_new_metadata:
             result = self._site.act(action, fields)
         else:

@@ -1,0 +1,145 @@
+"""``target-datapackage datasette``: a package as a SQLite database for Datasette, each table once and described."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from frictionless_dtm.descriptor.table_schema import PREFIX
+from frictionless_dtm.extra import require
+from tap_dtm.errors import DtmError
+from tap_dtm.redaction import shown
+from tap_dtm.views.package import check_hash, reader, resources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+_TYPES: Final = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
+"""By type in the Table Schema; every other type is text."""
+_ROWS: Final = 10_000  # at a time
+_DATABASE: Final = ".db"
+
+
+@click.command(
+    name="datasette",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Write the data package in the folder PATH into the SQLite file DATABASE, and what it says of its tables and "
+    "columns into a JSON file next to it. What these files held before is replaced.",
+)
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("database", type=click.Path(dir_okay=False, path_type=Path))
+def datasette(path: Path, database: Path) -> None:  # noqa: D103
+    try:
+        require("duckdb")
+        metadata = write_database(path, database)
+    except (DtmError, OSError) as error:
+        raise click.ClickException(shown(error)) from error
+    click.echo(shown(f"Written: {database} and {metadata}. Look at them: datasette {database} --metadata {metadata}"))
+
+
+def write_database(folder: Path, database: Path) -> Path:
+    """Write each table of a package once, with its key and its references; return the file of descriptions.
+
+    Args:
+        folder: The package's folder.
+        database: The SQLite file to make, whose name ends with ``.db``. Datasette calls the database by this name.
+
+    Raises:
+        DtmError: The folder holds no data package, a file of it was changed, or the database has another name.
+        OSError: The files cannot be written.
+    """
+    if database.suffix != _DATABASE:
+        raise DtmError(f"The database is called {database.name}: choose a name that ends with {_DATABASE}.")
+    tables = resources_of(folder)
+    for resource in tables.values():
+        check_hash(folder, resource)
+    with tempfile.TemporaryDirectory(prefix=f".{database.name}.", dir=database.parent) as scratch:
+        draft = Path(scratch, database.name)
+        _fill(draft, folder, tables)
+        descriptions = Path(scratch, "metadata.json")
+        said = json.loads((folder / "datapackage.json").read_text("utf-8"))
+        metadata = {"databases": {database.stem: _metadata(said, tables)}}
+        descriptions.write_text(json.dumps(metadata, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        target = database.with_name(f"{database.stem}-metadata.json")
+        Path(draft).replace(database)
+        Path(descriptions).replace(target)
+    return target
+
+
+def _fill(database: Path, folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    import duckdb  # noqa: PLC0415  takes its time to load
+
+    try:
+        with closing(sqlite3.connect(database)) as made, duckdb.connect(config={"threads": 2}) as files:
+            for name, resource in tables.items():
+                made.execute(_definition(name, resource["schema"]))
+                places = ", ".join("?" * len(resource["schema"]["fields"]))
+                made.executemany(f"INSERT INTO {_quoted(name)} VALUES ({places})", _rows(files, folder, resource))  # noqa: S608
+            made.commit()
+    except (duckdb.Error, sqlite3.Error) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DtmError(f"The data package cannot be written into {database.name}: {reason}.") from error
+
+
+def _rows(files: DuckDBPyConnection, folder: Path, resource: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    answer = files.execute(f"FROM {reader(folder, resource)}")
+    while rows := answer.fetchmany(_ROWS):
+        for row in rows:
+            yield [value.isoformat() if isinstance(value, dt.date) else value for value in row]
+
+
+def _definition(name: str, schema: Mapping[str, Any]) -> str:
+    """Return the statement that makes a table. Datasette shows the values of references as links."""
+    parts = [f"{_quoted(field['name'])} {_TYPES.get(field['type'], 'TEXT')}" for field in schema["fields"]]
+    if key := schema.get("primaryKey"):
+        parts.append(f"PRIMARY KEY ({_list(key)})")
+    parts += [
+        f"FOREIGN KEY ({_list(key['fields'])}) REFERENCES {_quoted(key['reference']['resource'])}"
+        f" ({_list(key['reference']['fields'])})"
+        for key in schema.get("foreignKeys", ())
+    ]
+    return f"CREATE TABLE {_quoted(name)} ({', '.join(parts)})"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(map(_quoted, names))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _metadata(said: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what Datasette shows of the database, its tables and their columns."""
+    source: Mapping[str, str] = next(iter(said.get("sources") or ()), {})
+    terms: Mapping[str, str] = next(iter(said.get("licenses") or ()), {})
+    return {
+        "title": said.get("title") or said["name"],
+        "description": said.get("description", ""),
+        "license": terms.get("title", ""),
+        "license_url": terms.get("path", ""),
+        "source": said.get(f"{PREFIX}creditLine") or source.get("title", ""),
+        "source_url": source.get("path", ""),
+        "tables": {name: _table_metadata(resource) for name, resource in tables.items()},
+    }
+
+
+def _table_metadata(resource: Mapping[str, Any]) -> dict[str, Any]:
+    warnings = [warning["text"] for warning in resource.get(f"{PREFIX}usageWarnings", ())]
+    return {
+        "title": resource.get("title", ""),
+        "description": " ".join(filter(None, [resource.get("description"), *warnings])),
+        "columns": {
+            field["name"]: field.get("description") or field.get("title") or ""
+            for field in resource["schema"]["fields"]
+        },
+    }

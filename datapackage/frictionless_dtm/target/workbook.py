@@ -1,0 +1,234 @@
+"""The package as one workbook for Excel. Same rows, same bytes (with the same XlsxWriter).
+
+Its sheets: the terms, the dictionary, and each table. XlsxWriter has a mode that writes each row to disk at once, is
+faster than openpyxl, and has no dependencies.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.worksheet import Worksheet
+
+from frictionless_dtm.target.texts import text_of
+from frictionless_dtm.target.workbook_front import DICTIONARY, TERMS, dictionary, terms
+from tap_dtm.errors import DtmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from frictionless_dtm.descriptor.shape import Column, Kind, Shape
+    from frictionless_dtm.target.rows import Batch
+
+    Cell = str | float | bool | None
+
+MOST_ROWS: Final = 1_048_575  # of a sheet, below the header
+_MOST_COLUMNS: Final = 16_384
+_LONGEST: Final = 32_767  # characters of a cell, those beyond U+FFFF counted twice
+_DIGITS: Final = 10**15  # Excel shows 15 digits of a number, and zeros in place of any others
+_LARGEST: Final = 9.99e307
+_DAY_0: Final = dt.date(1899, 12, 30).toordinal()
+_FIRST_DAY: Final = "1900-03-01"  # before it, Excel has a day that never was, or no dates at all
+_LONGEST_NAME: Final = 31  # of a sheet
+_RESERVED: Final = {TERMS.lower(), DICTIONARY.lower(), "history"}  # the last by Excel
+_EVERYWHERE: Final = "A1:XFD1048576"
+_TAKE_OUT: Final = "take xlsx out of the setting formats."
+
+
+class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter declares no types
+    @override
+    def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
+        """Write a text as it is: XlsxWriter takes one between ``<r>`` and ``</r>`` for XML of its own."""
+        self._xml_inline_string(string, True, attributes)  # noqa: FBT003
+
+
+def check_size(shape: Shape, rows: int) -> None:
+    """Check that a table fits into a sheet, before any work is done that would be lost.
+
+    Raises:
+        DtmError: It does not; the message names the table.
+    """
+    if rows > MOST_ROWS:
+        raise DtmError(
+            f"The table {shape.stream} has {rows:,} rows, and a sheet of Excel holds {MOST_ROWS:,}: {_TAKE_OUT}"
+        )
+    if len(shape.columns) > _MOST_COLUMNS:
+        raise DtmError(
+            f"The table {shape.stream} has {len(shape.columns):,} columns, and a sheet of Excel holds "
+            f"{_MOST_COLUMNS:,}: {_TAKE_OUT}"
+        )
+
+
+def write_workbook(
+    path: Path, descriptor: Mapping[str, Any], tables: Mapping[str, tuple[Shape, Iterable[Batch]]], scratch: Path
+) -> None:
+    """Write the workbook of a package.
+
+    Args:
+        path: The file to make.
+        descriptor: What the package says of itself.
+        tables: Shape and rows of each table, by the name of its resource.
+        scratch: A folder for temporary files, about as large as the tables in XML.
+
+    Raises:
+        DtmError: A text is too long for a cell; the message names table, row and column.
+        OSError: The files cannot be written.
+    """
+    sheets = _sheet_names(tables)
+    try:
+        with Workbook(path, {"constant_memory": True, "tmpdir": str(scratch)}) as workbook:
+            workbook.use_zip64()
+            workbook.set_properties({"created": dt.datetime.fromisoformat(descriptor["created"].rstrip("Z"))})
+            _write_front(_add_sheet(workbook, TERMS), workbook, terms(descriptor, sheets))
+            _write_lines(_add_sheet(workbook, DICTIONARY), workbook, dictionary(descriptor))
+            for name, (shape, batches) in tables.items():
+                _Table(_add_sheet(workbook, sheets[name]), workbook, shape).write(batches)
+    except FileCreateError as error:
+        raise error.args[0] from error
+
+
+def described(path: Path) -> dict[str, Any]:
+    """Return what the descriptor says of the workbook, which is not a table and so no resource."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1024 * 1024):
+            digest.update(chunk)
+    return {
+        "path": path.name,
+        "title": "All tables for Excel",
+        "mediatype": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "bytes": path.stat().st_size,
+        "hash": f"sha256:{digest.hexdigest()}",
+    }
+
+
+class _Table:
+    """One table: a header that stays in sight, and rows.
+
+    Columns of texts have the format of texts, so that Excel leaves a code such as 007 alone when somebody edits it.
+    """
+
+    def __init__(self, sheet: Any, workbook: Any, shape: Shape) -> None:  # noqa: ANN401
+        self._sheet = sheet
+        self._shape = shape
+        self._convert = [_CELLS.get(column.kind, text_of) for column in shape.columns]
+        self._text = workbook.add_format({"num_format": "@"})
+        formats = {
+            "integer": workbook.add_format({"num_format": "0"}),
+            "date": workbook.add_format({"num_format": "yyyy-mm-dd"}),
+            "number": None,
+            "boolean": None,
+        }
+        bold = workbook.add_format({"bold": True, "num_format": "@"})
+        for number, column in enumerate(shape.columns):
+            sheet.set_column(number, number, _width(column), formats.get(column.kind, self._text))
+        for number, column in enumerate(shape.columns):
+            sheet.write_string(0, number, self._checked(column.name, 0, column), bold)
+        sheet.freeze_panes(1, 0)
+
+    def write(self, batches: Iterable[Batch]) -> None:
+        """Write all rows."""
+        row = 0
+        for batch in batches:
+            for values in batch.rows:
+                row += 1
+                self._write_row(row, values)
+        self._sheet.autofilter(0, 0, row, len(self._shape.columns) - 1)
+
+    def _write_row(self, row: int, values: Sequence[Any]) -> None:
+        sheet = self._sheet
+        for number, value in enumerate(values):
+            cell = None if value is None else self._convert[number](value)
+            if isinstance(cell, str):
+                if cell:
+                    # Never a formula and never a link, whatever it begins with.
+                    sheet.write_string(row, number, self._checked(cell, row, self._shape.columns[number]), self._text)
+            elif isinstance(cell, bool):
+                sheet.write_boolean(row, number, cell)
+            elif cell is not None:
+                sheet.write_number(row, number, cell)
+
+    def _checked(self, text: str, row: int, column: Column) -> str:
+        if 2 * len(text) > _LONGEST and len(text.encode("utf-16-le")) > 2 * _LONGEST:
+            raise DtmError(
+                f"The table {self._shape.stream} has a text of {len(text):,} characters (row {row:,}, column "
+                f"{column.name}), and a cell of Excel holds {_LONGEST:,}: {_TAKE_OUT}"
+            )
+        return text
+
+
+def _date(text: str) -> Cell:
+    """Return a date as Excel counts days; as text where Excel has no such date."""
+    return float(dt.date.fromisoformat(text).toordinal() - _DAY_0) if text >= _FIRST_DAY else text
+
+
+def _number(value: Any) -> Cell:  # noqa: ANN401  an integer, or a decimal number
+    if isinstance(value, int):
+        return value if abs(value) < _DIGITS else str(value)
+    number = float(value)
+    return number if abs(number) < _LARGEST else str(value)
+
+
+_CELLS: Final[Mapping[Kind, Callable[[Any], Cell]]] = {
+    "boolean": bool,
+    "date": _date,
+    "integer": _number,
+    "number": _number,
+}
+"""By kind of column, what becomes of values; those of all other kinds are texts, as they are in CSV."""
+
+
+def _width(column: Column) -> int:
+    """Return the width of a column in characters: that of its name with the button of the filter, within reason."""
+    return min(max(len(column.name) + 3, 12), 40)
+
+
+def _sheet_names(tables: Iterable[str]) -> dict[str, str]:
+    """Return a name that Excel accepts for the sheet of each table, all different."""
+    names = {}
+    for table in tables:
+        names[table] = table
+        if len(table) > _LONGEST_NAME or table in _RESERVED:
+            digest = hashlib.sha256(table.encode()).hexdigest()[:8]
+            names[table] = f"{table[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
+    return names
+
+
+def _add_sheet(workbook: Any, name: str) -> Any:  # noqa: ANN401
+    sheet = workbook.add_worksheet(name, worksheet_class=_Sheet)
+    sheet.ignore_errors({"number_stored_as_text": _EVERYWHERE})
+    return sheet
+
+
+def _write_front(sheet: Any, workbook: Any, lines: Iterable[tuple[str, str]]) -> None:  # noqa: ANN401
+    """Write labels and paragraphs; the first is the title."""
+    label = workbook.add_format({"bold": True, "valign": "top"})
+    title = workbook.add_format({"bold": True, "font_size": 14})
+    text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
+    sheet.set_column(0, 0, 26)
+    sheet.set_column(1, 1, 110)
+    sheet.hide_gridlines(2)
+    for row, (name, words) in enumerate(lines):
+        sheet.write_string(row, 0, name[:_LONGEST], label if row else title)
+        sheet.write_string(row, 1, words[: _LONGEST // 2], text)
+
+
+def _write_lines(sheet: Any, workbook: Any, lines: Iterable[Sequence[str]]) -> None:  # noqa: ANN401
+    """Write a table of texts; the first line is the header."""
+    bold = workbook.add_format({"bold": True})
+    text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
+    for column, width in enumerate((20, 30, 10, 30, 80, 12, 12, 30, 16)):
+        sheet.set_column(column, column, width)
+    last = (0, 0)
+    for row, line in enumerate(lines):
+        for column, words in enumerate(line):
+            sheet.write_string(row, column, words[: _LONGEST // 2], text if row else bold)
+        last = (row, len(line) - 1)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, *last)
