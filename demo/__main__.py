@@ -189,7 +189,7 @@ Try next:
   The same run again:    python3 make.py demo     (it reads only what is new)
   Start over:            delete output/demo
   Real data:             README.md; in short, copy .env.example to .env, fill it in, and run
-                         {MELTANO.relative_to(ROOT)} --environment=prod run tap-dtm target-postgres dtm-views:install"""  # noqa: S608 - names and a query of our own
+                         {os.path.relpath(MELTANO, ROOT)} --environment=prod run tap-dtm target-postgres dtm-views:install"""  # noqa: S608 - names and a query of our own
 
 
 def ask(*statements: str) -> None:

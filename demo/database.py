@@ -53,6 +53,7 @@ def answers(db: psycopg.Connection, statements: str) -> str:
         while cursor.nextset():
             found.append(table(cursor))
     except psycopg.Error as error:
+        db.close()  # and so take back what it has done
         _refuse(error, statements)
     return "\n".join(found)
 

@@ -83,15 +83,15 @@ def page(answers: Mapping[str, Answer]) -> str:
     return "\n".join(
         [
             _INTRODUCTION.format(before=BEFORE, after=AFTER),
-            *(section(number, each, answers[each.name]) for number, each in enumerate(questions(), start=1)),
+            *(section(each, answers[each.name]) for each in questions()),
         ]
     )
 
 
-def section(number: int, question: Question, answer: Answer) -> str:
+def section(question: Question, answer: Answer) -> str:
     """Return the part of the README about one question."""
     return f"""\
-## {number}. {question.title}
+## {question.number}. {question.title}
 
 {question.caution}
 
