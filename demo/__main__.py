@@ -168,6 +168,7 @@ def show(db: psycopg.Connection) -> str:
     """Tell where the data are, a first query with its answer, and what to try next."""
     count = SQL("SELECT {} AS table, count(*) AS rows FROM {}")
     counts = [count.format(name, Identifier(name)) for (name,) in db.execute(TABLES).fetchall()]
+    program = os.path.relpath(MELTANO, ROOT)
     return f"""
 The data are in a Postgres database in the folder output/demo/postgres, schema {SCHEMA}:
 
@@ -189,7 +190,7 @@ Try next:
   The same run again:    python3 make.py demo     (it reads only what is new)
   Start over:            delete output/demo
   Real data:             README.md; in short, copy .env.example to .env, fill it in, and run
-                         {os.path.relpath(MELTANO, ROOT)} --environment=prod run tap-dtm target-postgres dtm-views:install"""  # noqa: S608 - names and a query of our own
+                         {program} --environment=prod run tap-dtm target-postgres dtm-views:install"""  # noqa: S608 - names and a query of our own
 
 
 def ask(*statements: str) -> None:
