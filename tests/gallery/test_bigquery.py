@@ -28,14 +28,12 @@ _RELATIONS = "|".join([view.name for view in load_views("v3")] + ["operation_rou
 
 @pytest.fixture(scope="module")
 def loaded_dataset(bigquery: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Both publications, the rounds put aside in between; the views are made twice, as after an upgrade."""
+    """Both publications, the rounds put aside in between."""
     dataset = Dataset(bigquery, _NAME, tmp_path_factory.mktemp("bigquery-answers"))
-    views = script(place("bigquery", f"{bigquery.project}.{_NAME}"))
     dataset.sync({"api_url": BEFORE, "scrub_fraction": 0})
-    bigquery.execute_script(views)
+    bigquery.execute_script(script(place("bigquery", f"{bigquery.project}.{_NAME}")))
     bigquery.execute_script(in_dataset(KEEP))
     dataset.sync({"api_url": AFTER, "scrub_fraction": 0})
-    bigquery.execute_script(views)
     return dataset
 
 

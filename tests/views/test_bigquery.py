@@ -17,6 +17,7 @@ from tap_dtm.views.script import script
 from tests.chance import CHANCE
 from tests.views.databases import assert_views_answer, place
 from tests.views.odd import load, odd_rows
+from tests.world import LEVELS
 
 if TYPE_CHECKING:
     from tests.bigquery.dataset import Dataset
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("seed", [CHANCE])
 def test_with_rows_such_as_nobody_has_published_yet(dataset: Dataset, seed: int) -> None:
-    where, tables = place("bigquery", f"{dataset.emulator.project}.{dataset.name}"), odd_rows(Random(seed))
+    schema = f"{dataset.emulator.project}.{dataset.name}"
+    where, tables = place("bigquery", schema), odd_rows(Random(seed))
     dataset.emulator.query(f"CREATE SCHEMA {dataset.name}")
 
-    dataset.emulator.execute_script(load(tables, where, "bigquery") + script(where))
+    dataset.emulator.execute_script(load(tables, where, "bigquery"))
+    for levels in ([0], LEVELS):  # the second time, some views are replaced
+        dataset.emulator.execute_script(script(place("bigquery", schema, levels=levels)))
 
     assert_views_answer(dataset.emulator.query, tables, where)
 
