@@ -1,7 +1,8 @@
 """Everything one does with this project, on any machine that has Python and pip.
 
 python3 make.py demo             load invented data into a real Postgres, and look at them
-python3 make.py sql "SELECT 1"   ask the demo's database
+python3 make.py question 3       answer one of ten questions from the demo's database; without a number, list them
+python3 make.py sql "SELECT 1"   ask the demo's database; without a query, list its tables and views
 python3 make.py package          make a data package of the same data, with a page to look at
 python3 make.py check            lint, and the tests that start no other program: two minutes
 python3 make.py test [...]       the tests that show that all of it works; --everything: all there are
@@ -46,7 +47,7 @@ if not ((ROOT / ".git").exists() and shutil.which("git")) and (
 
 def main(task: str = "help", *arguments: str) -> None:
     """Run one task; leave with its exit code."""
-    tasks = {f.__name__: f for f in (demo, sql, package, check, test, lint, docs, generate, build)}
+    tasks = {f.__name__: f for f in (demo, question, sql, package, check, test, lint, docs, generate, build)}
     if task not in tasks:
         sys.exit(__doc__)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command at work, which may tidy up
@@ -58,9 +59,14 @@ def demo() -> None:
     python("-m", "demo", explains=True)
 
 
-def sql(*query: str) -> None:
-    """Ask the demo's database."""
-    python("-m", "demo", "sql", *query, explains=True)
+def question(*number: str) -> None:
+    """Answer one of the ten questions from the demo's database, or list them."""
+    python("-m", "demo", "question", *number, explains=True)
+
+
+def sql(*statements: str) -> None:
+    """Ask the demo's database, or list its tables and views."""
+    python("-m", "demo", "sql", *statements, explains=True)
 
 
 def package() -> None:

@@ -1,6 +1,7 @@
-"""`python -m demo` loads the sandbox's data into Postgres, and `python -m demo sql "SELECT ..."` asks.
+"""The newcomer's first run: `python -m demo` loads the sandbox's data into Postgres, and the rest asks.
 
-`python -m demo package` makes a data package of them.
+`python -m demo sql "SELECT ..."` answers queries, `python -m demo question 3` one of the ten questions, and
+`python -m demo package` makes a data package of the same data.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from demo.database import SCHEMA, answers, connect, explained, table
 from demo.postgres import EmbeddedPostgres, PostgresError
+from demo.questions import AFTER, BEFORE, KEEP, questions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "output" / "demo"
-SCHEMA = "dtm_sandbox"
 SUFFIX = "demo"  # the demo's states are apart from those of the operator's own runs in the sandbox
 _LAST_LINES = 400
 _TELLING = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")  # but a broken pipe tells of another's failure
@@ -40,40 +43,59 @@ ORDER BY admin0_name, operation, assessment_type"""
 
 
 def main() -> None:
-    """Load and show, or answer one query."""
+    """Load and show, or answer what is asked."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that the server stops, too
+    task, *arguments = sys.argv[1:] or ["load"]
+    tasks = {"load": load_and_show, "sql": ask, "question": ask_question, "package": make_package}
     try:
-        if sys.argv[1:2] == ["sql"]:
-            ask(" ".join(sys.argv[2:]) or FIRST_QUERY)
-        elif sys.argv[1:2] == ["package"]:
-            make_package()
-        else:
-            load_and_show()
+        tasks[task](*arguments)
+        sys.stdout.flush()
     except (PostgresError, psycopg.Error) as error:
         sys.exit(f"demo: {error}")
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def load_and_show() -> None:
     """Run the tap with Meltano into the demo's database, make the views, and show what came."""
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C ends Meltano, then the server stops in peace
     with EmbeddedPostgres(FOLDER / "postgres") as server:
-        with psycopg.connect(server.url) as db:
-            is_new = db.execute("SELECT to_regnamespace(%s) IS NULL", [SCHEMA]).fetchone() == (True,)
-        if is_new:
-            forget("target-postgres")
-        url = server.url.replace("://", "+psycopg://")
-        meltano_run("target-postgres", "dtm-views:install", TARGET_POSTGRES_SQLALCHEMY_URL=url)
-        with psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db:
+        load(server.url)
+        with connect(server.url) as db:
             if db.execute("SELECT NOT EXISTS (SELECT FROM idp_admin0)").fetchone() == (True,):
-                sys.exit("demo: the tables are empty. Delete the folder output/demo and run the demo again.")
-            show(db)
+                sys.exit("demo: The tables are empty. Delete the folder output/demo and run the demo again.")
+            shown = show(db)
+    print(shown)
 
 
-def meltano_run(*blocks: str, **settings: str) -> None:
-    """Run the job as an operator would, except that the operator's own settings play no part."""
+def load(url: str) -> None:
+    """Load the first publication and put its rounds aside, then the second; later, only what is new in the second."""
+    with connect(url) as db:
+        (is_new, is_first_missing) = db.execute(
+            "SELECT to_regnamespace(%s) IS NULL, to_regclass('operation_rounds_before') IS NULL", [SCHEMA]
+        ).fetchone() or (True, True)
+    if is_new:
+        forget("target-postgres")
+    blocks, settings = ("target-postgres", "dtm-views:install"), {"TARGET_POSTGRES_SQLALCHEMY_URL": alchemy(url)}
+    if is_first_missing:
+        meltano_run(BEFORE, *blocks, **settings)
+        with connect(url) as db:
+            db.execute(KEEP.encode())
+        print("\nThe API now adds, corrects and withdraws rounds. The next run reads only what changed.\n")
+    meltano_run(AFTER, *blocks, **settings)
+
+
+def alchemy(url: str) -> str:
+    """Return a connection string as the target takes it."""
+    return url.replace("://", "+psycopg://")
+
+
+def meltano_run(publication: str, *blocks: str, **settings: str) -> None:
+    """Run the job on a publication as an operator would, except that the operator's own settings play no part."""
     remove_stale_plugins()
     arguments = ["run", "tap-dtm", *blocks]
-    print("$ meltano --environment=sandbox", *arguments, flush=True)
+    print(f"$ TAP_DTM_API_URL='{publication}' meltano --environment=sandbox", *arguments, flush=True)
+    settings["TAP_DTM_API_URL"] = publication
     arguments.insert(1, f"--state-id-suffix={SUFFIX}")
     with meltano(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **settings) as run:
         lines = deque[str](maxlen=_LAST_LINES)
@@ -115,9 +137,12 @@ def make_package() -> None:
     """Run the tap with Meltano into a data package, and say where it is."""
     signal.signal(signal.SIGINT, lambda *_: None)
     package = FOLDER / "package"
+    publications: tuple[str, ...] = (AFTER,)
     if not package.exists():
         forget("target-datapackage")
-    meltano_run("target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
+        publications = (BEFORE, AFTER)
+    for publication in publications:
+        meltano_run(publication, "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
     if not package.exists():
         sys.exit("demo: there is no package. Delete the folder output/demo and run this again.")
     print("\nThe data package is in the folder output/demo/package:\n")
@@ -125,6 +150,7 @@ def make_package() -> None:
         print(f"{path.stat().st_size:>9,}  {path.relative_to(package)}")
     print(
         "\nLook at it:       open output/demo/package/index.html in a browser; it needs no network"
+        "\nWhat changed:     output/demo/package/CHANGELOG.md lists the rounds, publication by publication"
         "\nCheck it:         .venv/bin/frictionless validate output/demo/package/datapackage.json"
         "\n\nAll of it is invented, countries included."
     )
@@ -138,47 +164,70 @@ def remove_stale_plugins() -> None:
             shutil.rmtree(plugin.parent)
 
 
-def show(db: psycopg.Connection) -> None:
-    """Print where the data are, and a first query with its answer."""
-    print(f"\nThe data are in a Postgres database in the folder output/demo/postgres, schema {SCHEMA}:\n")
+def show(db: psycopg.Connection) -> str:
+    """Tell where the data are, a first query with its answer, and what to try next."""
     count = SQL("SELECT {} AS table, count(*) AS rows FROM {}")
     counts = [count.format(name, Identifier(name)) for (name,) in db.execute(TABLES).fetchall()]
-    print_answer(db.execute(SQL(" UNION ALL ").join(counts)))
-    print(f"\nThe newest figures of each operation, from one of the views:\n\n{FIRST_QUERY};\n")
-    print_answer(db.execute(FIRST_QUERY))
-    print(
-        "\nAll of this is invented, countries included. With real data, too, figures are stocks:"
-        "\nnever add up rounds, operations, or the assessment types of one round."
-        '\n\nAsk more:         python3 make.py sql "SELECT * FROM stock_over_time_admin1 LIMIT 5"'
-        "\nRun it again:     python3 make.py demo     (only what is new is read)"
-        "\nStart over:       delete output/demo"
-        "\nReal data:        README.md; in short, copy .env.example to .env, fill it in, and"
-    )
-    run = "--environment=prod run tap-dtm target-postgres dtm-views:install"
-    print(f"                  {MELTANO.relative_to(ROOT)} {run}")
+    program = os.path.relpath(MELTANO, ROOT)
+    return f"""
+The data are in a Postgres database in the folder output/demo/postgres, schema {SCHEMA}:
+
+{table(db.execute(SQL(" UNION ALL ").join(counts)))}
+The newest figures of each operation, from one of the views:
+
+{FIRST_QUERY};
+
+{answers(db, FIRST_QUERY)}
+All of this is invented, countries included. With real data, too, figures are stocks:
+never add up rounds, operations, or the assessment types of one round.
+
+Try next:
+  What changed:          python3 make.py question 9
+  Ten questions:         python3 make.py question
+  Tables and views:      python3 make.py sql
+  A query of your own:   python3 make.py sql "SELECT * FROM stock_over_time_admin1 LIMIT 5"
+  A page to look at:     python3 make.py package
+  The same run again:    python3 make.py demo     (it reads only what is new)
+  Start over:            delete output/demo
+  Real data:             README.md; in short, copy .env.example to .env, fill it in, and run
+                         {program} --environment=prod run tap-dtm target-postgres dtm-views:install"""  # noqa: S608 - names and a query of our own
 
 
-def ask(query: str) -> None:
-    """Answer one query from the demo's database."""
-    if not (FOLDER / "postgres" / "data").exists():
-        sys.exit("There is no demo database yet: `python3 make.py demo` makes one.")
-    with (
-        EmbeddedPostgres(FOLDER / "postgres") as server,
-        psycopg.connect(server.url, options=f"-c search_path={SCHEMA}") as db,
-    ):
-        print_answer(db.execute(query))
+def ask(*statements: str) -> None:
+    """Answer statements from the demo's database; without any, list its tables and views."""
+    with database() as db:
+        shown = answers(db, " ".join(statements))
+    print(shown, end="")
 
 
-def print_answer(answer: psycopg.Cursor) -> None:
-    """Print a table of rows in aligned columns."""
-    if answer.description is None:
-        print(answer.statusmessage)
+def ask_question(*numbers: str) -> None:
+    """Answer one of the ten questions from the demo's database, or list them."""
+    asked = {str(each.number): each for each in questions()}
+    if not numbers:
+        for number, each in asked.items():
+            print(f"{number:>2}  {each.title}")
+        print("\nAsk one:  python3 make.py question 3")
         return
-    head = [column.name for column in answer.description]
-    rows = [["" if value is None else str(value) for value in row] for row in answer]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in [head, ["-" * width for width in widths], *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    question = asked.get(" ".join(numbers))
+    if question is None:
+        sys.exit(
+            f"demo: There is no question {' '.join(numbers)!r}. Give a number from 1 to {len(asked)}, "
+            "as `python3 make.py question` lists them."
+        )
+    with database() as db:
+        shown = explained(question, db)
+    print(shown, end="")
+
+
+@contextmanager
+def database() -> Iterator[psycopg.Connection]:
+    """Start the demo's database for a while; exit with a sentence where there is none."""
+    if not (FOLDER / "postgres" / "data").exists():
+        sys.exit("demo: There is no demo database yet. Make it with `python3 make.py demo`.")
+    with EmbeddedPostgres(FOLDER / "postgres") as server, connect(server.url) as db:
+        if db.execute("SELECT to_regclass('operation_rounds_before') IS NULL").fetchone() == (True,):
+            sys.exit("demo: The demo database is not complete. Run `python3 make.py demo` again.")
+        yield db
 
 
 if __name__ == "__main__":

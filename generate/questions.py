@@ -12,59 +12,62 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
+from demo.questions import AFTER, BEFORE, FOLDER, KEEP, Question, questions
 from generate import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FOLDER: Final = Path(__file__).parents[1] / "examples" / "questions"
 README: Final = FOLDER / "README.md"
-KEEP: Final = (FOLDER / "keep_rounds.sql").read_text(encoding="utf-8")
-BEFORE: Final = "sandbox://?seed=112&publication=2"
-"""The publication that is loaded first: its rounds are put aside."""
-AFTER: Final = "sandbox://?seed=112&publication=3"
-"""The publication that is loaded over it, and that the answers are about."""
+SCHEMA: Final = "dtm"
+"""The schema that `tap-dtm-views` makes in DuckDB."""
 
 _INTRODUCTION = """\
 # Ten questions
 
 What analysts ask of displacement data, as SQL on [the views](../../docs/views.md) that `tap-dtm-views` makes, and how
-not to read each answer. The queries are written so that Postgres, DuckDB and BigQuery read them alike. They name the
-schema `dtm`; yours may have another name.
+not to read each answer. Postgres, DuckDB and BigQuery read the queries alike.
 
-**Every figure, place and operation below is invented.** The answers are those of the sandbox: of
-`{after}`, loaded over `{before}`. The tests ask Postgres, DuckDB
-and an emulator of BigQuery again, and compare them with the same figures worked out without SQL.
-
-For question 9, put the figures of the rounds aside *before* the tap runs: [`keep_rounds.sql`](keep_rounds.sql). Once a
-publication has been loaded over the one before, the tables no longer tell. A data package needs no such care:
-its `CHANGELOG.md` says round by round what each run added, corrected and withdrew.
-
-With the views in place, `psql -f examples/questions/01_newest_figures.sql` queries Postgres. DuckDB takes everything
-from a data package with Parquet (in a file that is not called `dtm`, like the schema):
+**Every figure, place and operation below is invented.** The answers are those of the demo:
 
 ```sh
-tap-dtm-views --dialect duckdb --package package > views.sql && duckdb -bail displacement.duckdb < views.sql
-duckdb displacement.duckdb < examples/questions/01_newest_figures.sql
+python3 make.py demo
+python3 make.py question 3
 ```
+
+The demo loads `{after}` over `{before}`. The tests ask the demo,
+DuckDB and an emulator of BigQuery, and compare the answers with the same figures worked out without SQL.
+
+## Ask your own tables
+
+The queries name no schema. Choose the schema of your tables first, once in each session:
+
+| Database | Statement |
+| --- | --- |
+| Postgres | `SET search_path TO dtm;` |
+| DuckDB | `USE dtm;` |
+| BigQuery | `SET @@dataset_id = 'dtm';`, or a default dataset in the settings of the query |
+
+With psql:
+
+```sh
+psql -c 'SET search_path TO dtm' -f examples/questions/01_newest_figures.sql "$DATABASE_URL"
+```
+
+DuckDB loads a data package. These lines make the demo's package, load it, make the views and ask. Do not call the file
+`dtm.duckdb`, because DuckDB would confuse its name with the schema:
+
+```sh
+python3 make.py package
+.venv/bin/tap-dtm-views --dialect duckdb --package output/demo/package > output/views.sql
+duckdb -bail output/displacement.duckdb < output/views.sql
+duckdb -cmd 'USE dtm' output/displacement.duckdb < examples/questions/01_newest_figures.sql
+```
+
+Question 9 compares two publications, and the tables hold only the newest. Run [`keep_rounds.sql`](keep_rounds.sql)
+before the tap: the file copies the figures of the rounds into a table. The demo does so. A data package needs no copy,
+because its `CHANGELOG.md` lists the rounds that each run added, corrected and withdrew.
 """
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question and the SQL that answers it.
-
-    Attributes:
-        name: The name of its file, without ``.sql``.
-        title: The question, as one sentence.
-        caution: How not to read the answer.
-        sql: The query, without the comments before it.
-    """
-
-    name: str
-    title: str
-    caution: str
-    sql: str
 
 
 @dataclass(frozen=True)
@@ -75,25 +78,20 @@ class Answer:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def questions() -> list[Question]:
-    """Return the questions in order, from their files."""
-    return [_question(path) for path in sorted(FOLDER.glob("[0-9]*.sql"))]
-
-
 def page(answers: Mapping[str, Answer]) -> str:
     """Return the README, from the answer to each question by its name."""
     return "\n".join(
         [
             _INTRODUCTION.format(before=BEFORE, after=AFTER),
-            *(section(number, each, answers[each.name]) for number, each in enumerate(questions(), start=1)),
+            *(section(each, answers[each.name]) for each in questions()),
         ]
     )
 
 
-def section(number: int, question: Question, answer: Answer) -> str:
+def section(question: Question, answer: Answer) -> str:
     """Return the part of the README about one question."""
     return f"""\
-## {number}. {question.title}
+## {question.number}. {question.title}
 
 {question.caution}
 
@@ -113,6 +111,7 @@ def ask_duckdb(folder: Path) -> dict[str, Answer]:
     """
     with duckdb.connect() as database:
         _load(database, BEFORE, folder)
+        database.execute(f"USE {SCHEMA}")
         database.execute(KEEP)
         _load(database, AFTER, folder)
         return {each.name: _answer(database, each) for each in questions()}
@@ -137,14 +136,6 @@ def _run(folder: Path, program: str, *arguments: str, given: str = "") -> str:
     if done.returncode:
         raise RuntimeError(f"{program} failed:\n{done.stderr}")
     return done.stdout
-
-
-def _question(path: Path) -> Question:
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    size = next(place for place, line in enumerate(lines) if not line.startswith("--"))
-    title, *caution = "\n".join(line.removeprefix("--").strip() for line in lines[:size]).split("\n\n")
-    return Question(path.stem, title, "\n\n".join(caution), "\n".join(lines[size:]) + "\n")
 
 
 def _answer(database: duckdb.DuckDBPyConnection, question: Question) -> Answer:

@@ -6,12 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
+import demo.__main__ as demo
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from demo.postgres import EmbeddedPostgres
 
 _MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
@@ -50,6 +56,19 @@ class MeltanoProject(Project):
                 plugin["executable"] = str(program)
         folder.mkdir()
         self.meltano_yml.write_text(yaml.safe_dump(declared), encoding="utf-8")
+
+
+@contextmanager
+def demo_in(folder: Path) -> Iterator[MeltanoProject]:
+    """Make a clone of this project, and let the demo take it for its own."""
+    project = MeltanoProject(folder)
+    (folder / "demo").symlink_to(demo.ROOT / "demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "ROOT", folder)
+        patch.setattr(demo, "FOLDER", folder / "output" / "demo")
+        patch.setattr(demo, "remove_stale_plugins", lambda: None)
+        patch.setenv("PYTHONUTF8", "1")  # as make.py does
+        yield project
 
 
 def run_meltano(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

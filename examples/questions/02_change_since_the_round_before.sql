@@ -3,6 +3,9 @@
 -- The change is the difference of two stocks. It does not count people who were displaced or who returned: between the
 -- rounds some came and others left, and the two rounds may not have covered the same areas (see question 3). Mind the
 -- days between them before comparing one change with another. Empty cells: there is no round before.
+--
+-- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,
   operation,
@@ -14,6 +17,6 @@ SELECT
   idps,
   change,
   FLOOR(1000 * change_share + 0.5) / 10 AS change_percent
-FROM dtm.operation_rounds
+FROM operation_rounds
 WHERE is_newest
 ORDER BY admin0_pcode, operation, assessment_type;

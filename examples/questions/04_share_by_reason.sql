@@ -3,6 +3,9 @@
 -- The shares are of one round of one operation and assessment type; never average or add them over operations. People
 -- with several reasons stand under the combination and under none of its parts, so "conflict" alone is not everyone
 -- who fled a conflict.
+--
+-- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,
   operation,
@@ -12,7 +15,7 @@ SELECT
   idps,
   round_idps,
   FLOOR(1000 * share + 0.5) / 10 AS share_percent
-FROM dtm.stock_by_reason
+FROM stock_by_reason
 WHERE is_newest
   AND admin0_pcode = 'XAA'  -- your country
 ORDER BY operation, assessment_type, idps DESC, reason;

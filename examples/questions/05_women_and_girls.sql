@@ -3,6 +3,9 @@
 -- The share is of the people whose sex was recorded, and coverage_percent says how many of all those are. Never compute
 -- women and girls as all people minus the males: where coverage is below 100, the rest is unknown. Empty cells: no sex
 -- was recorded at all.
+--
+-- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,
   operation,
@@ -13,6 +16,6 @@ SELECT
   idps,
   FLOOR(1000 * female_share + 0.5) / 10 AS female_percent,
   FLOOR(1000 * sex_coverage + 0.5) / 10 AS coverage_percent
-FROM dtm.stock_by_sex
+FROM stock_by_sex
 WHERE is_newest
 ORDER BY admin0_pcode, operation, assessment_type;

@@ -3,6 +3,9 @@
 -- These are people present on the date, by area of origin: not journeys, and not arrivals since the round before. Where
 -- the origin is "Not available" it is unknown, so the other lines are the least that came from there. People are also
 -- displaced within their own area. The newest round that lists areas need not be the newest of the operation: read the date.
+--
+-- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   operation,
   assessment_type,
@@ -13,7 +16,7 @@ SELECT
   admin1_name,
   idps,
   FLOOR(1000 * share + 0.5) / 10 AS share_percent
-FROM dtm.origin_to_host
+FROM origin_to_host
 WHERE is_newest
   AND admin0_pcode = 'XAA'  -- your country
 ORDER BY operation, assessment_type, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name;

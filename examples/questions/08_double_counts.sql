@@ -4,6 +4,9 @@
 -- are is not published, so the lower figure cannot be subtracted either. A baseline and a site assessment with the same
 -- round number and dates at most 31 days apart are one round that was seen twice. Assessments without a round number are
 -- not found, and they may count the same people, too.
+--
+-- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,
   operation,
@@ -13,8 +16,8 @@ SELECT
   ba.idps AS ba_idps,
   sa.idps AS sa_idps,
   LEAST(ba.idps, sa.idps) AS at_most_twice
-FROM dtm.operation_rounds AS ba
-JOIN dtm.operation_rounds AS sa USING (admin0_pcode, operation, round_number)
+FROM operation_rounds AS ba
+JOIN operation_rounds AS sa USING (admin0_pcode, operation, round_number)
 WHERE ba.assessment_type = 'BA'
   AND sa.assessment_type = 'SA'
   AND sa.reporting_date BETWEEN ba.reporting_date - 31 AND ba.reporting_date + 31

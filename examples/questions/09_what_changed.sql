@@ -4,16 +4,19 @@
 -- before. A renamed operation, or a round that got another number, date or assessment type, shows as one line withdrawn
 -- and one added with the same figure: no more people, and no less. Changes that leave the total of a round alone (a
 -- district, a reason, a sex) do not show.
+--
+-- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 WITH states AS (
   SELECT
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     1 AS was_there, 0 AS is_there, idps AS idps_before, CAST(NULL AS BIGINT) AS idps_now
-  FROM dtm.operation_rounds_before
+  FROM operation_rounds_before
   UNION ALL
   SELECT
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     0 AS was_there, 1 AS is_there, CAST(NULL AS BIGINT) AS idps_before, idps AS idps_now
-  FROM dtm.operation_rounds
+  FROM operation_rounds
 ),
 compared AS (
   SELECT

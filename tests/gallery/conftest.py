@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
-from generate.questions import AFTER, BEFORE, KEEP, Answer, ask_duckdb, questions
+import demo.__main__ as demo
+from demo.database import SCHEMA, connect
+from demo.questions import AFTER, BEFORE, questions
+from generate.questions import Answer, ask_duckdb
 from tap_dtm.sandbox import World, open_sandbox
-from tap_dtm.views.script import script
-from tests.bigquery.dataset import Dataset
+from tests.meltano import demo_in
 from tests.pipeline import Warehouse
-from tests.views.databases import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import psycopg
+
     from demo.postgres import EmbeddedPostgres
-    from tests.bigquery.emulator import BigQueryEmulator
 
 Answers = dict[str, Answer]
-SCHEMA = "dtm"  # the one that the questions name
 
 
 @pytest.fixture(scope="package")
@@ -51,37 +48,27 @@ def duckdb_answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 @pytest.fixture(scope="package")
 def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """Both publications in Postgres, the rounds put aside in between."""
-    warehouse = Warehouse(postgres, SCHEMA, tmp_path_factory.mktemp("postgres-answers"))
+    """The demo's tables: both publications in Postgres, the rounds put aside in between."""
+    folder = tmp_path_factory.mktemp("demo")
+    warehouse = Warehouse(postgres, SCHEMA, folder)
     warehouse.drop()
-    warehouse.sync({"api_url": BEFORE, "scrub_fraction": 0})
-    subprocess.run(
-        [sys.executable, "-m", "tap_dtm.views", "--schema", SCHEMA, "--install"],
-        env=os.environ | {"TARGET_POSTGRES_SQLALCHEMY_URL": postgres.url},
-        check=True,
-    )
-    with psycopg.connect(postgres.url) as connection:
-        connection.execute(KEEP.encode())
-    warehouse.sync({"api_url": AFTER, "scrub_fraction": 0})
-    yield warehouse
+    with demo_in(folder / "clone"):
+        demo.load(postgres.url)
+        yield warehouse
     warehouse.drop()
+
+
+@pytest.fixture
+def demo_database(loaded: Warehouse) -> Iterator[psycopg.Connection]:
+    """A connection to the demo's tables, as its commands have it."""
+    with connect(loaded.server.url) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="package")
 def postgres_answers(loaded: Warehouse) -> Answers:
-    with psycopg.connect(loaded.server.url) as connection:
+    with connect(loaded.server.url) as connection:
         return {question.name: _ask(connection, question.sql) for question in questions()}
-
-
-@pytest.fixture(scope="package")
-def bigquery_answers(bigquery: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    dataset = Dataset(bigquery, SCHEMA, tmp_path_factory.mktemp("bigquery-answers"))
-    dataset.sync({"api_url": BEFORE, "scrub_fraction": 0})
-    bigquery.execute_script(script(place("bigquery", f"{bigquery.project}.{SCHEMA}")))
-    bigquery.execute_script(KEEP)
-    dataset.sync({"api_url": AFTER, "scrub_fraction": 0})
-    answers = {question.name: bigquery.query(question.sql) for question in questions()}
-    return {name: Answer(tuple(rows[0]), tuple(tuple(row.values()) for row in rows)) for name, rows in answers.items()}
 
 
 def _ask(connection: psycopg.Connection, query: str) -> Answer:

@@ -1,23 +1,36 @@
-"""All three databases answer as the README of the questions says, and as the API's rows say without SQL."""
+"""The demo and DuckDB answer as the README of the questions says, and as the API's rows say without SQL."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from generate.questions import FOLDER, README, page, questions, section
+import demo.__main__ as demo
+import make
+from demo.database import answers, explained
+from demo.questions import FOLDER, questions
+from generate.questions import README, page, section
 from tests.gallery.plain import PLAIN, TODAY
 
 if TYPE_CHECKING:
-    from generate.questions import Question
+    from collections.abc import Iterable
+
+    import psycopg
+
+    from demo.questions import Question
     from tap_dtm.sandbox import World
     from tests.gallery.conftest import Answers
     from tests.pipeline import Warehouse
 
 QUESTIONS = questions()
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+_QUERY = re.compile(r"^```sql\n((?:SELECT|WITH)\b.*?)^```\n", re.MULTILINE | re.DOTALL)
+_ANSWER = re.compile(r"[^`|#]*?\n(?:```\w*\n(?P<text>.*?)^```|(?P<table>(?:\|[^\n]*\n)+))", re.MULTILINE | re.DOTALL)
 each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 
 
@@ -26,17 +39,8 @@ def test_the_page_is_up_to_date(duckdb_answers: Answers) -> None:
 
 
 @each_question
-def test_postgres_answers_as_the_page_says(postgres_answers: Answers, question: Question) -> None:
-    number = QUESTIONS.index(question) + 1
-
-    assert section(number, question, postgres_answers[question.name]) in README.read_text(encoding="utf-8")
-
-
-@each_question
-def test_bigquery_answers_as_the_page_says(bigquery_answers: Answers, question: Question) -> None:
-    number = QUESTIONS.index(question) + 1
-
-    assert section(number, question, bigquery_answers[question.name]) in README.read_text(encoding="utf-8")
+def test_the_demo_answers_as_the_page_says(postgres_answers: Answers, question: Question) -> None:
+    assert section(question, postgres_answers[question.name]) in README.read_text(encoding="utf-8")
 
 
 @each_question
@@ -98,3 +102,47 @@ def test_there_are_ten_and_nothing_else_lies_there() -> None:
     assert [question.name[:2] for question in QUESTIONS] == [f"{number:02}" for number in range(1, 11)]
     names = {path.name for path in FOLDER.iterdir()}
     assert names == {f"{question.name}.sql" for question in QUESTIONS} | {"README.md", "keep_rounds.sql"}
+
+
+def words(lines: Iterable[str]) -> list[list[str]]:
+    """Split lines into words, however the columns are drawn, without the lines that only draw or say `...`."""
+    split = [line.replace("|", " ").split() for line in lines]
+    return [each for each in split if each and set("".join(each)) - set("-.")]
+
+
+@each_question
+def test_a_question_is_shown_as_on_its_page(demo_database: psycopg.Connection, question: Question) -> None:
+    page = README.read_text("utf-8")
+    (section,) = re.findall(rf"^## {question.number}\. .*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+
+    shown = explained(question, demo_database)
+
+    heading = f"{question.number}. {question.title}\n\n{question.caution}\n\n{question.sql}\n"
+    assert shown.startswith(heading)
+    assert words(shown.removeprefix(heading).splitlines()) == words(section.split("```\n")[-1].splitlines())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_query_that_a_page_shows_can_be_asked_in_the_demo(demo_database: psycopg.Connection, page: Path) -> None:
+    text = page.read_text("utf-8")
+    for query in _QUERY.finditer(text):
+        answer = words(answers(demo_database, re.sub(r"\bdtm\.", "", query[1])).splitlines())
+
+        if follows := _ANSWER.match(text, query.end()):
+            told = words((follows["text"] or follows["table"]).splitlines())
+            if told[0] == answer[0]:
+                assert told == answer[: len(told)], f"{page.name} shows another answer to:\n{query[1]}"
+
+
+def test_the_demo_ends_with_commands_that_exist(demo_database: psycopg.Connection) -> None:
+    commands = re.findall(r"python3 make\.py (\w+)", demo.show(demo_database))
+
+    assert {"question", "sql", "package", "demo"} == set(commands)
+    assert all(hasattr(make, command) for command in commands)
+
+
+def test_the_demo_run_again_reads_only_what_is_new(loaded: Warehouse, capfd: pytest.CaptureFixture[str]) -> None:
+    demo.load(loaded.server.url)
+
+    (told,) = [line for line in capfd.readouterr().out.splitlines() if "Read 6 countries" in line]
+    assert "operations 0 new, 0 with new rounds, 0 revised, 0 withdrawn" in told

@@ -1,0 +1,56 @@
+"""An emulator of BigQuery answers as the page of the questions says, and its views are right after a publication.
+
+One load serves both, because the emulator takes seconds to translate the SQL of a view.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.questions import AFTER, BEFORE, KEEP, questions
+from generate.questions import README, Answer, section
+from tap_dtm.metadata.views import load_views
+from tap_dtm.views.script import script
+from tests.bigquery.dataset import Dataset
+from tests.views.databases import assert_views_are_right, place
+
+if TYPE_CHECKING:
+    from demo.questions import Question
+    from tap_dtm.sandbox import World
+    from tests.bigquery.emulator import BigQueryEmulator
+
+_NAME = "dtm_questions"
+_RELATIONS = "|".join([view.name for view in load_views("v3")] + ["operation_rounds_before"])
+
+
+@pytest.fixture(scope="module")
+def loaded_dataset(bigquery: BigQueryEmulator, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Both publications, the rounds put aside in between."""
+    dataset = Dataset(bigquery, _NAME, tmp_path_factory.mktemp("bigquery-answers"))
+    dataset.sync({"api_url": BEFORE, "scrub_fraction": 0})
+    bigquery.execute_script(script(place("bigquery", f"{bigquery.project}.{_NAME}")))
+    bigquery.execute_script(in_dataset(KEEP))
+    dataset.sync({"api_url": AFTER, "scrub_fraction": 0})
+    return dataset
+
+
+def in_dataset(sql: str) -> str:
+    """Name the dataset: BigQuery takes a default one, which the emulator does not have."""
+    return re.sub(rf"\b({_RELATIONS})\b", rf"{_NAME}.\1", sql)
+
+
+@pytest.mark.parametrize("question", questions(), ids=lambda question: question.name)
+def test_bigquery_answers_as_the_page_says(loaded_dataset: Dataset, question: Question) -> None:
+    rows = loaded_dataset.emulator.query(in_dataset(question.sql))
+
+    answer = Answer(tuple(rows[0]), tuple(tuple(row.values()) for row in rows))
+    assert section(question, answer) in README.read_text(encoding="utf-8")
+
+
+def test_after_a_publication_the_views_are_right(loaded_dataset: Dataset, after: World) -> None:
+    emulator = loaded_dataset.emulator
+
+    assert_views_are_right(emulator.query, after, place("bigquery", f"{emulator.project}.{_NAME}"))
