@@ -5,64 +5,61 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-spellings AS (  -- of all older rounds together, whose dates are null here, only the areas matter
-  SELECT
-    published.admin0_pcode,
-    published.operation,
-    published.assessment_type,
-    newest.reporting_date,
-    newest.round_number,
-    newest.is_newest_round,
-    published.admin0_name,
-    published.admin1_pcode,
-    published.admin1_name,
-    published.admin2_pcode,
-    published.admin2_name,
-    SUM(published.num_present_idp_ind) AS num_present_idp_ind,
-    COUNT(*) AS row_count,
-    SUM(published.number_males) AS number_males,
-    SUM(published.number_females) AS number_females
+published AS (
+  SELECT published.*, newest.is_newest_round
   FROM $rows
-  LEFT JOIN newest ON $same_round(published, newest)
-  GROUP BY
-    published.admin0_pcode, published.operation, published.assessment_type, newest.reporting_date, newest.round_number,
-    newest.is_newest_round, published.admin0_name, published.admin1_pcode, published.admin1_name,
-    published.admin2_pcode, published.admin2_name
+  JOIN newest ON $same_round(published, newest)
 ),
-placed AS (
-  SELECT *, $area_key(admin1) AS area1, $area_key(admin2) AS area2, CASE WHEN reporting_date IS NULL THEN 1 ELSE 0 END AS is_older
-  FROM spellings
+areas AS (  -- of every round, to see which ones the older rounds have
+  SELECT $series, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
+  FROM $rows
+  GROUP BY $series, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-compared AS (
-  SELECT *, MAX(is_older) OVER (PARTITION BY $series, area1, area2) AS has_older FROM placed
-),
-stock AS (
+found AS (
   SELECT
-    $round,
+    $round, $area_key(admin1) AS area1, $area_key(admin2) AS area2,
+    CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
+    admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
+  FROM published
+  UNION ALL
+  SELECT
+    $series, NULL, NULL, $area_key(admin1) AS area1, $area_key(admin2) AS area2,
+    NULL,
+    NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, 0, rows_of_all_rounds
+  FROM areas
+),
+sums AS (
+  SELECT
+    $series,
     area1,
     area2,
-    is_newest_round,
+    MAX(reporting_date) AS reporting_date,
+    MAX(round_number) AS round_number,
+    MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
-    MAX(has_older) AS has_older,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    SUM(row_count) AS row_count,
-    $sexes,
-    $days(reporting_date, $today) AS age_days
-  FROM compared
-  WHERE is_older = 0
-  GROUP BY $round, is_newest_round, area1, area2
+    CAST(SUM(row_count) AS BIGINT) AS row_count,
+    SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
+    $sexes
+  FROM found
+  GROUP BY $series, area1, area2
+),
+stock AS (
+  SELECT *, $days(reporting_date, $today) AS age_days FROM sums WHERE row_count > 0
 )
 SELECT
   stock.*,
   $share(sex_known, idps) AS sex_coverage,
   -- A district that is new under this province, and that an older round has under another one.
-  COALESCE(area2 = admin2_pcode, FALSE) AND has_older = 0
-    AND MAX(has_older) OVER (PARTITION BY $series, area2) = 1 AS is_misplaced,
-  is_newest_round AS is_newest_of_operation,
+  COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
+    AND MAX(older_rows) OVER (PARTITION BY $series, area2) > 0 AS is_misplaced,
+  is_last = 1 AS is_newest_of_operation,
   interval_days,
   $share(stock.age_days, interval_days) AS age_in_intervals,
   freshness

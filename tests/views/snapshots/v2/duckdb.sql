@@ -262,69 +262,69 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-spellings AS (  -- of all older rounds together, whose dates are null here, only the areas matter
-  SELECT
-    published.admin0_pcode,
-    published.operation,
-    published.assessment_type,
-    newest.reporting_date,
-    newest.round_number,
-    newest.is_newest_round,
-    published.admin0_name,
-    published.admin1_pcode,
-    published.admin1_name,
-    published.admin2_pcode,
-    published.admin2_name,
-    SUM(published.num_present_idp_ind) AS num_present_idp_ind,
-    COUNT(*) AS row_count,
-    SUM(published.number_males) AS number_males,
-    SUM(published.number_females) AS number_females
+published AS (
+  SELECT published.*, newest.is_newest_round
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS VARCHAR) AS admin1_pcode, CAST(NULL AS VARCHAR) AS admin1_name, CAST(NULL AS VARCHAR) AS admin2_pcode, CAST(NULL AS VARCHAR) AS admin2_name, num_present_idp_ind, CAST(NULL AS VARCHAR) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS VARCHAR) AS idp_origin_admin1_pcode, CAST(NULL AS VARCHAR) AS idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
 ) AS published
-  LEFT JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
-  GROUP BY
-    published.admin0_pcode, published.operation, published.assessment_type, newest.reporting_date, newest.round_number,
-    newest.is_newest_round, published.admin0_name, published.admin1_pcode, published.admin1_name,
-    published.admin2_pcode, published.admin2_name
+  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
 ),
-placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, CASE WHEN reporting_date IS NULL THEN 1 ELSE 0 END AS is_older
-  FROM spellings
+areas AS (  -- of every round, to see which ones the older rounds have
+  SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
+  FROM (
+  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS VARCHAR) AS admin1_pcode, CAST(NULL AS VARCHAR) AS admin1_name, CAST(NULL AS VARCHAR) AS admin2_pcode, CAST(NULL AS VARCHAR) AS admin2_name, num_present_idp_ind, CAST(NULL AS VARCHAR) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS VARCHAR) AS idp_origin_admin1_pcode, CAST(NULL AS VARCHAR) AS idp_origin_admin1_name
+  FROM "dtm".idp_admin0_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-compared AS (
-  SELECT *, MAX(is_older) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS has_older FROM placed
-),
-stock AS (
+found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
+    admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
+  FROM published
+  UNION ALL
+  SELECT
+    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    NULL,
+    NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, 0, rows_of_all_rounds
+  FROM areas
+),
+sums AS (
+  SELECT
+    admin0_pcode, operation, assessment_type,
     area1,
     area2,
-    is_newest_round,
+    MAX(reporting_date) AS reporting_date,
+    MAX(round_number) AS round_number,
+    MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
-    MAX(has_older) AS has_older,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    SUM(row_count) AS row_count,
+    CAST(SUM(row_count) AS BIGINT) AS row_count,
+    SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known,
-    (CURRENT_DATE - reporting_date) AS age_days
-  FROM compared
-  WHERE is_older = 0
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, is_newest_round, area1, area2
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM found
+  GROUP BY admin0_pcode, operation, assessment_type, area1, area2
+),
+stock AS (
+  SELECT *, (CURRENT_DATE - reporting_date) AS age_days FROM sums WHERE row_count > 0
 )
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE) / NULLIF(idps, 0) AS sex_coverage,
   -- A district that is new under this province, and that an older round has under another one.
-  COALESCE(area2 = admin2_pcode, FALSE) AND has_older = 0
-    AND MAX(has_older) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) = 1 AS is_misplaced,
-  is_newest_round AS is_newest_of_operation,
+  COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
+    AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
+  is_last = 1 AS is_newest_of_operation,
   interval_days,
   CAST(stock.age_days AS DOUBLE) / NULLIF(interval_days, 0) AS age_in_intervals,
   freshness
@@ -373,69 +373,69 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-spellings AS (  -- of all older rounds together, whose dates are null here, only the areas matter
-  SELECT
-    published.admin0_pcode,
-    published.operation,
-    published.assessment_type,
-    newest.reporting_date,
-    newest.round_number,
-    newest.is_newest_round,
-    published.admin0_name,
-    published.admin1_pcode,
-    published.admin1_name,
-    published.admin2_pcode,
-    published.admin2_name,
-    SUM(published.num_present_idp_ind) AS num_present_idp_ind,
-    COUNT(*) AS row_count,
-    SUM(published.number_males) AS number_males,
-    SUM(published.number_females) AS number_females
+published AS (
+  SELECT published.*, newest.is_newest_round
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS VARCHAR) AS admin2_pcode, CAST(NULL AS VARCHAR) AS admin2_name, num_present_idp_ind, CAST(NULL AS VARCHAR) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS VARCHAR) AS idp_origin_admin1_pcode, CAST(NULL AS VARCHAR) AS idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
 ) AS published
-  LEFT JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
-  GROUP BY
-    published.admin0_pcode, published.operation, published.assessment_type, newest.reporting_date, newest.round_number,
-    newest.is_newest_round, published.admin0_name, published.admin1_pcode, published.admin1_name,
-    published.admin2_pcode, published.admin2_name
+  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
 ),
-placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, CASE WHEN reporting_date IS NULL THEN 1 ELSE 0 END AS is_older
-  FROM spellings
+areas AS (  -- of every round, to see which ones the older rounds have
+  SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
+  FROM (
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS VARCHAR) AS admin2_pcode, CAST(NULL AS VARCHAR) AS admin2_name, num_present_idp_ind, CAST(NULL AS VARCHAR) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS VARCHAR) AS idp_origin_admin1_pcode, CAST(NULL AS VARCHAR) AS idp_origin_admin1_name
+  FROM "dtm".idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-compared AS (
-  SELECT *, MAX(is_older) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS has_older FROM placed
-),
-stock AS (
+found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
+    admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
+  FROM published
+  UNION ALL
+  SELECT
+    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    NULL,
+    NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, 0, rows_of_all_rounds
+  FROM areas
+),
+sums AS (
+  SELECT
+    admin0_pcode, operation, assessment_type,
     area1,
     area2,
-    is_newest_round,
+    MAX(reporting_date) AS reporting_date,
+    MAX(round_number) AS round_number,
+    MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
-    MAX(has_older) AS has_older,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    SUM(row_count) AS row_count,
+    CAST(SUM(row_count) AS BIGINT) AS row_count,
+    SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known,
-    (CURRENT_DATE - reporting_date) AS age_days
-  FROM compared
-  WHERE is_older = 0
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, is_newest_round, area1, area2
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM found
+  GROUP BY admin0_pcode, operation, assessment_type, area1, area2
+),
+stock AS (
+  SELECT *, (CURRENT_DATE - reporting_date) AS age_days FROM sums WHERE row_count > 0
 )
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE) / NULLIF(idps, 0) AS sex_coverage,
   -- A district that is new under this province, and that an older round has under another one.
-  COALESCE(area2 = admin2_pcode, FALSE) AND has_older = 0
-    AND MAX(has_older) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) = 1 AS is_misplaced,
-  is_newest_round AS is_newest_of_operation,
+  COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
+    AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
+  is_last = 1 AS is_newest_of_operation,
   interval_days,
   CAST(stock.age_days AS DOUBLE) / NULLIF(interval_days, 0) AS age_in_intervals,
   freshness
@@ -487,69 +487,69 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-spellings AS (  -- of all older rounds together, whose dates are null here, only the areas matter
-  SELECT
-    published.admin0_pcode,
-    published.operation,
-    published.assessment_type,
-    newest.reporting_date,
-    newest.round_number,
-    newest.is_newest_round,
-    published.admin0_name,
-    published.admin1_pcode,
-    published.admin1_name,
-    published.admin2_pcode,
-    published.admin2_name,
-    SUM(published.num_present_idp_ind) AS num_present_idp_ind,
-    COUNT(*) AS row_count,
-    SUM(published.number_males) AS number_males,
-    SUM(published.number_females) AS number_females
+published AS (
+  SELECT published.*, newest.is_newest_round
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS VARCHAR) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS VARCHAR) AS idp_origin_admin1_pcode, CAST(NULL AS VARCHAR) AS idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
-  LEFT JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
-  GROUP BY
-    published.admin0_pcode, published.operation, published.assessment_type, newest.reporting_date, newest.round_number,
-    newest.is_newest_round, published.admin0_name, published.admin1_pcode, published.admin1_name,
-    published.admin2_pcode, published.admin2_name
+  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
 ),
-placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, CASE WHEN reporting_date IS NULL THEN 1 ELSE 0 END AS is_older
-  FROM spellings
+areas AS (  -- of every round, to see which ones the older rounds have
+  SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
+  FROM (
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS VARCHAR) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS VARCHAR) AS idp_origin_admin1_pcode, CAST(NULL AS VARCHAR) AS idp_origin_admin1_name
+  FROM "dtm".idp_admin2_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-compared AS (
-  SELECT *, MAX(is_older) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS has_older FROM placed
-),
-stock AS (
+found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
+    admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
+  FROM published
+  UNION ALL
+  SELECT
+    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    NULL,
+    NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, 0, rows_of_all_rounds
+  FROM areas
+),
+sums AS (
+  SELECT
+    admin0_pcode, operation, assessment_type,
     area1,
     area2,
-    is_newest_round,
+    MAX(reporting_date) AS reporting_date,
+    MAX(round_number) AS round_number,
+    MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
-    MAX(has_older) AS has_older,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    SUM(row_count) AS row_count,
+    CAST(SUM(row_count) AS BIGINT) AS row_count,
+    SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known,
-    (CURRENT_DATE - reporting_date) AS age_days
-  FROM compared
-  WHERE is_older = 0
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, is_newest_round, area1, area2
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM found
+  GROUP BY admin0_pcode, operation, assessment_type, area1, area2
+),
+stock AS (
+  SELECT *, (CURRENT_DATE - reporting_date) AS age_days FROM sums WHERE row_count > 0
 )
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE) / NULLIF(idps, 0) AS sex_coverage,
   -- A district that is new under this province, and that an older round has under another one.
-  COALESCE(area2 = admin2_pcode, FALSE) AND has_older = 0
-    AND MAX(has_older) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) = 1 AS is_misplaced,
-  is_newest_round AS is_newest_of_operation,
+  COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
+    AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
+  is_last = 1 AS is_newest_of_operation,
   interval_days,
   CAST(stock.age_days AS DOUBLE) / NULLIF(interval_days, 0) AS age_in_intervals,
   freshness
