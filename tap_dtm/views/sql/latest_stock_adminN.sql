@@ -5,7 +5,7 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-published AS (
+current_rows AS (
   SELECT published.*, newest.is_newest_round
   FROM $rows
   JOIN newest ON $same_round(published, newest)
@@ -21,7 +21,7 @@ found AS (
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
-  FROM published
+  FROM current_rows
   UNION ALL
   SELECT
     $series, NULL, NULL, $area_key(admin1) AS area1, $area_key(admin2) AS area2,

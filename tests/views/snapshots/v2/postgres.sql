@@ -262,7 +262,7 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-published AS (
+current_rows AS (
   SELECT published.*, newest.is_newest_round
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
@@ -284,7 +284,7 @@ found AS (
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
-  FROM published
+  FROM current_rows
   UNION ALL
   SELECT
     admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
@@ -373,7 +373,7 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-published AS (
+current_rows AS (
   SELECT published.*, newest.is_newest_round
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
@@ -395,7 +395,7 @@ found AS (
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
-  FROM published
+  FROM current_rows
   UNION ALL
   SELECT
     admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
@@ -487,7 +487,7 @@ WITH rounds AS (
 newest AS (
   SELECT * FROM rounds WHERE is_newest
 ),
-published AS (
+current_rows AS (
   SELECT published.*, newest.is_newest_round
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
@@ -509,7 +509,7 @@ found AS (
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
-  FROM published
+  FROM current_rows
   UNION ALL
   SELECT
     admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
