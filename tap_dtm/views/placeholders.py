@@ -7,6 +7,10 @@ What each database has for itself is in `dialects`:
 * ``$split(reason)``: the reasons one by one, as an array, which is empty where the text is null
 * ``$float`` and ``$text``: types
 * ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
+
+A query between ``{each_level}`` and ``{end}`` is repeated for each level that is loaded, with ``UNION ALL``. There,
+``$level`` and ``$rows`` are that level and its rows. To add up each level by itself, before the levels meet, is several
+times as fast in Postgres: it knows how many groups a table has, and keeps them in memory.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER: Final = re.compile(r"\$(\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
 
+_EACH_LEVEL: Final = re.compile(r"( *)\{each_level\}\n(.*?\n) *\{end\}\n", re.DOTALL)
+
 _SHARED: Final = {
     # What has one round after the other, and what makes a round. Nothing is ever added up over either.
     "series": "admin0_pcode, operation, assessment_type",
@@ -38,11 +44,29 @@ _SHARED: Final = {
     "is_newest_round": "(reporting_date = newest_reporting_date OR (round_number IS NOT NULL"
     " AND number_date = newest_reporting_date"
     f" AND $days(reporting_date, newest_reporting_date) <= {ROUND_SPAN_DAYS}))",
-    "number_dates": """(
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM $schema.operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates""",
+    # The rounds that the view's level has, with whether any level has a later one.
+    "level_rounds": """(
+  SELECT $round, $is_newest_round AS is_newest_round
+  FROM (
+    SELECT
+      *,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    FROM (
+      SELECT $round, MAX(CASE WHEN admin_level = $level THEN 1 ELSE 0 END) AS is_here
+      FROM ($published_rounds) AS published
+      GROUP BY $round
+    ) AS distinct_rounds
+  ) AS dated
+  WHERE is_here = 1
+) AS level_rounds""",
+    # Whether two relations have the same round, for ON. No database joins fast on IS NOT DISTINCT FROM but DuckDB.
+    "same_round": "{0}.admin0_pcode = {1}.admin0_pcode AND {0}.operation = {1}.operation"
+    " AND {0}.reporting_date = {1}.reporting_date"
+    " AND COALESCE({0}.assessment_type, '') = COALESCE({1}.assessment_type, '')"
+    " AND ({0}.assessment_type IS NULL) = ({1}.assessment_type IS NULL)"
+    " AND COALESCE({0}.round_number, 0) = COALESCE({1}.round_number, 0)"
+    " AND ({0}.round_number IS NULL) = ({1}.round_number IS NULL)",
     # All levels show the same people, so the figures of a round are taken from the first level that has it.
     "first_level": "MIN(admin_level) OVER (PARTITION BY $round)",
     "round_idps": "CAST(SUM(idps) OVER (PARTITION BY $round) AS BIGINT)",
@@ -84,6 +108,10 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         # Texts that the API publishes in place of a code.
         "unknown": ", ".join(f"'{text}'" for text in unknown),
         "reason": "$folded_reason" if has_reason else "CAST(NULL AS $text)",
+        "published_rounds": "\n        UNION ALL ".join(
+            f"SELECT {each} AS admin_level, $round FROM $schema.idp_admin{each}_current GROUP BY $round"
+            for each in warehouse.levels
+        ),
         # The rows of the view's level, or of all that are loaded, with the columns of every level and API version.
         "rows": "(\n" + "\n  UNION ALL\n".join(_rows(warehouse, each) for each in levels) + "\n) AS published",
     }
@@ -92,6 +120,16 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
 def fill(sql: str, values: Mapping[str, str]) -> str:
     """Return SQL with its placeholders replaced."""
     return _PLACEHOLDER.sub(lambda found: fill(values[found[1]].format(*(found[2] or "").split(", ")), values), sql)
+
+
+def of_each_level(sql: str, warehouse: Warehouse) -> str:
+    """Return a query with what is between ``{each_level}`` and ``{end}`` written out for each level."""
+    return _EACH_LEVEL.sub(
+        lambda found: f"{found[1]}UNION ALL\n".join(
+            fill(found[2], placeholders(warehouse, level)) for level in warehouse.levels
+        ),
+        sql,
+    )
 
 
 def _rows(warehouse: Warehouse, level: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
-from tap_dtm.views.placeholders import fill, placeholders
+from tap_dtm.views.placeholders import fill, of_each_level, placeholders
 
 if TYPE_CHECKING:
     from tap_dtm.metadata.views import View
@@ -53,6 +53,6 @@ def views_of(warehouse: Warehouse) -> list[View]:
 def query_of(warehouse: Warehouse, view: View) -> str:
     """Return what a view selects: its file in ``sql/`` for this warehouse, with its declared columns in order."""
     path = files("tap_dtm.views") / "sql" / f"{view.kind.format(level='N')}.sql"
-    body = fill(path.read_text("utf-8"), placeholders(warehouse, view.level))
+    body = fill(of_each_level(path.read_text("utf-8"), warehouse), placeholders(warehouse, view.level))
     columns = ",\n  ".join(column.name for column in view.columns)
     return f"SELECT\n  {columns}\nFROM (\n{body}) AS answer"

@@ -1,23 +1,20 @@
 -- The age of an operation, compared with the median of the days from one of its rounds to the next.
 WITH gaps AS (  -- within one assessment type; two dates of one round are not two rounds
-  SELECT admin0_pcode, operation, days_since_previous AS gap
+  SELECT
+    *,
+    CASE
+      WHEN days_since_previous > 0 AND COALESCE(round_number <> previous_round_number, TRUE) THEN days_since_previous
+    END AS gap
   FROM $schema.operation_rounds
-  WHERE days_since_previous > 0 AND COALESCE(round_number <> previous_round_number, TRUE)
 ),
 ranked AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (PARTITION BY admin0_pcode, operation ORDER BY gap) AS place,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation) AS gap_count
+    ROW_NUMBER() OVER (PARTITION BY admin0_pcode, operation ORDER BY gap NULLS LAST) AS place,
+    COUNT(gap) OVER (PARTITION BY admin0_pcode, operation) AS gap_count
   FROM gaps
 ),
-intervals AS (  -- the databases share no function for a median: it is the gap in the middle, or the mean of the two
-  SELECT admin0_pcode, operation, CAST(FLOOR(AVG(gap) + 0.5) AS BIGINT) AS interval_days
-  FROM ranked
-  WHERE place * 2 IN (gap_count, gap_count + 1, gap_count + 2)
-  GROUP BY admin0_pcode, operation
-),
-ages AS (
+ages AS (  -- the databases share no function for a median: it is the gap in the middle, or the mean of the two
   SELECT
     admin0_pcode,
     operation,
@@ -25,8 +22,10 @@ ages AS (
     MIN(reporting_date) AS first_reporting_date,
     MAX(reporting_date) AS newest_reporting_date,
     COUNT(DISTINCT reporting_date) AS date_count,
-    $days(MAX(reporting_date), $today) AS age_days
-  FROM $schema.operation_rounds
+    $days(MAX(reporting_date), $today) AS age_days,
+    CAST(FLOOR(AVG(CASE WHEN place * 2 IN (gap_count, gap_count + 1, gap_count + 2) THEN gap END) + 0.5) AS BIGINT)
+      AS interval_days
+  FROM ranked
   GROUP BY admin0_pcode, operation
 ),
 statuses AS (
@@ -42,5 +41,4 @@ SELECT
     ELSE 'current'
   END AS freshness
 FROM ages
-LEFT JOIN intervals USING (admin0_pcode, operation)
 LEFT JOIN statuses USING (admin0_pcode, operation)

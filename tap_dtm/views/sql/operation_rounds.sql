@@ -1,14 +1,18 @@
 -- Each round once, next to the round before it.
 WITH sums AS (
+  {each_level}
   SELECT
-    admin_level,
+    $level AS admin_level,
     $round,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    $first_level AS first_level
+    COUNT(*) AS row_count
   FROM $rows
-  GROUP BY admin_level, $round
+  GROUP BY $round
+  {end}
+),
+levels AS (
+  SELECT *, $first_level AS first_level FROM sums
 ),
 stock AS (
   SELECT
@@ -19,7 +23,7 @@ stock AS (
     LAG(idps) OVER ($oldest_first) AS previous_idps,
     MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
     MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
-  FROM sums
+  FROM levels
   WHERE admin_level = first_level
 )
 SELECT

@@ -1,6 +1,23 @@
 -- Each round by area of origin and area of stay, both of the first level.
-WITH placed AS (
-  SELECT *, $area_key(idp_origin_admin1) AS origin, $area_key(admin1) AS host FROM $rows WHERE admin_level > 0
+WITH spellings AS (
+  {each_level}
+  SELECT
+    $level AS admin_level,
+    $round,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM $rows
+  WHERE admin_level > 0
+  GROUP BY $round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
+  {end}
+),
+placed AS (
+  SELECT *, $area_key(idp_origin_admin1) AS origin, $area_key(admin1) AS host, $first_level AS first_level
+  FROM spellings
 ),
 sums AS (
   SELECT
@@ -13,10 +30,10 @@ sums AS (
     MAX(idp_origin_admin1_name) AS idp_origin_admin1_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    $first_level AS first_level
+    CAST(SUM(idps) AS BIGINT) AS idps
   FROM placed
-  GROUP BY admin_level, $round, origin, host
+  WHERE admin_level = first_level
+  GROUP BY $round, admin_level, origin, host
 ),
 stock AS (
   SELECT
@@ -25,7 +42,6 @@ stock AS (
     $round_idps AS round_idps,
     NOT $is_unknown(idp_origin_admin1_pcode) AS is_origin_known
   FROM sums
-  WHERE admin_level = first_level
 )
 SELECT
   *,

@@ -1,13 +1,15 @@
 -- The sums of the levels of each round side by side.
 WITH sums AS (
+  {each_level}
   SELECT
-    admin_level,
+    $level AS admin_level,
     $round,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM $rows
-  GROUP BY admin_level, $round
+  GROUP BY $round
+  {end}
 ),
 levels AS (
   SELECT

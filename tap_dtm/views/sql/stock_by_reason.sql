@@ -1,6 +1,18 @@
 -- Each round by reason of displacement. Spellings that differ in nothing but case, blanks and separators are one reason.
-WITH spelled AS (
-  SELECT *, $reason AS reason FROM $rows
+WITH spellings AS (  -- few, so that few texts are folded
+  {each_level}
+  SELECT
+    $level AS admin_level,
+    $round,
+    displacement_reason,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM $rows
+  GROUP BY $round, displacement_reason
+  {end}
+),
+spelled AS (
+  SELECT *, $reason AS reason FROM spellings
 ),
 sums AS (
   SELECT
@@ -9,7 +21,7 @@ sums AS (
     reason,
     MAX(admin0_name) AS admin0_name,
     MIN(displacement_reason) AS displacement_reason,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    CAST(SUM(idps) AS BIGINT) AS idps,
     $first_level AS first_level
   FROM spelled
   GROUP BY admin_level, $round, reason

@@ -104,23 +104,43 @@ FROM (
 -- Each round once, next to the round before it.
 WITH sums AS (
   SELECT
-    admin_level,
+    0 AS admin_level,
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+    COUNT(*) AS row_count
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
+  SELECT
+    1 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count
+  FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
+  SELECT
+    2 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count
+  FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
-  GROUP BY admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+),
+levels AS (
+  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM sums
 ),
 stock AS (
   SELECT
@@ -131,7 +151,7 @@ stock AS (
     LAG(idps) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_idps,
     MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
     MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
-  FROM sums
+  FROM levels
   WHERE admin_level = first_level
 )
 SELECT
@@ -159,24 +179,21 @@ SELECT
 FROM (
 -- The age of an operation, compared with the median of the days from one of its rounds to the next.
 WITH gaps AS (  -- within one assessment type; two dates of one round are not two rounds
-  SELECT admin0_pcode, operation, days_since_previous AS gap
+  SELECT
+    *,
+    CASE
+      WHEN days_since_previous > 0 AND COALESCE(round_number <> previous_round_number, TRUE) THEN days_since_previous
+    END AS gap
   FROM "dtm".operation_rounds
-  WHERE days_since_previous > 0 AND COALESCE(round_number <> previous_round_number, TRUE)
 ),
 ranked AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (PARTITION BY admin0_pcode, operation ORDER BY gap) AS place,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation) AS gap_count
+    ROW_NUMBER() OVER (PARTITION BY admin0_pcode, operation ORDER BY gap NULLS LAST) AS place,
+    COUNT(gap) OVER (PARTITION BY admin0_pcode, operation) AS gap_count
   FROM gaps
 ),
-intervals AS (  -- the databases share no function for a median: it is the gap in the middle, or the mean of the two
-  SELECT admin0_pcode, operation, CAST(FLOOR(AVG(gap) + 0.5) AS BIGINT) AS interval_days
-  FROM ranked
-  WHERE place * 2 IN (gap_count, gap_count + 1, gap_count + 2)
-  GROUP BY admin0_pcode, operation
-),
-ages AS (
+ages AS (  -- the databases share no function for a median: it is the gap in the middle, or the mean of the two
   SELECT
     admin0_pcode,
     operation,
@@ -184,8 +201,10 @@ ages AS (
     MIN(reporting_date) AS first_reporting_date,
     MAX(reporting_date) AS newest_reporting_date,
     COUNT(DISTINCT reporting_date) AS date_count,
-    (CURRENT_DATE - MAX(reporting_date)) AS age_days
-  FROM "dtm".operation_rounds
+    (CURRENT_DATE - MAX(reporting_date)) AS age_days,
+    CAST(FLOOR(AVG(CASE WHEN place * 2 IN (gap_count, gap_count + 1, gap_count + 2) THEN gap END) + 0.5) AS BIGINT)
+      AS interval_days
+  FROM ranked
   GROUP BY admin0_pcode, operation
 ),
 statuses AS (
@@ -201,7 +220,6 @@ SELECT
     ELSE 'current'
   END AS freshness
 FROM ages
-LEFT JOIN intervals USING (admin0_pcode, operation)
 LEFT JOIN statuses USING (admin0_pcode, operation)
 ) AS answer;
 
@@ -244,53 +262,96 @@ SELECT
   freshness
 FROM (
 -- The newest round of each series at one level, by area.
-WITH placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) AS place FROM (
+WITH rounds AS (
+  SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
+  FROM (
+    SELECT
+      *,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 0 THEN 1 ELSE 0 END) AS is_here
+      FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 1 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin1_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 2 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin2_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS published
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+    ) AS distinct_rounds
+  ) AS dated
+  WHERE is_here = 1
+) AS level_rounds
+),
+newest AS (
+  SELECT * FROM rounds WHERE is_newest
+),
+current_rows AS (
+  SELECT published.*, newest.is_newest_round
+  FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
 ) AS published
+  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
 ),
-ranked AS (  -- the first place of an area is greater than 1 where an older round has the area, too
-  SELECT *, MAX(place) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS first_place FROM placed
+areas AS (  -- of every round, to see which ones the older rounds have
+  SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
+  FROM (
+  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM "dtm".idp_admin0_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-stock AS (
+found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
+    admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
+  FROM current_rows
+  UNION ALL
+  SELECT
+    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    NULL,
+    NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, 0, rows_of_all_rounds
+  FROM areas
+),
+sums AS (
+  SELECT
+    admin0_pcode, operation, assessment_type,
     area1,
     area2,
+    MAX(reporting_date) AS reporting_date,
+    MAX(round_number) AS round_number,
+    MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
-    MAX(first_place) AS first_place,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
+    CAST(SUM(row_count) AS BIGINT) AS row_count,
+    SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known,
-    (CURRENT_DATE - reporting_date) AS age_days
-  FROM ranked
-  WHERE place = 1
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area1, area2
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM found
+  GROUP BY admin0_pcode, operation, assessment_type, area1, area2
+),
+stock AS (
+  SELECT *, (CURRENT_DATE - reporting_date) AS age_days FROM sums WHERE row_count > 0
 )
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
   -- A district that is new under this province, and that an older round has under another one.
-  COALESCE(area2 = admin2_pcode, FALSE) AND first_place = 1
-    AND MAX(first_place) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 1 AS is_misplaced,
-  (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_of_operation,
+  COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
+    AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
+  is_last = 1 AS is_newest_of_operation,
   interval_days,
   CAST(stock.age_days AS DOUBLE PRECISION) / NULLIF(interval_days, 0) AS age_in_intervals,
   freshness
 FROM stock
 LEFT JOIN "dtm".operation_freshness AS operations USING (admin0_pcode, operation)
-LEFT JOIN (
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM "dtm".operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates USING (admin0_pcode, operation, round_number)
 ) AS answer;
 
 -- latest_stock_admin1
@@ -316,53 +377,96 @@ SELECT
   freshness
 FROM (
 -- The newest round of each series at one level, by area.
-WITH placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) AS place FROM (
+WITH rounds AS (
+  SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
+  FROM (
+    SELECT
+      *,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
+      FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 1 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin1_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 2 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin2_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS published
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+    ) AS distinct_rounds
+  ) AS dated
+  WHERE is_here = 1
+) AS level_rounds
+),
+newest AS (
+  SELECT * FROM rounds WHERE is_newest
+),
+current_rows AS (
+  SELECT published.*, newest.is_newest_round
+  FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
 ) AS published
+  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
 ),
-ranked AS (  -- the first place of an area is greater than 1 where an older round has the area, too
-  SELECT *, MAX(place) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS first_place FROM placed
+areas AS (  -- of every round, to see which ones the older rounds have
+  SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
+  FROM (
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM "dtm".idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-stock AS (
+found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
+    admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
+  FROM current_rows
+  UNION ALL
+  SELECT
+    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    NULL,
+    NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, 0, rows_of_all_rounds
+  FROM areas
+),
+sums AS (
+  SELECT
+    admin0_pcode, operation, assessment_type,
     area1,
     area2,
+    MAX(reporting_date) AS reporting_date,
+    MAX(round_number) AS round_number,
+    MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
-    MAX(first_place) AS first_place,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
+    CAST(SUM(row_count) AS BIGINT) AS row_count,
+    SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known,
-    (CURRENT_DATE - reporting_date) AS age_days
-  FROM ranked
-  WHERE place = 1
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area1, area2
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM found
+  GROUP BY admin0_pcode, operation, assessment_type, area1, area2
+),
+stock AS (
+  SELECT *, (CURRENT_DATE - reporting_date) AS age_days FROM sums WHERE row_count > 0
 )
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
   -- A district that is new under this province, and that an older round has under another one.
-  COALESCE(area2 = admin2_pcode, FALSE) AND first_place = 1
-    AND MAX(first_place) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 1 AS is_misplaced,
-  (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_of_operation,
+  COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
+    AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
+  is_last = 1 AS is_newest_of_operation,
   interval_days,
   CAST(stock.age_days AS DOUBLE PRECISION) / NULLIF(interval_days, 0) AS age_in_intervals,
   freshness
 FROM stock
 LEFT JOIN "dtm".operation_freshness AS operations USING (admin0_pcode, operation)
-LEFT JOIN (
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM "dtm".operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates USING (admin0_pcode, operation, round_number)
 ) AS answer;
 
 -- latest_stock_admin2
@@ -391,53 +495,96 @@ SELECT
   freshness
 FROM (
 -- The newest round of each series at one level, by area.
-WITH placed AS (
-  SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) AS place FROM (
+WITH rounds AS (
+  SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
+  FROM (
+    SELECT
+      *,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
+      FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 1 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin1_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 2 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin2_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS published
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+    ) AS distinct_rounds
+  ) AS dated
+  WHERE is_here = 1
+) AS level_rounds
+),
+newest AS (
+  SELECT * FROM rounds WHERE is_newest
+),
+current_rows AS (
+  SELECT published.*, newest.is_newest_round
+  FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
+  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
 ),
-ranked AS (  -- the first place of an area is greater than 1 where an older round has the area, too
-  SELECT *, MAX(place) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area1, area2) AS first_place FROM placed
+areas AS (  -- of every round, to see which ones the older rounds have
+  SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
+  FROM (
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM "dtm".idp_admin2_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-stock AS (
+found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
+    admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
+  FROM current_rows
+  UNION ALL
+  SELECT
+    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    NULL,
+    NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, 0, rows_of_all_rounds
+  FROM areas
+),
+sums AS (
+  SELECT
+    admin0_pcode, operation, assessment_type,
     area1,
     area2,
+    MAX(reporting_date) AS reporting_date,
+    MAX(round_number) AS round_number,
+    MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
-    MAX(first_place) AS first_place,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
+    CAST(SUM(row_count) AS BIGINT) AS row_count,
+    SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known,
-    (CURRENT_DATE - reporting_date) AS age_days
-  FROM ranked
-  WHERE place = 1
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area1, area2
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM found
+  GROUP BY admin0_pcode, operation, assessment_type, area1, area2
+),
+stock AS (
+  SELECT *, (CURRENT_DATE - reporting_date) AS age_days FROM sums WHERE row_count > 0
 )
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
   -- A district that is new under this province, and that an older round has under another one.
-  COALESCE(area2 = admin2_pcode, FALSE) AND first_place = 1
-    AND MAX(first_place) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 1 AS is_misplaced,
-  (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_of_operation,
+  COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
+    AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
+  is_last = 1 AS is_newest_of_operation,
   interval_days,
   CAST(stock.age_days AS DOUBLE PRECISION) / NULLIF(interval_days, 0) AS age_in_intervals,
   freshness
 FROM stock
 LEFT JOIN "dtm".operation_freshness AS operations USING (admin0_pcode, operation)
-LEFT JOIN (
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM "dtm".operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates USING (admin0_pcode, operation, round_number)
 ) AS answer;
 
 -- stock_by_reason
@@ -458,17 +605,45 @@ SELECT
   is_newest
 FROM (
 -- Each round by reason of displacement. Spellings that differ in nothing but case, blanks and separators are one reason.
-WITH spelled AS (
-  SELECT *, NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, '[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; ', 'g'), '^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '', 'g')), '') AS reason FROM (
+WITH spellings AS (  -- few, so that few texts are folded
+  SELECT
+    0 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    displacement_reason,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
   UNION ALL
+  SELECT
+    1 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    displacement_reason,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
   UNION ALL
+  SELECT
+    2 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    displacement_reason,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
+),
+spelled AS (
+  SELECT *, NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, '[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; ', 'g'), '^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '', 'g')), '') AS reason FROM spellings
 ),
 sums AS (
   SELECT
@@ -477,7 +652,7 @@ sums AS (
     reason,
     MAX(admin0_name) AS admin0_name,
     MIN(displacement_reason) AS displacement_reason,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    CAST(SUM(idps) AS BIGINT) AS idps,
     MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
   FROM spelled
   GROUP BY admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number, reason
@@ -509,32 +684,56 @@ FROM (
 -- Each round by sex, with the share of people whose sex is known.
 WITH sums AS (
   SELECT
-    admin_level,
+    0 AS admin_level,
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known,
-    MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
+  SELECT
+    1 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
+  SELECT
+    2 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
-  GROUP BY admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+),
+levels AS (
+  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM sums
 )
 SELECT
   *,
   RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
   CAST(females AS DOUBLE PRECISION) / NULLIF(sex_known, 0) AS female_share
-FROM sums
+FROM levels
 WHERE admin_level = first_level
 ) AS answer;
 
@@ -559,17 +758,58 @@ SELECT
   is_newest
 FROM (
 -- Each round by area of origin and area of stay, both of the first level.
-WITH placed AS (
-  SELECT *, CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END AS origin, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS host FROM (
+WITH spellings AS (
+  SELECT
+    0 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
+) AS published
+  WHERE admin_level > 0
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
+  SELECT
+    1 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
+) AS published
+  WHERE admin_level > 0
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
+  SELECT
+    2 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
-) AS published WHERE admin_level > 0
+) AS published
+  WHERE admin_level > 0
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
+),
+placed AS (
+  SELECT *, CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END AS origin, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+  FROM spellings
 ),
 sums AS (
   SELECT
@@ -582,10 +822,10 @@ sums AS (
     MAX(idp_origin_admin1_name) AS idp_origin_admin1_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+    CAST(SUM(idps) AS BIGINT) AS idps
   FROM placed
-  GROUP BY admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number, origin, host
+  WHERE admin_level = first_level
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, admin_level, origin, host
 ),
 stock AS (
   SELECT
@@ -594,7 +834,6 @@ stock AS (
     CAST(SUM(idps) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS BIGINT) AS round_idps,
     NOT COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') AS is_origin_known
   FROM sums
-  WHERE admin_level = first_level
 )
 SELECT
   *,
@@ -640,58 +879,96 @@ SELECT
   is_newest_of_operation
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
-WITH stock AS (
+WITH rounds AS (  -- next to each round the one after it
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    *,
+    ROW_NUMBER() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place,
+    LEAD(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS next_date,
+    LEAD(round_number) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS next_number,
+    LEAD(is_newest_round) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS next_is_newest,
+    LEAD(reporting_date, 2) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS date_after_next
+  FROM (
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
+  FROM (
+    SELECT
+      *,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
+      FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 1 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin1_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 2 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin2_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS published
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+    ) AS distinct_rounds
+  ) AS dated
+  WHERE is_here = 1
+) AS level_rounds
+),
+spellings AS (
+  SELECT
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    SUM(num_present_idp_ind) AS num_present_idp_ind
+  FROM (
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM "dtm".idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name
+),
+placed AS (
+  SELECT
+    spellings.*,
     CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
     CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    rounds.place,
+    rounds.is_newest_round,
+    rounds.next_date,
+    rounds.next_number,
+    rounds.next_is_newest,
+    rounds.date_after_next
+  FROM spellings
+  LEFT JOIN rounds ON spellings.admin0_pcode = rounds.admin0_pcode AND spellings.operation = rounds.operation AND spellings.reporting_date = rounds.reporting_date AND COALESCE(spellings.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (spellings.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(spellings.round_number, 0) = COALESCE(rounds.round_number, 0) AND (spellings.round_number IS NULL) = (rounds.round_number IS NULL)
+),
+stock AS (  -- this and all windows below begin with the district, which differs most, and the series: one sort serves
+  SELECT
+    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
+    next_date, next_number, next_is_newest, date_after_next,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
-  FROM "dtm".idp_admin1_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area1, area2
+  FROM placed
+  GROUP BY
+    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
+    next_date, next_number, next_is_newest, date_after_next
 ),
-ranked AS (
-  SELECT *, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place FROM stock
-),
-placed AS (  -- next to each round the one after it
-  SELECT
-    *,
-    MIN(reporting_date) OVER next_round AS next_date,
-    MIN(round_number) OVER next_round AS next_number,
-    MIN(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 2 FOLLOWING AND 2 FOLLOWING)
-      AS date_after_next
-  FROM ranked
-  WINDOW next_round AS (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
-),
-counted AS (  -- all windows below begin with the series and the district, so that one sort serves them
-  SELECT *, COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, area1) AS round_count FROM placed
+counted AS (
+  SELECT *, COUNT(*) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, area1) AS round_count FROM stock
 ),
 shared AS (
   SELECT
     *,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS area1_count,
-    MAX(round_count) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS most_rounds
+    COUNT(*) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, place) AS area1_count,
+    MAX(round_count) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, place) AS most_rounds
   FROM counted
+),
+alone AS (
+  SELECT *, CASE WHEN area1_count = 1 THEN area1 END AS only_area1 FROM shared
 ),
 compared AS (  -- area1_around: the province that the rounds just before and after agree on, where each has one alone
   SELECT
     *,
     CASE
       WHEN area1_count = 1
-        AND LAG(place) OVER district = place - 1 AND LAG(area1_count) OVER district = 1
-        AND LEAD(place) OVER district = place + 1 AND LEAD(area1_count) OVER district = 1
-        AND LAG(area1) OVER district = LEAD(area1) OVER district
-        THEN LAG(area1) OVER district
+        AND LAG(place) OVER district = place - 1
+        AND LEAD(place) OVER district = place + 1
+        AND LAG(only_area1) OVER district = LEAD(only_area1) OVER district
+        THEN LAG(only_area1) OVER district
     END AS area1_around
-  FROM shared
-  WINDOW district AS (PARTITION BY admin0_pcode, operation, assessment_type, area2 ORDER BY place)
+  FROM alone
+  WINDOW district AS (PARTITION BY area2, admin0_pcode, operation, assessment_type ORDER BY place)
 ),
 judged AS (
   SELECT
@@ -710,7 +987,7 @@ neighbours AS (
     LAG(idps) OVER area AS idps_before,
     LEAD(place) OVER area AS place_after
   FROM homes
-  WINDOW area AS (PARTITION BY admin0_pcode, operation, assessment_type, area2, home ORDER BY place)
+  WINDOW area AS (PARTITION BY area2, admin0_pcode, operation, assessment_type, home ORDER BY place)
 ),
 areas AS (  -- step 1: the round after, which does not have the area
   SELECT
@@ -727,22 +1004,17 @@ areas AS (  -- step 1: the round after, which does not have the area
     END AS presence,
     CASE WHEN step = 0 THEN reporting_date ELSE next_date END AS reporting_date,
     CASE WHEN step = 0 THEN round_number ELSE next_number END AS round_number,
-    CASE WHEN step = 0 THEN next_date ELSE date_after_next END AS valid_until
+    CASE WHEN step = 0 THEN next_date ELSE date_after_next END AS valid_until,
+    CASE WHEN step = 0 THEN is_newest_round ELSE next_is_newest END AS is_newest_round
   FROM neighbours
   CROSS JOIN (SELECT 0 AS step UNION ALL SELECT 1 AS step) AS steps
   WHERE step = 0 OR (NOT is_misplaced AND next_date IS NOT NULL AND (place_after IS NULL OR place_after > place + 1))
 )
 SELECT
-  areas.*,
+  *,
   idps - previous_idps AS change,
-  valid_until IS NULL AND (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_of_operation
+  valid_until IS NULL AND is_newest_round AS is_newest_of_operation
 FROM areas
-LEFT JOIN "dtm".operation_freshness AS operations USING (admin0_pcode, operation)
-LEFT JOIN (
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM "dtm".operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates USING (admin0_pcode, operation, round_number)
 ) AS answer;
 
 -- stock_over_time_admin2
@@ -766,58 +1038,96 @@ SELECT
   is_newest_of_operation
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
-WITH stock AS (
+WITH rounds AS (  -- next to each round the one after it
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    *,
+    ROW_NUMBER() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place,
+    LEAD(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS next_date,
+    LEAD(round_number) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS next_number,
+    LEAD(is_newest_round) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS next_is_newest,
+    LEAD(reporting_date, 2) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS date_after_next
+  FROM (
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
+  FROM (
+    SELECT
+      *,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
+      FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 1 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin1_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+        UNION ALL SELECT 2 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin2_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS published
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+    ) AS distinct_rounds
+  ) AS dated
+  WHERE is_here = 1
+) AS level_rounds
+),
+spellings AS (
+  SELECT
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
+    SUM(num_present_idp_ind) AS num_present_idp_ind
+  FROM (
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM "dtm".idp_admin2_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name
+),
+placed AS (
+  SELECT
+    spellings.*,
     CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
     CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    rounds.place,
+    rounds.is_newest_round,
+    rounds.next_date,
+    rounds.next_number,
+    rounds.next_is_newest,
+    rounds.date_after_next
+  FROM spellings
+  LEFT JOIN rounds ON spellings.admin0_pcode = rounds.admin0_pcode AND spellings.operation = rounds.operation AND spellings.reporting_date = rounds.reporting_date AND COALESCE(spellings.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (spellings.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(spellings.round_number, 0) = COALESCE(rounds.round_number, 0) AND (spellings.round_number IS NULL) = (rounds.round_number IS NULL)
+),
+stock AS (  -- this and all windows below begin with the district, which differs most, and the series: one sort serves
+  SELECT
+    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
+    next_date, next_number, next_is_newest, date_after_next,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
-  FROM "dtm".idp_admin2_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area1, area2
+  FROM placed
+  GROUP BY
+    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
+    next_date, next_number, next_is_newest, date_after_next
 ),
-ranked AS (
-  SELECT *, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS place FROM stock
-),
-placed AS (  -- next to each round the one after it
-  SELECT
-    *,
-    MIN(reporting_date) OVER next_round AS next_date,
-    MIN(round_number) OVER next_round AS next_number,
-    MIN(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 2 FOLLOWING AND 2 FOLLOWING)
-      AS date_after_next
-  FROM ranked
-  WINDOW next_round AS (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
-),
-counted AS (  -- all windows below begin with the series and the district, so that one sort serves them
-  SELECT *, COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, area1) AS round_count FROM placed
+counted AS (
+  SELECT *, COUNT(*) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, area1) AS round_count FROM stock
 ),
 shared AS (
   SELECT
     *,
-    COUNT(*) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS area1_count,
-    MAX(round_count) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2, place) AS most_rounds
+    COUNT(*) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, place) AS area1_count,
+    MAX(round_count) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, place) AS most_rounds
   FROM counted
+),
+alone AS (
+  SELECT *, CASE WHEN area1_count = 1 THEN area1 END AS only_area1 FROM shared
 ),
 compared AS (  -- area1_around: the province that the rounds just before and after agree on, where each has one alone
   SELECT
     *,
     CASE
       WHEN area1_count = 1
-        AND LAG(place) OVER district = place - 1 AND LAG(area1_count) OVER district = 1
-        AND LEAD(place) OVER district = place + 1 AND LEAD(area1_count) OVER district = 1
-        AND LAG(area1) OVER district = LEAD(area1) OVER district
-        THEN LAG(area1) OVER district
+        AND LAG(place) OVER district = place - 1
+        AND LEAD(place) OVER district = place + 1
+        AND LAG(only_area1) OVER district = LEAD(only_area1) OVER district
+        THEN LAG(only_area1) OVER district
     END AS area1_around
-  FROM shared
-  WINDOW district AS (PARTITION BY admin0_pcode, operation, assessment_type, area2 ORDER BY place)
+  FROM alone
+  WINDOW district AS (PARTITION BY area2, admin0_pcode, operation, assessment_type ORDER BY place)
 ),
 judged AS (
   SELECT
@@ -836,7 +1146,7 @@ neighbours AS (
     LAG(idps) OVER area AS idps_before,
     LEAD(place) OVER area AS place_after
   FROM homes
-  WINDOW area AS (PARTITION BY admin0_pcode, operation, assessment_type, area2, home ORDER BY place)
+  WINDOW area AS (PARTITION BY area2, admin0_pcode, operation, assessment_type, home ORDER BY place)
 ),
 areas AS (  -- step 1: the round after, which does not have the area
   SELECT
@@ -853,22 +1163,17 @@ areas AS (  -- step 1: the round after, which does not have the area
     END AS presence,
     CASE WHEN step = 0 THEN reporting_date ELSE next_date END AS reporting_date,
     CASE WHEN step = 0 THEN round_number ELSE next_number END AS round_number,
-    CASE WHEN step = 0 THEN next_date ELSE date_after_next END AS valid_until
+    CASE WHEN step = 0 THEN next_date ELSE date_after_next END AS valid_until,
+    CASE WHEN step = 0 THEN is_newest_round ELSE next_is_newest END AS is_newest_round
   FROM neighbours
   CROSS JOIN (SELECT 0 AS step UNION ALL SELECT 1 AS step) AS steps
   WHERE step = 0 OR (NOT is_misplaced AND next_date IS NOT NULL AND (place_after IS NULL OR place_after > place + 1))
 )
 SELECT
-  areas.*,
+  *,
   idps - previous_idps AS change,
-  valid_until IS NULL AND (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_of_operation
+  valid_until IS NULL AND is_newest_round AS is_newest_of_operation
 FROM areas
-LEFT JOIN "dtm".operation_freshness AS operations USING (admin0_pcode, operation)
-LEFT JOIN (
-  SELECT admin0_pcode, operation, round_number, MAX(reporting_date) AS number_date
-  FROM "dtm".operation_rounds
-  GROUP BY admin0_pcode, operation, round_number
-) AS number_dates USING (admin0_pcode, operation, round_number)
 ) AS answer;
 
 -- reconciliation
@@ -887,7 +1192,7 @@ FROM (
 -- The sums of the levels of each round side by side.
 WITH sums AS (
   SELECT
-    admin_level,
+    0 AS admin_level,
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
@@ -895,14 +1200,32 @@ WITH sums AS (
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
+  SELECT
+    1 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
+  FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
+) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
+  SELECT
+    2 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
+  FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
-  GROUP BY admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
 ),
 levels AS (
   SELECT
