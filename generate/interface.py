@@ -62,8 +62,8 @@ exit code 0 only when everything was done.
 * of `target-datapackage`: {_listed(TARGET_SETTINGS)}
 
 In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The keys are also read from
-`DTMAPI_SUBSCRIPTION_KEY` and `DTMAPI_SECONDARY_SUBSCRIPTION_KEY`. Two pages say what each setting does: that of the [tap](settings.md), and that of
-[`target-datapackage`](data-packages.md#settings).
+`DTMAPI_SUBSCRIPTION_KEY` and `DTMAPI_SECONDARY_SUBSCRIPTION_KEY`. Two pages say what each setting does: that of the
+[tap](settings.md), and that of [`target-datapackage`](data-packages.md#settings).
 
 ## Streams
 
