@@ -70,8 +70,8 @@ def test_each_later_commit_is_newer_than_the_release_and_older_than_the_next(clo
     assert version(clone).stdout == "1.2.4.dev2\n"
 
 
-def test_a_clone_without_tags_counts_its_commits(clone: Path) -> None:
-    assert version(clone).stdout == "0.1.dev1\n"
+def test_a_clone_without_tags_counts_its_commits_after_the_first_release_which_had_no_tag(clone: Path) -> None:
+    assert version(clone).stdout == "0.2.0.dev1\n"
 
 
 def test_an_archive_made_by_git_knows_its_version(clone: Path, tmp_path: Path) -> None:
