@@ -48,6 +48,7 @@ def test_a_package_is_made_checked_and_asked_in_duckdb(tmp_path: Path) -> None:
     (tmp_path / "ask.py").write_text(ask, encoding="utf-8")
     answer = shell("python3 ask.py", tmp_path)
     with duckdb.connect(str(tmp_path / "displacement.duckdb"), read_only=True) as database:
+        database.execute("USE dtm")
         for query in blocks(page("views") + page("postgres"), "sql"):
             database.execute(query)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter, defaultdict
 from functools import cached_property
@@ -239,8 +240,6 @@ class Schedule:
 
         A run that is killed while rows are on their way leaves a state that says which positions may be taken.
         """
-        if self._sent and not self._reading.is_ready(code, self._saved + _LONGEST - time.monotonic()):
-            self._save()  # before a long wait, so that a run that is killed meanwhile repeats nothing
         until = time.monotonic() + _LONGEST
         rows = 0
         is_next = True
@@ -263,7 +262,10 @@ class Schedule:
 
     def _outcome(self, code: str) -> CountryChanges | DtmAccessError | None:
         while code in self._reading.in_progress():
-            self._reading.is_ready(code, self._last_line + _INTERVAL - time.monotonic())
+            state_due = self._saved + _LONGEST if self._sent else math.inf
+            is_ready = self._reading.is_ready(code, min(state_due, self._last_line + _INTERVAL) - time.monotonic())
+            if not is_ready and time.monotonic() >= state_due:
+                self._save()  # a run that is killed during a long wait repeats nothing
             self._show_progress()
         try:
             return self._reading.result(code)
