@@ -100,8 +100,9 @@ class EmbeddedPostgres:
             self.port = int(pid_file[3])
             psycopg.connect(self.url, connect_timeout=2).close()
             raise PostgresError(
-                f"A server already runs on {self.folder} (process {pid_file[0]}). If no other program uses "
-                f"it, an earlier run was killed: end it with `kill {pid_file[0]}` and try again."
+                f"A server already runs on {self.folder} (process {pid_file[0]}). If another command of yours uses it, "
+                f"wait for its end. If none does, an earlier run was killed: end it with `kill {pid_file[0]}` and try "
+                "again."
             )
 
     def _initdb(self, data: Path) -> None:
