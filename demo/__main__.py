@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from filelock import FileLock, Timeout
 from psycopg.sql import SQL, Identifier
 
 from demo.database import SCHEMA, answers, connect, explained, table
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "output" / "demo"
 SUFFIX = "demo"  # the demo's states are apart from those of the operator's own runs in the sandbox
 _LAST_LINES = 400
+_PATIENCE = 60.0  # seconds that a command waits for another one
 _TELLING = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")  # but a broken pipe tells of another's failure
 MELTANO = Path(sys.executable).with_name("meltano")
 
@@ -59,7 +61,7 @@ def main() -> None:
 def load_and_show() -> None:
     """Run the tap with Meltano into the demo's database, make the views, and show what came."""
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C ends Meltano, then the server stops in peace
-    with EmbeddedPostgres(FOLDER / "postgres") as server:
+    with _server() as server:
         load(server.url)
         with connect(server.url) as db:
             if db.execute("SELECT NOT EXISTS (SELECT FROM idp_admin0)").fetchone() == (True,):
@@ -220,11 +222,27 @@ def ask_question(*numbers: str) -> None:
 
 
 @contextmanager
+def _server() -> Iterator[EmbeddedPostgres]:
+    """Start the demo's Postgres; where another command uses it, wait for that."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(FOLDER / "lock")
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        sys.exit("demo: Another command uses the demo's database. Wait for its end, and try again.")
+    try:
+        with EmbeddedPostgres(FOLDER / "postgres") as server:
+            yield server
+    finally:
+        lock.release()
+
+
+@contextmanager
 def database() -> Iterator[psycopg.Connection]:
     """Start the demo's database for a while; exit with a sentence where there is none."""
     if not (FOLDER / "postgres" / "data").exists():
         sys.exit("demo: There is no demo database yet. Make it with `python3 make.py demo`.")
-    with EmbeddedPostgres(FOLDER / "postgres") as server, connect(server.url) as db:
+    with _server() as server, connect(server.url) as db:
         if db.execute("SELECT to_regclass('operation_rounds_before') IS NULL").fetchone() == (True,):
             sys.exit("demo: The demo database is not complete. Run `python3 make.py demo` again.")
         yield db

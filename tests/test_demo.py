@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 import demo.__main__ as demo
 from demo.database import SCHEMA, answers, connect
@@ -145,6 +146,18 @@ def test_without_a_demo_the_commands_say_how_to_make_one(
 
     with pytest.raises(SystemExit, match=r"no demo database yet. Make it with `python3 make.py demo`"):
         demo.main()
+
+
+def test_two_commands_at_once_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    monkeypatch.setattr(demo, "_PATIENCE", 0.1)
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+
+    with (
+        FileLock(tmp_path / "lock"),
+        pytest.raises(SystemExit, match=r"^demo: Another command uses the demo's database\."),
+    ):
+        demo.database().__enter__()
 
 
 def test_questions_are_listed_without_a_demo(
