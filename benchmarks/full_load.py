@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from typing_extensions import override
 
-from benchmarks.first_load import MEASURED, loader
+from benchmarks.first_load import MEASURED, loader, program
 from demo.postgres import EmbeddedPostgres
 from tap_dtm.sandbox import SandboxServer, world_at
 
@@ -112,7 +111,7 @@ def measure(rows: int, countries: int) -> tuple[list[Load], list[Table], dict[st
 
 def _views(connection: psycopg.Connection) -> dict[str, tuple[float, float]]:
     """Install the views, and give the seconds in which each is read: all of it, and one country of it."""
-    script = subprocess.run([_program("tap-dtm-views"), f"--schema={_SCHEMA}"], check=True, capture_output=True).stdout
+    script = subprocess.run([program("tap-dtm-views"), f"--schema={_SCHEMA}"], check=True, capture_output=True).stdout
     connection.execute(script)
     connection.execute("ANALYZE")
     connection.execute(SQL("SET search_path TO {}").format(Identifier(_SCHEMA)))
@@ -158,15 +157,11 @@ def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[st
     return Load(len(sandbox.requests), sandbox.answered, rows, seconds, *taken)
 
 
-def _command(folder: Path, program: str, config: Mapping[str, object], *arguments: str) -> list[str]:
-    path = folder / f"{program}.json"
+def _command(folder: Path, name: str, config: Mapping[str, object], *arguments: str) -> list[str]:
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(config), "utf-8")
-    measured = [sys.executable, "-c", MEASURED, str(folder / f"{program}.taken")]
-    return [*measured, _program(program), "--config", str(path), *arguments]
-
-
-def _program(name: str) -> str:
-    return str(Path(sysconfig.get_path("scripts")) / name)
+    measured = [sys.executable, "-c", MEASURED, str(folder / f"{name}.taken")]
+    return [*measured, program(name), "--config", str(path), *arguments]
 
 
 def _taken(folder: Path, program: str) -> Taken:

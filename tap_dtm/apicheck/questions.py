@@ -20,7 +20,7 @@ MOST: Final = 12
 LONG_AGO: Final = "1900-01-01"
 _FILTERED_LEVEL: Final = 1  # the coarsest level that the tap asks with filters
 _MOST_COUNTRIES: Final = 2
-_UNKNOWN_CODES: Final = ("XXX", "QZZ", "ZZZ")  # ISO 3166-1 leaves the first two to its users
+_UNKNOWN_CODES: Final = ("QZZ", "QMA", "ZZZ")  # ISO 3166-1 leaves them to its users
 
 
 def questions(catalogue: Catalogue, api_version: str, wanted: Sequence[str]) -> Generator[Question, Look, None]:

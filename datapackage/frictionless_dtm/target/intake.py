@@ -79,8 +79,7 @@ def _is_half_a_pair(value: Any) -> bool:  # noqa: ANN401
 
 def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], error: Exception) -> NoReturn:
     value = _as_python_reads(line)
-    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
-    stream = found[1] if (found := _STREAM.search(start)) else ""
+    stream = _stream_of(line)
     reason = str(error)
     if isinstance(error, RecursionError):
         reason = "it is nested too deeply"
@@ -100,11 +99,16 @@ def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], e
     ) from error
 
 
-def _short(number: int, line: str | bytes) -> str | bytes:
+def _stream_of(line: str | bytes) -> str:
+    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
+    return found[1] if (found := _STREAM.search(start)) else ""
+
+
+def _with_checked_length(number: int, line: str | bytes) -> str | bytes:
     if len(line) <= LONGEST_LINE:
         return line
-    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
-    of_stream = f" (stream {quoted(found[1], 100)})" if (found := _STREAM.search(start)) else ""
+    stream = _stream_of(line)
+    of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
     raise DtmError(
         f"Line {number} of the input{of_stream} is longer than {LONGEST_LINE // 1024**2} MB, the most that this target "
         "takes. Deselect the column with the longest text in the tap's catalog, or leave it out in a stream map. "
@@ -218,7 +222,7 @@ class Intake:
         records = 0
         for number, line in enumerate(lines, 1):
             try:
-                message = _decode(_short(number, line))
+                message = _decode(_with_checked_length(number, line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if not line.strip():
                     continue
