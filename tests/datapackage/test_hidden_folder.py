@@ -126,7 +126,7 @@ def mounted(folder: Path) -> Iterator[None]:
 
 def test_a_hidden_folder_on_another_file_system_is_refused(folder: Path) -> None:
     hidden(folder).mkdir()
-    with mounted(hidden(folder)), pytest.raises(DtmError, match="is on another file system than the data package"):
+    with mounted(hidden(folder)), pytest.raises(DtmError, match="is not on the file system of the data package"):
         run_target(FIRST, folder)
 
 
