@@ -302,14 +302,14 @@ areas AS (  -- of every round, to see which ones the older rounds have
 ),
 found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
   FROM current_rows
   UNION ALL
   SELECT
-    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, NULL, NULL, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     NULL,
     NULL, NULL, NULL, NULL, NULL,
     NULL, NULL, NULL, 0, rows_of_all_rounds
@@ -417,14 +417,14 @@ areas AS (  -- of every round, to see which ones the older rounds have
 ),
 found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
   FROM current_rows
   UNION ALL
   SELECT
-    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, NULL, NULL, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     NULL,
     NULL, NULL, NULL, NULL, NULL,
     NULL, NULL, NULL, 0, rows_of_all_rounds
@@ -535,14 +535,14 @@ areas AS (  -- of every round, to see which ones the older rounds have
 ),
 found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
   FROM current_rows
   UNION ALL
   SELECT
-    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, NULL, NULL, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     NULL,
     NULL, NULL, NULL, NULL, NULL,
     NULL, NULL, NULL, 0, rows_of_all_rounds
@@ -808,7 +808,7 @@ WITH spellings AS (
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
 ),
 placed AS (
-  SELECT *, CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END AS origin, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) COLLATE "C" AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
   FROM spellings
 ),
 sums AS (
@@ -918,8 +918,8 @@ spellings AS (
 placed AS (
   SELECT
     spellings.*,
-    CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
-    CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1,
+    (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     rounds.place,
     rounds.is_newest_round,
     rounds.next_date,
@@ -1077,8 +1077,8 @@ spellings AS (
 placed AS (
   SELECT
     spellings.*,
-    CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
-    CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS area1,
+    (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C" AS area2,
     rounds.place,
     rounds.is_newest_round,
     rounds.next_date,
