@@ -157,8 +157,7 @@ def use_utf8() -> None:
 def loading() -> Iterator[None]:
     """Import the libraries of a command: in UTF-8, and fast.
 
-    Libraries stay to the end. Looking for cycles in them, now and whenever Python looks for some later, takes a fifth of
-    the time that a command needs to start and end.
+    Libraries stay to the end. To look for cycles in them takes a third of the time in which a command starts and ends.
     """
     use_utf8()
     gc.disable()
