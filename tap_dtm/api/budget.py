@@ -53,8 +53,8 @@ class Budget:
         if size > self.size:
             raise OverBudget
         with self._changed:
-            while (missing := self._taken() - share.size + size - self.size) > 0:
-                if share is not self._oldest():
+            while (missing := sum(each.size for each in self._shares) - share.size + size - self.size) > 0:
+                if share is not self._shares[0]:
                     raise GiveWay
                 self._ask_to_give_way(missing)
                 self._changed.wait()
@@ -67,14 +67,8 @@ class Budget:
         with self._changed:
             share.size = 0
             self._changed.notify_all()
-            self._changed.wait_for(lambda: share is self._oldest())
+            self._changed.wait_for(lambda: share is self._shares[0])
             share.must_give_way = False
-
-    def _taken(self) -> int:
-        return sum(share.size for share in self._shares)
-
-    def _oldest(self) -> Share:
-        return self._shares[0]
 
     def _ask_to_give_way(self, missing: int) -> None:
         for share in reversed(self._shares[1:]):
