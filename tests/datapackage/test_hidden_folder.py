@@ -173,7 +173,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         outcomes.add(failure is None)
         if failure:
             assert re.search(r"disk is full|No space left", failure)
-            assert "kept" in failure or "the old or the new one" in failure
+            assert "kept" in failure or "all of the new one" in failure
             assert content(folder) == before
         ballast.unlink()
         assert run_target(messages, folder) == run

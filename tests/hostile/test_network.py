@@ -70,7 +70,7 @@ class TestAProxy:
         with pytest.raises(DtmRefusedError) as caught:
             client_of(HOST, max_retries=5).get(ADMIN0)
 
-        assert f"the proxy {address} asks for a user name and a password, or refuses them (407)" in str(caught.value)
+        assert f"the proxy {address} needs a user name and a password, or refuses them (407)" in str(caught.value)
         assert "HTTPS_PROXY takes them as http://name:password@host:port" in str(caught.value)
 
     def test_that_refuses_the_host_is_named(
