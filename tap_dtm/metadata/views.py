@@ -92,7 +92,8 @@ def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]
     catalogue = load_catalogue()
     columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
     for name in document.section("columns"):
-        if name in columns:
+        # Names of the fields that are not of the API are general, and a view may mean something else by them.
+        if name in columns and catalogue.fields[name].api_name:
             document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
         column = document.convert(("columns", name), Column, name=name)
         unit = f" Unit: {column.unit}." if column.unit else ""

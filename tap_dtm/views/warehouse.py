@@ -35,4 +35,4 @@ class Warehouse:
     def tables(self) -> list[Resource]:
         """The tables of these levels, and the lists."""
         tables = load_catalogue().resources.values()
-        return [table for table in tables if table.level is None or table.level in self.levels]
+        return [table for table in tables if table.selected_by_default and table.level in {None, *self.levels}]
