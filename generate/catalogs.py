@@ -25,7 +25,8 @@ def catalogs() -> Iterator[tuple[Path, str]]:
 
 
 def _text(version: str, *, is_full: bool = False) -> str:
-    catalog: dict[str, Any] = TapDTM(config={"api_version": version}).catalog_dict
+    # Without the setting pcodes, its stream could not be selected.
+    catalog: dict[str, Any] = TapDTM(config={"api_version": version, "pcodes": "sandbox://"}).catalog_dict
     for stream in catalog["streams"]:
         (whole,) = (entry["metadata"] for entry in stream["metadata"] if not entry["breadcrumb"])
         whole["selected"] = stream["tap_stream_id"] in STREAMS

@@ -77,7 +77,7 @@ def _streams() -> str:
 
 
 def _short_streams() -> str:
-    resources = load_catalogue().resources.values()
+    resources = (each for each in load_catalogue().resources.values() if each.selected_by_default)
     rows = [(f"`{each.name}`", f"{each.grain.partition(';')[0].rstrip('.')}.", _key(each)) for each in resources]
     return _table(("Stream", "Rows", "Key"), rows)
 

@@ -66,6 +66,7 @@ class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
     selected_by_default: bool = True
     source: Source | None = None
     license: License | None = None
+    dated_by: Text | None = None
     warnings: tuple[Text, ...] = ()
 
 
@@ -192,6 +193,8 @@ def _resource(
             document.fail((*place, "fields", number), f"expected {each!r} in no resource: {reason}")
         if listed.level is not None and listed.level not in fields[each].levels:
             document.fail((*place, "fields", number), f"level {listed.level} does not carry {each!r}.")
+    if listed.dated_by:
+        _check_one_of(document, (*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):
         _check_one_of(document, (*place, "warnings", number), code, warnings)
     method, key = listed.replication.method, listed.replication.key
@@ -213,6 +216,7 @@ def _resource(
         selected_by_default=listed.selected_by_default,
         source=listed.source,
         license=listed.license,
+        dated_by=listed.dated_by,
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
     )
 

@@ -179,6 +179,7 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         selected_by_default: Whether a run that is given no catalog reads the stream.
         source: Where the rows come from, if not from DTM.
         license: The terms of the rows, if they are not those of the package.
+        dated_by: The field whose newest value is the date of that source; None where nothing says it.
         warnings: How the figures must not be used.
     """
 
@@ -196,6 +197,7 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     selected_by_default: bool = True
     source: Source | None = None
     license: License | None = None
+    dated_by: Text | None = None
     warnings: tuple[UsageWarning, ...] = ()
 
     @property

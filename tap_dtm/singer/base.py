@@ -73,6 +73,7 @@ class DtmStream(Stream):
         super().__init__(tap, schema=singer_schema(self.resource, api_version))
         self.primary_keys = self.resource.key
         self.replication_key = self.resource.replication_key
+        self.selected_by_default = self.resource.selected_by_default
         self._schedule = schedule
         self._pending_version: int | None = None
         self._is_read = False
@@ -180,11 +181,21 @@ class DtmStream(Stream):
         """Wait for the end of the run: targets remove old rows at once, and a country may still fail."""
         self._pending_version = full_table_version
 
+    @property
+    def left_out(self) -> set[str]:
+        """The countries that this run leaves out, although the target has rows of theirs."""
+        return set()
+
     def activate_version(self) -> None:
-        """Write the ACTIVATE_VERSION message that was waiting, if one was."""
-        if self._pending_version is not None:
-            super()._write_activate_version_message(self._pending_version)
-            self._pending_version = None
+        """Write the ACTIVATE_VERSION message that was waiting, unless it would remove rows of countries left out."""
+        if self._pending_version is None:
+            return
+        if self.left_out:
+            left_out = ", ".join(sorted(self.left_out))
+            self.logger.info("No ACTIVATE_VERSION: the rows of %s, left out, are to stay.", left_out)
+            return
+        super()._write_activate_version_message(self._pending_version)
+        self._pending_version = None
 
 
 class ListStream(DtmStream):
@@ -193,6 +204,9 @@ class ListStream(DtmStream):
     The state counts the runs and holds the keys that were delivered, so that an entry that leaves the list is
     tombstoned; and the keys that were tombstoned, for targets that were changed behind the tap's back.
     """
+
+    is_long = False
+    """Whether the state holds the keys packed."""
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
@@ -217,7 +231,7 @@ class ListStream(DtmStream):
     @property
     def bookmark(self) -> ListBookmark:
         """What the state says of the list."""
-        return ListBookmark(self.stream_state)
+        return ListBookmark(self.stream_state, is_long=self.is_long)
 
     @property
     @override
@@ -314,14 +328,11 @@ class IdpStream(DtmStream):
         """Whether the catalog asks for FULL_TABLE: every run reads and emits everything."""
         return self.replication_method == FULL_TABLE
 
+    @property
     @override
-    def activate_version(self) -> None:
-        """Write the ACTIVATE_VERSION message, unless it would remove rows of countries that were left out."""
-        left_out = self.bookmark.codes_with_rows - self._codes_delivered
-        if left_out and self._pending_version is not None:
-            self.logger.info("No ACTIVATE_VERSION: the rows of %s, left out, are to stay.", ", ".join(sorted(left_out)))
-        else:
-            super().activate_version()
+    def left_out(self) -> set[str]:
+        """The countries that were not delivered."""
+        return self.bookmark.codes_with_rows - self._codes_delivered
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
