@@ -16,15 +16,14 @@ from frictionless_dtm.quality.streams import Table, columns_of, figure_tables, r
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
-from tap_dtm.metadata.views import load_views
 from tap_dtm.views.dialects import DuckDB
 from tap_dtm.views.package import reader
 from tap_dtm.views.placeholders import fill, placeholders
-from tap_dtm.views.script import query_of
+from tap_dtm.views.script import query_of, views_of
 from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -45,6 +44,8 @@ _TYPES: Final = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "date
 _VIEWS: Final = frozenset(
     {"operation_rounds", "operation_freshness", "stock_by_reason", "stock_by_sex", "origin_to_host", "reconciliation"}
 )
+_OF_AREAS: Final = frozenset({"areas", "latest_stock_admin1", "latest_stock_admin2"})
+"""Views that are shown where the package has OCHA's list of P-codes."""
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
@@ -60,10 +61,12 @@ class Database:
     Attributes:
         tables: The tables of figures, from the country level down.
         reference: The day from which ages are counted: the same for the same package, whatever day it is.
+        has_pcodes: Whether the package has OCHA's list of P-codes, and an area that it may have.
     """
 
     tables: tuple[Table, ...]
     reference: str
+    has_pcodes: bool = False
     _db: DuckDBPyConnection | None = None
 
     @property
@@ -101,7 +104,8 @@ class Database:
     @property
     def warehouse(self) -> Warehouse:
         """Where the views are. Of all versions of the API the newest has the most of them."""
-        return Warehouse(DuckDB("dtm"), API_VERSIONS[-1], self.levels, dt.date.fromisoformat(self.reference))
+        today = dt.date.fromisoformat(self.reference)
+        return Warehouse(DuckDB("dtm"), API_VERSIONS[-1], self.levels, today, self.has_pcodes)
 
 
 @contextmanager
@@ -114,7 +118,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
     tables = figure_tables(contents.descriptor)
     reference = reference_date(contents.descriptor)
     if not tables:
-        yield Database((), reference)
+        yield Database(tables=(), reference=reference)
         return
     import duckdb  # noqa: PLC0415  takes its time to load
 
@@ -122,7 +126,8 @@ def database_of(contents: Contents) -> Iterator[Database]:
         with duckdb.connect(contents.scratch / "figures.duckdb", config=_SETTINGS) as db:
             db.execute("SET enable_progress_bar = FALSE")  # it is drawn on standard output, which has the state
             db.execute("BEGIN")  # and no commit: nothing of this is to stay
-            made = Database(tables, reference, db)
+            has_pcodes = any(table.level for table in tables) and _pcodes(contents.descriptor) is not None
+            made = Database(tables, reference, has_pcodes, db)
             for statement in _statements(made, contents):
                 db.execute(statement)
             yield made
@@ -148,17 +153,29 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
             "INSERT INTO dtm.operations SELECT admin0_pcode, operation, MAX(operation_status), NULL\n"
             f"FROM {reader(contents.folder, statuses)} GROUP BY admin0_pcode, operation"
         )
+    if database.has_pcodes and (pcodes := _pcodes(contents.descriptor)):
+        yield (
+            "CREATE TABLE dtm.pcodes AS SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at\n"
+            f"FROM {reader(contents.folder, pcodes)}"
+        )
     warehouse = database.warehouse
-    for view in load_views(warehouse.api_version):
+    for view in views_of(warehouse):
         query = query_of(warehouse, view)
-        if view.kind == "idp_admin{level}_current" and view.level in warehouse.levels:
+        if view.kind == "idp_admin{level}_current":
             yield f"CREATE VIEW dtm.{view.name} AS {query}"
-        elif view.name in _VIEWS:
+        elif view.name in _VIEWS or (database.has_pcodes and view.name in _OF_AREAS):
             yield f"CREATE TABLE dtm.{view.name} AS {query}"
     yield database.filled(
         "CREATE TABLE dtm.round_levels AS\n"
         "SELECT $round, admin_level, COUNT(*) - COUNT(num_present_idp_ind) AS unknown FROM $rows GROUP BY ALL"
     )
+
+
+def _pcodes(descriptor: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the resource with OCHA's list of P-codes; any others are copies."""
+    fields = load_catalogue().resources["pcodes"].fields
+    wanted = {field.name: field.type for field in fields if not field.name.startswith("_")}
+    return next((each for each in descriptor["resources"] if columns_of(each).items() >= wanted.items()), None)
 
 
 def _columns(table: Table) -> str:
