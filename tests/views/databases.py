@@ -36,8 +36,10 @@ def place(
     version: Version = "v3",
     levels: Collection[int] = LEVELS,
     today: dt.date | None = None,
+    *,
+    has_pcodes: bool = False,
 ) -> Place:
-    return Place(DIALECTS[dialect](schema), version, tuple(levels), today)
+    return Place(DIALECTS[dialect](schema), version, tuple(levels), today, has_pcodes)
 
 
 def duckdb_with_views(
