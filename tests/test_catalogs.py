@@ -31,9 +31,9 @@ def test_a_catalog_is_up_to_date(path: Path) -> None:
 @pytest.mark.parametrize("pcodes", [None, "sandbox://"])
 def test_a_catalog_selects_everything_that_the_settings_make_possible(path: Path, pcodes: str | None) -> None:
     target = MemoryTarget()
-    config = {"api_url": "sandbox://", "api_version": path.parent.name, "pcodes": pcodes}
+    catalog = json.loads(GENERATED[path])
 
-    run_tap(target, catalog=json.loads(GENERATED[path]), **config)
+    run_tap(target, catalog=catalog, api_url="sandbox://", api_version=path.parent.name, pcodes=pcodes)
 
     expected = STREAMS if pcodes else STREAMS - {"pcodes"}
     assert {stream for stream in target.tables if target.live(stream)} == expected
