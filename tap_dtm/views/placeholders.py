@@ -76,10 +76,13 @@ _SHARED: Final = {
     # What tells areas apart, such as $area_key(admin1): the code, or the name where there is no code.
     "area_key": "CASE WHEN $is_unknown({0}_pcode) THEN '?' || {0}_name ELSE {0}_pcode END",
     "known_key": "COALESCE($area_key({0}), '!')",
-    # The view areas of one level, with the same keys.
+    # The view areas, with the same keys. Its rows are joined by keys alone, because Postgres takes a filter on the level
+    # for one that leaves almost nothing, and then compares each row with each.
     "areas": """(
-  SELECT admin0_pcode, $known_key(parent) AS parent, $known_key(area) AS area, cod_pcode, is_name_confirmed
-  FROM (SELECT *, pcode AS area_pcode, name AS area_name FROM $schema.areas WHERE admin_level = {0}) AS named
+  SELECT
+    admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || $known_key(parent) END AS parent,
+    $known_key(area) AS area, cod_pcode, is_name_confirmed
+  FROM (SELECT *, pcode AS area_pcode, name AS area_name FROM $schema.areas) AS named
 )""",
     "is_unknown": "COALESCE({0}, '') IN ($unknown)",
     # A code of an area in capital letters and digits alone.
@@ -108,20 +111,7 @@ _SHARED: Final = {
     "letters": "TRANSLATE(REGEXP_REPLACE(LOWER($decomposed({0})), $raw'[$accents$apostrophes]', ''$all), 'øđłħı', 'odlhi')",
     "accents": "$char(0300)-$char(036f)$char(064b)-$char(065f)",
     "apostrophes": "$char(0027)$char(0060)$char(00b4)$char(2018)-$char(201b)$char(02b0)-$char(02ff)",
-    # Of pairs of areas, what the first rule that finds something finds for each area under any of its names.
-    "decided": """(
-    SELECT
-      admin0_pcode, admin_level, parent, area,
-      COUNT(DISTINCT cod_pcode) AS candidates, MAX(cod_pcode) AS cod_pcode, MIN(rule) AS rule
-    FROM (
-      SELECT
-        *,
-        MIN(rule) OVER (PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name) AS first_rule
-      FROM {0}
-    ) AS ruled
-    WHERE rule = first_rule
-    GROUP BY admin0_pcode, admin_level, parent, area
-  ) AS decided""",
+    "each_spelling": "PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name",
     # A part of a whole as a number; null where the whole is 0.
     "share": "CAST({0} AS $float) / NULLIF({1}, 0)",
     # displacement_reason in lower case, its parts joined by "; "; null where there is none. The patterns list the
@@ -149,7 +139,7 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         "schema": warehouse.dialect.quoted_schema,
         "level": str(level),
         "area_of_row": f"$known_key(admin{level})",
-        "parent_of_row": "$known_key(admin1)" if level == LEVELS[-1] else "figures.admin0_pcode",
+        "parent_of_row": "'/' || $known_key(admin1)" if level == LEVELS[-1] else "figures.admin0_pcode",
         "level_count": str(len(warehouse.levels)),
         # The day from which ages are counted.
         "today": f"DATE '{warehouse.today}'" if warehouse.today else "CURRENT_DATE",

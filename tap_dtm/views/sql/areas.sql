@@ -9,28 +9,28 @@ WITH published AS (
     admin0_pcode, admin1_pcode, admin1_name, admin2_pcode, admin2_name, idp_origin_admin1_pcode, idp_origin_admin1_name
   {end}
 ),
+places AS (  -- step 0: where people come from; 1 and 2: where they are, by level
+  SELECT
+    admin0_pcode,
+    CASE WHEN step = 2 THEN 2 ELSE 1 END AS admin_level,
+    CASE WHEN step = 2 THEN admin1_pcode ELSE admin0_pcode END AS parent_pcode,
+    CASE WHEN step = 2 THEN admin1_name ELSE admin0_name END AS parent_name,
+    CASE step WHEN 0 THEN idp_origin_admin1_pcode WHEN 1 THEN admin1_pcode ELSE admin2_pcode END AS area_pcode,
+    CASE step WHEN 0 THEN idp_origin_admin1_name WHEN 1 THEN admin1_name ELSE admin2_name END AS area_name,
+    step
+  FROM published
+  CROSS JOIN (SELECT 0 AS step UNION ALL SELECT 1 AS step UNION ALL SELECT 2 AS step) AS steps
+  WHERE step <= row_level
+),
 spellings AS (  -- each area with each of its names
   SELECT
     admin0_pcode, admin_level, parent, area, area_pcode, area_name,
-    MAX(parent_pcode) AS parent_pcode, MAX(parent_name) AS parent_name, MAX(is_host) AS is_host, MAX(is_origin) AS is_origin
-  FROM (
-    SELECT *, $known_key(parent) AS parent, $known_key(area) AS area
-    FROM (
-      SELECT
-        admin0_pcode, 1 AS admin_level, admin0_pcode AS parent_pcode, admin0_name AS parent_name,
-        admin1_pcode AS area_pcode, admin1_name AS area_name, 1 AS is_host, 0 AS is_origin
-      FROM published
-      WHERE row_level > 0
-      UNION ALL
-      SELECT admin0_pcode, 1, admin0_pcode, admin0_name, idp_origin_admin1_pcode, idp_origin_admin1_name, 0, 1
-      FROM published
-      UNION ALL
-      SELECT admin0_pcode, 2, admin1_pcode, admin1_name, admin2_pcode, admin2_name, 1, 0
-      FROM published
-      WHERE row_level = 2
-    ) AS places
-    WHERE area_pcode IS NOT NULL OR area_name IS NOT NULL
-  ) AS keyed
+    MAX(parent_pcode) AS parent_pcode,
+    MAX(parent_name) AS parent_name,
+    MIN(step) AS least_step,
+    MAX(step) AS greatest_step
+  FROM (SELECT *, $known_key(parent) AS parent, $known_key(area) AS area FROM places) AS keyed
+  WHERE area_pcode IS NOT NULL OR area_name IS NOT NULL
   GROUP BY admin0_pcode, admin_level, parent, area, area_pcode, area_name
 ),
 coded AS (
@@ -51,67 +51,81 @@ listed AS (
       admin0_pcode, admin_level, pcode AS code, name, parent_pcode, valid_from, $name_key(name) AS name_key,
       $plain_code(parent_pcode) AS plain_parent
     FROM $schema.pcodes
-    WHERE _sdc_deleted_at IS NULL AND admin0_pcode IN (SELECT admin0_pcode FROM spellings)
+    WHERE _sdc_deleted_at IS NULL
   ) AS named
 ),
-pairs AS (  -- with the first rule that finds the area of the list; from 5 on, the parent has to be the same
-  SELECT coded.*, listed.code AS cod_pcode, listed.parent_pcode AS cod_parent_pcode, 1 AS rule
-  FROM coded
-  JOIN listed USING (admin0_pcode, admin_level, code)
-  UNION ALL
+paired AS (  -- with the first rule that finds the area of the list; from 5 on, the parent has to be the same
   SELECT
     coded.*,
-    listed.code,
-    listed.parent_pcode,
+    COALESCE(same.pcode, alike.code) AS cod_pcode,
+    CASE WHEN same.pcode IS NULL THEN alike.name ELSE same.name END AS cod_name,
+    CASE WHEN same.pcode IS NULL THEN alike.parent_pcode ELSE same.parent_pcode END AS cod_parent_pcode,
+    CASE WHEN same.pcode IS NULL THEN alike.valid_from ELSE same.valid_from END AS cod_valid_from,
     CASE
-      WHEN coded.rest = listed.rest THEN 2
-      WHEN coded.plain_rest = listed.plain_rest THEN 3
-      WHEN coded.digits = listed.digits THEN 4
-      WHEN coded.own_digits = listed.own_digits THEN 5
+      WHEN same.pcode IS NOT NULL THEN 1
+      WHEN alike.code IS NULL THEN NULL
+      WHEN coded.rest = alike.rest THEN 2
+      WHEN coded.plain_rest = alike.plain_rest THEN 3
+      WHEN coded.digits = alike.digits THEN 4
+      WHEN coded.own_digits = alike.own_digits THEN 5
       ELSE 6
-    END
+    END AS rule
   FROM coded
-  JOIN listed USING (admin0_pcode, admin_level, name_key)
+  LEFT JOIN (SELECT * FROM $schema.pcodes WHERE _sdc_deleted_at IS NULL) AS same
+    ON same.admin0_pcode = coded.admin0_pcode AND same.admin_level = coded.admin_level AND same.pcode = coded.code
+  LEFT JOIN listed AS alike
+    ON alike.admin0_pcode = coded.admin0_pcode AND alike.admin_level = coded.admin_level
+    AND alike.name_key = coded.name_key AND same.pcode IS NULL
 ),
-provinces AS (
-  SELECT admin0_pcode, area AS parent, cod_pcode AS parent_cod_pcode
-  FROM $decided(pairs)
-  WHERE admin_level = 1 AND candidates = 1
+ruled AS (
+  SELECT *, MIN(rule) OVER ($each_spelling) AS first_rule FROM paired
+),
+provinces AS (  -- what the first-level area of each area is
+  SELECT
+    *,
+    MIN(CASE WHEN admin_level = 1 AND rule = first_rule THEN cod_pcode END) OVER province AS least_province,
+    MAX(CASE WHEN admin_level = 1 AND rule = first_rule THEN cod_pcode END) OVER province AS greatest_province
+  FROM ruled
+  WINDOW province AS (PARTITION BY admin0_pcode, CASE WHEN admin_level = 1 THEN area ELSE parent END)
 ),
 placed AS (
-  SELECT pairs.*
-  FROM pairs
-  LEFT JOIN provinces USING (admin0_pcode, parent)
-  WHERE pairs.admin_level = 1 OR rule < 5 OR cod_parent_pcode = parent_cod_pcode
+  SELECT
+    *,
+    CASE
+      WHEN admin_level = 1 OR rule < 5 THEN rule
+      WHEN least_province = greatest_province AND cod_parent_pcode = least_province THEN rule
+    END AS valid_rule
+  FROM provinces
 ),
-areas AS (
+decided AS (
+  SELECT *, valid_rule = MIN(valid_rule) OVER ($each_spelling) AS is_found FROM placed
+),
+matched AS (
   SELECT
     admin0_pcode, admin_level, parent, area,
     MAX(area_pcode) AS pcode,
     MAX(area_name) AS name,
     MAX(parent_pcode) AS parent_pcode,
     MAX(parent_name) AS parent_name,
-    MAX(is_host) = 1 AS is_host,
-    MAX(is_origin) = 1 AS is_origin,
+    MAX(greatest_step) > 0 AS is_host,
+    MIN(least_step) = 0 AS is_origin,
     MIN(name_key) AS first_name_key,
-    MAX(name_key) AS last_name_key
-  FROM coded
+    MAX(name_key) AS last_name_key,
+    COUNT(DISTINCT CASE WHEN is_found THEN cod_pcode END) AS candidates,
+    MIN(CASE WHEN is_found THEN rule END) AS rule,
+    MIN(CASE WHEN is_found THEN cod_pcode END) AS found_pcode,
+    MIN(CASE WHEN is_found THEN cod_name END) AS found_name,
+    MIN(CASE WHEN is_found THEN cod_parent_pcode END) AS found_parent_pcode,
+    MIN(CASE WHEN is_found THEN cod_valid_from END) AS found_valid_from
+  FROM decided
   GROUP BY admin0_pcode, admin_level, parent, area
-),
-matched AS (
-  SELECT
-    areas.*,
-    COALESCE(decided.candidates, 0) AS candidates,
-    rule,
-    CASE WHEN decided.candidates = 1 THEN decided.cod_pcode END AS cod_pcode
-  FROM areas
-  LEFT JOIN $decided(placed) USING (admin0_pcode, admin_level, parent, area)
 )
 SELECT
-  matched.*,
-  listed.name AS cod_name,
-  listed.parent_pcode AS cod_parent_pcode,
-  listed.valid_from AS cod_valid_from,
+  *,
+  CASE WHEN candidates = 1 THEN found_pcode END AS cod_pcode,
+  CASE WHEN candidates = 1 THEN found_name END AS cod_name,
+  CASE WHEN candidates = 1 THEN found_parent_pcode END AS cod_parent_pcode,
+  CASE WHEN candidates = 1 THEN found_valid_from END AS cod_valid_from,
   CASE
     WHEN candidates <> 1 THEN 'none'
     WHEN rule = 1 THEN 'exact'
@@ -120,6 +134,6 @@ SELECT
     WHEN rule <= 5 THEN 'padding'
     ELSE 'name'
   END AS match,
-  COALESCE(first_name_key = listed.name_key AND last_name_key = listed.name_key, FALSE) AS is_name_confirmed
+  COALESCE(candidates = 1 AND first_name_key = last_name_key AND first_name_key = $name_key(found_name), FALSE)
+    AS is_name_confirmed
 FROM matched
-LEFT JOIN listed ON listed.admin0_pcode = matched.admin0_pcode AND listed.code = cod_pcode

@@ -3,5 +3,5 @@ SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS i
 FROM (
 {figures}
 ) AS figures
-LEFT JOIN $areas($level) AS areas
+LEFT JOIN $areas AS areas
   ON areas.admin0_pcode = figures.admin0_pcode AND areas.parent = $parent_of_row AND areas.area = $area_of_row

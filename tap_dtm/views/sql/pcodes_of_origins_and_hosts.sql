@@ -8,7 +8,8 @@ SELECT
 FROM (
 {figures}
 ) AS figures
-LEFT JOIN $areas(1) AS hosts
-  ON hosts.admin0_pcode = figures.admin0_pcode AND hosts.area = $known_key(admin1)
-LEFT JOIN $areas(1) AS origins
-  ON origins.admin0_pcode = figures.admin0_pcode AND origins.area = $known_key(idp_origin_admin1)
+LEFT JOIN $areas AS hosts
+  ON hosts.admin0_pcode = figures.admin0_pcode AND hosts.parent = figures.admin0_pcode AND hosts.area = $known_key(admin1)
+LEFT JOIN $areas AS origins
+  ON origins.admin0_pcode = figures.admin0_pcode AND origins.parent = figures.admin0_pcode
+  AND origins.area = $known_key(idp_origin_admin1)
