@@ -114,7 +114,8 @@ def test_a_package_of_invented_data_does_not_name_ocha(messages: list[Message], 
 
     package = descriptor(folder)
     assert OCHA not in str(package["sources"])
-    assert "OCHA, global P-code list" not in package["description"]
+    assert "OCHA" not in package["description"]
+    assert "licenses" not in resource(folder, "pcodes")
     assert "invented" in resource(folder, "pcodes")["sources"][0]["title"]
 
 
