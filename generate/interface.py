@@ -70,6 +70,8 @@ In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The key
 | Stream | Key | Columns |
 | --- | --- | --- |
 {_streams()}
+Deselected by default: {_deselected()}.
+
 Every record has `_sdc_deleted_at` as well: null, or the time of the run that found the row gone. The positions in
 `row_number` count from 1 without a gap within a country and an operation.
 
@@ -119,6 +121,10 @@ def _streams() -> str:
         (each.name, _listed(each.key), _listed(field.name for field in each.fields if not field.name.startswith("_")))
         for each in resources
     )
+
+
+def _deselected() -> str:
+    return _listed(each.name for each in load_catalogue().resources.values() if not each.selected_by_default)
 
 
 def _views() -> str:

@@ -151,8 +151,8 @@ SETTINGS: Final = {
         ["array", "string"],
         items={"type": ["string"]},
         title="Accept withdrawn countries",
-        description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM you have checked: "
-        "their rows are removed. Any other country that disappears keeps its rows and is an error.",
+        description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM, or from the list of P-codes, "
+        "you have checked: their rows are removed. Any other country that disappears keeps its rows and is an error.",
     ),
     "max_parallel_requests": setting(
         ["integer", "string"],

@@ -33,9 +33,9 @@ def text_of(*rows: str, header: str = HEADER) -> str:
 
 
 @cache
-def selecting_pcodes() -> dict[str, Any]:
+def selecting_pcodes(api_version: str = "v3") -> dict[str, Any]:
     """Return a catalog of all streams and of the P-codes."""
-    catalog: dict[str, Any] = TapDTM(config={"api_url": "sandbox://", "pcodes": "sandbox://"}).catalog_dict
+    catalog: dict[str, Any] = TapDTM(config={"api_version": api_version, "pcodes": "sandbox://"}).catalog_dict
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
             if not entry["breadcrumb"]:
@@ -53,7 +53,7 @@ def load(
     """Load everything, and the P-codes."""
     return run_tap(
         target,
-        catalog=deepcopy(selecting_pcodes()),
+        catalog=deepcopy(selecting_pcodes(config.get("api_version", "v3"))),
         error=error,
         api_url=sandbox.url,
         subscription_key=sandbox.key,

@@ -18,7 +18,7 @@ PLACEHOLDERS: Final = {None, "", "Not available", "Unknown"}
 RULES: Final = ("exact", "prefix", "format", "padding", "name")
 
 
-def key_of(row: Row, area: str) -> Any:  # noqa: ANN401
+def key_of(row: Row, area: str) -> Any:
     """Return what tells an area apart from others."""
     code = row[f"{area}_pcode"]
     return ("name", row[f"{area}_name"]) if code in PLACEHOLDERS else code
@@ -48,7 +48,7 @@ def _published(levels: Mapping[int, Iterable[Row]]) -> dict[Key, list[Row]]:
             if level > 0:
                 _add(names, (country, 1, country), row, "admin1", above | {"is_host": True})
             _add(names, (country, 1, country), row, "idp_origin_admin1", above | {"is_origin": True})
-            if level == 2:  # noqa: PLR2004
+            if level == 2:
                 above |= {"parent_pcode": row["admin1_pcode"], "parent_name": row["admin1_name"]}
                 _add(names, (country, 2, key_of(row, "admin1")), row, "admin2", above | {"is_host": True})
     return names
@@ -113,7 +113,7 @@ def _after(code: str, parent: str | None) -> str | None:
     return code[len(parent) :] if parent is not None and code.startswith(parent) else None
 
 
-def _plain(code: str | None) -> Any:  # noqa: ANN401
+def _plain(code: str | None) -> Any:
     return None if code is None else re.sub("[^A-Z0-9]", "", code.upper())
 
 

@@ -27,8 +27,8 @@ def odd_areas(rng: Random, version: Version = "v3") -> Tables:
     tables: Tables = {name: [] for name in load_catalogue().resources}
     tables["pcodes"] = [row for country in _PREFIXES for row in _listed(rng, country)]
     entries = [row for row in tables["pcodes"] if row["admin0_pcode"] != "XCC"]
-    tables["pcodes"] = [row for row in entries if rng.random() > 0.1]  # noqa: PLR2004
-    for entry in rng.choices(entries, k=90) + [row for row in _listed(rng, "XCC") if rng.random() > 0.7]:  # noqa: PLR2004
+    tables["pcodes"] = [row for row in entries if rng.random() > 0.1]
+    for entry in rng.choices(entries, k=90) + [row for row in _listed(rng, "XCC") if rng.random() > 0.7]:
         row = _published(rng, entry, entries)
         if version == "v2":  # which knows no origins
             row |= dict.fromkeys(("idp_origin_admin1_pcode", "idp_origin_admin1_name"))

@@ -170,7 +170,7 @@ def _as_invented(content: Content, package: Package) -> Content:
     resource = content.resource
     if resource is None or resource.source is None:
         return content
-    return replace(content, resource=structs.replace(resource, source=package.source))
+    return replace(content, resource=structs.replace(resource, source=package.source, license=None))
 
 
 def _other_sources(contents: Sequence[Content]) -> list[dict[str, Any]]:
@@ -201,10 +201,8 @@ def _terms_of(content: Content, package: Package | None) -> dict[str, Any]:
     if content.is_derived and package:
         sources.insert(0, {"title": package.source.title, "path": package.source.url})
         licenses.insert(0, package.license)
-    return {
-        "sources": sources,
-        "licenses": [{"name": each.name, "title": each.title, "path": each.url} for each in licenses if each],
-    }
+    named = [{"name": each.name, "title": each.title, "path": each.url} for each in licenses if each]
+    return _without_nothing({"sources": sources, "licenses": named})
 
 
 def redistribution(package: Package | None, settings: Settings) -> str:

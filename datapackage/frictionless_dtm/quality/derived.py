@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from frictionless_dtm.descriptor.contents import Derived
 from frictionless_dtm.descriptor.shape import Column, Shape
 from frictionless_dtm.quality.database import database_of
-from frictionless_dtm.quality.streams import columns_of
+from frictionless_dtm.quality.streams import pcode_table
 from tap_dtm.metadata import Field, Resource, load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
@@ -32,9 +32,9 @@ def derived_tables(contents: Contents) -> Sequence[Derived]:
     Raises:
         DtmError: Those cannot be read.
     """
-    if not has_pcodes(contents.descriptor):
+    if pcode_table(contents.descriptor) is None:
         return ()
-    with database_of(contents) as database:
+    with database_of(contents, views=_TITLES) as database:
         # Without origins, there are no columns about them.
         version = API_VERSIONS[-1] if database.has(_ORIGIN) else API_VERSIONS[0]
         return [
@@ -44,14 +44,8 @@ def derived_tables(contents: Contents) -> Sequence[Derived]:
                 [tuple(row.values()) for row in database.answer(_query(view))],
             )
             for view in load_views(version)
-            if view.name in _TITLES and database.tables
+            if view.name in _TITLES and set(database.levels) & {1, 2}
         ]
-
-
-def has_pcodes(descriptor: Mapping[str, Any]) -> bool:
-    """Say whether a package has P-codes."""
-    needed = {field.name for field in load_catalogue().resources[_SOURCE].fields if not field.name.startswith("_")}
-    return any(columns_of(resource).keys() >= needed for resource in descriptor["resources"])
 
 
 def _query(view: View) -> str:

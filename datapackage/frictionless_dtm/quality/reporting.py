@@ -56,7 +56,7 @@ def report(database: Database) -> dict[str, Any]:
         "missing_levels": _missing_levels(database),
         "staleness": _staleness(database),
     }
-    if database.has_pcodes:
+    if database.has_areas:
         sections["areas"] = areas(database, EXAMPLES)
     return {
         "about": "Facts about the data as published. Nothing was repaired, dropped or filled in.",

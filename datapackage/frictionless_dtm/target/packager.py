@@ -273,7 +273,7 @@ class Packager:
         with self._folder.scratch() as scratch:
             draft = describe(FIRST, dt.datetime.now(dt.timezone.utc))
             derived = self._derive(Contents(draft, building, scratch))
-        streams = [each.shape.stream for each in (*(table.content for table in tables), *derived)]
+        streams = [table.content.shape.stream for table in tables] + [each.shape.stream for each in derived]
         names = _unique_names(streams, self._settings.formats)
         for each in derived:
             name = names[each.shape.stream]
