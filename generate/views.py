@@ -20,7 +20,7 @@ FOLDER: Final = Path(__file__).parents[1] / "tests" / "views" / "snapshots"
 def snapshots() -> dict[Path, str]:
     """Return the path and the text of each file."""
     return {
-        FOLDER / version / f"{name}{suffix}.sql": _text(Warehouse(dialect("dtm"), version, LEVELS, has_pcodes=has_pcodes))
+        FOLDER / version / f"{name}{suffix}.sql": _text(Warehouse(dialect("dtm"), version, LEVELS, None, has_pcodes))
         for version in API_VERSIONS
         for name, dialect in DIALECTS.items()
         for suffix, has_pcodes in (("", False), ("-pcodes", True))

@@ -6,6 +6,9 @@ What each database has for itself is in `dialects`:
 * ``$days(a, b)``: the days from one date to another
 * ``$split(reason)``: the reasons one by one, as an array, which is empty where the text is null
 * ``$float`` and ``$text``: types
+* ``$decomposed(text)``: the text with each accent as a character of its own, or without accents
+* ``$sorted_words(text)``: its words, with blanks between them, in order
+* ``$char(code)``: a character in the brackets of a pattern, by its hexadecimal number
 * ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
 * ``$bytewise``: what a text is followed by to be sorted by its bytes, which is faster than by the rules of a language
 
@@ -77,8 +80,8 @@ _SHARED: Final = {
     # What tells areas apart, such as $area_key(admin1): the code, or the name where there is no code.
     "area_key": "(CASE WHEN $is_unknown({0}_pcode) THEN '?' || {0}_name ELSE {0}_pcode END)$bytewise",
     "known_key": "COALESCE($area_key({0}), '!')",
-    # The view areas, with the same keys. Its rows are joined by keys alone, because Postgres takes a filter on the level
-    # for one that leaves almost nothing, and then compares each row with each.
+    # The view areas, with the same keys. Its rows are joined by keys alone: Postgres expects almost no rows behind a
+    # filter on the level, and would compare each with each.
     "areas": """(
   SELECT
     admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || $known_key(parent) END AS parent,
@@ -109,7 +112,8 @@ _SHARED: Final = {
     "name_key": "NULLIF($sorted_words($words({0})), '')",
     "words": "TRIM(REGEXP_REPLACE($letters({0}),"
     " $raw'[$char(0001)-$char(002f)$char(003a)-$char(0060)$char(007b)-$char(00bf)$char(2000)-$char(206f)]+', ' '$all))",
-    "letters": "TRANSLATE(REGEXP_REPLACE(LOWER($decomposed({0})), $raw'[$accents$apostrophes]', ''$all), 'øđłħı', 'odlhi')",
+    "letters": "TRANSLATE(REGEXP_REPLACE(LOWER($decomposed({0})), $raw'[$accents$apostrophes]', ''$all),"
+    " 'øđłħı', 'odlhi')",
     "accents": "$char(0300)-$char(036f)$char(064b)-$char(065f)",
     "apostrophes": "$char(0027)$char(0060)$char(00b4)$char(2018)-$char(201b)$char(02b0)-$char(02ff)",
     "each_spelling": "PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name",

@@ -57,14 +57,16 @@ def _published(levels: Mapping[int, Iterable[Row]]) -> dict[Key, list[Row]]:
 def _add(names: dict[Key, list[Row]], place: tuple[str, int, Any], row: Row, area: str, said: Row) -> None:
     pair = {"pcode": row.get(f"{area}_pcode"), "name": row.get(f"{area}_name")}
     if pair != {"pcode": None, "name": None}:
-        names[(*place, key_of(row, area))].append({"admin_level": place[1], **said, **pair})
+        key: Key = (*place, key_of(row, area))
+        names[key].append({"admin_level": place[1], **said, **pair})
 
 
 def _row(published: list[Row], entries: list[Row], above: str | None) -> Row:
     found = [each for name in published if (each := _matches(name, entries, above))]
     candidates = {entry["pcode"]: entry for _, matches in found for entry in matches}
     is_match = len(candidates) == 1
-    entry = next(iter(candidates.values())) if is_match else dict.fromkeys(("pcode", "name", "parent_pcode"))
+    nothing: Row = dict.fromkeys(("pcode", "name", "parent_pcode"))
+    entry = next(iter(candidates.values())) if is_match else nothing
     words = {folded for each in published if (folded := _known_words(each["name"]))}
     return {
         **{name: _last(each[name] for each in published) for name in ("pcode", "name", "parent_pcode", "parent_name")},

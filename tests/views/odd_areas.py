@@ -1,4 +1,4 @@
-"""Areas that nobody has published yet, next to an invented list of P-codes: odd codes, odd names, and both at random."""
+"""Areas that nobody has published yet, and an invented list of P-codes: odd codes and odd names at random."""
 
 from __future__ import annotations
 

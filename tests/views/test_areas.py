@@ -1,4 +1,4 @@
-"""Which area of OCHA's list a published area is: each rule by a row that only this rule decides, and what stays open."""
+"""Which area of OCHA's list a published area is: each rule by a row that it alone decides, and what stays open."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 Area = tuple["str | None", "str | None"]
-NORTH: Area = ("XA01", "North")
-TOWN: Area = ("XA0101", "Town")
+NORTH = ("XA01", "North")
+TOWN = ("XA0101", "Town")
 UNKNOWN: Area = ("Not available", "Not available")
 
 
@@ -191,7 +191,7 @@ def test_a_code_in_another_numbering_is_the_area_of_its_name(views: Callable[...
 def test_a_district(
     views: Callable[..., Ask], second: Area, listed: list[tuple[str, str]], expected: tuple[Any, ...]
 ) -> None:
-    entries = [entry(*NORTH), *(entry(*each, "XA01") for each in listed)]  # type: ignore[arg-type]
+    entries = [entry(*NORTH), *(entry(*each, "XA01") for each in listed)]
     ask = views(entries, [figure(("XA001", "North"), second)])
 
     assert ask(SECOND) == [expected]
@@ -199,7 +199,8 @@ def test_a_district(
 
 def test_a_district_is_looked_for_by_name_in_its_own_province_alone(views: Callable[..., Ask]) -> None:
     listed = [entry(*NORTH), entry("XA02", "South"), entry("XA0101", "Town", "XA01"), entry("XA0201", "Town", "XA02")]
-    rows = [figure(first, ("?", "Town")) for first in (("XA2", "South"), ("Not available", "South"), ("XA77", "Nowhere"))]
+    provinces: list[Area] = [("XA2", "South"), ("Not available", "South"), ("XA77", "Nowhere")]
+    rows = [figure(province, ("?", "Town")) for province in provinces]
     ask = views(listed, rows)
 
     assert ask("SELECT parent_pcode, parent_name, cod_pcode, match FROM areas WHERE admin_level = 2 ORDER BY 1") == [
@@ -220,7 +221,7 @@ def test_codes_that_do_not_begin_with_those_of_their_parents(views: Callable[...
 
 
 def test_a_parent_that_contradicts_is_shown(views: Callable[..., Ask]) -> None:
-    listed = [entry(*NORTH), entry("XA02", "South"), entry(*TOWN, "XA01")]  # type: ignore[arg-type]
+    listed = [entry(*NORTH), entry("XA02", "South"), entry(*TOWN, "XA01")]
     ask = views(listed, [figure(NORTH), figure(("XA02", "South"))])
 
     assert ask("SELECT parent_pcode, cod_pcode, cod_parent_pcode FROM areas WHERE admin_level = 2 ORDER BY 1") == [
@@ -230,7 +231,7 @@ def test_a_parent_that_contradicts_is_shown(views: Callable[..., Ask]) -> None:
 
 
 def test_two_areas_that_claim_one_code_both_have_it(views: Callable[..., Ask]) -> None:
-    ask = views([entry(*NORTH)], [figure(NORTH), figure(("XAA01", "North"))])  # type: ignore[arg-type]
+    ask = views([entry(*NORTH)], [figure(NORTH), figure(("XAA01", "North"))])
 
     claimed = "SELECT cod_pcode, COUNT(*) FROM areas WHERE admin_level = 1 GROUP BY 1 HAVING COUNT(cod_pcode) > 1"
     assert ask(claimed) == [("XA01", 2)]
@@ -275,13 +276,13 @@ def test_an_area_is_a_host_an_origin_or_both(views: Callable[..., Ask]) -> None:
 
 
 def test_entries_that_the_list_no_longer_has_match_nothing(views: Callable[..., Ask]) -> None:
-    ask = views([entry(*NORTH) | {"_sdc_deleted_at": "2026-01-01 00:00:00+00"}], [figure(NORTH)])  # type: ignore[arg-type]
+    ask = views([entry(*NORTH) | {"_sdc_deleted_at": "2026-01-01 00:00:00+00"}], [figure(NORTH)])
 
     assert ask(FIRST) == [(None, "none", False, 0)]
 
 
 def test_figures_have_the_codes_of_their_areas_and_keep_those_that_were_published(views: Callable[..., Ask]) -> None:
-    listed = [entry(*NORTH), entry(*TOWN, "XA01")]  # type: ignore[arg-type]
+    listed = [entry(*NORTH), entry(*TOWN, "XA01")]
     rows = [figure(("XAA-01", "Nord"), second) for second in (("XA0101", "Town"), (None, None), UNKNOWN)]
     ask = views(listed, rows, levels=LEVELS, has_all_views=True)
 
@@ -320,12 +321,11 @@ def test_every_recorded_area_of_two_countries_is_found(views: Callable[..., Ask]
     ask = views([each for each in listed if each["admin0_pcode"] in {"HTI", "TCD"}], rows)
 
     found = ask("""
-        SELECT admin0_pcode, admin_level, match, COUNT(*)
-        FROM areas
-        WHERE is_host AND pcode <> 'Not available'
+        SELECT admin0_pcode, match, LIST(count ORDER BY admin_level)
+        FROM (SELECT admin0_pcode, admin_level, match, COUNT(*) AS count FROM areas WHERE is_host GROUP BY ALL)
         GROUP BY ALL
         ORDER BY ALL""")
-    assert found == [("HTI", 1, "exact", 10), ("HTI", 2, "exact", 139), ("TCD", 1, "prefix", 1), ("TCD", 2, "prefix", 3)]
+    assert found == [("HTI", "exact", [10, 139]), ("TCD", "prefix", [1, 3])]
     wrong = "SELECT * FROM areas WHERE cod_pcode IS NOT NULL AND RIGHT(cod_pcode, LENGTH(pcode) - 2) <> pcode[3:]"
     assert ask(wrong) == []
-    assert ask("SELECT COUNT(*) FROM areas WHERE is_host AND cod_pcode IS NOT NULL AND NOT is_name_confirmed") == [(16,)]
+    assert ask("SELECT COUNT(*) FROM areas WHERE is_host AND NOT is_name_confirmed") == [(16,)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -17,10 +17,13 @@ from tests.pages import blocks, page, section
 from tests.views.databases import SCHEMA, place
 from tests.views.odd import load
 from tests.views.test_areas import NORTH, TOWN, UNKNOWN, Area, entry, figure
+from tests.world import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.views.odd import Tables
 
 SOUTH: Area = ("XA02", "South")
 
@@ -40,10 +43,11 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
         figure(SOUTH, ("XA0101", "Town"), num_present_idp_ind=40),
         figure(("XAA-01", "North"), UNKNOWN, num_present_idp_ind=80),
     ]
-    tables = {name: [] for name in load_catalogue().resources} | {f"idp_admin{level}": rows for level in (0, 1, 2)}
+    tables: Tables = {name: [] for name in load_catalogue().resources}
+    tables |= {f"idp_admin{level}": rows for level in LEVELS} | {"pcodes": listed}
     where = place("duckdb", has_pcodes=True)
     with duckdb.connect() as connection:
-        statements = load(tables | {"pcodes": listed}, where, "duckdb") + script(where)
+        statements = load(tables, where, "duckdb") + script(where)
         connection.execute(f"CREATE SCHEMA {SCHEMA}; {statements}; USE {SCHEMA}")
         yield connection
 

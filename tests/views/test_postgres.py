@@ -139,7 +139,7 @@ def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
 
 
 def test_columns_have_their_declared_types_and_order(loaded: Warehouse) -> None:
-    for view in load_views("v3"):
+    for view in views_of(place("postgres", loaded.schema)):
         columns = loaded.query(
             "SELECT column_name, data_type FROM information_schema.columns"
             " WHERE table_schema = current_schema AND table_name = %s ORDER BY ordinal_position",

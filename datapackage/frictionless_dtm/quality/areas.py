@@ -1,11 +1,11 @@
-"""The areas of a package that are not in OCHA's list of P-codes, or not for certain, and how many people are in them."""
+"""The areas of a package that OCHA's list of P-codes does not have, or not for certain, and the people in them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from frictionless_dtm.quality.database import Database, Row
+    from frictionless_dtm.quality.database import Database
 
 ABOUT: Final = (
     "The areas as published against OCHA's list of P-codes that is in this package. An area is not confirmed where its "
@@ -51,7 +51,8 @@ _EXAMPLES: Final = """
     ORDER BY ALL"""
 _CLAIMED: Final = """
     SELECT
-      admin0_pcode AS country, cod_pcode, cod_name, LIST(pcode ORDER BY pcode) AS pcodes, LIST(name ORDER BY pcode) AS names
+      admin0_pcode AS country, cod_pcode, cod_name,
+      LIST(pcode ORDER BY pcode) AS pcodes, LIST(name ORDER BY pcode) AS names
     FROM dtm.areas
     WHERE cod_pcode IS NOT NULL
     GROUP BY ALL
