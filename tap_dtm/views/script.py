@@ -58,6 +58,7 @@ def views_of(warehouse: Warehouse) -> list[View]:
 
 def query_of(warehouse: Warehouse, view: View) -> str:
     """Return what a view selects: its file in ``sql/`` for this warehouse, with its declared columns in order."""
+    view = view if warehouse.has_pcodes else _without_pcodes(view)
     body = _filled(warehouse, view, view.kind.format(level="N"))
     if not view.with_pcodes and any(column.with_pcodes for column in view.columns):
         joined = _filled(warehouse, view, "pcodes_of_areas" if view.level else "pcodes_of_origins_and_hosts")

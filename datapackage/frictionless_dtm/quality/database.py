@@ -16,10 +16,11 @@ from frictionless_dtm.quality.streams import Table, columns_of, figure_tables, p
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.views import load_views
 from tap_dtm.views.dialects import DuckDB
 from tap_dtm.views.package import reader
 from tap_dtm.views.placeholders import fill, placeholders
-from tap_dtm.views.script import query_of, views_of
+from tap_dtm.views.script import query_of
 from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Database:
     def warehouse(self) -> Warehouse:
         """Where the views are. Of all versions of the API the newest has the most of them."""
         today = dt.date.fromisoformat(self.reference)
-        return Warehouse(DuckDB("dtm"), API_VERSIONS[-1], self.levels, today, has_pcodes=self.pcodes is not None)
+        return Warehouse(DuckDB("dtm"), API_VERSIONS[-1], self.levels, today, has_pcodes=self.has_areas)
 
 
 @contextmanager
@@ -172,7 +173,9 @@ def _statements(database: Database, contents: Contents, views: Collection[str]) 
         listed = reader(contents.folder, resources[database.pcodes])
         yield f"CREATE TABLE dtm.pcodes AS SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at FROM {listed}"
     warehouse = database.warehouse
-    for view in views_of(warehouse):
+    for view in load_views(warehouse.api_version):  # all, also those that nothing can be in: the page asks them
+        if view.level not in {None, *warehouse.levels} or (view.with_pcodes and not database.has_areas):
+            continue
         query = query_of(warehouse, view)
         if view.kind == "idp_admin{level}_current":
             yield f"CREATE VIEW dtm.{view.name} AS {query}"
