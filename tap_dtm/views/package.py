@@ -35,8 +35,8 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
         resource = resources.get(table.name)
         if resource is None:
             raise DtmError(
-                f"The data package in {folder} has no table {table.name}: write it with that stream, or name the "
-                "levels that the package has with --level."
+                f"The data package in {folder} has no table {table.name}: write it with that stream, or "
+                + ("name the levels that the package has with --level." if table.selected_by_default else "omit --pcodes.")
             )
         check_hash(folder, resource)
         statements.append(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.views.odd import Tables
+    from tests.world import Version
 
 Row = dict[str, Any]
 
@@ -21,7 +22,7 @@ _DATES = [dt.date(2024, 1, 31), dt.date(2024, 4, 30)]
 _PROVINCES, _DISTRICTS = 3, 4
 
 
-def odd_areas(rng: Random) -> Tables:
+def odd_areas(rng: Random, version: Version = "v3") -> Tables:
     """Return rows of every table."""
     tables: Tables = {name: [] for name in load_catalogue().resources}
     tables["pcodes"] = [row for country in _PREFIXES for row in _listed(rng, country)]
@@ -29,6 +30,8 @@ def odd_areas(rng: Random) -> Tables:
     tables["pcodes"] = [row for row in entries if rng.random() > 0.1]
     for entry in rng.choices(entries, k=90) + [row for row in _listed(rng, "XCC") if rng.random() > 0.7]:
         row = _published(rng, entry, entries)
+        if version == "v2":  # which knows no origins
+            row |= dict.fromkeys(("idp_origin_admin1_pcode", "idp_origin_admin1_name"))
         for level in rng.choice([LEVELS, (1, 2), (2,), (1,)]):
             tables[f"idp_admin{level}"].append(row)
     return tables

@@ -43,7 +43,6 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 _TYPES: Final = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMP"}
 _VIEWS: Final = frozenset(
     {
-        "areas",
         "operation_rounds",
         "operation_freshness",
         "stock_by_reason",
@@ -52,6 +51,8 @@ _VIEWS: Final = frozenset(
         "reconciliation",
     }
 )
+_VIEWS_OF_AREAS: Final = frozenset({"areas", "latest_stock_admin1", "latest_stock_admin2"})
+"""Those that the report shows in addition, where the package has OCHA's list of P-codes."""
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
@@ -108,6 +109,11 @@ class Database:
         return found
 
     @property
+    def has_areas(self) -> bool:
+        """Whether it has OCHA's list of P-codes, and areas that the list may have."""
+        return self.pcodes is not None and any(self.levels)
+
+    @property
     def warehouse(self) -> Warehouse:
         """Where the views are. Of all versions of the API the newest has the most of them."""
         today = dt.date.fromisoformat(self.reference)
@@ -115,12 +121,12 @@ class Database:
 
 
 @contextmanager
-def database_of(contents: Contents, views: Collection[str] = _VIEWS) -> Iterator[Database]:
+def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_AREAS) -> Iterator[Database]:
     """Read the figures of a package.
 
     Args:
         contents: The package.
-        views: The names of the views that are computed.
+        views: The names of the views that are computed, as far as the package has what they read.
 
     Raises:
         DtmError: They cannot be read or added up.
@@ -170,7 +176,7 @@ def _statements(database: Database, contents: Contents, views: Collection[str]) 
         query = query_of(warehouse, view)
         if view.kind == "idp_admin{level}_current":
             yield f"CREATE VIEW dtm.{view.name} AS {query}"
-        elif view.name in views:
+        elif view.name in views and (database.has_areas or view.name not in _VIEWS_OF_AREAS):
             yield f"CREATE TABLE dtm.{view.name} AS {query}"
     yield database.filled(
         "CREATE TABLE dtm.round_levels AS\n"
