@@ -25,6 +25,7 @@ _POSTGRES: Final = {
     "char": r"\u{0}",
     "raw": "",
     "all": ", 'g'",
+    "bytewise": ' COLLATE "C"',
 }
 _SPLIT: Final = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
 _RE2_CHAR: Final = r"\x{{{0}}}"
@@ -35,6 +36,7 @@ _DUCKDB: Final = _POSTGRES | {
     "decomposed": "STRIP_ACCENTS({0})",
     "sorted_words": "ARRAY_TO_STRING(LIST_SORT(STRING_SPLIT({0}, ' ')), ' ')",
     "char": _RE2_CHAR,
+    "bytewise": "",
 }
 _BIGQUERY: Final = {
     "days": "DATE_DIFF({1}, {0}, DAY)",
@@ -46,6 +48,7 @@ _BIGQUERY: Final = {
     "char": _RE2_CHAR,
     "raw": "r",
     "all": "",
+    "bytewise": "",
 }
 
 
