@@ -130,7 +130,7 @@ def _load(database: duckdb.DuckDBPyConnection, api_url: str, folder: Path) -> No
     state.write_text(
         _run(folder, "target-datapackage", "--config", str(target), given=messages).splitlines()[-1], "utf-8"
     )
-    database.execute(_run(folder, "tap-dtm-views", "--dialect", "duckdb", "--package", "package"))
+    database.execute(_run(folder, "tap-dtm-views", "--dialect", "duckdb", "--package", "package", "--pcodes"))
 
 
 def _run(folder: Path, program: str, *arguments: str, given: str = "") -> str:

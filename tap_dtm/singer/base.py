@@ -212,10 +212,11 @@ class ListStream(DtmStream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, then tombstones for what has left it."""
         rows = {self._key(row): row for row in self.schedule.lists.rows(self.name)}
-        gone = [key for key in self.known_keys if key not in rows]
-        removed = [key for key in gone if self.schedule.lists.is_whole(self.name) and self.may_remove(key)]
-        kept = [key for key in gone if key not in removed]
-        long_gone = [key for key in self.bookmark.gone if key not in {*rows, *gone}]
+        gone = {key: self.may_remove(key) for key in self.known_keys if key not in rows}
+        is_whole = self.schedule.lists.is_whole(self.name)
+        removed = [key for key, may_remove in gone.items() if is_whole and may_remove]
+        kept = gone.keys() - set(removed)
+        long_gone = [key for key in self.bookmark.gone if key not in rows and key not in gone]
         self.bookmark.runs = self.run
         # A list may be read only for what hangs on it: then nothing is sent, and the state goes on saying what was.
         if self.selected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib.catalog import Metadata
@@ -43,10 +44,11 @@ class PcodeListStream(ListStream):
         unsupported.
         """
         metadata = super().metadata
-        if self.config.get(SETTING):
-            metadata.root.inclusion = Metadata.InclusionType.AVAILABLE
-        elif self._tap_input_catalog is None:
-            metadata.root.inclusion = Metadata.InclusionType.UNSUPPORTED
+        if root := metadata.get(()):
+            if self.config.get(SETTING):
+                root.inclusion = Metadata.InclusionType.AVAILABLE
+            elif self._tap_input_catalog is None:
+                root.inclusion = Metadata.InclusionType.UNSUPPORTED
         return metadata
 
     def check_setting(self) -> None:
@@ -55,11 +57,12 @@ class PcodeListStream(ListStream):
         Raises:
             DtmError: The catalog selects the stream, and the setting is not set.
         """
-        if self.config.get(SETTING):
-            return
-        if self.selected:
+        has_list = bool(self.config.get(SETTING))
+        if self.selected and not has_list:
             raise DtmError(f"The catalog selects the stream {self.name}, and {_WHAT_TO_SET}; or deselect the stream.")
-        if self.metadata.root.selected:
+        if has_list and not self.selected:
+            self.logger.info("The setting %s has no effect, because no catalog selects the stream.", SETTING)
+        if not has_list and (root := self.metadata.get(())) and root.selected:
             self.logger.info("The stream %s is left out: %s.", self.name, _WHAT_TO_SET)
 
     @override
@@ -78,11 +81,15 @@ class PcodeListStream(ListStream):
 
     _has_failed = False
 
+    @cached_property
+    def _wanted(self) -> frozenset[str]:
+        return frozenset(self.schedule.wanted)
+
     def _check_countries(self) -> None:
         settings = self.schedule.settings
         listed = {row["admin0_pcode"] for row in self.schedule.lists.rows(self.name)}
         known = {code for code, _ in self.known_keys}
-        lost = sorted(known.intersection(self.schedule.wanted) - listed - settings.accept_withdrawn_countries)
+        lost = sorted((known & self._wanted) - listed - settings.accept_withdrawn_countries)
         if lost:
             raise DtmAnswerError(
                 f"OCHA's P-code list has no code of {', '.join(lost)} any more, and the codes that were loaded before "
@@ -98,10 +105,10 @@ class PcodeListStream(ListStream):
     @override
     def may_remove(self, key: Key) -> bool:
         """Whether a code that is gone is tombstoned: those of countries that this run does not read are kept."""
-        return key[0] in self.schedule.wanted
+        return key[0] in self._wanted
 
     @property
     @override
     def left_out(self) -> set[str]:
         """The countries whose codes are kept."""
-        return {code for code, _ in self.known_keys}.difference(self.schedule.wanted)
+        return {code for code, _ in self.known_keys} - self._wanted

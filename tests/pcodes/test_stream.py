@@ -37,6 +37,15 @@ class TestWhoGetsIt:
 
         assert "pcodes" not in target.tables
 
+    def test_a_catalog_that_says_nothing_of_selections_selects_it(self, target: MemoryTarget) -> None:
+        catalog = selecting_pcodes()
+        bare = {"streams": [{**stream, "metadata": []} for stream in catalog["streams"]]}
+
+        run_tap(target, catalog=bare, api_url="sandbox://", pcodes="sandbox://")
+        assert target.live("pcodes")
+        with pytest.raises(DtmError, match="selects the stream pcodes"):
+            run_tap(target, catalog=bare, api_url="sandbox://")
+
     def test_it_is_deselected_by_default(self) -> None:
         entry = TapDTM(config={"api_url": "sandbox://", "pcodes": "sandbox://"}).catalog["pcodes"]
 
