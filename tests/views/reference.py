@@ -46,7 +46,7 @@ class Reference:
         self.has_sex = has_sex
         self.levels = sorted(levels)
         self.rows = {level: tables[f"idp_admin{level}"] for level in self.levels}
-        self.places = areas.areas(self.rows, tables["pcodes"]) if "pcodes" in tables else {}
+        self.places = areas.areas(self.rows, tables.get("pcodes", []))
         self.statuses = {(r["admin0_pcode"], r["operation"]): r["operation_status"] for r in tables["operations"]}
         self.names = {row["admin0_pcode"]: row["admin0_name"] for rows in self.rows.values() for row in rows}
         self.sums = {level: _group(rows, _ROUND) for level, rows in self.rows.items()}
@@ -265,6 +265,8 @@ def published(world: World, version: Version, start_date: str = "1970-01-01") ->
     """Return the rows of each table that a sandbox's world makes, with the tap's setting `start_date`."""
     tables: dict[str, list[Row]] = {}
     for name, table in load_catalogue().resources.items():
+        if not table.endpoints:  # not DTM's
+            continue
         level: Any = table.level
         rows = world.operation_list() if level is None else world.rows(level, version)
         named = {field.name: field.api_name for field in table.fields_for(version) if field.api_name}
