@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tap_dtm.exact.bookmarks import Key
 
 _WHAT_TO_SET = (
-    f"the setting {SETTING} is not set. Set it to the path or the URL of OCHA's global P-code list "
+    "the setting pcodes is not set. Set it to the path or the URL of OCHA's global P-code list "
     "(https://data.humdata.org/dataset/global-pcodes), or to sandbox:// for invented codes"
 )
 
