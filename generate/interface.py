@@ -70,6 +70,8 @@ The names of environment variables begin with `TAP_DTM_` and `TARGET_DATAPACKAGE
 | Stream | Key | Columns |
 | --- | --- | --- |
 {_streams()}
+Deselected by default: {_deselected()}.
+
 Every record also has `_sdc_deleted_at`: null, or the time of the run that found that the row is gone. Within a country
 and an operation, `row_number` counts from 1 without gaps.
 
@@ -119,6 +121,10 @@ def _streams() -> str:
         (each.name, _listed(each.key), _listed(field.name for field in each.fields if not field.name.startswith("_")))
         for each in resources
     )
+
+
+def _deselected() -> str:
+    return _listed(each.name for each in load_catalogue().resources.values() if not each.selected_by_default)
 
 
 def _views() -> str:

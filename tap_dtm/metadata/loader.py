@@ -18,9 +18,11 @@ from tap_dtm.metadata.model import (
     Field,
     ForeignKey,
     Level,
+    License,
     Package,
     ReplicationMethod,
     Resource,
+    Source,
     Text,
     Texts,
     UsageWarning,
@@ -40,7 +42,7 @@ _CONSTRAINTS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What each type allows, so that no schema carries a constraint that nothing checks."""
 _OF_DTM_FIELDS: Final = ("hxl", "versions")
-_OF_DTM_RESOURCES: Final = ("replication", "endpoints")
+_OF_DTM_RESOURCES: Final = ("replication",)
 """What the streams of other taps may leave out."""
 
 
@@ -61,6 +63,10 @@ class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
     foreign_keys: tuple[ForeignKey, ...] = ()
     replication: _Replication = _Replication("FULL_TABLE")
     endpoints: dict[ApiVersion, Text] = {}
+    selected_by_default: bool = True
+    source: Source | None = None
+    license: License | None = None
+    dated_by: Text | None = None
     warnings: tuple[Text, ...] = ()
 
 
@@ -167,7 +173,8 @@ def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: b
     for name in document.section("resources"):
         said = _mapping(document, ("resources", name))
         listed = document.convert(("resources", name), _Listed)
-        _require(document, ("resources", name), said, () if is_foreign else _OF_DTM_RESOURCES)
+        own = (*_OF_DTM_RESOURCES, "license" if "source" in said else "endpoints")
+        _require(document, ("resources", name), said, () if is_foreign else own)
         resources[name] = _resource(document, name, listed, fields, warnings)
     for name, resource in resources.items():
         _check_keys(document, resource)
@@ -186,6 +193,8 @@ def _resource(
             document.fail((*place, "fields", number), f"expected {each!r} in no resource: {reason}")
         if listed.level is not None and listed.level not in fields[each].levels:
             document.fail((*place, "fields", number), f"level {listed.level} does not carry {each!r}.")
+    if listed.dated_by:
+        _check_one_of(document, (*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):
         _check_one_of(document, (*place, "warnings", number), code, warnings)
     method, key = listed.replication.method, listed.replication.key
@@ -204,6 +213,10 @@ def _resource(
         replication_method=method,
         replication_key=key,
         endpoints=dict(listed.endpoints.items()),
+        selected_by_default=listed.selected_by_default,
+        source=listed.source,
+        license=listed.license,
+        dated_by=listed.dated_by,
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
     )
 

@@ -26,6 +26,7 @@ class _View(Struct, forbid_unknown_fields=True):
     warnings: tuple[Text, ...]
     levels: tuple[Level, ...] = ()
     versions: tuple[ApiVersion, ...] = API_VERSIONS
+    with_pcodes: bool = False
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,6 +39,7 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         unit: The unit that the description ends with.
         versions: API versions with which it exists.
         levels: Administrative levels whose views have it; empty for all.
+        with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
     """
 
     name: Text
@@ -46,6 +48,7 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: Text | None = None
     versions: tuple[ApiVersion, ...] = API_VERSIONS
     levels: tuple[Level, ...] = ()
+    with_pcodes: bool = False
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,7 @@ class View(Struct, frozen=True, kw_only=True):
         kind: Its name in views.yaml, such as ``latest_stock_admin{level}``.
         level: The level in its name; None if it has none.
         versions: API versions with which it exists.
+        with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
         description: What one row stands for.
         warnings: How the figures must not be used.
         columns: In order.
@@ -63,6 +67,7 @@ class View(Struct, frozen=True, kw_only=True):
     kind: str
     level: int | None
     versions: tuple[str, ...]
+    with_pcodes: bool
     description: str
     warnings: tuple[UsageWarning, ...]
     columns: tuple[Column, ...]
@@ -92,7 +97,8 @@ def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]
     catalogue = load_catalogue()
     columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
     for name in document.section("columns"):
-        if name in columns:
+        # Names of the fields that are not of the API are general, and a view may mean something else by them.
+        if name in columns and catalogue.fields[name].api_name:
             document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
         column = document.convert(("columns", name), Column, name=name)
         unit = f" Unit: {column.unit}." if column.unit else ""
@@ -129,6 +135,7 @@ def _views(
             kind=kind,
             level=level,
             versions=listed.versions,
+            with_pcodes=listed.with_pcodes,
             description=listed.description,
             warnings=tuple(warnings[code] for code in listed.warnings),
             columns=tuple(

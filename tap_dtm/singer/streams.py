@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tap_dtm.singer.base import IdpStream, ListStream
 from tap_dtm.singer.countries import CountryListStream
+from tap_dtm.singer.pcodes import PcodeListStream
 
 
 class CountriesStream(CountryListStream):
@@ -42,4 +43,10 @@ class IdpAdmin2Stream(IdpStream):
     parent_stream_type = CountriesStream
 
 
-STREAMS = (CountriesStream, OperationsStream, IdpAdmin0Stream, IdpAdmin1Stream, IdpAdmin2Stream)
+class PcodesStream(PcodeListStream):
+    """OCHA's P-codes of the countries that are read."""
+
+    name = "pcodes"
+
+
+STREAMS = (CountriesStream, OperationsStream, IdpAdmin0Stream, IdpAdmin1Stream, IdpAdmin2Stream, PcodesStream)

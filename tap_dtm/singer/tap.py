@@ -51,7 +51,7 @@ class TapDTM(Tap):
 
     @override
     def discover_streams(self) -> list[DtmStream]:
-        """Return the five streams."""
+        """Return the streams."""
         return [stream(self, self.api_version, lambda: self.schedule) for stream in STREAMS]
 
     @cached_property
@@ -167,6 +167,7 @@ class TapDTM(Tap):
         """
         if not any(stream.selected for stream in self.streams.values()):
             raise DtmError("The catalog selects no stream: there is nothing to do.")
+        self.streams["pcodes"].check_setting()  # type: ignore[attr-defined]
         schedule = self.schedule  # settings that are wrong stop the run before it begins
         selected = {name: stream for name, stream in self.streams.items() if stream.selected}
         projection.check(selected.values(), self.maps, DELETED_AT)  # type: ignore[arg-type]

@@ -61,6 +61,13 @@ _SCHEMAS = {
     help="An administrative level that is loaded; repeat for each.",
 )
 @click.option(
+    "--pcodes",
+    "has_pcodes",
+    is_flag=True,
+    envvar="DTM_VIEWS_PCODES",
+    help="The table pcodes is loaded: make the view areas, and show the P-codes of OCHA's list in other views.",
+)
+@click.option(
     "--package",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="With --dialect duckdb: load the tables from this data package first.",
@@ -87,6 +94,7 @@ def command(  # noqa: PLR0913 - one for each option
     schema: str,
     api_version: str,
     levels: Collection[int],
+    has_pcodes: bool,
     package: Path | None,
     is_install: bool,
     loader_name: str,
@@ -102,7 +110,8 @@ def command(  # noqa: PLR0913 - one for each option
     try:
         loader = find_loader(loader_name, os.environ) if is_install else None
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
-        warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
+        where = DIALECTS[dialect](schema)
+        warehouse = Warehouse(where, api_version, tuple(sorted(set(levels))), has_pcodes=has_pcodes)
         text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
         if loader:
             from tap_dtm.views.install import install  # noqa: PLC0415  its SQLAlchemy takes half of a start

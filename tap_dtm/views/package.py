@@ -34,9 +34,9 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
     for table in warehouse.tables:
         resource = resources.get(table.name)
         if resource is None:
+            instead = "name the levels that the package has with --level" if table.endpoints else "omit --pcodes"
             raise DtmError(
-                f"The data package in {folder} has no table {table.name}: write it with that stream, or name the "
-                "levels that the package has with --level."
+                f"The data package in {folder} has no table {table.name}: write it with that stream, or {instead}."
             )
         check_hash(folder, resource)
         statements.append(
