@@ -78,12 +78,13 @@ class View(Struct, frozen=True, kw_only=True):
         return " ".join([self.description, *(warning.text for warning in self.warnings)])
 
 
-def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]:
+def load_views(api_version: str, folder: Path | None = None, section: str = "views") -> tuple[View, ...]:
     """Return the views for an API version, each after those that it reads.
 
     Args:
         api_version: Columns and views that it does not know are left out.
         folder: Where another ``views.yaml`` is; this project's own by default.
+        section: ``tables`` for the tables that the operator fills, which are declared as views are.
 
     Raises:
         CatalogueError: The file is absent or wrong; the message names file and line.
@@ -98,7 +99,9 @@ def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]
         unit = f" Unit: {column.unit}." if column.unit else ""
         columns[name] = replace(column, description=column.description + unit)
     warnings = {warning.code: warning for table in catalogue.resources.values() for warning in table.warnings}
-    declared = [view for kind in document.section("views") for view in _views(document, kind, columns, warnings)]
+    declared = [
+        view for kind in document.section(section) for view in _views(document, (section, kind), columns, warnings)
+    ]
     return tuple(
         replace(view, columns=tuple(column for column in view.columns if api_version in column.versions))
         for view in declared
@@ -117,16 +120,16 @@ def _from_field(field: Field) -> Column:
 
 
 def _views(
-    document: Document, kind: str, columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
+    document: Document, place: tuple[str, str], columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
 ) -> Iterator[View]:
-    listed = document.convert(("views", kind), _View)
+    listed = document.convert(place, _View)
     for key, names, known in (("columns", listed.columns, columns), ("warnings", listed.warnings, warnings)):
         for number, name in enumerate(names):
             if name not in known:
-                document.fail(("views", kind, key, number), f"unknown {name!r}; expected one of: {', '.join(known)}.")
+                document.fail((*place, key, number), f"unknown {name!r}; expected one of: {', '.join(known)}.")
     for level in listed.levels or (None,):
         yield View(
-            kind=kind,
+            kind=place[1],
             level=level,
             versions=listed.versions,
             description=listed.description,

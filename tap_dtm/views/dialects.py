@@ -19,16 +19,27 @@ _POSTGRES: Final = {
     "split": "STRING_TO_ARRAY(COALESCE({0}, ''), '; ')",
     "float": "DOUBLE PRECISION",
     "text": "TEXT",
+    # Only UTF-8 has these forms, and Postgres refuses the function elsewhere.
+    "composed": "CASE WHEN GETDATABASEENCODING() = 'UTF8' THEN NORMALIZE({0}, NFC) ELSE {0} END",
+    "bytewise": '{0} COLLATE "C"',
     "raw": "",
     "all": ", 'g'",
 }
 _SPLIT: Final = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
-_DUCKDB: Final = _POSTGRES | {"split": _SPLIT, "float": "DOUBLE", "text": "VARCHAR"}
+_DUCKDB: Final = _POSTGRES | {
+    "split": _SPLIT,
+    "float": "DOUBLE",
+    "text": "VARCHAR",
+    "composed": "NFC_NORMALIZE({0})",
+    "bytewise": "{0}",
+}
 _BIGQUERY: Final = {
     "days": "DATE_DIFF({1}, {0}, DAY)",
     "split": _SPLIT,
     "float": "FLOAT64",
     "text": "STRING",
+    "composed": "NORMALIZE({0}, NFC)",
+    "bytewise": "{0}",
     "raw": "r",
     "all": "",
 }
@@ -80,6 +91,14 @@ class Dialect(abc.ABC):
     @abc.abstractmethod
     def create(self, view: View, query: str) -> str:
         """Return the statements that make or replace a view, and describe it."""
+
+    def create_table(self, table: View) -> str:
+        """Return the statements that make a table of the operator's, empty and once, and describe it."""
+        texts = [(column.name, column.description) for column in table.columns]
+        columns = ", ".join(f"{name} {self.expressions['text']}" for name, _ in texts)
+        return f"CREATE TABLE IF NOT EXISTS {self.relation(table.name)} ({columns});\n" + _comments(
+            self, "TABLE", table.name, table.full_description, texts
+        )
 
     @abc.abstractmethod
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
@@ -210,16 +229,22 @@ class BigQuery(Dialect):
 
     @override
     def create(self, view: View, query: str) -> str:
+        return f"CREATE OR REPLACE VIEW {self._described(view)}AS\n{query};\n"
+
+    @override
+    def create_table(self, table: View) -> str:
+        return f"CREATE TABLE IF NOT EXISTS {self._described(table, ' STRING')};\n"
+
+    def _described(self, view: View, type_: str = "") -> str:
         columns = ",\n  ".join(
-            f"{column.name} OPTIONS (description = {self.literal(column.description)})" for column in view.columns
+            f"{column.name}{type_} OPTIONS (description = {self.literal(column.description)})"
+            for column in view.columns
         )
         return f"""\
-CREATE OR REPLACE VIEW {self.relation(view.name)} (
+{self.relation(view.name)} (
   {columns}
 )
 OPTIONS (description = {self.literal(view.full_description)})
-AS
-{query};
 """
 
     @override

@@ -35,7 +35,11 @@ def install(script: str, loader: Loader) -> None:
             # One parameter at a time: where an address as a whole cannot be read, libpq prints it, password and all.
             with psycopg.connect(psycopg.conninfo.make_conninfo(**address), autocommit=True) as connection:
                 connection.execute(script.encode())
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+    except (
+        psycopg.errors.InvalidSchemaName,
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+    ) as error:
         raise DtmError(
             f"The database says: {error.diag.message_primary}. Run the tap into this schema first, with every column. "
             "If it loads other levels or another version of the API than the views expect, name them: with --level and "

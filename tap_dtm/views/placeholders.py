@@ -6,6 +6,8 @@ What each database has for itself is in `dialects`:
 * ``$days(a, b)``: the days from one date to another
 * ``$split(reason)``: the reasons one by one, as an array, which is empty where the text is null
 * ``$float`` and ``$text``: types
+* ``$composed(text)``: the text in Unicode's form NFC, so that an accent has one spelling
+* ``$bytewise(text)``: the text, for an ORDER BY that no language of the database changes
 * ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
 
 A query between ``{each_level}`` and ``{end}`` is repeated for each level that is loaded, with ``UNION ALL``. There,
@@ -19,7 +21,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
+from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS, SINGLE_ROUND_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +85,7 @@ _SHARED: Final = {
     "folded_reason": r"NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason,"
     r" $raw'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '$all), $raw'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', ''$all)), '')",
     "publication_days": str(PUBLICATION_LAG_DAYS),
+    "single_days": str(SINGLE_ROUND_DAYS),
 }
 """What does not depend on the warehouse."""
 

@@ -31,6 +31,7 @@ def script(warehouse: Warehouse, tables: str = "") -> str:
             dialect.begin,
             tables,
             *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
+            *(dialect.create_table(table) for table in load_views(warehouse.api_version, section="tables")),
             dialect.prepare(views, others),
             *(dialect.create(view, query_of(warehouse, view)) for view in views),
             dialect.clean_up(others),

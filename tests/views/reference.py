@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.exact.round import sortable
 from tap_dtm.metadata import load_catalogue
+from tests.views.headlines import headlines
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Reference:
         self.has_sex = has_sex
         self.levels = sorted(levels)
         self.rows = {level: tables[f"idp_admin{level}"] for level in self.levels}
+        self.preferences = tables.get("preferred_operations", [])
         self.statuses = {(r["admin0_pcode"], r["operation"]): r["operation_status"] for r in tables["operations"]}
         self.names = {row["admin0_pcode"]: row["admin0_name"] for rows in self.rows.values() for row in rows}
         self.sums = {level: _group(rows, _ROUND) for level, rows in self.rows.items()}
@@ -136,6 +138,15 @@ class Reference:
                     "age_in_intervals": _share(age, operation["interval_days"]),
                     "freshness": operation["freshness"],
                 }
+
+    def headline_stock_admin0(self) -> Iterator[Row]:
+        return headlines(self.operation_rounds(), self.operation_freshness(), self.preferences, self.today)
+
+    def headline_stock(self, level: int) -> Iterator[Row]:
+        chosen = {tuple(row[name] for name in _ROUND): row for row in self.headline_stock_admin0()}
+        for (key, _), rows in _by_area(self.rows[level], level).items():
+            if key in chosen and _idps(rows) is not None:
+                yield {**chosen[key], **_names(rows, *_areas(level)), "num_present_idp_ind": _idps(rows)}
 
     def stock_by_reason(self) -> Iterator[Row]:
         def reason(row: Row) -> str | None:

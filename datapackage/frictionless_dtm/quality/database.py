@@ -43,7 +43,17 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 _TYPES: Final = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMP"}
 _VIEWS: Final = frozenset(
-    {"operation_rounds", "operation_freshness", "stock_by_reason", "stock_by_sex", "origin_to_host", "reconciliation"}
+    {
+        "operation_rounds",
+        "operation_freshness",
+        "headline_stock_admin0",
+        "headline_stock_admin1",
+        "headline_stock_admin2",
+        "stock_by_reason",
+        "stock_by_sex",
+        "origin_to_host",
+        "reconciliation",
+    }
 )
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
@@ -149,9 +159,13 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
             f"FROM {reader(contents.folder, statuses)} GROUP BY admin0_pcode, operation"
         )
     warehouse = database.warehouse
+    for own in load_views(warehouse.api_version, section="tables"):
+        yield warehouse.dialect.create_table(own)
     for view in load_views(warehouse.api_version):
         query = query_of(warehouse, view)
-        if view.kind == "idp_admin{level}_current" and view.level in warehouse.levels:
+        if view.level is not None and view.level not in warehouse.levels:
+            continue
+        if view.kind == "idp_admin{level}_current":
             yield f"CREATE VIEW dtm.{view.name} AS {query}"
         elif view.name in _VIEWS:
             yield f"CREATE TABLE dtm.{view.name} AS {query}"
