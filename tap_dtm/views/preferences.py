@@ -114,7 +114,7 @@ def check_known(preferences: Iterable[Preference], known: Collection[tuple[str, 
     """
     for each in preferences:
         names = sorted({unicodedata.normalize("NFC", name) for country, name in known if country == each.admin0_pcode})
-        if names and each.operation not in names:
+        if names and unicodedata.normalize("NFC", each.operation) not in names:
             nearest = max(names, key=lambda name: SequenceMatcher(None, each.operation, name).ratio())
             raise DtmError(_UNKNOWN.format(each.operation, each.admin0_pcode, nearest))
 

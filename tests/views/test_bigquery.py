@@ -49,8 +49,8 @@ def test_preferred_operations_are_replaced_unless_one_is_unknown(dataset: Datase
         for each, time in listed.items()
     )
     dataset.emulator.execute_script(
-        f"CREATE SCHEMA {dataset.name};\nCREATE TABLE {dataset.name}.operations AS {operations};\n"
-        f"CREATE TABLE {dataset.name}.operation_rounds AS SELECT admin0_pcode, operation FROM {dataset.name}.operations;\n"
+        f"CREATE SCHEMA {dataset.name};\nCREATE TABLE {dataset.name}.operations AS {operations};\n"  # noqa: S608
+        f"CREATE TABLE {dataset.name}.operation_rounds AS SELECT * FROM {dataset.name}.operations;\n"
         + where.dialect.create_table(table)
     )
 

@@ -65,7 +65,7 @@ SETTINGS: Final = {
         "string",
         title="Preferred operations",
         description="A CSV file with the columns admin0_pcode, operation and assessment_type: the operation that the "
-        "headline of a country is taken from, and its assessment type, which may be empty. It is printed in the package.",
+        "headline of a country is taken from, and its assessment type, which may be empty. The package prints it.",
     ),
     "version": setting(
         "string",

@@ -163,9 +163,8 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
     for own in load_views(warehouse.api_version, section="tables"):
         yield warehouse.dialect.create_table(own)
     if preferences := preferences_of(contents.descriptor):
-        known = database.rows(
-            "SELECT admin0_pcode, operation FROM dtm.operations UNION SELECT admin0_pcode, operation FROM $rows"
-        )
+        relations = ("dtm.operations", *(table.relation for table in database.tables))
+        known = database.answer(" UNION ".join(f"SELECT admin0_pcode, operation FROM {each}" for each in relations))
         check_known(preferences, [(each["admin0_pcode"], each["operation"]) for each in known])
         values = warehouse.dialect.values(COLUMNS, [astuple(each) for each in preferences])
         yield f"INSERT INTO dtm.preferred_operations {values}"
