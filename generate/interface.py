@@ -100,7 +100,12 @@ middle one when rounds came, the first one when columns or keys changed.
 
 | View | Columns |
 | --- | --- |
-{_views()}"""
+{_views("views")}
+## Tables that you fill
+
+| Table | Columns |
+| --- | --- |
+{_views("tables")}"""
 
 
 def _options(command: list[str]) -> list[str]:
@@ -127,8 +132,8 @@ def _deselected() -> str:
     return _listed(each.name for each in load_catalogue().resources.values() if not each.selected_by_default)
 
 
-def _views() -> str:
-    views = {view.name: view for version in API_VERSIONS for view in load_views(version)}
+def _views(section: str) -> str:
+    views = {view.name: view for version in API_VERSIONS for view in load_views(version, section=section)}
     return _rows((name, _listed(column.name for column in view.columns)) for name, view in sorted(views.items()))
 
 
