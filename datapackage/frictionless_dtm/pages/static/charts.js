@@ -180,7 +180,8 @@ const charts = (() => {
       const split = line.length > fits ? line.lastIndexOf(" ", fits) : -1;
       return split > 0 ? [line.slice(0, split), ...wrapped(line.slice(split + 1))] : [line];
     });
-    return { ...spec, title: { text, subtitle, anchor: "start", frame: "bounds", fontSize: 20, subtitleFontSize: 13,
+    const margin = 16, height = spec.height + 48 + 17 * subtitle.length + 2 * margin;  // with room for the texts
+    return { ...spec, height, padding: margin, title: { text, subtitle, anchor: "start", frame: "bounds", fontSize: 20, subtitleFontSize: 13,
       subtitlePadding: 6, offset: 16, color: INK, subtitleColor: SOFT } };
   }
 

@@ -105,8 +105,8 @@ function explore(data) {
   function line([name, code], within, level, people, date, operation, href) {
     const row = element("tr"), cell = (label, content, attributes = {}) =>
       row.appendChild(element("td", content, { "data-label": label, ...attributes }));
-    const head = row.appendChild(element("th", `${name} `, { scope: "row", "data-label": "Area" }));
-    if (code) head.append(element("span", code, { class: "code" }));
+    const head = row.appendChild(element("th", undefined, { scope: "row", "data-label": "Area" }));
+    head.append(element("bdi", name), ...(code ? [" ", element("span", code, { class: "code" })] : []));
     cell("In", within);
     cell("Level", level, { class: "n" });
     cell("People", charts.count(people), { class: "n" });

@@ -46,7 +46,7 @@ async function picture(spec, title, texts) {
   const colours = getComputedStyle(byId("paper"));
   const filled = JSON.parse(JSON.stringify(charts.titled(spec(PICTURE), title, texts)), (_, value) =>
     (typeof value === "string" && value.startsWith("var(--") ? colours.getPropertyValue(value.slice(4, -1)).trim() : value));
-  const drawn = await draw(element("div"), { ...filled, background: "#fff", padding: 16 });
+  const drawn = await draw(element("div"), { ...filled, background: "#fff" });
   const image = await drawn.view.toImageURL("png", 2);
   drawn.finalize();
   return image;

@@ -2,6 +2,7 @@
 // Tables that can be searched and sorted, and paper. Works in packages of every kind.
 
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+const MORE = 200;
 const collator = new Intl.Collator("en", { numeric: true });
 
 function element(name, text, attributes = {}) {
@@ -12,12 +13,13 @@ function element(name, text, attributes = {}) {
 }
 
 // A line is {words(), keys, row()}: what is searched, what its cells are sorted by (null is last), and how it is drawn.
-// Only the first lines are in the document, until all are asked for.
+// Only the first lines are in the document, until more are asked for.
 function listed(table, lines, { onPaper = true } = {}) {
   const input = document.querySelector(`[data-filters="${table.id}"]`);
   const status = document.querySelector(`[data-count="${table.id}"]`);
   const few = Number(table.dataset.lines ?? 40);
-  const more = element("button", `Show all ${lines.length.toLocaleString("en")} lines`, { type: "button" });
+  const count = (some) => some.length.toLocaleString("en");
+  const more = element("button", "Show more lines", { type: "button" });
   let most = lines.length > few * 1.25 ? few : Infinity;
   let sorted = lines;
 
@@ -29,9 +31,11 @@ function listed(table, lines, { onPaper = true } = {}) {
     }) : sorted;
     const shown = found.slice(0, most);
     table.tBodies[0].replaceChildren(...shown.map((line) => line.row()));
-    status.textContent = shown.length < lines.length
-      ? `${[shown, lines].map((each) => each.length.toLocaleString("en")).join(" of ")} lines` : "";
-    more.hidden = found.length <= most;
+    status.textContent = [
+      ...(words.length ? [`${count(found)} of ${count(lines)} lines found.`] : []),
+      ...(shown.length < found.length ? [`${count(shown)} of ${count(found)} lines shown.`] : []),
+    ].join(" ");
+    more.hidden = shown.length === found.length;
   }
 
   function sort(index, head) {
@@ -51,9 +55,9 @@ function listed(table, lines, { onPaper = true } = {}) {
   });
   more.addEventListener("click", () => {
     const next = most;
-    most = Infinity;
+    most += MORE;
     show();
-    table.tBodies[0].rows[next]?.querySelector("a")?.focus();
+    (table.tBodies[0].rows[next].querySelector("a") ?? input).focus();
   });
   table.parentElement.after(more);
   input.addEventListener("input", show);
