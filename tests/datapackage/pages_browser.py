@@ -95,7 +95,8 @@ class Page:
         found: list[str] = self.evaluate(
             f"(() => {{ const input = document.querySelector('[data-filters={table}]'); input.value = {words!r};"
             " input.dispatchEvent(new Event('input'));"
-            f" return [...document.getElementById({table!r}).tBodies[0].rows].map((row) => row.cells[0].innerText); }})()"
+            f" return [...document.getElementById({table!r}).tBodies[0].rows].map((row) =>"
+            " row.cells[0].innerText); })()"
         )
         return found
 

@@ -20,7 +20,7 @@ _REASONS: Final = {
     "newest date": "The newest date of the {freshness} operations.",
     "largest figure": "The largest figure of the {freshness} operations with the newest date.",
     "name": "The first by name of the {freshness} operations with the newest date and the largest figure.",
-    "assessment type": "The only {freshness} operation; of the assessment types of its newest round, {type} comes first.",
+    "assessment type": "The only {freshness} operation; of the types of its newest round, {type} comes first.",
 }
 """By the view's ``chosen_by``."""
 
@@ -67,12 +67,12 @@ class Headline:
         """What the other current operations say."""
         if not self.alternatives:
             return ""
-        is_one = self.alternatives == 1
+        others, verb = "the other current operation", ("differs", "is")
+        if self.alternatives > 1:
+            others, verb = f"the {self.alternatives} other current operations", ("differ (at least one)", "are")
         if self.is_contested:
-            others = "the other current operation" if is_one else f"of {self.alternatives} other current operations, one"
-            return f"Contested: {others} differs by more than a tenth."
-        others = "The other current operation is" if is_one else f"All {self.alternatives} other current operations are"
-        return f"{others} within a tenth of it."
+            return f"Contested: {others} {verb[0]} by more than a tenth."
+        return f"{others.capitalize()} {verb[1]} within a tenth of it."
 
 
 _HEADLINES: Final = """
@@ -80,17 +80,21 @@ _HEADLINES: Final = """
       admin0_pcode AS country, operation, assessment_type, round_number, reporting_date,
       num_present_idp_ind AS idps, age_days, chosen_by, alternatives, is_contested, freshness
     FROM dtm.headline_stock_admin0"""
+_PUBLISHED: Final = "CASE WHEN $is_unknown({0}) THEN '' ELSE {0} END"
 _AREAS: Final = {
     level: f"""
     SELECT
       admin0_pcode AS country,
-      CASE WHEN $is_unknown(admin{level}_pcode) THEN '' ELSE admin{level}_pcode END AS code,
-      CASE WHEN $is_unknown(admin{level}_name) THEN '' ELSE admin{level}_name END AS name,
+      {_PUBLISHED.format(f"admin{level}_pcode")} AS code,
+      {_PUBLISHED.format(f"admin{level}_name")} AS name,
       num_present_idp_ind AS idps,
       {parent} AS parent
     FROM dtm.headline_stock_admin{level}
-    ORDER BY country, num_present_idp_ind DESC, code, name, parent"""  # noqa: S608 - of our own words
-    for level, parent in ((1, "''"), (2, "CASE WHEN $is_unknown(admin1_name) THEN admin1_pcode ELSE admin1_name END"))
+    ORDER BY ALL"""  # noqa: S608 - of our own words
+    for level, parent in (
+        (1, "''"),
+        (2, f"COALESCE(NULLIF({_PUBLISHED.format('admin1_name')}, ''), {_PUBLISHED.format('admin1_pcode')})"),
+    )
 }
 
 

@@ -72,7 +72,10 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "summary": _summary(front, len({each.country for each in operations}), len(operations)),
     }
     style = _asset("page.css")
-    scripts = [_asset(name) for name in ("page.js", *(("vega.js", "charts.js", "figures.js", "explore.js") if operations else ()))]
+    scripts = [
+        _asset(name)
+        for name in ("page.js", *(("vega.js", "charts.js", "figures.js", "explore.js") if operations else ()))
+    ]
     page = as_html(
         "index.html.j2",
         **shared,

@@ -89,7 +89,7 @@ function explore(data) {
       const href = address("charts", operation, typeAt(operation, type));
       return all.map(([code, title, people, parent]) => {
         const name = title || code || "Not known", level = parent === undefined ? 1 : 2;
-        const within = [...(level === 2 ? [parents[parent]] : []), data.countries[country]].join(", ");
+        const within = [parents[parent], data.countries[country]].filter(Boolean).join(", ");
         return {
           words: () => [name, code, within, country, source.name].join(" "),
           keys: [name, within, level, people, date, source.name],
