@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from tap_dtm.metadata.loader import load_catalogue
@@ -26,6 +26,23 @@ class _View(Struct, forbid_unknown_fields=True):
     warnings: tuple[Text, ...]
     levels: tuple[Level, ...] = ()
     versions: tuple[ApiVersion, ...] = API_VERSIONS
+
+
+_Reason = Annotated[str, Meta(pattern=r"^[a-z]+( [a-z]+)*\Z")]
+
+
+class ReasonClasses(Struct, frozen=True, forbid_unknown_fields=True):
+    """The reasons of displacement that are known, in lower case, by their class."""
+
+    conflict: tuple[_Reason, ...]
+    disaster: tuple[_Reason, ...]
+    other: tuple[_Reason, ...]
+    not_reported: tuple[_Reason, ...] = field(name="not reported")
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.conflict, *self.disaster, *self.other, *self.not_reported)
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +106,7 @@ def load_views(api_version: str, folder: Path | None = None, section: str = "vie
     Raises:
         CatalogueError: The file is absent or wrong; the message names file and line.
     """
-    document = read_yaml(folder or files("tap_dtm.metadata"), "views.yaml")
+    document = _document(folder)
     catalogue = load_catalogue()
     columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
     for name in document.section("columns"):
@@ -107,6 +124,27 @@ def load_views(api_version: str, folder: Path | None = None, section: str = "vie
         for view in declared
         if api_version in view.versions
     )
+
+
+def load_reason_classes(folder: Path | None = None) -> ReasonClasses:
+    """Return the reasons of displacement by their class.
+
+    Args:
+        folder: Where another ``views.yaml`` is; this project's own by default.
+
+    Raises:
+        CatalogueError: The file is absent or wrong; the message names file and line.
+    """
+    document = _document(folder)
+    classes = document.convert(("reason_classes",), ReasonClasses)
+    for word in classes.known:
+        if classes.known.count(word) > 1:
+            document.fail(("reason_classes",), f"lists {word!r} in two classes; expected one.")
+    return classes
+
+
+def _document(folder: Path | None) -> Document:
+    return read_yaml(folder or files("tap_dtm.metadata"), "views.yaml")
 
 
 def _from_field(field: Field) -> Column:

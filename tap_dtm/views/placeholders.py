@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS, SINGLE_ROUND_DAYS
+from tap_dtm.views.reasons import reason_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +111,7 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         "today": f"DATE '{warehouse.today}'" if warehouse.today else "CURRENT_DATE",
         # Texts that the API publishes in place of a code.
         "unknown": ", ".join(f"'{text}'" for text in unknown),
+        "reason_class": reason_class() if has_reason else "CAST(NULL AS $text)",
         "reason": "$folded_reason" if has_reason else "CAST(NULL AS $text)",
         "published_rounds": "\n        UNION ALL ".join(
             f"SELECT {each} AS admin_level, $round FROM $schema.idp_admin{each}_current GROUP BY $round"

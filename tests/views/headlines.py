@@ -1,4 +1,4 @@
-"""What the views headline_stock_admin* should say, worked out in plain Python from the rounds of each operation."""
+"""The one figure per country, and the class of reasons, worked out in plain Python."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 _TYPES = ["BA", "SA", "ETT"]
+_CLASSES = {
+    "conflict": "conflict",
+    "insecurity": "conflict",
+    "natural disaster": "disaster",
+    "no reason for displacement reported": None,
+    "not available": None,
+    "unknown": None,
+}
 
 
 def headlines(
@@ -44,6 +52,12 @@ def headlines(
             candidates[country].append(figure)
     for figures in candidates.values():
         yield _chosen(figures, today)
+
+
+def reason_class(reasons: Iterable[str]) -> str:
+    """Return the class of some reasons of displacement, which are in lower case."""
+    classes = {_CLASSES.get(reason, "other") for reason in reasons} - {None}
+    return "mixed" if len(classes) > 1 else next(iter(classes), None) or "not reported"
 
 
 def _figure(rounds: list[Row], preferred: set[str | None] | None, interval: int | None, today: dt.date) -> Row:

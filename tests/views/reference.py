@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.exact.round import sortable
 from tap_dtm.metadata import load_catalogue
-from tests.views.headlines import headlines
+from tests.views.headlines import headlines, reason_class
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Reference:
 
     def current(self, level: int) -> Iterator[Row]:
         for row in self.rows[level]:
-            yield {**row, "displacement_reasons": self.has_sex and _reasons(row)}
+            reasons = _reasons(row) if self.has_sex else []
+            yield {**row, "displacement_reasons": reasons, "reason_class": reason_class(reasons)}
 
     def operation_rounds(self) -> Iterator[Row]:
         for rounds in _series(self.first_level).values():
@@ -158,7 +159,8 @@ class Reference:
                 **row,
                 "reason": parts_reason,
                 "displacement_reason": _least(part["displacement_reason"] for part in parts),
-                "displacement_reasons": parts_reason.split("; ") if parts_reason else [],
+                "displacement_reasons": _reasons(parts[0]),
+                "reason_class": reason_class(_reasons(parts[0])),
             }
 
     def stock_by_sex(self) -> Iterator[Row]:

@@ -14,7 +14,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons, CAST(NULL AS STRING) AS reason_class
 FROM `dtm`.idp_admin0
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -35,7 +35,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons, CAST(NULL AS STRING) AS reason_class
 FROM `dtm`.idp_admin1
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -58,7 +58,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons, CAST(NULL AS STRING) AS reason_class
 FROM `dtm`.idp_admin2
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;

@@ -14,7 +14,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, STRING_TO_ARRAY(COALESCE(CAST(NULL AS TEXT), ''), '; ') AS displacement_reasons
+SELECT *, STRING_TO_ARRAY(COALESCE(CAST(NULL AS TEXT), ''), '; ') AS displacement_reasons, CAST(NULL AS TEXT) AS reason_class
 FROM "dtm".idp_admin0
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -35,7 +35,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, STRING_TO_ARRAY(COALESCE(CAST(NULL AS TEXT), ''), '; ') AS displacement_reasons
+SELECT *, STRING_TO_ARRAY(COALESCE(CAST(NULL AS TEXT), ''), '; ') AS displacement_reasons, CAST(NULL AS TEXT) AS reason_class
 FROM "dtm".idp_admin1
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -58,7 +58,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, STRING_TO_ARRAY(COALESCE(CAST(NULL AS TEXT), ''), '; ') AS displacement_reasons
+SELECT *, STRING_TO_ARRAY(COALESCE(CAST(NULL AS TEXT), ''), '; ') AS displacement_reasons, CAST(NULL AS TEXT) AS reason_class
 FROM "dtm".idp_admin2
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;

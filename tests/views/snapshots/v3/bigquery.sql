@@ -14,13 +14,22 @@ SELECT
   num_present_idp_ind,
   displacement_reason,
   displacement_reasons,
+  reason_class,
   number_males,
   number_females,
   idp_origin_admin1_pcode,
   idp_origin_admin1_name
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons, CASE
+    WHEN LOWER(displacement_reason) IN ('conflict', 'insecurity') THEN 'conflict'
+    WHEN LOWER(displacement_reason) IN ('natural disaster') THEN 'disaster'
+    WHEN LOWER(displacement_reason) IN ('no reason for displacement reported', 'not available', 'unknown') OR NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), '') IS NULL THEN 'not reported'
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;conflict;%' OR (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;insecurity;%' THEN CASE WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' OR REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'conflict' END
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' THEN CASE WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'disaster' END
+    WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'other'
+    ELSE 'not reported'
+  END AS reason_class
 FROM `dtm`.idp_admin0
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -41,13 +50,22 @@ SELECT
   num_present_idp_ind,
   displacement_reason,
   displacement_reasons,
+  reason_class,
   number_males,
   number_females,
   idp_origin_admin1_pcode,
   idp_origin_admin1_name
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons, CASE
+    WHEN LOWER(displacement_reason) IN ('conflict', 'insecurity') THEN 'conflict'
+    WHEN LOWER(displacement_reason) IN ('natural disaster') THEN 'disaster'
+    WHEN LOWER(displacement_reason) IN ('no reason for displacement reported', 'not available', 'unknown') OR NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), '') IS NULL THEN 'not reported'
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;conflict;%' OR (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;insecurity;%' THEN CASE WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' OR REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'conflict' END
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' THEN CASE WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'disaster' END
+    WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'other'
+    ELSE 'not reported'
+  END AS reason_class
 FROM `dtm`.idp_admin1
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -70,13 +88,22 @@ SELECT
   num_present_idp_ind,
   displacement_reason,
   displacement_reasons,
+  reason_class,
   number_males,
   number_females,
   idp_origin_admin1_pcode,
   idp_origin_admin1_name
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons, CASE
+    WHEN LOWER(displacement_reason) IN ('conflict', 'insecurity') THEN 'conflict'
+    WHEN LOWER(displacement_reason) IN ('natural disaster') THEN 'disaster'
+    WHEN LOWER(displacement_reason) IN ('no reason for displacement reported', 'not available', 'unknown') OR NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), '') IS NULL THEN 'not reported'
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;conflict;%' OR (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;insecurity;%' THEN CASE WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' OR REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'conflict' END
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' THEN CASE WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'disaster' END
+    WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'other'
+    ELSE 'not reported'
+  END AS reason_class
 FROM `dtm`.idp_admin2
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -802,6 +829,7 @@ SELECT
   reason,
   displacement_reason,
   displacement_reasons,
+  reason_class,
   idps,
   round_idps,
   share,
@@ -863,7 +891,19 @@ sums AS (
 stock AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest, CAST(SUM(idps) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS BIGINT) AS round_idps FROM sums WHERE admin_level = first_level
 )
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(reason, ''), '[^; ][^;]*') AS displacement_reasons, CAST(idps AS FLOAT64) / NULLIF(round_idps, 0) AS share
+SELECT
+  *,
+  REGEXP_EXTRACT_ALL(COALESCE(reason, ''), '[^; ][^;]*') AS displacement_reasons,
+  CASE
+    WHEN LOWER(displacement_reason) IN ('conflict', 'insecurity') THEN 'conflict'
+    WHEN LOWER(displacement_reason) IN ('natural disaster') THEN 'disaster'
+    WHEN LOWER(displacement_reason) IN ('no reason for displacement reported', 'not available', 'unknown') OR NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), '') IS NULL THEN 'not reported'
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;conflict;%' OR (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;insecurity;%' THEN CASE WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' OR REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'conflict' END
+    WHEN (';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';') LIKE '%;natural disaster;%' THEN CASE WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'mixed' ELSE 'disaster' END
+    WHEN REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE((';' || REPLACE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), '; ', ';;') || ';'), ';conflict;', ''), ';insecurity;', ''), ';natural disaster;', ''), ';no reason for displacement reported;', ''), ';not available;', ''), ';unknown;', '') <> '' THEN 'other'
+    ELSE 'not reported'
+  END AS reason_class,
+  CAST(idps AS FLOAT64) / NULLIF(round_idps, 0) AS share
 FROM stock
 ) AS answer;
 
