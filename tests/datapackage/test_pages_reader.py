@@ -1,4 +1,4 @@
-"""What a reader of the page has: a figure at first sight, addresses, pictures, the dark, paper, a page without scripts."""
+"""What a reader of the page has: a figure at first sight, addresses, pictures, the dark, paper, no need of scripts."""
 
 from __future__ import annotations
 
