@@ -51,11 +51,13 @@ function explore(data) {
     missing.hidden = true;
     if (!isChosen) return showCountry(countries.options[0].value);
     const [country, name, type] = ["country", "operation", "type"].map((each) => chosen.get(each));
-    const index = data.operations.findIndex((each) => each.country === country && each.name === name);
-    if (index >= 0) return show(index, typeAt(index, type || null));
-    missing.hidden = name === null;
-    missing.textContent = `The address names the operation “${name}” of ${country}, which this package does not have.`;
-    return showCountry(data.operations.some((each) => each.country === country) ? country : countries.options[0].value);
+    const index = data.operations.findIndex((each) => each.country === country && (name === null || each.name === name));
+    const isThere = index >= 0 && (type === null || data.operations[index].snapshots.some((each) => (each.round[2] ?? "") === type));
+    missing.hidden = isThere;
+    missing.textContent = isThere ? ""
+      : `The address names ${[country, name, type].filter(Boolean).join(", ")}, which this package does not have.`;
+    if (index >= 0 && name !== null) return show(index, typeAt(index, type || null));
+    return showCountry(data.countries[country] ? country : countries.options[0].value);
   }
 
   function remember() {
@@ -128,8 +130,9 @@ function explore(data) {
   document.addEventListener("click", jump);
   window.addEventListener("popstate", () => follow(location.hash));
   follow(location.hash);
-  if (isChosen) byId(section)?.scrollIntoView();
-  return figures.drawn();
+  // The browser knows no element of such an address; after a reload, it knows where the reader was.
+  const isOpened = performance.getEntriesByType("navigation")[0].type === "navigate";
+  return figures.drawn().then(() => { if (isChosen && isOpened) byId(section)?.scrollIntoView(); });
 }
 
 explore(JSON.parse(byId("figures").textContent)).then(() => document.documentElement.setAttribute("data-ready", "true"));
