@@ -17,7 +17,8 @@ from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.install import install
 from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
-from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.package import preferences_in, tables_from_package
+from tap_dtm.views.preferences import read_preferences
 from tap_dtm.views.script import script
 from tap_dtm.views.warehouse import Warehouse
 
@@ -67,6 +68,12 @@ _SCHEMAS = {
     help="With --dialect duckdb: load the tables from this data package first.",
 )
 @click.option(
+    "--preferred-operations",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Load this CSV file into the table preferred_operations, in place of what it holds: admin0_pcode, operation, "
+    "assessment_type. Without it, the table stays as it is.",
+)
+@click.option(
     "--install",
     "is_install",
     is_flag=True,
@@ -89,6 +96,7 @@ def command(  # noqa: PLR0913 - one for each option
     api_version: str,
     levels: Collection[int],
     package: Path | None,
+    preferred_operations: Path | None,
     is_install: bool,
     loader_name: str,
 ) -> None:
@@ -104,7 +112,11 @@ def command(  # noqa: PLR0913 - one for each option
         loader = find_loader(loader_name, os.environ) if is_install else None
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
         warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
-        text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
+        preferences = preferences_in(package) if package is not None else None
+        if preferred_operations is not None:
+            preferences = read_preferences(preferred_operations)
+        tables = tables_from_package(warehouse, package) if package is not None else ""
+        text = script(warehouse, tables, preferences)
         if loader:
             install(text, loader)
             click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)

@@ -45,6 +45,8 @@ def install(script: str, loader: Loader) -> None:
             "If it loads other levels or another version of the API than the views expect, name them: with --level and "
             "--api-version, or in the settings levels and api_version of dtm-views. Nothing was changed."
         ) from error
+    except psycopg.errors.RaiseException as error:  # the script's own
+        raise DtmError(f"{error.diag.message_primary} Nothing was changed.") from error
     except psycopg.Error as error:
         # Only what the server says of a statement, without the statement; of a connection, all there is.
         told = [error.diag.message_primary or str(error), error.diag.message_detail or ""]

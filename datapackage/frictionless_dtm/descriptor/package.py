@@ -14,6 +14,7 @@ from frictionless_dtm.descriptor.invented import as_invented, is_invented
 from frictionless_dtm.descriptor.profile import fields_of
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import NULL, PREFIX, field_descriptor
+from tap_dtm.views.package import PREFERRED
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -145,6 +146,7 @@ def describe_package(  # noqa: PLR0913
         head |= _provenance(package, api_version, created)
     head |= {f"{PREFIX}redistribution": redistribution(package, settings), f"{PREFIX}permission": settings.permission}
     head["description"] = "\n\n".join(filter(None, (head["description"], terms_in_words(head))))
+    head[PREFERRED] = [_without_nothing(vars(each)) for each in settings.preferred_operations]
     if coverage:
         head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
         head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)

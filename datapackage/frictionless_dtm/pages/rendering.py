@@ -136,6 +136,7 @@ def _summary(front: Front, countries: int, operations: int) -> list[tuple[str, s
         ("Data accessed", front.accessed),
         ("Countries", str(countries) if countries else ""),
         ("Operations", str(operations) if operations else ""),
+        ("Preferred operations", "; ".join(map(str, front.preferred))),
     ]
     return [(label, value) for label, value in lines if value]
 

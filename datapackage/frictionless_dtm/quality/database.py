@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +18,9 @@ from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
 from tap_dtm.views.dialects import DuckDB
-from tap_dtm.views.package import reader
+from tap_dtm.views.package import preferences_of, reader
 from tap_dtm.views.placeholders import fill, placeholders
+from tap_dtm.views.preferences import COLUMNS, check_known
 from tap_dtm.views.script import query_of
 from tap_dtm.views.warehouse import Warehouse
 
@@ -119,7 +120,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
     """Read the figures of a package.
 
     Raises:
-        DtmError: They cannot be read or added up.
+        DtmError: They cannot be read or added up, or a preferred operation is not one of them.
     """
     tables = figure_tables(contents.descriptor)
     reference = reference_date(contents.descriptor)
@@ -161,6 +162,12 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
     warehouse = database.warehouse
     for own in load_views(warehouse.api_version, section="tables"):
         yield warehouse.dialect.create_table(own)
+    if preferences := preferences_of(contents.descriptor):
+        relations = ("dtm.operations", *(table.relation for table in database.tables))
+        known = database.answer(" UNION ".join(f"SELECT admin0_pcode, operation FROM {each}" for each in relations))
+        check_known(preferences, [(each["admin0_pcode"], each["operation"]) for each in known])
+        values = warehouse.dialect.values(COLUMNS, [astuple(each) for each in preferences])
+        yield f"INSERT INTO dtm.preferred_operations {values}"
     for view in load_views(warehouse.api_version):
         query = query_of(warehouse, view)
         if view.level is not None and view.level not in warehouse.levels:
