@@ -131,7 +131,7 @@ def test_the_back_button_returns_to_what_was_chosen_before(page: Page, path: Pat
 @pytest.mark.parametrize(
     ("rest", "words", "shown"),
     [
-        ("&operation=Gone+%3Cb%3E&type=BA", "names XBA, Gone <b>, BA, which this package", "Invented Conflict (Overview)"),
+        ("&operation=Gone+%3Cb%3E&type=BA", "XBA, Gone <b>, BA, which", "Invented Conflict (Overview)"),
         ("&operation=Invented+Flood+Response&type=ETT", "Flood Response, ETT, which", "Invented Flood Response"),
         ("&operation=Invented+Flood+Response", "", "Invented Flood Response"),
         ("", "", "Invented Conflict (Overview)"),
