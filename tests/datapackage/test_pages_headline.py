@@ -165,6 +165,15 @@ def test_the_page_shows_stale_and_contested_figures_as_such() -> None:
     assert "Contested: the other current operation differs by more than a tenth." in lines["XFA"][4]
 
 
+def test_a_date_in_the_future_has_no_age() -> None:
+    tables = tables_of(invent(1, 1))
+    for name in ("idp_admin0", "idp_admin1", "idp_admin2"):
+        for row in tables[name]:
+            row["reporting_date"] = "2031" + row["reporting_date"][4:]
+
+    assert "in the future" in lines_of(page_of(contents_of(tables)))["XAA"][2]
+
+
 def test_the_terms_are_one_line_before_the_first_figure() -> None:
     page = page_of(world_contents())
     before = text_of(re.sub(r"<(style|script)\b.*?</\1>", "", page[: page.index('id="headline"')], flags=re.DOTALL))

@@ -329,6 +329,19 @@ def test_names_of_any_script_and_length_fit(page: Page, tmp_path: Path, width: i
     assert page.complaints == []
 
 
+def test_a_short_name_leaves_its_number_whole(page: Page, tmp_path: Path) -> None:
+    tables = tables_of(small_world())
+    for row in tables["idp_admin1"]:
+        row.update(dict.fromkeys(("admin1_name", "idp_origin_admin1_name"), "A"), num_present_idp_ind=123_456_789)
+    page.open(write(contents_of({"idp_admin1": tables["idp_admin1"]}), tmp_path))
+    page.wait_for(DRAWN)
+
+    labels = page.evaluate("[...document.querySelectorAll('#fig-flows svg .mark-text text')].map((e) => e.textContent)")
+    assert "A" in labels
+    assert any("," in each for each in labels)
+    assert not any("\N{HORIZONTAL ELLIPSIS}" in each for each in labels)
+
+
 def test_thousands_of_areas_are_found_without_being_drawn(page: Page, tmp_path: Path) -> None:
     tables = tables_of(small_world())
     newest = max(tables["idp_admin2"], key=lambda row: (row["admin0_pcode"] == "XBA", row["reporting_date"]))

@@ -110,7 +110,7 @@ const charts = (() => {
     const total = Math.max(1, pairs.reduce((sum, pair) => sum + pair.people, 0));
     const slots = Math.max(sides[0].order.length, sides[1].order.length);
     // Room for the names on both sides, as much as the longest needs and the page has; then in two lines.
-    const longest = Math.max(...sides.flatMap((each) => each.order.map((key) => names.get(key).length)));
+    const longest = Math.max(...sides.flatMap((each) => each.order.map((key) => Math.max(names.get(key).length, count(each.sums.get(key)).length))));
     const side = Math.round(Math.min(width * 0.31, 24 + longest * 7)), share = side / (width - 2 * side), limit = side - 10;
     const fits = Math.floor(limit / 6.5);
     // A gap leaves room for the lines of text next to the thinnest node.
