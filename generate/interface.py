@@ -99,7 +99,12 @@ middle one when rounds came, the first one when columns or keys changed.
 
 | View | Columns |
 | --- | --- |
-{_views()}"""
+{_views("views")}
+## Tables that you fill
+
+| Table | Columns |
+| --- | --- |
+{_views("tables")}"""
 
 
 def _options(command: list[str]) -> list[str]:
@@ -122,8 +127,8 @@ def _streams() -> str:
     )
 
 
-def _views() -> str:
-    views = {view.name: view for version in API_VERSIONS for view in load_views(version)}
+def _views(section: str) -> str:
+    views = {view.name: view for version in API_VERSIONS for view in load_views(version, section=section)}
     return _rows((name, _listed(column.name for column in view.columns)) for name, view in sorted(views.items()))
 
 

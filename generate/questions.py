@@ -23,7 +23,7 @@ SCHEMA: Final = "dtm"
 """The schema that `tap-dtm-views` makes in DuckDB."""
 
 _INTRODUCTION = """\
-# Ten questions
+# Twelve questions
 
 What analysts ask of displacement data, as SQL on [the views](../../docs/views.md) that `tap-dtm-views` makes, and how
 not to read each answer. Postgres, DuckDB and BigQuery read the queries alike.

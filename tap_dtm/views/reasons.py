@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING
 
 from tap_dtm.metadata.views import load_reason_classes
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+@cache
 def reason_class() -> str:
     """Return the class of ``displacement_reason``.
 

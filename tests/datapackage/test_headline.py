@@ -132,9 +132,9 @@ def test_a_file_that_is_wrong_is_named_before_anything_is_read(tmp_path: Path) -
 
 
 def test_the_report_names_the_reasons_that_have_no_class() -> None:
+    nothing: dict[str, Any] = {field.name: None for field in load_catalogue().resources["idp_admin0"].fields}
     rows = [
-        {field.name: None for field in load_catalogue().resources["idp_admin0"].fields}
-        | {"admin0_pcode": "XAA", "reporting_date": "2024-01-31", "displacement_reason": reason}
+        {**nothing, "admin0_pcode": "XAA", "reporting_date": "2024-01-31", "displacement_reason": reason}
         for reason in ("Conflict", "conflict; Invented reason", "INVENTED REASON", None)
     ]
 
