@@ -15,7 +15,6 @@ from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
-from tap_dtm.views.install import install
 from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
 from tap_dtm.views.package import preferences_in, tables_from_package
 from tap_dtm.views.preferences import read_preferences
@@ -118,6 +117,8 @@ def command(  # noqa: PLR0913 - one for each option
         tables = tables_from_package(warehouse, package) if package is not None else ""
         text = script(warehouse, tables, preferences)
         if loader:
+            from tap_dtm.views.install import install  # noqa: PLC0415  its SQLAlchemy takes half of a start
+
             install(text, loader)
             click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
         else:

@@ -21,9 +21,9 @@ _POSTGRES: Final = {
     "text": "TEXT",
     # Only UTF-8 has these forms, and Postgres refuses the function elsewhere.
     "composed": "CASE WHEN GETDATABASEENCODING() = 'UTF8' THEN NORMALIZE({0}, NFC) ELSE {0} END",
-    "bytewise": '{0} COLLATE "C"',
     "raw": "",
     "all": ", 'g'",
+    "bytewise": ' COLLATE "C"',
 }
 _SPLIT: Final = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
 _DUCKDB: Final = _POSTGRES | {
@@ -31,7 +31,7 @@ _DUCKDB: Final = _POSTGRES | {
     "float": "DOUBLE",
     "text": "VARCHAR",
     "composed": "NFC_NORMALIZE({0})",
-    "bytewise": "{0}",
+    "bytewise": "",
 }
 _BIGQUERY: Final = {
     "days": "DATE_DIFF({1}, {0}, DAY)",
@@ -39,9 +39,9 @@ _BIGQUERY: Final = {
     "float": "FLOAT64",
     "text": "STRING",
     "composed": "NORMALIZE({0}, NFC)",
-    "bytewise": "{0}",
     "raw": "r",
     "all": "",
+    "bytewise": "",
 }
 
 

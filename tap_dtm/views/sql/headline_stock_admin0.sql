@@ -39,7 +39,7 @@ types AS (  -- type_place 1: the type that stands for its operation
       ORDER BY
         CASE WHEN assessment_type = preferred_type THEN 0 WHEN is_newest_round THEN 1 ELSE 2 END,
         CASE assessment_type WHEN 'BA' THEN 1 WHEN 'SA' THEN 2 WHEN 'ETT' THEN 3 ELSE 4 END,
-        $bytewise(assessment_type) NULLS LAST
+        assessment_type$bytewise NULLS LAST
     ) AS type_place
   FROM newest
   JOIN operations ON newest.admin0_pcode = operations.admin0_pcode AND newest.operation = operations.operation
@@ -51,7 +51,7 @@ ranked AS (
     *,
     ROW_NUMBER() OVER (
       PARTITION BY admin0_pcode
-      ORDER BY is_preferred DESC, is_current DESC, reporting_date DESC, idps DESC, $bytewise(operation)
+      ORDER BY is_preferred DESC, is_current DESC, reporting_date DESC, idps DESC, operation$bytewise
     ) AS place,
     COUNT(*) OVER (PARTITION BY admin0_pcode, is_preferred, is_current) AS candidates,
     COUNT(*) OVER (PARTITION BY admin0_pcode, is_preferred, is_current, reporting_date) AS same_date,
