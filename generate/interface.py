@@ -87,6 +87,7 @@ behind, and refuses a later one. Everything else in a state is internal.
 `CITATION.cff`, `quality.json` and `index.html`; with the format `xlsx` also `<package>.xlsx`, of which the property
 `dtm:workbook` has path, bytes and hash. The version of a package counts up: the last number when values changed, the
 middle one when rounds came, the first one when columns or keys changed.
+`index.html#charts&country=XAA&operation=NAME&type=BA` opens the page with these figures.
 
 ## `dtm://` addresses
 
