@@ -14,10 +14,10 @@ import pytest
 import yaml
 from psycopg.sql import SQL, Identifier, Literal
 
-from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
-from tap_dtm.singer.tap import TapDTM
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.views import load_views
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
+from tap_dtm.singer.tap import TapDTM
 from tap_dtm.views.install import address_of
 from tap_dtm.views.loader import Loader
 from tap_dtm.views.script import views_of
