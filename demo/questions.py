@@ -1,4 +1,4 @@
-"""The ten questions of ``examples/questions/``, and the two publications for their answers."""
+"""The twelve questions of ``examples/questions/``, and the two publications for their answers."""
 
 from __future__ import annotations
 

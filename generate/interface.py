@@ -87,6 +87,7 @@ leaves behind no row. A later form is refused. Everything else in a state is int
 `CITATION.cff`, `quality.json` and `index.html`. The format `xlsx` adds `<package>.xlsx`, and the property
 `dtm:workbook` with its path, bytes and hash. Changed values raise the last number of a package's version, added
 rounds the middle one, and changed columns or keys the first one.
+`index.html#charts&country=XAA&operation=NAME&type=BA` opens the page with these figures.
 
 ## `dtm://` addresses
 
@@ -100,7 +101,12 @@ rounds the middle one, and changed columns or keys the first one.
 
 | View | Columns |
 | --- | --- |
-{_views()}"""
+{_views("views")}
+## Tables that you fill
+
+| Table | Columns |
+| --- | --- |
+{_views("tables")}"""
 
 
 def _options(command: list[str]) -> list[str]:
@@ -127,8 +133,8 @@ def _deselected() -> str:
     return _listed(each.name for each in load_catalogue().resources.values() if not each.selected_by_default)
 
 
-def _views() -> str:
-    views = {view.name: view for version in API_VERSIONS for view in load_views(version)}
+def _views(section: str) -> str:
+    views = {view.name: view for version in API_VERSIONS for view in load_views(version, section=section)}
     return _rows((name, _listed(column.name for column in view.columns)) for name, view in sorted(views.items()))
 
 

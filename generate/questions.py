@@ -26,7 +26,7 @@ SCHEMA: Final = "dtm"
 """The schema that `tap-dtm-views` makes in DuckDB."""
 
 _INTRODUCTION = """\
-# Ten questions
+# Twelve questions
 
 Usual questions about displacement data, as SQL on [the views](../../docs/views.md) of `tap-dtm-views`. Each has a
 note on how not to misread the answer. The queries are the same for Postgres, DuckDB and BigQuery.

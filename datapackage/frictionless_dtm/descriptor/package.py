@@ -16,6 +16,7 @@ from frictionless_dtm.descriptor.invented import as_invented, is_invented
 from frictionless_dtm.descriptor.profile import fields_of
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import NULL, PREFIX, field_descriptor, foreign_key
+from tap_dtm.views.package import PREFERRED
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -160,6 +161,7 @@ def describe_package(  # noqa: PLR0913
     head |= {f"{PREFIX}redistribution": redistribution(package, settings), f"{PREFIX}permission": settings.permission}
     parts = (head["description"], *_other_terms(contents), terms_in_words(head))
     head["description"] = "\n\n".join(filter(None, parts))
+    head[PREFERRED] = [_without_empty(vars(each)) for each in settings.preferred_operations]
     if coverage:
         head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
         head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)
