@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import (
@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 
     from tap_dtm.metadata.yaml_source import Document, Place
 
+_NOT_IN_HISTORIES: Final = ("_sdc_deleted_at", "deleted_rows_stay")
+"""A field and a warning of tables from which rows are removed."""
 _CONSTRAINTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "integer": {"minimum": int, "maximum": int},
     "string": {"pattern": Text, "enum": Texts},
 }
 """What each type allows, so that no schema carries a constraint that nothing checks."""
 _OF_DTM_FIELDS: Final = ("hxl", "versions")
-_OF_DTM_RESOURCES: Final = ("replication", "endpoints")
+_OF_DTM_RESOURCES: Final = ("replication",)
 """What the streams of other taps may leave out."""
 
 
@@ -62,6 +64,8 @@ class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
     replication: _Replication = _Replication("FULL_TABLE")
     endpoints: dict[ApiVersion, Text] = {}
     warnings: tuple[Text, ...] = ()
+    history_of: Text | None = None
+    selected_by_default: bool = True
 
 
 # Between a small letter or digit and a capital (admin1|Pcode), and before the last capital of a run
@@ -168,7 +172,8 @@ def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: b
         said = _mapping(document, ("resources", name))
         listed = document.convert(("resources", name), _Listed)
         _require(document, ("resources", name), said, () if is_foreign else _OF_DTM_RESOURCES)
-        resources[name] = _resource(document, name, listed, fields, warnings)
+        resource = _resource(document, name, listed, fields, warnings)
+        resources[name] = _history(document, resource, resources) if resource.history_of else resource
     for name, resource in resources.items():
         _check_keys(document, resource)
         for number, key in enumerate(resource.foreign_keys):
@@ -205,6 +210,24 @@ def _resource(
         replication_key=key,
         endpoints=dict(listed.endpoints.items()),
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
+        history_of=listed.history_of,
+        selected_by_default=listed.selected_by_default and listed.history_of is None,
+    )
+
+
+def _history(document: Document, history: Resource, before: Mapping[str, Resource]) -> Resource:
+    """Return a history with what it has in common with the resource whose states it holds.
+
+    It has no foreign keys: what it holds of an operation stays when the operation has left the lists.
+    """
+    _check_one_of(document, ("resources", history.name, "history_of"), str(history.history_of), before)
+    table = before[str(history.history_of)]
+    return structs.replace(
+        history,
+        level=table.level,
+        endpoints=table.endpoints,
+        fields=(*(field for field in table.fields if field.name not in _NOT_IN_HISTORIES), *history.fields),
+        warnings=(*(each for each in table.warnings if each.code not in _NOT_IN_HISTORIES), *history.warnings),
     )
 
 

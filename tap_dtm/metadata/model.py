@@ -24,7 +24,7 @@ Measure = Literal["stock", "flow"]
 ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
 Constraint = int | str | tuple[str, ...]
 
-DTM_TYPES: Final = ("string", "integer", "date", "datetime")
+DTM_TYPES: Final = ("string", "integer", "date", "datetime", "boolean")
 """The types of DTM's own fields; those of other taps may have the others, too."""
 
 API_VERSIONS: Final = get_args(ApiVersion)
@@ -141,8 +141,10 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         foreign_keys: References to other resources.
         replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
         replication_key: Field that orders an INCREMENTAL resource; None otherwise.
-        endpoints: Path per API version, below the API's base URL.
+        endpoints: Path per API version, below the API's base URL; empty for what does not come from DTM's API.
         warnings: How the figures must not be used.
+        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
+        selected_by_default: Whether a catalog selects the stream unless told otherwise.
     """
 
     name: Text
@@ -157,6 +159,8 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     replication_key: Text | None
     endpoints: dict[str, Text]
     warnings: tuple[UsageWarning, ...] = ()
+    history_of: Text | None = None
+    selected_by_default: bool = True
 
     @property
     def full_description(self) -> str:
@@ -169,7 +173,7 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Raises:
             CatalogueError: The resource has no such API version.
         """
-        if api_version not in self.endpoints:
+        if self.endpoints and api_version not in self.endpoints:
             known = ", ".join(sorted(self.endpoints))
             raise CatalogueError(
                 f"The resource {self.name} knows no API version {api_version!r}; expected one of: {known}.",
