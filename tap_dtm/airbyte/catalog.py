@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
-from tap_dtm.singer.base import FULL_TABLE
+from tap_dtm.singer.figures import FULL_TABLE
 from tap_dtm.singer.output import DELETED_AT
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _stream(name: str, api_version: str) -> dict[str, Any]:
     return {
         "name": name,
         "json_schema": _schema(name, api_version),
-        "supported_sync_modes": ["full_refresh", "incremental"],
+        "supported_sync_modes": ["incremental"] if _keeps_the_past(name) else ["full_refresh", "incremental"],
         "source_defined_cursor": True,
         "default_cursor_field": [CURSOR],
         "source_defined_primary_key": [[field] for field in load_catalogue().resources[name].key],
@@ -61,13 +61,21 @@ def _stream(name: str, api_version: str) -> dict[str, Any]:
 
 def _schema(name: str, api_version: str) -> dict[str, Any]:
     properties = singer_schema(load_catalogue().resources[name], api_version)["properties"]
-    deleted_at = properties.pop(DELETED_AT)
+    deleted_at = properties.pop(DELETED_AT, None)
+    for column in properties.values():
+        column |= _TIME if column.get("format") == "date-time" else {}
+    marks = {DELETED: {**deleted_at, **_TIME}} if deleted_at else {}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
-        "properties": {**properties, CURSOR: _CURSOR_SCHEMA, DELETED: {**deleted_at, **_TIME}},
+        "properties": {**properties, CURSOR: _CURSOR_SCHEMA, **marks},
         "additionalProperties": True,
     }
+
+
+def _keeps_the_past(name: str) -> bool:
+    """Whether a stream holds what cannot be read again: a history, or the runs."""
+    return load_catalogue().resources[name].replication_key == "observed_at"
 
 
 def configured_streams(catalog: Mapping[str, Any], api_version: str) -> dict[str, ConfiguredStream]:
@@ -98,6 +106,11 @@ def _configured(configured: Mapping[str, Any], api_version: str) -> ConfiguredSt
     mode = configured["sync_mode"]
     if mode not in {"full_refresh", "incremental"}:
         raise DtmError(f"The catalog has the sync_mode {mode!r} for {name}: write full_refresh or incremental.")
+    if _keeps_the_past(name) and (mode != "incremental" or configured.get("destination_sync_mode") == "overwrite"):
+        raise DtmError(
+            f"The catalog would replace what the destination has of {name}, and what was true in the past cannot be "
+            "read again: choose Incremental | Append or Incremental | Append + Deduped."
+        )
     _check_deduplication(configured, name, [[field] for field in resources[name].key])
     wanted = (configured["stream"].get("json_schema") or {}).get("properties") or {}
     if unknown := set(wanted) - set(_schema(name, api_version)["properties"]):
@@ -116,7 +129,11 @@ def _dedupes(configured: Mapping[str, Any]) -> bool:
 
 def _check_marks(stream: ConfiguredStream, *, dedupes: bool) -> None:
     """Refuse to leave out the columns that tell what holds: a deleted row would pass for a live one of nulls."""
-    marks = ((DELETED, "which rows are gone", stream.is_incremental), (CURSOR, "which row is the last", dedupes))
+    deletes = DELETED_AT in load_catalogue().resources[stream.name].marks
+    marks = (
+        (DELETED, "which rows are gone", stream.is_incremental and deletes),
+        (CURSOR, "which row is the last", dedupes),
+    )
     for column, told, is_needed in marks:
         if is_needed and stream.fields is not None and column not in stream.fields:
             raise DtmError(
@@ -143,7 +160,7 @@ def singer_catalog(streams: Mapping[str, ConfiguredStream], api_version: str) ->
 def _entry(name: str, stream: ConfiguredStream | None, api_version: str) -> dict[str, Any]:
     resource = load_catalogue().resources[name]
     schema = singer_schema(resource, api_version)
-    always = {*resource.key, DELETED_AT}
+    always = {*resource.key, *resource.marks}
     fields = always | (schema["properties"].keys() if stream is None or stream.fields is None else stream.fields)
     return {
         "tap_stream_id": name,

@@ -10,6 +10,7 @@ operation takes are in the state twice: in the list of ``partitions`` and in the
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -19,6 +20,7 @@ from msgspec import Meta
 
 from tap_dtm.errors import DtmError
 from tap_dtm.exact.rounds import Bookmark, is_of_nothing
+from tap_dtm.metadata.model import LEVELS
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class _Context(msgspec.Struct, forbid_unknown_fields=True):
     admin0_pcode: _Code
 
 
+_Time = Annotated[dt.datetime, Meta(tz=True)]
+
+
 class _Partition(msgspec.Struct, forbid_unknown_fields=True):
     context: _Context
     operations: dict[str, _Bookmark] | msgspec.UnsetType = msgspec.UNSET
@@ -59,6 +64,7 @@ class _Partition(msgspec.Struct, forbid_unknown_fields=True):
     shape: str | None = None
     replication_key: str | None = None
     replication_key_value: str | None = None
+    observed_at: _Time | None = None  # of a history: the time of the run
 
 
 class _Countries(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,10 +89,15 @@ class _Idp(msgspec.Struct, forbid_unknown_fields=True):
     taken: dict[_Code, dict[str, _Count]] = {}
 
 
+class _Runs(msgspec.Struct, forbid_unknown_fields=True):
+    observed_at: _Time | None = None
+
+
 _FORMS: Final = {
     "countries": _Countries,
     "operations": _Operations,
-    **dict.fromkeys(("idp_admin0", "idp_admin1", "idp_admin2"), _Idp),
+    **{f"idp_admin{level}{kind}": _Idp for level in LEVELS for kind in ("", "_history")},
+    "runs": _Runs,
 }
 _logger = logging.getLogger("tap-dtm")
 _REMEDY: Final = "Restore it from a backup, or empty the tables and start with an empty state."

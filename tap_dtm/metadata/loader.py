@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from tap_dtm.metadata.yaml_source import Document, Place
 
-_NOT_IN_HISTORIES: Final = ("_sdc_deleted_at", "deleted_rows_stay")
-"""A field and a warning of tables from which rows are removed."""
+_NOT_OF_HISTORIES: Final = "deleted_rows_stay"
+"""The warning of tables from which rows are removed."""
 _CONSTRAINTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "integer": {"minimum": int, "maximum": int},
     "string": {"pattern": Text, "enum": Texts},
@@ -226,8 +226,8 @@ def _history(document: Document, history: Resource, before: Mapping[str, Resourc
         history,
         level=table.level,
         endpoints=table.endpoints,
-        fields=(*(field for field in table.fields if field.name not in _NOT_IN_HISTORIES), *history.fields),
-        warnings=(*(each for each in table.warnings if each.code not in _NOT_IN_HISTORIES), *history.warnings),
+        fields=(*(field for field in table.fields if not field.is_mark), *history.fields),
+        warnings=(*(each for each in table.warnings if each.code != _NOT_OF_HISTORIES), *history.warnings),
     )
 
 

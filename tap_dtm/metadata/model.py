@@ -73,6 +73,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         missing_values: Texts that the API publishes in place of a value.
         known_values: Values of an open vocabulary seen so far. Others may appear at any time.
         caveats: What goes wrong when the column is used naively; whole sentences.
+        is_mark: Whether the column says which rows count, so that it can be neither deselected nor mapped.
         omitted: Why no stream carries the field; None for all fields that streams may carry.
     """
 
@@ -93,6 +94,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     missing_values: tuple[Text, ...] = ()
     known_values: tuple[Text, ...] = ()
     caveats: tuple[Text, ...] = ()
+    is_mark: bool = False
     omitted: Text | None = None
 
     @property
@@ -166,6 +168,11 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def full_description(self) -> str:
         """Description, grain and warnings as one paragraph."""
         return " ".join([self.description, self.grain, *(warning.text for warning in self.warnings)])
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The columns, other than the key, that say which rows count."""
+        return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)
 
     def fields_for(self, api_version: str) -> tuple[Field, ...]:
         """Return the fields that one API version publishes, and those this project adds, in column order.

@@ -1,0 +1,164 @@
+"""The histories: every state in which rows were seen, and the runs that saw them. Nothing is ever changed or removed.
+
+**What was true as of a time.** A run delivers to a history what changed since the run that its state *follows*. For one
+country and one level, these are the rows as of a time:
+
+1. Of the runs with a number of rows for this level (``admin1_rows`` and so on), observed until then, take those of
+   which the history has that many rows. The others were interrupted, and none of their rows counts.
+2. Leave out the runs that a later one of them has replaced: it follows an earlier run, or none. So it is after a state
+   was lost or restored, and after a run of which the target has all rows, but whose STATE it has not confirmed.
+3. Of the rows of the runs that are left, take the newest for each operation and position. Leave out those withdrawn.
+
+The newest of these runs is the last time that anybody looked. A target writes different streams at different times,
+and may be killed in between. So the rows themselves, and not the order in which they arrive, show what is complete.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from tap_dtm.errors import DtmError
+from tap_dtm.exact.bookmarks import RunsBookmark
+from tap_dtm.exact.moment import next_moment
+from tap_dtm.metadata.model import LEVELS
+from tap_dtm.singer.figures import CountryStream, LevelStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
+
+    from tap_dtm.exact.country import CountryChanges
+    from tap_dtm.exact.rounds import Delivery
+
+_NOTHING_LEARNED: Final = (None, None)
+
+
+class HistoryStream(LevelStream):
+    """Every state in which the rows of one admin level were seen."""
+
+    _cause = ""
+    _look: tuple[str, int, str | None] = ("", 0, None)
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take selections from a catalog.
+
+        Raises:
+            DtmError: It asks for a full refresh, with which targets replace what they have.
+        """
+        super().apply_catalog(catalog)
+        if self.selected and self.is_full_table:
+            raise DtmError(
+                f"The catalog asks for {self.name} with FULL_TABLE, and what was true in the past cannot be read "
+                "again: choose INCREMENTAL, or leave the replication method out."
+            )
+
+    @property
+    @override
+    def is_sent_again(self) -> bool:
+        """Never: a row that has not changed is no new state."""
+        return False
+
+    @property
+    @override
+    def observed_at(self) -> str | None:
+        """The time of this run."""
+        return self.schedule.observed_at
+
+    @override
+    def begin(self, code: str, changes: CountryChanges) -> None:
+        """Find out why the rows of a country are added, and which run they follow."""
+        self._cause = self._cause_of(code)
+        self._look = (code, changes.levels[self.level][self.name].size, self.bookmark.observed_at(code))
+
+    def look(self, code: str) -> tuple[int | None, str | None]:
+        """Return how many rows this run adds for a country, whose turn it is, and the run that they follow."""
+        return self._look[1:] if self._look[0] == code else _NOTHING_LEARNED
+
+    def _cause_of(self, code: str) -> str:
+        if self.bookmark.observed_at(code) and (shape := self.bookmark.shape(code)):
+            return "published" if shape == self._shape else "settings"
+        if self.schedule.is_first:
+            return "reset"
+        has_begun = self.bookmark.times - {self.schedule.observed_at}
+        return "published" if has_begun and code in self.schedule.newly_listed else "first"
+
+    @override
+    def marks(self, delivery: Delivery) -> Record:
+        """Return when and why a row was added."""
+        return {
+            "observed_at": self.observed_at,
+            "is_withdrawn": False,
+            "cause": self._cause,
+            "seen_by": "index" if delivery.is_announced else "scrub",
+        }
+
+    @property
+    @override
+    def marks_of_live_rows(self) -> Record:
+        """What the marks are in every row that is not withdrawn."""
+        return {"is_withdrawn": False}
+
+    @override
+    def tombstone(self, **key: Any) -> Record:
+        """Return a record that says that the position of this key is no longer taken."""
+        return dict.fromkeys(self.schema["properties"]) | key | {"is_withdrawn": True}
+
+
+class RunStream(CountryStream):
+    """When the tap looked at each country, and what came of it."""
+
+    state_partitioning_keys = ()  # one bookmark for all countries
+
+    @property
+    def bookmark(self) -> RunsBookmark:
+        """What the state says of the runs."""
+        return RunsBookmark(self.stream_state)
+
+    def announce(self, times: Iterable[str]) -> str:
+        """Return the time of this run, later than those of the runs before it, and note it in the state.
+
+        Raises:
+            DtmError: A time in the state is so late that there is no later one.
+        """
+        last = self.bookmark.observed_at
+        try:
+            observed_at = next_moment(dt.datetime.now(dt.timezone.utc), [*times, *([last] if last else [])])
+        except (OverflowError, ValueError):
+            raise DtmError("The state cannot be read: observed_at is not the time of a run. Restore it.") from None
+        self.bookmark.announce(observed_at)
+        return observed_at
+
+    @override
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Yield what came of a country, after the rows of its histories."""
+        code = (context or {})["admin0_pcode"]
+        changes = self.schedule.changes(code)
+        record = {
+            "admin0_pcode": code,
+            "observed_at": self.schedule.observed_at,
+            "outcome": _outcome(changes),
+        }
+        histories = {each.level: each for each in self._tap.streams.values() if isinstance(each, HistoryStream)}
+        for level in LEVELS:
+            record[f"admin{level}_rows"], record[f"admin{level}_follows"] = histories[level].look(code)
+        yield record
+
+    @property
+    @override
+    def marks_of_live_rows(self) -> Record:
+        """None that is always the same."""
+        return {}
+
+
+def _outcome(changes: CountryChanges | None) -> str:
+    if changes is None:
+        return "failed"
+    if changes.job.is_gone:
+        return "withdrawn"
+    return "read_whole" if changes.job.whole else "asked"
