@@ -33,6 +33,6 @@ class Warehouse:
 
     @property
     def tables(self) -> list[Resource]:
-        """The tables of these levels, and the lists."""
-        tables = load_catalogue().resources.values()
+        """The tables of these levels, and the lists; not those that a run loads only when asked to."""
+        tables = (table for table in load_catalogue().resources.values() if table.selected_by_default)
         return [table for table in tables if table.level is None or table.level in self.levels]
