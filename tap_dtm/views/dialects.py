@@ -21,9 +21,10 @@ _POSTGRES: Final = {
     "text": "TEXT",
     "raw": "",
     "all": ", 'g'",
+    "bytewise": ' COLLATE "C"',
 }
 _SPLIT: Final = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
-_DUCKDB: Final = _POSTGRES | {"split": _SPLIT, "float": "DOUBLE", "text": "VARCHAR"}
+_DUCKDB: Final = _POSTGRES | {"split": _SPLIT, "float": "DOUBLE", "text": "VARCHAR", "bytewise": ""}
 _BIGQUERY: Final = {
     "days": "DATE_DIFF({1}, {0}, DAY)",
     "split": _SPLIT,
@@ -31,6 +32,7 @@ _BIGQUERY: Final = {
     "text": "STRING",
     "raw": "r",
     "all": "",
+    "bytewise": "",
 }
 
 
