@@ -147,7 +147,7 @@ class CountryChanges:
 class Aside(Protocol):
     """Begins to read a level in another thread, if there is room for one more request at the same time."""
 
-    def __call__(self, read: Callable[[], LevelChanges], /) -> Future[LevelChanges] | None:
+    def __call__(self, read: Callable[[], dict[str, LevelChanges]], /) -> Future[dict[str, LevelChanges]] | None:
         """Return what will have been read; None if there is no room."""
 
 
