@@ -1,7 +1,7 @@
 """Everything one does with this project, on any machine that has Python and pip.
 
 python3 make.py demo             load invented data into a real Postgres, and look at them
-python3 make.py question 3       answer one of ten questions from the demo's database; without a number, list them
+python3 make.py question 3       answer one of twelve questions from the demo's database; without a number, list them
 python3 make.py sql "SELECT 1"   ask the demo's database; without a query, list its tables and views
 python3 make.py package          make a data package of the same data, with a page to look at
 python3 make.py check            lint, and the tests that start no other program: two minutes
@@ -60,7 +60,7 @@ def demo() -> None:
 
 
 def question(*number: str) -> None:
-    """Answer one of the ten questions from the demo's database, or list them."""
+    """Answer one of the twelve questions from the demo's database, or list them."""
     python("-m", "demo", "question", *number, explains=True)
 
 

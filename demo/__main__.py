@@ -1,6 +1,6 @@
 """The newcomer's first run: `python -m demo` loads the sandbox's data into Postgres, and the rest asks.
 
-`python -m demo sql "SELECT ..."` answers queries, `python -m demo question 3` one of the ten questions, and
+`python -m demo sql "SELECT ..."` answers queries, `python -m demo question 3` one of the twelve questions, and
 `python -m demo package` makes a data package of the same data.
 """
 
@@ -185,7 +185,7 @@ never add up rounds, operations, or the assessment types of one round.
 
 Try next:
   What changed:          python3 make.py question 9
-  Ten questions:         python3 make.py question
+  Twelve questions:      python3 make.py question
   Tables and views:      python3 make.py sql
   A query of your own:   python3 make.py sql "SELECT * FROM stock_over_time_admin1 LIMIT 5"
   A page to look at:     python3 make.py package
@@ -203,7 +203,7 @@ def ask(*statements: str) -> None:
 
 
 def ask_question(*numbers: str) -> None:
-    """Answer one of the ten questions from the demo's database, or list them."""
+    """Answer one of the twelve questions from the demo's database, or list them."""
     asked = {str(each.number): each for each in questions()}
     if not numbers:
         for number, each in asked.items():

@@ -1,4 +1,4 @@
-"""The ten questions of ``examples/questions/``, and the two publications that their answers are about."""
+"""The twelve questions of ``examples/questions/``, and the two publications that their answers are about."""
 
 from __future__ import annotations
 

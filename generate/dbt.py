@@ -124,7 +124,7 @@ def _views() -> list[dict[str, Any]]:
             "description": view.full_description,
             "columns": [_described(column.name, column.description) for column in view.columns],
         }
-        for view in load_views(_VERSION)
+        for view in (*load_views(_VERSION), *load_views(_VERSION, section="tables"))
     ]
 
 

@@ -70,9 +70,10 @@ In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The key
 | Stream | Key | Columns |
 | --- | --- | --- |
 {_streams()}
-The histories and `runs` are not selected by default. Every record of another stream has `_sdc_deleted_at` as well:
-null, or the time of the run that found the row gone. There, the positions in `row_number` count from 1 without a gap
-within a country and an operation.
+Deselected by default: {_deselected()}.
+
+Every record but those of the histories and of `runs` has `_sdc_deleted_at` as well: null, or the time of the run that
+found the row gone. There, the positions in `row_number` count from 1 without a gap within a country and an operation.
 
 ## State
 
@@ -86,6 +87,7 @@ behind, and refuses a later one. Everything else in a state is internal.
 `CITATION.cff`, `quality.json` and `index.html`; with the format `xlsx` also `<package>.xlsx`, of which the property
 `dtm:workbook` has path, bytes and hash. The version of a package counts up: the last number when values changed, the
 middle one when rounds came, the first one when columns or keys changed.
+`index.html#charts&country=XAA&operation=NAME&type=BA` opens the page with these figures.
 
 ## `dtm://` addresses
 
@@ -99,7 +101,12 @@ middle one when rounds came, the first one when columns or keys changed.
 
 | View | Columns |
 | --- | --- |
-{_views()}"""
+{_views("views")}
+## Tables that you fill
+
+| Table | Columns |
+| --- | --- |
+{_views("tables")}"""
 
 
 def _options(command: list[str]) -> list[str]:
@@ -122,8 +129,12 @@ def _streams() -> str:
     )
 
 
-def _views() -> str:
-    views = {view.name: view for version in API_VERSIONS for view in load_views(version)}
+def _deselected() -> str:
+    return _listed(each.name for each in load_catalogue().resources.values() if not each.selected_by_default)
+
+
+def _views(section: str) -> str:
+    views = {view.name: view for version in API_VERSIONS for view in load_views(version, section=section)}
     return _rows((name, _listed(column.name for column in view.columns)) for name, view in sorted(views.items()))
 
 

@@ -25,6 +25,7 @@ DOCS: Final = ROOT / "docs"
 QUESTION: Final = "1"
 """The question that the README shows."""
 _ANSWER_ROWS: Final = 3
+_WITH_PCODES: Final = " With the table `pcodes` only."
 
 
 def texts() -> dict[Path, str]:
@@ -77,7 +78,7 @@ def _streams() -> str:
 
 
 def _short_streams() -> str:
-    resources = [each for each in load_catalogue().resources.values() if each.selected_by_default]
+    resources = (each for each in load_catalogue().resources.values() if each.selected_by_default)
     rows = [(f"`{each.name}`", f"{each.grain.partition(';')[0].rstrip('.')}.", _key(each)) for each in resources]
     return _table(("Stream", "Rows", "Key"), rows)
 
@@ -113,7 +114,8 @@ def _views() -> str:
     rows = {}
     for view in load_views(API_VERSIONS[-1]):
         name = f"`{view.kind.format(level='*')}`"
-        rows[name] = (name, view.description + ("" if "v2" in view.versions else " With v3 only."))
+        limits = ("" if "v2" in view.versions else " With v3 only.") + (_WITH_PCODES if view.with_pcodes else "")
+        rows[name] = (name, view.description + limits)
     return _table(("View", "What it holds"), rows.values())
 
 

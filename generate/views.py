@@ -20,14 +20,21 @@ FOLDER: Final = Path(__file__).parents[1] / "tests" / "views" / "snapshots"
 def snapshots() -> dict[Path, str]:
     """Return the path and the text of each file."""
     return {
-        FOLDER / version / f"{name}.sql": _text(Warehouse(dialect("dtm"), version, LEVELS))
+        FOLDER / version / f"{name}{suffix}.sql": _text(Warehouse(dialect("dtm"), version, LEVELS, None, has_pcodes))
         for version in API_VERSIONS
         for name, dialect in DIALECTS.items()
+        for suffix, has_pcodes in (("", False), ("-pcodes", True))
     }
 
 
 def _text(warehouse: Warehouse) -> str:
-    queries = (f"-- {view.name}\n{query_of(warehouse, view)};\n" for view in views_of(warehouse))
+    """Return the queries of all views, or where the table ``pcodes`` is loaded, of those that read it."""
+    views = [
+        view
+        for view in views_of(warehouse)
+        if not warehouse.has_pcodes or view.with_pcodes or any(column.with_pcodes for column in view.columns)
+    ]
+    queries = (f"-- {view.name}\n{query_of(warehouse, view)};\n" for view in views)
     return "-- Generated from tap_dtm/views/sql/: python3 make.py generate\n\n" + "\n".join(queries)
 
 

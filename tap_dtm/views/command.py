@@ -16,7 +16,8 @@ from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
-from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.package import preferences_in, tables_from_package
+from tap_dtm.views.preferences import read_preferences
 from tap_dtm.views.script import script
 from tap_dtm.views.warehouse import Warehouse
 
@@ -61,9 +62,22 @@ _SCHEMAS = {
     help="An administrative level that is loaded; repeat for each.",
 )
 @click.option(
+    "--pcodes",
+    "has_pcodes",
+    is_flag=True,
+    envvar="DTM_VIEWS_PCODES",
+    help="The table pcodes is loaded: make the view areas, and show the P-codes of OCHA's list in other views.",
+)
+@click.option(
     "--package",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="With --dialect duckdb: load the tables from this data package first.",
+)
+@click.option(
+    "--preferred-operations",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Load this CSV file into the table preferred_operations, in place of what it holds: admin0_pcode, operation, "
+    "assessment_type. Without it, the table stays as it is.",
 )
 @click.option(
     "--install",
@@ -87,7 +101,9 @@ def command(  # noqa: PLR0913 - one for each option
     schema: str,
     api_version: str,
     levels: Collection[int],
+    has_pcodes: bool,
     package: Path | None,
+    preferred_operations: Path | None,
     is_install: bool,
     loader_name: str,
 ) -> None:
@@ -102,8 +118,13 @@ def command(  # noqa: PLR0913 - one for each option
     try:
         loader = find_loader(loader_name, os.environ) if is_install else None
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
-        warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
-        text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
+        where = DIALECTS[dialect](schema)
+        warehouse = Warehouse(where, api_version, tuple(sorted(set(levels))), has_pcodes=has_pcodes)
+        preferences = preferences_in(package) if package is not None else None
+        if preferred_operations is not None:
+            preferences = read_preferences(preferred_operations)
+        tables = tables_from_package(warehouse, package) if package is not None else ""
+        text = script(warehouse, tables, preferences)
         if loader:
             from tap_dtm.views.install import install  # noqa: PLC0415  its SQLAlchemy takes half of a start
 

@@ -6,8 +6,13 @@ What each database has for itself is in `dialects`:
 * ``$days(a, b)``: the days from one date to another
 * ``$split(reason)``: the reasons one by one, as an array, which is empty where the text is null
 * ``$float`` and ``$text``: types
+* ``$decomposed(text)``: the text with each accent as a character of its own, or without accents
+* ``$sorted_words(text)``: its words, with blanks between them, in order
+* ``$char(code)``: a character in the brackets of a pattern, by its hexadecimal number
+* ``$composed(text)``: the text in Unicode's form NFC, so that an accent has one spelling
 * ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
-* ``$bytewise``: what a text is followed by to be sorted by its bytes, which is faster than by the rules of a language
+* ``$bytewise``: what a text is followed by to be sorted by its bytes, in all databases alike, and faster than by the
+  rules of a language
 
 A query between ``{each_level}`` and ``{end}`` is repeated for each level that is loaded, with ``UNION ALL``. There,
 ``$level`` and ``$rows`` are that level and its rows. To add up each level by itself, before the levels meet, is several
@@ -20,7 +25,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
+from tap_dtm.metadata.model import LEVELS, PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS, SINGLE_ROUND_DAYS
+from tap_dtm.views.reasons import reason_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +82,44 @@ _SHARED: Final = {
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known""",
     # What tells areas apart, such as $area_key(admin1): the code, or the name where there is no code.
     "area_key": "(CASE WHEN $is_unknown({0}_pcode) THEN '?' || {0}_name ELSE {0}_pcode END)$bytewise",
+    "known_key": "COALESCE($area_key({0}), '!')",
+    # The view areas, with the same keys. Its rows are joined by keys alone: Postgres expects almost no rows behind a
+    # filter on the level, and would compare each with each.
+    "areas": """(
+  SELECT
+    admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || $known_key(parent) END AS parent,
+    $known_key(area) AS area, cod_pcode, is_name_confirmed
+  FROM (SELECT *, pcode AS area_pcode, name AS area_name FROM $schema.areas) AS named
+)""",
     "is_unknown": "COALESCE({0}, '') IN ($unknown)",
+    # A code of an area in capital letters and digits alone.
+    "plain_code": "UPPER(REGEXP_REPLACE({0}, $raw'[^A-Za-z0-9]+', ''$all))",
+    # What follows the letters of the country in a code: its own three-letter code, or any two.
+    "rest": "CASE WHEN STARTS_WITH({0}, admin0_pcode) THEN SUBSTR({0}, 4)"
+    " ELSE REGEXP_REPLACE({0}, $raw'^[A-Z][A-Z]', '') END",
+    # What follows the code of the parent, in countries whose codes begin with it.
+    "own_part": "CASE WHEN STARTS_WITH($plain_code(code), plain_parent)"
+    " THEN SUBSTR($plain_code(code), LENGTH(plain_parent) + 1) END",
+    # Without the zeros before the first other digit.
+    "unpadded": r"REGEXP_REPLACE({0}, $raw'^([A-Z]*)0+', $raw'\1')",
+    # By which codes are compared, from near to far.
+    "code_keys": """
+    $rest(code) AS rest,
+    $plain_rest AS plain_rest,
+    $unpadded($plain_rest) AS digits,
+    $unpadded($own_part) AS own_digits""",
+    "plain_rest": "$rest($plain_code(code))",
+    # The words of a name in the alphabet's order, in small letters without accents; null where there is none. What
+    # Unicode does not take for an accent follows by hand. The patterns list all signs, because the databases have
+    # different notions of letters.
+    "name_key": "NULLIF($sorted_words($words({0})), '')",
+    "words": "TRIM(REGEXP_REPLACE($letters({0}),"
+    " $raw'[$char(0001)-$char(002f)$char(003a)-$char(0060)$char(007b)-$char(00bf)$char(2000)-$char(206f)]+', ' '$all))",
+    "letters": "TRANSLATE(REGEXP_REPLACE(LOWER($decomposed({0})), $raw'[$accents$apostrophes]', ''$all),"
+    " 'øđłħı', 'odlhi')",
+    "accents": "$char(0300)-$char(036f)$char(064b)-$char(065f)",
+    "apostrophes": "$char(0027)$char(0060)$char(00b4)$char(2018)-$char(201b)$char(02b0)-$char(02ff)",
+    "each_spelling": "PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name",
     # A part of a whole as a number; null where the whole is 0.
     "share": "CAST({0} AS $float) / NULLIF({1}, 0)",
     # displacement_reason in lower case, its parts joined by "; "; null where there is none. The patterns list the
@@ -84,6 +127,7 @@ _SHARED: Final = {
     "folded_reason": r"NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason,"
     r" $raw'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '$all), $raw'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', ''$all)), '')",
     "publication_days": str(PUBLICATION_LAG_DAYS),
+    "single_days": str(SINGLE_ROUND_DAYS),
 }
 """What does not depend on the warehouse."""
 
@@ -103,11 +147,14 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         **warehouse.dialect.expressions,
         "schema": warehouse.dialect.quoted_schema,
         "level": str(level),
+        "area_of_row": f"$known_key(admin{level})",
+        "parent_of_row": "'/' || $known_key(admin1)" if level == LEVELS[-1] else "figures.admin0_pcode",
         "level_count": str(len(warehouse.levels)),
         # The day from which ages are counted.
         "today": f"DATE '{warehouse.today}'" if warehouse.today else "CURRENT_DATE",
         # Texts that the API publishes in place of a code.
         "unknown": ", ".join(f"'{text}'" for text in unknown),
+        "reason_class": reason_class() if has_reason else "CAST(NULL AS $text)",
         "reason": "$folded_reason" if has_reason else "CAST(NULL AS $text)",
         "published_rounds": "\n        UNION ALL ".join(
             f"SELECT {each} AS admin_level, $round FROM $schema.idp_admin{each}_current GROUP BY $round"

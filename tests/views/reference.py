@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.exact.round import sortable
 from tap_dtm.metadata import load_catalogue
+from tests.views import areas
+from tests.views.headlines import headlines, reason_class
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class Reference:
         self.has_sex = has_sex
         self.levels = sorted(levels)
         self.rows = {level: tables[f"idp_admin{level}"] for level in self.levels}
+        self.places = areas.areas(self.rows, tables.get("pcodes", []))
+        self.preferences = tables.get("preferred_operations", [])
         self.statuses = {(r["admin0_pcode"], r["operation"]): r["operation_status"] for r in tables["operations"]}
         self.names = {row["admin0_pcode"]: row["admin0_name"] for rows in self.rows.values() for row in rows}
         self.sums = {level: _group(rows, _ROUND) for level, rows in self.rows.items()}
@@ -63,11 +67,18 @@ class Reference:
         if kind == "stock_over_time_admin{level}":
             name = "areas_over_time"
         found: Iterable[Row] = getattr(self, name)(*([] if level is None else [level]))
-        return [{**row, "admin0_name": self.names[row["admin0_pcode"]]} for row in found]
+        named = [{**row, "admin0_name": self.names[row["admin0_pcode"]]} for row in found]
+        if kind in {"origin_to_host", "latest_stock_admin{level}", "stock_over_time_admin{level}"} and level != 0:
+            return [row | dict(areas.with_pcodes(row, level, self.places)) for row in named]
+        return named
+
+    def areas(self) -> Iterable[Row]:
+        return self.places.values()
 
     def current(self, level: int) -> Iterator[Row]:
         for row in self.rows[level]:
-            yield {**row, "displacement_reasons": self.has_sex and _reasons(row)}
+            reasons = _reasons(row) if self.has_sex else []
+            yield {**row, "displacement_reasons": reasons, "reason_class": reason_class(reasons)}
 
     def operation_rounds(self) -> Iterator[Row]:
         for rounds in _series(self.first_level).values():
@@ -137,6 +148,15 @@ class Reference:
                     "freshness": operation["freshness"],
                 }
 
+    def headline_stock_admin0(self) -> Iterator[Row]:
+        return headlines(self.operation_rounds(), self.operation_freshness(), self.preferences, self.today)
+
+    def headline_stock(self, level: int) -> Iterator[Row]:
+        chosen = {tuple(row[name] for name in _ROUND): row for row in self.headline_stock_admin0()}
+        for (key, _), rows in _by_area(self.rows[level], level).items():
+            if key in chosen and _idps(rows) is not None:
+                yield {**chosen[key], **_names(rows, *_areas(level)), "num_present_idp_ind": _idps(rows)}
+
     def stock_by_reason(self) -> Iterator[Row]:
         def reason(row: Row) -> str | None:
             return "; ".join(_reasons(row)) or None
@@ -147,7 +167,8 @@ class Reference:
                 **row,
                 "reason": parts_reason,
                 "displacement_reason": _least(part["displacement_reason"] for part in parts),
-                "displacement_reasons": parts_reason.split("; ") if parts_reason else [],
+                "displacement_reasons": _reasons(parts[0]),
+                "reason_class": reason_class(_reasons(parts[0])),
             }
 
     def stock_by_sex(self) -> Iterator[Row]:
@@ -257,6 +278,8 @@ def published(world: World, version: Version, start_date: str = "1970-01-01") ->
     """Return the rows of each table that a sandbox's world makes, with the tap's setting `start_date`."""
     tables: dict[str, list[Row]] = {}
     for name, table in load_catalogue().resources.items():
+        if not table.endpoints:  # not DTM's
+            continue
         level: Any = table.level
         rows = world.operation_list() if level is None else world.rows(level, version)
         named = {field.name: field.api_name for field in table.fields_for(version) if field.api_name}

@@ -26,6 +26,7 @@ from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
 from tests.views.databases import assert_views_answer, assert_views_are_right, place
 from tests.views.odd import load, odd_rows
+from tests.views.odd_areas import odd_areas
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -105,14 +106,33 @@ def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: 
     assert_views_answer(warehouse.query, tables, where)
 
 
-def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
-    found = descriptions(loaded)
+@pytest.mark.parametrize("seed", [*range(2), CHANCE])
+def test_with_codes_and_names_of_areas_at_random(warehouse: Warehouse, seed: int) -> None:
+    where, tables = place("postgres", warehouse.schema, has_pcodes=True), odd_areas(Random(seed))
+    warehouse.drop()
+    execute(warehouse, f"CREATE SCHEMA {warehouse.schema}; {load(tables, where, 'postgres')}")
 
-    for table in load_catalogue().resources.values():
+    install(warehouse, "--pcodes")
+
+    assert_views_answer(warehouse.query, tables, where)
+    of_one_country = warehouse.query("SELECT * FROM latest_stock_admin2 WHERE admin0_pcode = 'XBB'")
+    assert {row["admin0_pcode"] for row in of_one_country} == {"XBB"}
+
+    install(warehouse)  # without the list: the columns go, and the view
+
+    assert_views_answer(warehouse.query, tables, place("postgres", warehouse.schema))
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        warehouse.query("SELECT * FROM areas")
+
+
+def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
+    found, where = descriptions(loaded), place("postgres", loaded.schema)
+
+    for table in where.tables:
         assert found.pop((table.name, None)) == table.full_description
         for field in table.fields:
             assert found.pop((table.name, field.name)) == field.full_description
-    for view in load_views("v3"):
+    for view in (*views_of(where), *load_views("v3", section="tables")):
         assert found.pop((view.name, None)) == view.full_description
         for column in view.columns:
             assert found.pop((view.name, column.name)) == column.description
@@ -121,7 +141,7 @@ def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
 
 
 def test_columns_have_their_declared_types_and_order(loaded: Warehouse) -> None:
-    for view in load_views("v3"):
+    for view in views_of(place("postgres", loaded.schema)):
         columns = loaded.query(
             "SELECT column_name, data_type FROM information_schema.columns"
             " WHERE table_schema = current_schema AND table_name = %s ORDER BY ordinal_position",
@@ -188,6 +208,31 @@ def test_views_of_another_version_or_other_levels_go(warehouse: Warehouse, fewer
     assert set(rights(warehouse)) == {view.name for view in views_of(where)} | {"of_an_analyst"}
     install(warehouse)
     assert_views_are_right(warehouse.query, sandbox.world, place("postgres", warehouse.schema))
+
+
+def test_preferred_operations_are_loaded_kept_and_refused_if_unknown(warehouse: Warehouse) -> None:
+    names = {"admin0_pcode": "XAA", "admin0_name": "Invented Country"}
+    tables: dict[str, Any] = {name: [] for name in load_catalogue().resources}
+    tables["operations"] = [{**names, "operation": name} for name in ("Invented Re\u0301ponse", "Invented Survey")]
+    warehouse.drop()
+    made = load(tables, place("postgres", warehouse.schema), "postgres")
+    execute(warehouse, f"CREATE SCHEMA {warehouse.schema}; {made}")
+    file, wrong = warehouse.folder / "preferred.csv", warehouse.folder / "wrong.csv"
+    header = "admin0_pcode,operation,assessment_type\n"
+    file.write_text(f"{header}XAA,Invented R\u00e9ponse,BA\n", "utf-8")
+    wrong.write_text(f"{header}XAA,Invented servey,\n", "utf-8")
+
+    install(warehouse, "--preferred-operations", str(file))
+    loaded = warehouse.query("SELECT * FROM preferred_operations")
+    install(warehouse)
+    said = install(warehouse, DTM_VIEWS_PREFERRED_OPERATIONS=str(wrong), exit_code=1)
+
+    assert [tuple(row.values()) for row in loaded] == [("XAA", "Invented R\u00e9ponse", "BA")]
+    assert warehouse.query("SELECT * FROM preferred_operations") == loaded
+    assert said == (
+        'Error: The preferred operation "Invented servey" of XAA is not one of its operations. The nearest: "Invented '
+        'Survey". Correct the file of preferred operations. Nothing was changed.\n'
+    )
 
 
 def test_columns_that_appear_in_the_api_appear_in_the_views(warehouse: Warehouse) -> None:

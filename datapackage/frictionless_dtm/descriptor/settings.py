@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frictionless_dtm.descriptor.terms import is_permission
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import check_names, setting, texts
+from tap_dtm.views.preferences import Preference, read_preferences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,12 @@ SETTINGS: Final = {
         title="Permission",
         description="Who permitted the redistribution, when and for what: printed in the package.",
     ),
+    "preferred_operations": setting(
+        "string",
+        title="Preferred operations",
+        description="A CSV file with the columns admin0_pcode, operation and assessment_type: the operation that the "
+        "headline of a country is taken from, and its assessment type, which may be empty. The package prints it.",
+    ),
     "version": setting(
         "string",
         title="Version",
@@ -82,6 +89,7 @@ class Settings:
     include_hxl_row: bool = False
     permission: str | None = None
     version: str | None = None
+    preferred_operations: tuple[Preference, ...] = ()
 
     @property
     def redistribution(self) -> str:
@@ -114,6 +122,9 @@ class Settings:
             include_hxl_row=bool(config.get("include_hxl_row")),
             permission=_permission(config),
             version=version,
+            preferred_operations=read_preferences(_path(config, "preferred_operations"))
+            if config.get("preferred_operations")
+            else (),
         )
 
 
