@@ -54,13 +54,14 @@ def discover(api_version: str, *, has_pcodes: bool = False) -> dict[str, Any]:
 
 
 def _stream(name: str, api_version: str) -> dict[str, Any]:
+    resource = load_catalogue().resources[name]
     return {
         "name": name,
         "json_schema": _schema(name, api_version),
-        "supported_sync_modes": ["full_refresh", "incremental"],
+        "supported_sync_modes": ["incremental"] if resource.keeps_the_past else ["full_refresh", "incremental"],
         "source_defined_cursor": True,
         "default_cursor_field": [CURSOR],
-        "source_defined_primary_key": [[field] for field in load_catalogue().resources[name].key],
+        "source_defined_primary_key": [[field] for field in resource.key],
         # Of full refreshes alone, since incremental syncs always go on from their state. A full refresh that was
         # resumed would send rows twice, and nothing in overwrite mode would notice: people would be counted twice.
         "is_resumable": False,
@@ -69,11 +70,15 @@ def _stream(name: str, api_version: str) -> dict[str, Any]:
 
 def _schema(name: str, api_version: str) -> dict[str, Any]:
     properties = singer_schema(load_catalogue().resources[name], api_version)["properties"]
-    deleted_at = properties.pop(DELETED_AT)
+    deleted_at = properties.pop(DELETED_AT, None)
+    for column in properties.values():
+        if column.get("format") == "date-time":
+            column.update(_TIME)
+    marks = {DELETED: {**deleted_at, **_TIME}} if deleted_at else {}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
-        "properties": {**properties, CURSOR: _CURSOR_SCHEMA, DELETED: {**deleted_at, **_TIME}},
+        "properties": {**properties, CURSOR: _CURSOR_SCHEMA, **marks},
         "additionalProperties": True,
     }
 
@@ -106,6 +111,11 @@ def _configured(configured: Mapping[str, Any], api_version: str) -> ConfiguredSt
     mode = configured["sync_mode"]
     if mode not in {"full_refresh", "incremental"}:
         raise DtmError(f"The catalog has the sync_mode {mode!r} for {name}: write full_refresh or incremental.")
+    if resources[name].keeps_the_past and mode != "incremental":
+        raise DtmError(
+            f"The catalog asks for a full refresh of {name}, and what was true in the past cannot be read again: "
+            "choose Incremental | Append or Incremental | Append + Deduped."
+        )
     _check_deduplication(configured, name, [[field] for field in resources[name].key])
     wanted = (configured["stream"].get("json_schema") or {}).get("properties") or {}
     if unknown := set(wanted) - set(_schema(name, api_version)["properties"]):
@@ -124,7 +134,11 @@ def _dedupes(configured: Mapping[str, Any]) -> bool:
 
 def _check_marks(stream: ConfiguredStream, *, dedupes: bool) -> None:
     """Refuse to leave out the columns that tell what holds: a deleted row would pass for a live one of nulls."""
-    marks = ((DELETED, "which rows are gone", stream.is_incremental), (CURSOR, "which row is the last", dedupes))
+    deletes = DELETED_AT in load_catalogue().resources[stream.name].marks
+    marks = (
+        (DELETED, "which rows are gone", stream.is_incremental and deletes),
+        (CURSOR, "which row is the last", dedupes),
+    )
     for column, told, is_needed in marks:
         if is_needed and stream.fields is not None and column not in stream.fields:
             raise DtmError(
@@ -151,7 +165,7 @@ def singer_catalog(streams: Mapping[str, ConfiguredStream], api_version: str) ->
 def _entry(name: str, stream: ConfiguredStream | None, api_version: str) -> dict[str, Any]:
     resource = load_catalogue().resources[name]
     schema = singer_schema(resource, api_version)
-    always = {*resource.key, DELETED_AT}
+    always = {*resource.key, *resource.marks}
     fields = always | (schema["properties"].keys() if stream is None or stream.fields is None else stream.fields)
     return {
         "tap_stream_id": name,

@@ -60,8 +60,9 @@ class Translator(Receiver):
     def record(self, stream: str, row: Mapping[str, Any]) -> None:
         """Send a record."""
         data = {**row, CURSOR: self._stamp}
-        data[DELETED] = data.pop(DELETED_AT)
-        if data[DELETED] and not self._streams[stream].is_incremental:
+        if DELETED_AT in data:
+            data[DELETED] = data.pop(DELETED_AT)
+        if data.get(DELETED) and not self._streams[stream].is_incremental:
             return  # in tables that are replaced, or that keep every snapshot, it would be a row of nothing
         self._run(stream)
         self._output.write(messages.record(stream, data))

@@ -12,6 +12,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
+from tap_dtm.exact.moment import next_moment
 from tap_dtm.exact.state import check_bookmark, check_form
 from tap_dtm.metadata import load_catalogue
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 LIST: Final = "countries"
 _SYNCED_AT: Final = "synced_at"
-_TICK: Final = dt.timedelta(milliseconds=1)  # the coarsest that a destination keeps
 _REMEDY: Final = "Restore an earlier state, or clear the source's data and sync from the start."
 
 
@@ -88,9 +88,8 @@ def next_stamp(states: StreamStates, now: int) -> str:
         DtmError: A state has an invalid time.
     """
     try:
-        before = [dt.datetime.fromisoformat(state[_SYNCED_AT]) for state in states.values() if _SYNCED_AT in state]
-        times = [dt.datetime.fromtimestamp(now / 1000, tz=dt.timezone.utc), *(time + _TICK for time in before)]
-        return max(times).isoformat(timespec="milliseconds")
+        clock = dt.datetime.fromtimestamp(now / 1000, tz=dt.timezone.utc)
+        return next_moment(clock, (state[_SYNCED_AT] for state in states.values() if _SYNCED_AT in state))
     except (OverflowError, TypeError, ValueError):
         raise DtmError(f"The state cannot be read: {_SYNCED_AT} is not the time of a sync. {_REMEDY}") from None
 

@@ -5,7 +5,7 @@ A bookmark is changed where it stands, because a state is written from there at 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.exact.level import Delivered, highest_positions
 from tap_dtm.exact.packing import packed, unpacked
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tap_dtm.exact.rounds import Delivery
 
     Key = tuple[str, ...]
+
+_OBSERVED_AT: Final = "observed_at"
 
 
 class ListBookmark:
@@ -77,6 +79,35 @@ class ListBookmark:
         return dict(self._content.pop("read_whole", {}))
 
 
+class RunsBookmark:
+    """That of the runs: when the last one was, even if it was killed, and the last one that ended for each country.
+
+    Histories note the latter as well. Programs that keep the states of streams one by one may keep that of a history,
+    and lose the run that says which of its rows count: then the history of the country begins again.
+    """
+
+    def __init__(self, content: dict[str, Any]) -> None:  # noqa: D107
+        self._content = content
+
+    @property
+    def observed_at(self) -> str | None:
+        """The time of the last run."""
+        return self._content.get(_OBSERVED_AT)
+
+    def announce(self, observed_at: str) -> None:
+        """Note the time of a run before it sends a row: the next run's is later, whatever the clock says."""
+        self._content[_OBSERVED_AT] = observed_at
+
+    def ended_at(self, code: str) -> str | None:
+        """Return the time of the last run that ended for a country."""
+        ended: dict[str, str] = self._content.get("ended", {})
+        return ended.get(code)
+
+    def move(self, code: str, observed_at: str) -> None:
+        """Note that a run has ended for a country."""
+        self._content.setdefault("ended", {})[code] = observed_at
+
+
 class LevelBookmark:
     """That of the figures of one admin level: a partition for each country."""
 
@@ -125,6 +156,15 @@ class LevelBookmark:
         """Return what shaped the rows that were delivered of a country, other than the API."""
         return dict(self._partitions()).get(code, {}).get("shape")
 
+    def observed_at(self, code: str) -> str | None:
+        """Return the time of the last run that ended for a country, which histories note."""
+        return dict(self._partitions()).get(code, {}).get(_OBSERVED_AT)
+
+    @property
+    def times(self) -> set[str]:
+        """The times of all runs that histories note."""
+        return {partition[_OBSERVED_AT] for _, partition in self._partitions() if _OBSERVED_AT in partition}
+
     def announce(self, code: str, deliveries: Iterable[Delivery]) -> None:
         """Note ahead which positions may be taken, should the run be killed while it sends them."""
         partition = self._partition(code)
@@ -132,8 +172,26 @@ class LevelBookmark:
         partition["operations"] = partition.get("operations", {}) | unfinished
         self._note_taken(code, partition)
 
-    def move(self, code: str, before: Delivered, after: LevelChanges, *, shape: str, run: int | None) -> None:
-        """Note what has been delivered of a country; ``run`` is the number of a run that read it whole."""
+    def move(  # noqa: PLR0913  all that a partition holds
+        self,
+        code: str,
+        before: Delivered,
+        after: LevelChanges,
+        *,
+        shape: str,
+        run: int | None,
+        observed_at: str | None = None,
+    ) -> None:
+        """Note what has been delivered of a country.
+
+        Args:
+            code: The country.
+            before: What had been delivered before.
+            after: What was delivered.
+            shape: What shaped the rows, other than the API.
+            run: The number of a run that read the level whole.
+            observed_at: The time of this run, for a history, which has it in the place of a newest date.
+        """
         partition = self._partition(code)
         partition["operations"] = {name: mark.to_state() for name, mark in sorted(after.bookmarks.items())}
         partition["positions"] = highest_positions(before, after)
@@ -143,7 +201,9 @@ class LevelBookmark:
         if run is not None:
             partition["read_whole"] = run
         newest = [mark.reporting_date for mark in after.bookmarks.values() if mark.reporting_date]
-        if newest:
+        if observed_at:
+            partition[_OBSERVED_AT] = observed_at
+        elif newest:
             partition |= {"replication_key": "reporting_date", "replication_key_value": max(newest)}
 
     def _note_taken(self, code: str, partition: Mapping[str, Any]) -> None:

@@ -13,12 +13,12 @@ from typing_extensions import override
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.errors import DtmAnswerError, DtmRefusedError, DtmRequestError, DtmUnknownError, DtmWithdrawnError
 from tap_dtm.exact import parts, rounds
-from tap_dtm.exact.level import LevelChanges, is_known, settle
-from tap_dtm.exact.rounds import Change, Delivery, Need
+from tap_dtm.exact.level import LevelChanges, is_known, most_rows, settle
+from tap_dtm.exact.rounds import Change, Need
 from tap_dtm.exact.selfcheck import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
     from tap_dtm.api.records import UnknownFields
@@ -38,14 +38,14 @@ _logger = logging.getLogger("tap-dtm.country")
 class Job:
     """What to read of one country.
 
-    ``levels`` holds what was delivered of each selected level; ``listed`` the operations that the list of operations
-    names. The levels in ``whole`` are read whole whatever the index says. ``is_gone`` says that the country has left
-    the list and that the operator has accepted it.
+    ``levels`` holds, by level and by selected stream, what was delivered; ``listed`` the operations that the list of
+    operations names. A level is asked once, whatever number of streams it has. The levels in ``whole`` are read whole
+    whatever the index says. ``is_gone`` says that the country has left the list and that the operator has accepted it.
     """
 
     code: str
     name: str
-    levels: Mapping[int, Delivered]
+    levels: Mapping[int, Mapping[str, Delivered]]
     listed: frozenset[str] = frozenset()
     whole: frozenset[int] = frozenset()
     is_gone: bool = False
@@ -57,12 +57,49 @@ class Job:
 
 
 @dataclass(frozen=True)
-class _Question:
-    """What a level is asked about one operation, and its index rows."""
+class _Reader:
+    """A stream for which a level is read: what it needs of each operation, and what it gets."""
 
-    operation: str
-    need: Need
-    rows: list[Row]
+    delivered: Delivered
+    changes: LevelChanges
+    needs: Mapping[str, Need]
+
+    @classmethod
+    def of(cls, delivered: Delivered, index: Mapping[str, list[Row]]) -> _Reader:
+        """Decide what a stream needs."""
+        # What was listed without rows, and is listed no more, is forgotten: should it come back, it is looked for.
+        bookmarks = {n: mark for n, mark in delivered.bookmarks.items() if n in index or mark != rounds.LISTED}
+        operations = sorted(index.keys() | bookmarks.keys())
+        needs = {name: rounds.need(index.get(name, []), bookmarks.get(name)) for name in operations}
+        return cls(delivered, LevelChanges(bookmarks=bookmarks), needs)
+
+    @property
+    def needs_country(self) -> bool:
+        """Whether one unfiltered answer is cheaper and surer: everything of everything is needed."""
+        needed = set(self.needs.values())
+        return Need.COUNTRY in needed or needed == {Need.OPERATION}
+
+    def new_rounds(self, operation: str, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows of an operation's rounds that are newer than those that were delivered."""
+        bookmark = self.delivered.bookmarks.get(operation)
+        return rounds.newer_than(rows, bookmark.newest if bookmark else None)
+
+    def take(self, operation: str, index: Sequence[Row], rows: Sequence[Row], *, new_only: bool) -> bool:
+        """Take the answer for one operation, or for its new rounds only; False when it cannot be trusted."""
+        bookmark = self.delivered.bookmarks.get(operation)
+        if new_only and bookmark:
+            rows = self.new_rounds(operation, rows)
+            if compare(self.new_rounds(operation, index), rows):
+                return False
+            self.changes.add(rounds.extend(operation, index, rows, bookmark))
+            return True
+        comparison = compare(index, rows)
+        # Rows that the index lacks may be missing without a trace: only an unfiltered answer says that they are gone.
+        if not is_known(comparison, bookmark) or (bookmark and bookmark.unindexed and not comparison):
+            return False
+        contradiction = self.changes.look(operation, comparison, bookmark)
+        self.changes.add(self.delivered.replaced(operation, index, rows, contradiction))
+        return True
 
 
 class _NoWholeAnswerError(Exception):
@@ -75,29 +112,34 @@ class _NoWholeAnswerError(Exception):
 
 @dataclass(frozen=True)
 class CountryChanges:
-    """What was found in one country, by level."""
+    """What was found in one country, by level and by stream."""
 
     job: Job
-    levels: Mapping[int, LevelChanges]
+    levels: Mapping[int, Mapping[str, LevelChanges]]
+
+    @property
+    def streams(self) -> dict[str, LevelChanges]:
+        """What was found, by stream."""
+        return {name: changes for level in self.levels.values() for name, changes in level.items()}
 
     @property
     def rows(self) -> int:
         """The number of rows that are emitted."""
-        return sum(len(delivery.rows) for level in self.levels.values() for delivery in level.deliveries)
+        return sum(changes.rows for changes in self.streams.values())
 
     @property
     def at_stake(self) -> int:
         """The number of rows that the next run would send again if this one were killed while it sends these."""
-        deliveries = (each for level in self.levels.values() for each in level.deliveries if not each.is_empty)
+        deliveries = (each for changes in self.streams.values() for each in changes.deliveries if not each.is_empty)
         return sum(delivery.unfinished.rows for delivery in deliveries)
 
     def by_operation(self) -> Counter[Change]:
-        """Count the operations by what happened to them; the level where most happened speaks for each."""
+        """Count the operations by what happened to them; the stream where most happened speaks for each."""
         changes: dict[str, Change] = {}
-        for level in self.levels.values():
-            for operation in level.bookmarks:
+        for stream in self.streams.values():
+            for operation in stream.bookmarks:
                 changes.setdefault(operation, Change.UNCHANGED)
-            for delivery in level.deliveries:
+            for delivery in stream.deliveries:
                 changes[delivery.operation] = max(delivery.change, changes.get(delivery.operation, Change.UNCHANGED))
         return Counter(changes.values())
 
@@ -105,7 +147,7 @@ class CountryChanges:
 class Aside(Protocol):
     """Begins to read a level in another thread, if there is room for one more request at the same time."""
 
-    def __call__(self, read: Callable[[], LevelChanges], /) -> Future[LevelChanges] | None:
+    def __call__(self, read: Callable[[], dict[str, LevelChanges]], /) -> Future[dict[str, LevelChanges]] | None:
         """Return what will have been read; None if there is no room."""
 
 
@@ -127,7 +169,7 @@ class CountryReader:
         self._paths: dict[int, str] = {}
         self._builders: dict[int, RecordBuilder] = {}
         for resource in catalogue.resources.values():
-            if (level := resource.level) is not None:
+            if (level := resource.level) is not None and not resource.history_of:
                 self._paths[level] = resource.endpoints[settings.api_version]
                 self._builders[level] = RecordBuilder(resource, settings.api_version, unknown)
 
@@ -144,8 +186,8 @@ class CountryReader:
         for _ in range(_ATTEMPTS):
             index = {} if job.is_gone else self._index(job)
             levels = self._levels(job, index, aside)
-            may_be_a_race = any(doubt.may_be_a_race for level in levels.values() for doubt in level.doubts)
-            if not may_be_a_race or self._index(job) == index:
+            doubts = (doubt for level in levels.values() for changes in level.values() for doubt in changes.doubts)
+            if not any(doubt.may_be_a_race for doubt in doubts) or self._index(job) == index:
                 return CountryChanges(job, levels)
         raise DtmAnswerError(
             f"{job} changed each time while it was being read: DTM is publishing. "
@@ -154,14 +196,14 @@ class CountryReader:
 
     def _index(self, job: Job) -> dict[str, list[Row]]:
         """Ask for the index; an operation that is listed, and that admin 0 does not show, has no rows in it."""
-        marks = (mark for level in job.levels.values() for mark in level.bookmarks.values())
-        rows = self._fetch_country(job, INDEX_LEVEL, sum(mark.rows for mark in marks if not mark.unindexed))
+        delivered = sum(most_rows(level.values(), of_index=True) for level in job.levels.values())
+        rows = self._fetch_country(job, INDEX_LEVEL, delivered)
         unshown = job.listed - {row.operation for row in rows}
         if self._settings.operations is not None:
             unshown &= self._settings.operations
         return {name: [] for name in sorted(unshown)} | rounds.by_operation(self._wanted(rows))
 
-    def _levels(self, job: Job, index: dict[str, list[Row]], aside: Aside) -> dict[int, LevelChanges]:
+    def _levels(self, job: Job, index: dict[str, list[Row]], aside: Aside) -> dict[int, dict[str, LevelChanges]]:
         """Read the levels. None is asked for before the index has arrived: a round in the index alone is a gap."""
         numbers = sorted(job.levels)
         below = [level for level in numbers if level != INDEX_LEVEL]
@@ -171,90 +213,86 @@ class CountryReader:
             for level in numbers
         }
 
-    def _level(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
-        delivered = job.levels[level]
-        if level == INDEX_LEVEL or job.is_gone:
-            return settle(delivered, index, index, is_index=True)
-        if level in job.whole:
-            return self._read_whole(job, level, index)
-        # What was listed without rows, and is listed no more, is forgotten: should it come back, it is looked for.
-        bookmarks = {n: mark for n, mark in delivered.bookmarks.items() if n in index or mark != rounds.LISTED}
-        operations = sorted(index.keys() | bookmarks.keys())
-        needs = {name: rounds.need(index.get(name, []), bookmarks.get(name)) for name in operations}
-        # Wanting everything of everything, one unfiltered answer is cheaper and surer.
-        if Need.COUNTRY in needs.values() or set(needs.values()) == {Need.OPERATION}:
-            return self._read_whole(job, level, index)
-        changes = LevelChanges(bookmarks=dict(bookmarks))
-        for name in (name for name in operations if needs[name]):
-            question = _Question(name, needs[name], index.get(name, []))
-            delivery = self._read_operation(job, level, question, changes)
-            if delivery is None:
-                return self._read_whole(job, level, index)
-            changes.add(delivery)
-        return changes
+    def _level(self, job: Job, level: int, index: dict[str, list[Row]]) -> dict[str, LevelChanges]:
+        """Find out what changed at a level, for each stream of it; streams that had the same have the same changes."""
+        streams = job.levels[level]
+        distinct: list[Delivered] = []
+        for each in streams.values():
+            if each not in distinct:
+                distinct.append(each)
+        changes = self._changes(job, level, index, distinct)
+        return {name: changes[distinct.index(each)] for name, each in streams.items()}
 
-    def _read_operation(self, job: Job, level: int, question: _Question, changes: LevelChanges) -> Delivery | None:
-        """Ask for one operation; None when the answer cannot be trusted.
+    def _changes(
+        self, job: Job, level: int, index: dict[str, list[Row]], streams: Sequence[Delivered]
+    ) -> list[LevelChanges]:
+        if level == INDEX_LEVEL or job.is_gone:
+            return [settle(each, index, index, is_index=True) for each in streams]
+        readers = [_Reader.of(each, index) for each in streams]
+        if level in job.whole or any(reader.needs_country for reader in readers):
+            return self._read_whole(job, level, index, streams)
+        for name in sorted({name for reader in readers for name in reader.needs}):
+            needing = [reader for reader in readers if reader.needs.get(name)]
+            if needing and not self._read_operation(job, level, name, index.get(name, []), needing):
+                return self._read_whole(job, level, index, streams)
+        return [reader.changes for reader in readers]
+
+    def _read_operation(self, job: Job, level: int, operation: str, index: list[Row], readers: list[_Reader]) -> bool:
+        """Ask for one operation; False when the answer cannot be trusted.
 
         The API does not document how its filters match: rows of other operations are dropped, and the rest
         must agree with the index, or contradict it just as an unfiltered answer did before.
         """
-        operation, need, index = question.operation, question.need, question.rows
-        bookmark = job.levels[level].bookmarks.get(operation)
         since = self._settings.start_date
-        if need is Need.NEW_ROUNDS and bookmark:
-            index_new = rounds.newer_than(index, bookmark.newest)
-            since = index_new[0].reporting_date
+        new_only = all(reader.needs[operation] is Need.NEW_ROUNDS for reader in readers)
+        if new_only:
+            since = min(reader.new_rounds(operation, index)[0].reporting_date for reader in readers)
         try:
             fetched = self._fetch(level, job.code, operation, since, self._settings.end_date)
         except DtmRequestError as error:
             _logger.info("%s Asking for the whole country instead.", error)
-            return None
+            return False
         rows = rounds.by_operation(self._wanted(fetched)).get(operation, [])
-        if need is Need.NEW_ROUNDS and bookmark:
-            rows = rounds.newer_than(rows, bookmark.newest)
-            return None if compare(index_new, rows) else rounds.extend(operation, index, rows, bookmark)
-        comparison = compare(index, rows)
-        # Rows that the index lacks may be missing without a trace: only an unfiltered answer says that they are gone.
-        if not is_known(comparison, bookmark) or (bookmark and bookmark.unindexed and not comparison):
-            return None
-        return job.levels[level].replaced(operation, index, rows, changes.look(operation, comparison, bookmark))
+        return all(reader.take(operation, index, rows, new_only=new_only) for reader in readers)
 
-    def _read_whole(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
-        count = sum(mark.rows for mark in job.levels[level].bookmarks.values())
+    def _read_whole(
+        self, job: Job, level: int, index: dict[str, list[Row]], streams: Sequence[Delivered]
+    ) -> list[LevelChanges]:
         try:
-            rows = self._fetch_country(job, level, count)
+            rows = self._fetch_country(job, level, most_rows(streams))
         except _NoWholeAnswerError as error:
             _logger.info("%s Asking for the operations one by one instead.", error.reason)
             try:
-                return self._read_in_parts(job, level, index)
+                return self._read_in_parts(job, level, index, streams)
             except DtmRequestError:
                 raise error.reason from None  # smaller requests fail no less: the first one says what is wrong
         wanted = rounds.by_operation(self._wanted(rows))
-        return settle(job.levels[level], index, wanted, is_silent=not rows)
+        return [settle(each, index, wanted, is_silent=not rows) for each in streams]
 
-    def _read_in_parts(self, job: Job, level: int, index: dict[str, list[Row]]) -> LevelChanges:
+    def _read_in_parts(
+        self, job: Job, level: int, index: dict[str, list[Row]], streams: Sequence[Delivered]
+    ) -> list[LevelChanges]:
         """Ask for each operation of the index by itself.
 
         Filters are not trusted to match all that they should: rows that do not agree with the index are an error, and
         nothing is taken for a gap or a withdrawal.
         """
-        delivered = job.levels[level]
-        changes = LevelChanges(bookmarks=dict(delivered.bookmarks), in_parts=True)
-        for name in sorted(index.keys() | delivered.bookmarks.keys()):
-            bookmark = delivered.bookmarks.get(name)
+        changes = [LevelChanges(bookmarks=dict(each.bookmarks), in_parts=True) for each in streams]
+        for name in sorted(index.keys() | {name for each in streams for name in each.bookmarks}):
             rows = self._parts_of(job, level, name, index[name]) if index.get(name) else []
-            if not index.get(name) or not (rows or (bookmark and bookmark.rows)):
-                changes.kept.append(name)
-                continue
-            comparison = compare(index[name], rows)
-            if not is_known(comparison, bookmark):
-                raise DtmAnswerError(
-                    f"{job} had to be read in parts at admin {level}, and those of {name} do not add up to admin 0 "
-                    f"({comparison.disagreements[0].at(level)}). Nothing was taken; the next run asks again."
-                )
-            contradiction = bookmark.contradiction if comparison and bookmark else None
-            changes.add(delivered.replaced(name, index[name], rows, contradiction))
+            comparison = compare(index.get(name, []), rows)
+            for found, delivered in zip(changes, streams, strict=True):
+                bookmark = delivered.bookmarks.get(name)
+                if not index.get(name) or not (rows or (bookmark and bookmark.rows)):
+                    found.kept.append(name)
+                    continue
+                if not is_known(comparison, bookmark):
+                    raise DtmAnswerError(
+                        f"{job} had to be read in parts at admin {level}, and those of {name} do not add up to admin 0 "
+                        f"({comparison.disagreements[0].at(level)}). Nothing was taken; the next run asks again."
+                    )
+                contradiction = bookmark.contradiction if comparison and bookmark else None
+                found.add(delivered.replaced(name, index[name], rows, contradiction))
         return changes
 
     def _parts_of(self, job: Job, level: int, operation: str, index: list[Row]) -> list[Row]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tap_dtm.exact import rounds, selfcheck
 from tap_dtm.exact.selfcheck import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tap_dtm.api.rows import Row
     from tap_dtm.exact.rounds import Bookmark, Delivery
@@ -35,7 +35,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What was delivered of one level of a country, and how to deliver it now.
+    """What one stream has delivered of a level of a country, and how it delivers now.
 
     ``highest`` is the highest position of each operation that was ever taken, where it is no longer. ``emit_all``
     says that every row is emitted, and a tombstone for every such position, even where nothing differs.
@@ -49,15 +49,29 @@ class Delivered:
         self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
     ) -> Delivery:
         """Deliver all that the level has of an operation, as far as it differs from what was delivered."""
-        return rounds.replace(
+        mark = self.bookmarks.get(operation)
+        delivery = rounds.replace(
             operation,
             index,
             rows,
-            self.bookmarks.get(operation),
+            mark,
             contradiction=contradiction,
             emit_all=self.emit_all,
             highest=self.highest.get(operation, 0),
         )
+        if delivery.is_empty or self.emit_all:
+            return delivery
+        is_unheard_of = index is None and mark is None
+        return replace(delivery, is_announced=not is_unheard_of and bool(rounds.need(index or (), mark)))
+
+    def rows(self, *, of_index: bool = False) -> int:
+        """Return how many rows were delivered; or how many of the operations whose rounds the index has."""
+        return sum(mark.rows for mark in self.bookmarks.values() if not (of_index and mark.unindexed))
+
+
+def most_rows(streams: Iterable[Delivered], *, of_index: bool = False) -> int:
+    """Return how many rows of a level were delivered to the stream that has had most of them."""
+    return max((each.rows(of_index=of_index) for each in streams), default=0)
 
 
 @dataclass
@@ -96,6 +110,16 @@ class LevelChanges:
         seen = selfcheck.seen_empty(mark.contradiction if mark else None)
         self.doubts.append(Doubt(operation, comparison, seen, is_silence=True))
         return seen
+
+    @property
+    def size(self) -> int:
+        """The number of records that are emitted."""
+        return sum(delivery.size for delivery in self.deliveries)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows among them."""
+        return sum(len(delivery.rows) for delivery in self.deliveries)
 
     @property
     def is_complete(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tap_dtm.exact.level import most_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,24 +23,29 @@ def warn(changes: CountryChanges, filters: Collection[str]) -> None:
         changes: What was found in a country.
         filters: The names of the settings that choose among its rows.
     """
-    before = sum(mark.rows for level in changes.job.levels.values() for mark in level.bookmarks.values())
-    after = sum(mark.rows for level in changes.levels.values() for mark in level.bookmarks.values())
-    if filters and before and not after and not changes.job.is_gone:
+    before = sum(most_rows(streams.values()) for streams in changes.job.levels.values())
+    is_left = any(mark.rows for found in changes.streams.values() for mark in found.bookmarks.values())
+    if filters and before and not is_left and not changes.job.is_gone:
         _logger.warning(
             "All %d rows of %s are removed, because none passes the settings %s. Check them if you did not mean that.",
             before,
             changes.job,
             ", ".join(filters),
         )
-    for number, level in changes.levels.items():
-        if level.in_parts:
-            _warn_of_parts(changes.job, number, level)
-        silent = [doubt for doubt in level.doubts if doubt.is_silence]
-        if silent:
-            _warn_of_silence(changes.job, number, silent)
-        for doubt in level.doubts:
-            if not doubt.is_silence:
-                _warn_of_doubt(changes.job, number, doubt)
+    for number, streams in changes.levels.items():
+        warned: list[Any] = []  # what two streams of a level saw is one thing
+        for found in streams.values():
+            if found.in_parts and number not in warned:
+                _warn_of_parts(changes.job, number, found)
+                warned.append(number)
+            silent = [doubt for doubt in found.doubts if doubt.is_silence]
+            if silent and silent not in warned:
+                _warn_of_silence(changes.job, number, silent)
+                warned.append(silent)
+            for doubt in found.doubts:
+                if not doubt.is_silence and doubt not in warned:
+                    _warn_of_doubt(changes.job, number, doubt)
+                    warned.append(doubt)
 
 
 def _warn_of_doubt(job: Job, level: int, doubt: Doubt) -> None:

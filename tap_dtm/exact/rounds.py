@@ -151,7 +151,8 @@ class Delivery:
     """What a stream emits for one operation, and its bookmark afterwards (None: forget the operation).
 
     ``rows`` take the positions from ``first`` on; the positions in ``tombstones`` are no longer taken, and ``removed``
-    of them were until now.
+    of them were until now. ``is_announced`` says that the index, or the bookmark, called for a look at the operation:
+    otherwise the change was found only because the level was read whole.
     """
 
     operation: str
@@ -161,11 +162,17 @@ class Delivery:
     first: int = 1
     tombstones: range = field(default=range(0))
     removed: int = 0
+    is_announced: bool = True
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is emitted."""
-        return not self.rows and not self.tombstones
+        return not self.size
+
+    @property
+    def size(self) -> int:
+        """The number of records that are emitted."""
+        return len(self.rows) + len(self.tombstones)
 
     @property
     def unfinished(self) -> Bookmark:

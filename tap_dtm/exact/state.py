@@ -10,6 +10,7 @@ operation takes are in the state twice: in the list of ``partitions`` and in the
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -20,6 +21,7 @@ from msgspec import Meta
 from tap_dtm.errors import DtmError
 from tap_dtm.exact.packing import unpacked
 from tap_dtm.exact.rounds import Bookmark, is_of_nothing
+from tap_dtm.metadata.model import LEVELS
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ class _Context(msgspec.Struct, forbid_unknown_fields=True):
     admin0_pcode: _Code
 
 
+_Time = Annotated[dt.datetime, Meta(tz=True)]
+
+
 class _Partition(msgspec.Struct, forbid_unknown_fields=True):
     context: _Context
     operations: dict[str, _Bookmark] | msgspec.UnsetType = msgspec.UNSET
@@ -60,6 +65,7 @@ class _Partition(msgspec.Struct, forbid_unknown_fields=True):
     shape: str | None = None
     replication_key: str | None = None
     replication_key_value: str | None = None
+    observed_at: _Time | None = None  # of a history: the time of the run
 
 
 class _Countries(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,11 +97,17 @@ class _Idp(msgspec.Struct, forbid_unknown_fields=True):
     taken: dict[_Code, dict[str, _Count]] = {}
 
 
+class _Runs(msgspec.Struct, forbid_unknown_fields=True):
+    observed_at: _Time | None = None
+    ended: dict[_Code, _Time] = {}
+
+
 _FORMS: Final = {
     "countries": _Countries,
     "operations": _Operations,
+    **{f"idp_admin{level}{kind}": _Idp for level in LEVELS for kind in ("", "_history")},
+    "runs": _Runs,
     "pcodes": _Pcodes,
-    **dict.fromkeys(("idp_admin0", "idp_admin1", "idp_admin2"), _Idp),
 }
 _logger = logging.getLogger("tap-dtm")
 _REMEDY: Final = "Restore it from a backup, or empty the tables and start with an empty state."
@@ -207,7 +219,7 @@ def _country_of(bookmark: Any, message: str) -> str:  # noqa: ANN401
 
 def _contradiction_of(partition: _Partition) -> str:
     """Say what of a partition cannot be true together; nothing if all can."""
-    is_read = partition.shape is not None or partition.replication_key_value is not None
+    is_read = any((partition.shape, partition.replication_key_value, partition.observed_at))
     if is_read and isinstance(partition.operations, msgspec.UnsetType):
         return "it has no `operations`"
     for name, mark in (partition.operations or {}).items():

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import (
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from tap_dtm.metadata.yaml_source import Document, Place
 
+_NOT_OF_HISTORIES: Final = "deleted_rows_stay"
+"""The warning of tables from which rows are removed."""
 _CONSTRAINTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "integer": {"minimum": int, "maximum": int},
     "string": {"pattern": Text, "enum": Texts},
@@ -68,6 +70,7 @@ class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
     license: License | None = None
     dated_by: Text | None = None
     warnings: tuple[Text, ...] = ()
+    history_of: Text | None = None
 
 
 # Between a small letter or digit and a capital (admin1|Pcode), and before the last capital of a run
@@ -169,18 +172,25 @@ def _check_pattern(document: Document, place: Place, pattern: str) -> None:
 
 def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: bool) -> dict[str, Resource]:
     warnings = {code: document.convert(("warnings", code), Text) for code in document.section("warnings")}
-    resources = {}
+    resources: dict[str, Resource] = {}
     for name in document.section("resources"):
         said = _mapping(document, ("resources", name))
         listed = document.convert(("resources", name), _Listed)
-        own = (*_OF_DTM_RESOURCES, "license" if "source" in said else "endpoints")
-        _require(document, ("resources", name), said, () if is_foreign else own)
-        resources[name] = _resource(document, name, listed, fields, warnings)
+        _require(document, ("resources", name), said, () if is_foreign else _of_dtm(said))
+        resource = _resource(document, name, listed, fields, warnings)
+        resources[name] = _history(document, resource, resources) if resource.history_of else resource
     for name, resource in resources.items():
         _check_keys(document, resource)
         for number, key in enumerate(resource.foreign_keys):
             _check_foreign_key(document, ("resources", name, "foreign_keys", number), key, resource, resources)
     return resources
+
+
+def _of_dtm(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a resource of this project must say: also where its rows come from, unless the tap makes them."""
+    if "history_of" in said or (said.get("replication") or {}).get("key") == "observed_at":
+        return _OF_DTM_RESOURCES
+    return (*_OF_DTM_RESOURCES, "license" if "source" in said else "endpoints")
 
 
 def _resource(
@@ -213,11 +223,28 @@ def _resource(
         replication_method=method,
         replication_key=key,
         endpoints=dict(listed.endpoints.items()),
-        selected_by_default=listed.selected_by_default,
         source=listed.source,
         license=listed.license,
         dated_by=listed.dated_by,
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
+        history_of=listed.history_of,
+        selected_by_default=listed.selected_by_default and listed.history_of is None,
+    )
+
+
+def _history(document: Document, history: Resource, before: Mapping[str, Resource]) -> Resource:
+    """Return a history with what it has in common with the resource whose states it holds.
+
+    It has no foreign keys: what it holds of an operation stays when the operation has left the lists.
+    """
+    _check_one_of(document, ("resources", history.name, "history_of"), str(history.history_of), before)
+    table = before[str(history.history_of)]
+    return structs.replace(
+        history,
+        level=table.level,
+        endpoints=table.endpoints,
+        fields=(*(field for field in table.fields if not field.is_mark), *history.fields),
+        warnings=(*(each for each in table.warnings if each.code != _NOT_OF_HISTORIES), *history.warnings),
     )
 
 

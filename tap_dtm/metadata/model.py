@@ -24,7 +24,7 @@ Measure = Literal["stock", "flow"]
 ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
 Constraint = int | str | tuple[str, ...]
 
-DTM_TYPES: Final = ("string", "integer", "date", "datetime")
+DTM_TYPES: Final = ("string", "integer", "date", "datetime", "boolean")
 """The types of DTM's own fields; those of other taps may have the others, too."""
 
 API_VERSIONS: Final = get_args(ApiVersion)
@@ -76,6 +76,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         missing_values: Texts that the API publishes in place of a value.
         known_values: Values of an open vocabulary seen so far. Others may appear at any time.
         caveats: What goes wrong when the column is used naively; whole sentences.
+        is_mark: Whether the column says which rows count, so that it can be neither deselected nor mapped.
         omitted: Why no stream carries the field; None for all fields that streams may carry.
     """
 
@@ -96,6 +97,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     missing_values: tuple[Text, ...] = ()
     known_values: tuple[Text, ...] = ()
     caveats: tuple[Text, ...] = ()
+    is_mark: bool = False
     omitted: Text | None = None
 
     @property
@@ -179,6 +181,7 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
         replication_key: Field that orders an INCREMENTAL resource; None otherwise.
         endpoints: Path per API version, below the API's base URL; none for a list that is not DTM's.
+        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
         selected_by_default: Whether a run that is given no catalog reads the stream.
         source: Where the rows come from, if not from DTM.
         license: The terms of the rows, if they are not those of the package.
@@ -201,12 +204,23 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: Source | None = None
     license: License | None = None
     dated_by: Text | None = None
+    history_of: Text | None = None
     warnings: tuple[UsageWarning, ...] = ()
 
     @property
     def full_description(self) -> str:
         """Description, grain and warnings as one paragraph."""
         return " ".join([self.description, self.grain, *(warning.text for warning in self.warnings)])
+
+    @property
+    def keeps_the_past(self) -> bool:
+        """Whether it holds what cannot be read again: a history, or the runs."""
+        return self.replication_key == "observed_at"
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The columns, other than the key, that say which rows count."""
+        return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)
 
     def fields_for(self, api_version: str) -> tuple[Field, ...]:
         """Return the fields that one API version publishes, and those this project adds, in column order.

@@ -14,6 +14,7 @@ _JSON_TYPES: Final = MappingProxyType(
         "integer": ("integer", None),
         "date": ("string", "date"),
         "datetime": ("string", "date-time"),
+        "boolean": ("boolean", None),
     },
 )
 

@@ -7,26 +7,22 @@ import logging
 import math
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from singer_sdk import Stream
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.metrics import Counter, Metric, Tag, Timer
 from singer_sdk.singerlib import StateMessage
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
 from typing_extensions import override
 
-from tap_dtm.api.rows import as_dict
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.bookmarks import LevelBookmark, ListBookmark
-from tap_dtm.exact.rounds import fingerprint
+from tap_dtm.exact.bookmarks import ListBookmark
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
-from tap_dtm.singer.output import DELETED_AT, Writer
+from tap_dtm.singer.output import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,24 +36,6 @@ if TYPE_CHECKING:
     from tap_dtm.singer.schedule import Schedule
 
 FULL_TABLE: Final = REPLICATION_FULL_TABLE
-
-
-class _RunCounter(Counter):
-    """Counts over all countries of a run, where the SDK would report each of them."""
-
-    @override
-    def exit(self) -> None:
-        """Go on counting."""
-
-    def report(self) -> None:
-        self.with_context(None)
-        super().exit()
-
-
-class _SilentTimer(Timer):
-    @override
-    def __exit__(self, *_: object) -> None:
-        """Report nothing."""
 
 
 class DtmStream(Stream):
@@ -83,7 +61,8 @@ class DtmStream(Stream):
         """Take selections and replication methods from a catalog; keys are not for it to choose.
 
         Raises:
-            DtmError: The catalog was made for another API version, or lacks what identifies the rows.
+            DtmError: The catalog was made for another API version, lacks what identifies the rows, or asks for a full
+                refresh, with which targets replace what they have, of what cannot be read again.
         """
         if entry := catalog.get_stream(self.name):
             fields = set(entry.schema.properties or ())
@@ -93,7 +72,7 @@ class DtmStream(Stream):
                     f"The catalog has fields in {self.name} that API {self.api_version} does not serve "
                     f"({', '.join(sorted(unknown))}): make a catalog for this api_version with --discover."
                 )
-            missing = {*self.resource.key, DELETED_AT} - fields
+            missing = self.fixed - fields
             if missing:
                 raise DtmError(
                     f"The catalog lacks fields of {self.name} without which the tables would be wrong "
@@ -102,16 +81,26 @@ class DtmStream(Stream):
             entry.key_properties = list(self.resource.key)
             entry.replication_key = self.resource.replication_key
         super().apply_catalog(catalog)
+        if self.selected and self.resource.keeps_the_past and self.replication_method == FULL_TABLE:
+            raise DtmError(
+                f"The catalog asks for {self.name} with FULL_TABLE, and what was true in the past cannot be read "
+                "again: choose INCREMENTAL, or leave the replication method out."
+            )
 
     @property
     @override
     def metadata(self) -> MetadataMapping:
-        """The metadata of the catalog, in which the mark of deleted rows cannot be deselected."""
+        """The metadata of the catalog, in which what says which rows count cannot be deselected."""
         metadata = super().metadata
         if metadata:
-            mark = metadata.setdefault(("properties", DELETED_AT), Metadata())
-            mark.inclusion = Metadata.InclusionType.AUTOMATIC
+            for name in self.resource.marks:
+                metadata.setdefault(("properties", name), Metadata()).inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
+
+    @property
+    def fixed(self) -> set[str]:
+        """The columns without which the tables would be wrong, so that they arrive as they are."""
+        return {*self.resource.key, *self.resource.marks}
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
@@ -123,6 +112,11 @@ class DtmStream(Stream):
     def schedule(self) -> Schedule:
         """The run that all streams are part of."""
         return self._schedule()
+
+    @property
+    def marks_of_live_rows(self) -> Record:
+        """What the marks are in every row that is not gone, as far as they are always the same."""
+        return {DELETED_AT: None}
 
     def tombstone(self, **key: Any) -> Record:  # noqa: ANN401
         """Return a record that says that the row of this key is gone: every measure null, so sums stay right."""
@@ -223,7 +217,7 @@ class ListStream(DtmStream):
             self.bookmark.announce([*rows, *gone])
             self.write_state()
         for row in rows.values():
-            yield row | {DELETED_AT: None}
+            yield row | self.marks_of_live_rows
         for key in removed + (long_gone if self.resends else []):
             yield self.tombstone(**dict(zip(self.resource.key, key, strict=True)))
         if self.selected:
@@ -263,121 +257,3 @@ class ListStream(DtmStream):
 
     def _key(self, row: Entry) -> Key:
         return tuple(row[name] for name in self.resource.key)
-
-
-class IdpStream(DtmStream):
-    """The IDP figures of one admin level, country by country: a child of the country list."""
-
-    level: ClassVar[int]
-
-    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:  # noqa: D107
-        super().__init__(tap, api_version, schedule)
-        self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
-        self._codes_delivered: set[str] = set()
-        self._is_announced = False
-
-    @override
-    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        """Log at DEBUG what the SDK says of every country: the run has its own line for each."""
-        super().log(message, *args, level=logging.DEBUG if level == logging.INFO else level, **kwargs)
-
-    @override
-    def get_record_counter(self, **_: Any) -> Counter:
-        """Return the one counter of this stream."""
-        return self._counter
-
-    @override
-    def get_sync_timer(self) -> Timer:
-        """Return a timer that says nothing: one country's time is mostly that of reading ahead."""
-        return _SilentTimer(Metric.SYNC_DURATION)
-
-    @override
-    def log_sync_costs(self) -> None:
-        """Report the record count, once for all countries."""
-        self._counter.report()
-
-    @property
-    def bookmark(self) -> LevelBookmark:
-        """What the state says of the level."""
-        return LevelBookmark(self.stream_state)
-
-    def needs_everything(self, code: str) -> bool:
-        """Whether a country must be read and emitted whole, whatever its bookmarks say.
-
-        So it is the first time, after a change of what shapes the records other than the API, and for FULL_TABLE.
-        """
-        return self.is_full_table or self.bookmark.shape(code) != self._shape
-
-    @cached_property
-    def _shape(self) -> str:
-        settings = self.schedule.settings
-        fields = [field.name for field in self.resource.fields_for(settings.api_version)]
-        return fingerprint(
-            [name for name in fields if self.mask["properties", name]],
-            [settings.start_date, settings.end_date, sorted(settings.operations or ())],
-            self._tap.maps,  # type: ignore[attr-defined]
-        )
-
-    @property
-    @override
-    def is_complete(self) -> bool:
-        """Whether no country failed, either."""
-        return super().is_complete and not self.schedule.failures
-
-    @property
-    def is_full_table(self) -> bool:
-        """Whether the catalog asks for FULL_TABLE: every run reads and emits everything."""
-        return self.replication_method == FULL_TABLE
-
-    @property
-    @override
-    def left_out(self) -> set[str]:
-        """The countries that were not delivered."""
-        return self.bookmark.codes_with_rows - self._codes_delivered
-
-    @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
-        """Yield what changed in the country of the context, then move its bookmarks."""
-        code = (context or {})["admin0_pcode"]
-        changes = self.schedule.changes(code)
-        if changes is None:
-            return
-        self._codes_delivered.add(code)
-        level, job = changes.levels[self.level], changes.job
-        for delivery in level.deliveries:
-            if self._is_plain:
-                self._tap.message_writer.write_rows(self.name, delivery.rows, delivery.first)  # type: ignore[attr-defined]
-                self._counter.increment(len(delivery.rows))
-            else:
-                for position, row in enumerate(delivery.rows, start=delivery.first):
-                    yield as_dict(row) | {"row_number": position, DELETED_AT: None}
-            for position in delivery.tombstones:
-                yield self.tombstone(admin0_pcode=code, operation=delivery.operation, row_number=position)
-        run = self.schedule.run if self.level in job.whole else None
-        self.bookmark.move(code, job.levels[self.level], level, shape=self._shape, run=run)
-
-    @cached_property
-    def _is_plain(self) -> bool:
-        """Whether rows arrive as they are: the SDK has nothing to do with them, and nothing to count."""
-        return (
-            isinstance(self._tap.message_writer, Writer)
-            and all(type(each) is SameRecordTransform and not each.flattening_enabled for each in self.stream_maps)
-            and all(self.mask["properties", name] for name in self.schema["properties"])
-            and not (self.is_full_table or self.get_batch_config(self.config) or self.ABORT_AT_RECORD_COUNT)
-        )
-
-    def write_schema(self) -> None:
-        """Write the SCHEMA message of a selected stream ahead, because the next STATE announces rows of all streams."""
-        if self.selected:
-            self._write_schema_message()
-
-    @override
-    def _write_schema_message(self) -> None:
-        """Write it once, and not for every country: targets hold what they have collected against it."""
-        if not self._is_announced:
-            self._is_announced = True
-            super()._write_schema_message()
-
-    @override
-    def _write_state_message(self) -> None:
-        """Write none: a STATE is whole, and the schedule writes one for many countries and streams."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tap_dtm.errors import DtmError
-from tap_dtm.singer.base import IdpStream, ListStream
+from tap_dtm.singer.base import ListStream
+from tap_dtm.singer.figures import CountryStream, LevelStream
+from tap_dtm.singer.history import HistoryStream, RunStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,21 +34,36 @@ class CountryListStream(ListStream):
         """
         self._check_version()
         read_whole = self.bookmark.pop_read_whole()
-        for stream in self._idp_streams:
+        for stream in self._level_streams:
             stream.bookmark.inherit_read_whole(read_whole)
         self.schedule.begin(
             self.run,
-            self._idp_streams,
+            self._level_streams,
             self.known_keys,
             self.bookmark.gone,
+            listed_before=self.bookmark.keys,
             resends=self.resends,
             write_state=self.write_state,
         )
         self.bookmark.stamp(self.api_version)
-        for stream in self._idp_streams:
-            stream.write_schema()
+        self._note_time()
+        for child in self._country_streams:
+            child.write_schema()
         yield from super().get_records(context)
         self.write_state()  # the SDK writes one only where rows of this list were sent
+
+    def _note_time(self) -> None:
+        """Note the time of the run in the state, before any row has it."""
+        times: set[str] = set()
+        for level in self._level_streams:
+            times |= level.bookmark.times
+            if isinstance(level, HistoryStream):
+                level.has_begun = bool(level.bookmark.times)
+        for child in self._country_streams:
+            if isinstance(child, RunStream) and child.selected:
+                self.schedule.observed_at = child.announce(times)
+                if not self.selected:  # otherwise the STATE that announces the list says it
+                    self.write_state()
 
     @override
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterator[Context]:
@@ -58,17 +75,24 @@ class CountryListStream(ListStream):
     @override
     def known_keys(self) -> list[Key]:
         """The countries that were listed, and those that have rows all the same."""
-        with_rows = ((code,) for stream in self._idp_streams for code in stream.bookmark.codes_with_rows)
+        with_rows = ((code,) for stream in self._level_streams for code in stream.bookmark.codes_with_rows)
         return sorted({*super().known_keys, *with_rows})
 
     @override
     def may_remove(self, key: Key) -> bool:
         """Whether a country that has left the list is tombstoned."""
-        return self.schedule.may_remove(key[0], self._idp_streams)
+        return self.schedule.may_remove(key[0], self._level_streams)
 
     @property
-    def _idp_streams(self) -> list[IdpStream]:
-        return [stream for stream in self.child_streams if isinstance(stream, IdpStream)]
+    def _country_streams(self) -> list[CountryStream]:
+        return [stream for stream in self.child_streams if isinstance(stream, CountryStream)]
+
+    @property
+    def _level_streams(self) -> list[LevelStream]:
+        """Those that are selected, or of which the state knows."""
+        levels = (stream for stream in self._country_streams if isinstance(stream, LevelStream))
+        known = self.tap_state.get("bookmarks", {})
+        return [stream for stream in levels if stream.selected or stream.name in known]
 
     def _check_version(self) -> None:
         """Refuse to go back from v3 to v2: targets would keep reason, sex and origin next to other rows' figures."""

@@ -43,7 +43,7 @@ def check_else(stream_maps: object) -> None:
             raise DtmError(f"The setting stream_maps has {_ELSE}: {quoted(rules[_ELSE], 100)}. Only null is possible.")
 
 
-def check(config: Mapping[str, Any], streams: Mapping[str, DtmStream], mark: str) -> None:
+def check(config: Mapping[str, Any], streams: Mapping[str, DtmStream]) -> None:
     """Refuse maps that are wrong for some rows, even if not for the samples of ``projection``.
 
     A filter decides about a row alone. When a row no longer passes, nothing is sent, and the row that
@@ -52,10 +52,9 @@ def check(config: Mapping[str, Any], streams: Mapping[str, DtmStream], mark: str
     Args:
         config: The settings, which the SDK has not read yet.
         streams: The streams by name.
-        mark: The column that marks deleted rows.
 
     Raises:
-        DtmError: A stream map names no stream of these, filters records, or computes or removes a key or the mark.
+        DtmError: A stream map names no stream of these, filters records, or computes or removes a key or a mark.
     """
     for name, rules in _maps(config.get("stream_maps")):
         matching = [streams[each] for each in streams if fnmatch(each, _source(name, rules))]
@@ -67,7 +66,7 @@ def check(config: Mapping[str, Any], streams: Mapping[str, DtmStream], mark: str
                 f"The nearest: {', '.join(near)}."
             )
         if isinstance(rules, dict):
-            _check_rules(name, rules, {column for stream in matching for column in (*stream.resource.key, mark)})
+            _check_rules(name, rules, {column for stream in matching for column in stream.fixed})
 
 
 def _check_rules(name: str, rules: Mapping[str, Any], fixed: Collection[str]) -> None:

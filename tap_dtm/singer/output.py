@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecWriter, serialize_jsonl
@@ -16,7 +16,7 @@ from singer_sdk.singerlib import StateMessage
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from singer_sdk.singerlib import Message
 
@@ -39,19 +39,20 @@ class Writer(MsgSpecWriter):
             return serialize_jsonl({"type": "STATE", "value": message.value})
         return super().serialize_message(message)
 
-    def write_rows(self, stream: str, rows: Iterable[Row], first: int) -> None:
+    def write_rows(self, stream: str, rows: Iterable[Row], first: int, marks: Mapping[str, Any]) -> None:
         """Write the RECORD messages of a delivery: byte for byte those of the SDK, but for the time.
 
         Args:
             stream: The stream's name.
             rows: What it delivers.
             first: The position of the first row.
+            marks: What each of the rows has after its position.
         """
         head = b'{"type":"RECORD","stream":%b,"record":' % _encode(stream)
         numbered = enumerate(rows, first)
         while some := list(islice(numbered, _AT_ONCE)):
             extracted = _encode(dt.datetime.now(dt.timezone.utc))
-            tail = b',%b:null},"time_extracted":%b}\n' % (_encode(DELETED_AT), extracted)
+            tail = b',%b,"time_extracted":%b}\n' % (_encode(marks)[1:], extracted)
             lines = [b'%b%b,"row_number":%d%b' % (head, _encode(row)[:-1], position, tail) for position, row in some]
             sys.stdout.buffer.write(b"".join(lines))
             sys.stdout.flush()

@@ -25,19 +25,18 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Field
     from tap_dtm.singer.base import DtmStream
 
-_SAMPLES: Final = {"integer": 7, "date": "2024-01-31", "datetime": "2024-01-31T00:00:00+00:00"}
+_SAMPLES: Final = {"integer": 7, "date": "2024-01-31", "datetime": "2024-01-31T00:00:00+00:00", "boolean": True}
 _FULL: Final = "a row in which everything is known"
 _ALLOW: Final = "Allow for null, for example: float(round_number) if round_number is not None else None."
 _TYPES: Final = "A map whose expression begins with int(, float(, bool( or str( declares that type."
 
 
-def check(streams: Iterable[DtmStream], shaping: list[Any] | None, mark: str) -> None:
+def check(streams: Iterable[DtmStream], shaping: list[Any] | None) -> None:
     """Send samples of every kind of record through each stream, and see what arrives.
 
     Args:
         streams: The selected streams.
         shaping: What maps the records, as ``maps.shaping`` returns it.
-        mark: The column that marks deleted rows.
 
     Raises:
         DtmError: A key or the mark of deleted rows does not arrive as it is, two streams arrive as one, or a map fails
@@ -55,15 +54,15 @@ def check(streams: Iterable[DtmStream], shaping: list[Any] | None, mark: str) ->
                     "their rows would overwrite each other. Give each of them a name of its own."
                 )
             taken[each.stream_alias.casefold()] = stream.name
-            _check_map(stream, each, shaping, mark)
+            _check_map(stream, each, shaping)
 
 
-def _check_map(stream: DtmStream, stream_map: StreamMap, shaping: list[Any] | None, mark: str) -> None:
-    fixed = (*stream.resource.key, mark)
+def _check_map(stream: DtmStream, stream_map: StreamMap, shaping: list[Any] | None) -> None:
+    fixed = sorted(stream.fixed)
     computed = expressions(shaping, stream.name) if isinstance(stream_map, CustomStreamMap) else {}
     declared: dict[str, dict[str, Any]] = stream_map.transformed_schema["properties"]
     full: dict[str, Any] = {}
-    for sample, what in _samples(stream, mark):
+    for sample, what in _samples(stream):
         arrived = _arrived(stream, stream_map, sample, what, shaping)
         for name in fixed:
             is_same = name in arrived and arrived[name] == sample[name]
@@ -87,10 +86,10 @@ def _check_map(stream: DtmStream, stream_map: StreamMap, shaping: list[Any] | No
                 )
 
 
-def _samples(stream: DtmStream, mark: str) -> list[tuple[dict[str, Any], str]]:
+def _samples(stream: DtmStream) -> list[tuple[dict[str, Any], str]]:
     fields = stream.resource.fields_for(stream.api_version)
-    row = {field.name: _sample(field) for field in fields} | {mark: None}
-    unknown = {field.name: None for field in fields if field.nullable and field.name != mark}
+    row = {field.name: _sample(field) for field in fields} | stream.marks_of_live_rows
+    unknown = {field.name: None for field in fields if field.nullable and not field.is_mark}
     key = {name: row[name] for name in stream.resource.key}
     return [
         (row, _FULL),

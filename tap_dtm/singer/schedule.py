@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tap_dtm.api.client import DtmClient
     from tap_dtm.api.records import Entry
     from tap_dtm.exact.bookmarks import Key, LevelBookmark
+    from tap_dtm.exact.level import Delivered
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
 
@@ -51,6 +52,10 @@ class Level(Protocol):
     """A stream of figures, as far as the schedule asks."""
 
     @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
     def level(self) -> int:
         """The number of the admin level."""
 
@@ -61,6 +66,10 @@ class Level(Protocol):
     @property
     def bookmark(self) -> LevelBookmark:
         """What was delivered."""
+
+    @property
+    def is_sent_again(self) -> bool:
+        """Whether a scrub may send rows again that have not changed."""
 
     def needs_everything(self, code: str) -> bool:
         """Whether a country must be read and emitted whole, whatever its bookmarks say."""
@@ -78,6 +87,10 @@ class Schedule:
     def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
         self.settings = settings
         self.run = 0
+        self.observed_at: str | None = None
+        """The time of the run, where histories are read."""
+        self.newly_listed: frozenset[str] = frozenset()
+        """The countries that DTM has begun to list since the last run."""
         self.failures: dict[str, DtmError] = {}
         self.codes: frozenset[str] = frozenset()
         self._client = client
@@ -130,6 +143,7 @@ class Schedule:
         known: Sequence[Key],
         gone: Sequence[Key],
         *,
+        listed_before: Sequence[Key],
         resends: bool,
         write_state: Callable[[], int],
     ) -> None:
@@ -140,6 +154,7 @@ class Schedule:
             levels: The streams of figures.
             known: The countries that may be in the target.
             gone: Those that left the list in earlier runs.
+            listed_before: The countries that the list had in the last run; none where it is not known.
             resends: Whether this run sends the tombstones of countries that left again.
             write_state: Writes a STATE message, and returns its size in bytes.
 
@@ -153,9 +168,17 @@ class Schedule:
         self._levels, self._write_state = levels, write_state
         jobs = list(self._jobs(levels, known, gone, resends=resends))
         self._to_come = [job.code for job in jobs]
+        if listed_before:
+            self.newly_listed = frozenset(row["admin0_pcode"] for row in self.lists.rows("countries"))
+            self.newly_listed -= {code for (code,) in listed_before}
         self._began = self._last_line = time.monotonic()
         self.codes = frozenset(self._to_come)
         self._reading.start(jobs)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether there is no state of an earlier run."""
+        return self.run == 1
 
     def _jobs(
         self, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
@@ -167,7 +190,7 @@ class Schedule:
         numbers = {level.level for level in selected}
         wanted = self.wanted
         due_at = {
-            level.level: due(wanted, level.bookmark.read_whole, self.run, settings.scrub_fraction) for level in selected
+            number: due(wanted, _read_whole(selected, number), self.run, settings.scrub_fraction) for number in numbers
         }
         for code in wanted if selected else ():
             yield self._job(code, listed[code], selected, {number for number in numbers if code in due_at[number]})
@@ -193,8 +216,11 @@ class Schedule:
 
     def _job(self, code: str, name: str, levels: Sequence[Level], scrubbed: set[int], *, is_gone: bool = False) -> Job:
         full = {level.level for level in levels if level.needs_everything(code)}
-        resent = full | scrubbed if self.settings.scrub_resends else full
-        delivered = {each.level: each.bookmark.delivered(code, emit_all=each.level in resent) for each in levels}
+        delivered: defaultdict[int, dict[str, Delivered]] = defaultdict(dict)
+        for each in levels:
+            is_resent = self.settings.scrub_resends and each.is_sent_again and each.level in scrubbed
+            emit_all = is_resent or each.needs_everything(code)
+            delivered[each.level][each.name] = each.bookmark.delivered(code, emit_all=emit_all)
         operations = self._listed_operations.get(code, frozenset())
         return Job(code, name, delivered, operations, frozenset(full | scrubbed), is_gone=is_gone)
 
@@ -314,7 +340,7 @@ class Schedule:
             return False
         is_news = False
         for level in self._levels:
-            changes = found.levels.get(level.level)
+            changes = found.streams.get(level.name)
             deliveries = [delivery for delivery in changes.deliveries if not delivery.is_empty] if changes else []
             if deliveries:
                 level.bookmark.announce(code, deliveries)
@@ -329,11 +355,9 @@ class Schedule:
     def _report(self, changes: CountryChanges) -> None:
         report.warn(changes, self.settings.filters)
         operations = changes.by_operation()
-        rows = {
-            f"idp_admin{number} {sum(len(delivery.rows) for delivery in level.deliveries)}"
-            for number, level in changes.levels.items()
-        }
-        withdrawn = sum(delivery.removed for level in changes.levels.values() for delivery in level.deliveries)
+        rows = [f"{name} {found.rows}" for name, found in changes.streams.items()]
+        tables = [next(iter(streams.values())) for streams in changes.levels.values()]
+        withdrawn = sum(delivery.removed for found in tables for delivery in found.deliveries)
         self._totals.update({_WORDS[change]: count for change, count in operations.items()})
         self._totals.update(countries=1, rows=changes.rows, removed=withdrawn)
         _logger.info(
@@ -370,6 +394,12 @@ class Schedule:
                 self.failures,
             )
         self.lists.raise_failure()
+
+
+def _read_whole(levels: Iterable[Level], number: int) -> dict[str, int]:
+    """Return, by country, the run that last read a level whole for all of its streams."""
+    marks = [level.bookmark.read_whole for level in levels if level.level == number]
+    return {code: min(mark.get(code, 0) for mark in marks) for code in {code for mark in marks for code in mark}}
 
 
 def _left_the_list(code: str) -> DtmWithdrawnError:

@@ -20,8 +20,9 @@ from tap_dtm.exact.state import check_state
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.settings import KEY_SETTINGS, SETTINGS, Settings, check_names, checked_api_version, schema_of
 from tap_dtm.singer import maps, projection
-from tap_dtm.singer.base import IdpStream
-from tap_dtm.singer.output import DELETED_AT, Writer
+from tap_dtm.singer.figures import LevelStream
+from tap_dtm.singer.history import HistoryStream
+from tap_dtm.singer.output import Writer
 from tap_dtm.singer.schedule import Schedule
 from tap_dtm.singer.streams import STREAMS
 
@@ -81,7 +82,7 @@ class TapDTM(Tap):
     @property
     def sends_everything(self) -> bool:
         """Whether the catalog asks for every row of a stream of figures, whatever the state says."""
-        streams = (stream for stream in self.streams.values() if isinstance(stream, IdpStream))
+        streams = (stream for stream in self.streams.values() if isinstance(stream, LevelStream))
         return any(stream.selected and stream.is_full_table for stream in streams)
 
     @override
@@ -91,7 +92,7 @@ class TapDTM(Tap):
         Raises:
             DtmError: A stream map cannot be read, or would make the tables wrong; or the catalog does.
         """
-        maps.check(self.config, self.streams, DELETED_AT)  # type: ignore[arg-type]
+        maps.check(self.config, self.streams)  # type: ignore[arg-type]
         self.maps = maps.shaping(self.config)
         unknown = {entry.tap_stream_id for entry in self.catalog.streams} - set(self.streams)
         if unknown:
@@ -109,10 +110,22 @@ class TapDTM(Tap):
                 self.mapper.register_raw_stream_schema(name, entry.schema.to_dict(), entry.key_properties)
         except (MappingError, ValueError) as error:  # a ValueError where flattening shortens two names to one
             raise DtmError(f"The setting stream_maps or flattening is wrong: {error}") from error
-        if isinstance(self.streams["countries"].stream_maps[0], RemoveRecordTransform):
+        if self._removes("countries"):
             raise DtmError(
                 "The setting stream_maps removes the stream countries, without which nothing is read. To have no "
                 "table of it, deselect it in the catalog."
+            )
+
+    def _removes(self, stream: str) -> bool:
+        return isinstance(self.streams[stream].stream_maps[0], RemoveRecordTransform)
+
+    def _check_runs(self) -> None:
+        """Check that the histories come with the runs."""
+        histories = [name for name, each in self.streams.items() if isinstance(each, HistoryStream) and each.selected]
+        if histories and (not self.streams["runs"].selected or self._removes("runs")):
+            raise DtmError(
+                f"The catalog selects {', '.join(histories)} and not runs, which says which of their rows count: "
+                "select all of runs as well, and do not remove it with stream_maps."
             )
 
     @classmethod
@@ -167,10 +180,11 @@ class TapDTM(Tap):
         """
         if not any(stream.selected for stream in self.streams.values()):
             raise DtmError("The catalog selects no stream: there is nothing to do.")
+        self._check_runs()
         self.streams["pcodes"].check_setting()  # type: ignore[attr-defined]
         schedule = self.schedule  # settings that are wrong stop the run before it begins
         selected = {name: stream for name, stream in self.streams.items() if stream.selected}
-        projection.check(selected.values(), self.maps, DELETED_AT)  # type: ignore[arg-type]
+        projection.check(selected.values(), self.maps)  # type: ignore[arg-type]
         for name in maps.without_effect(self.maps, selected):
             self.logger.warning("The setting stream_maps maps %s, which the catalog does not select.", name)
         super().sync_all()

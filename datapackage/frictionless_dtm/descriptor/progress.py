@@ -30,7 +30,7 @@ def bookmarks(shape: Shape, state: Any) -> Any:  # noqa: ANN401  any JSON value
 def announces_deliveries(shape: Shape) -> bool:
     """Return whether a STATE message precedes and follows each delivery, as in the IDP streams of tap-dtm."""
     resource = _resource(shape)
-    return resource is not None and resource.level is not None
+    return resource is not None and resource.level is not None and not resource.history_of
 
 
 def delivered(shape: Shape, state: Any) -> int:  # noqa: ANN401
