@@ -72,8 +72,9 @@ The names of environment variables begin with `TAP_DTM_` and `TARGET_DATAPACKAGE
 {_streams()}
 Deselected by default: {_deselected()}.
 
-Except in the histories and `runs`, every record also has `_sdc_deleted_at`: null, or the time of the run that found that
-the row is gone. Except in the histories, `row_number` counts from 1 without gaps within a country and an operation.
+Except in the histories and `runs`, every record also has `_sdc_deleted_at`: null, or the time of the run that found
+that the row is gone. Except in the histories, `row_number` counts from 1 without gaps within a country and an
+operation.
 
 ## State
 
