@@ -43,6 +43,9 @@ CHOICES: Final = {
 PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
 
+LAG_ROUNDS: Final = 3
+"""The least number of rounds, noticed one after the other, whose lags say how long an operation needs."""
+
 ROUND_SPAN_DAYS: Final = 31
 """Rounds of one operation with one number, dated at most so many days apart, are one round that was assessed twice."""
 

@@ -62,6 +62,13 @@ _SCHEMAS = {
     help="An administrative level that is loaded; repeat for each.",
 )
 @click.option(
+    "--history",
+    "has_history",
+    is_flag=True,
+    envvar="DTM_VIEWS_HISTORY",
+    help="The histories of these levels are loaded, and runs: make what answers questions about the past, too.",
+)
+@click.option(
     "--package",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="With --dialect duckdb: load the tables from this data package first.",
@@ -88,6 +95,7 @@ def command(  # noqa: PLR0913 - one for each option
     schema: str,
     api_version: str,
     levels: Collection[int],
+    has_history: bool,
     package: Path | None,
     is_install: bool,
     loader_name: str,
@@ -103,7 +111,8 @@ def command(  # noqa: PLR0913 - one for each option
     try:
         loader = find_loader(loader_name, os.environ) if is_install else None
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
-        warehouse = Warehouse(DIALECTS[dialect](schema), api_version, tuple(sorted(set(levels))))
+        place = DIALECTS[dialect](schema)
+        warehouse = Warehouse(place, api_version, tuple(sorted(set(levels))), has_history=has_history)
         text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
         if loader:
             install(text, loader)

@@ -24,15 +24,22 @@ class Warehouse:
         api_version: The version of the API that its tables come from.
         levels: The administrative levels that it holds, in order.
         today: The day from which ages are counted; None for the day of each query.
+        has_history: Whether it holds the histories of these levels, and ``runs``.
     """
 
     dialect: Dialect
     api_version: str
     levels: Collection[int]
     today: dt.date | None = None
+    has_history: bool = False
 
     @property
     def tables(self) -> list[Resource]:
         """The tables of these levels, and the lists."""
         tables = load_catalogue().resources.values()
-        return [table for table in tables if table.level is None or table.level in self.levels]
+        return [
+            table
+            for table in tables
+            if table.level in {None, *self.levels}
+            and (table.selected_by_default or (self.has_history and table.replication_key == "observed_at"))
+        ]

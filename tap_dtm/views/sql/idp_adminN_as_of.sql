@@ -1,0 +1,22 @@
+-- The rows that the API served at a time, as last seen then.
+WITH counting AS (
+  SELECT admin0_pcode, observed_at
+  FROM $schema.history_runs
+  WHERE admin_level = $level AND observed_at <= $moment AND (replaced_at IS NULL OR replaced_at > $moment)
+),
+looks AS (
+  SELECT admin0_pcode, MAX(observed_at) AS looked_at FROM counting GROUP BY admin0_pcode
+),
+ranked AS (
+  SELECT
+    history.*,
+    ROW_NUMBER() OVER (
+      PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
+    ) AS place
+  FROM $history AS history
+  JOIN counting ON counting.admin0_pcode = history.admin0_pcode AND counting.observed_at = history.observed_at
+)
+SELECT *, $split($reason) AS displacement_reasons
+FROM ranked
+JOIN looks USING (admin0_pcode)
+WHERE place = 1 AND NOT is_withdrawn

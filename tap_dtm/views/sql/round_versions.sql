@@ -1,0 +1,125 @@
+-- Each round in every state in which it was seen, from the rows that began and ceased to count at the same time.
+{each_level}
+SELECT $level AS admin_level, *
+FROM (
+  WITH runs AS (
+    SELECT * FROM $schema.history_runs WHERE admin_level = $level
+  ),
+  eras AS (  -- within which each run continues the run before it
+    SELECT
+      admin0_pcode,
+      observed_at AS begins_at,
+      LEAD(observed_at) OVER (PARTITION BY admin0_pcode ORDER BY observed_at) AS ends_at
+    FROM runs
+    WHERE NOT follows_previous
+  ),
+  history AS (
+    SELECT *, $area AS area, $content_hash AS content FROM $history
+  ),
+  sightings AS (
+    SELECT
+      history.*,
+      begins_at,
+      ends_at,
+      LEAD(history.observed_at) OVER place AS next_at,
+      LEAD(seen_by) OVER place AS next_seen_by
+    FROM history
+    JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
+    JOIN eras
+      ON eras.admin0_pcode = runs.admin0_pcode
+      AND (ends_at IS NULL OR runs.observed_at < ends_at)
+      AND (replaced_at IS NULL OR replaced_at > begins_at)
+    WINDOW place AS (
+      PARTITION BY history.admin0_pcode, operation, row_number, begins_at ORDER BY history.observed_at
+    )
+  ),
+  spans AS (
+    SELECT *, GREATEST(observed_at, begins_at) AS began_at, COALESCE(next_at, ends_at) AS ceased_at
+    FROM sightings
+    WHERE NOT is_withdrawn AND (next_at IS NULL OR next_at > begins_at)
+  ),
+  deltas AS (  -- a row that ceases to count, and an equal one that begins to, are no change
+    SELECT
+      $round,
+      area,
+      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
+      MAX(
+        CASE
+          WHEN step > 0 AND began_at = observed_at THEN seen_by
+          WHEN step < 0 AND ceased_at = next_at THEN next_seen_by
+        END
+      ) AS seen_by,
+      MAX(admin0_name) AS country,
+      SUM(step) AS added_rows,
+      SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
+      SUM(step * COALESCE(num_present_idp_ind, 0)) AS added_idps
+    FROM spans
+    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+    WHERE step > 0 OR ceased_at IS NOT NULL
+    GROUP BY $round, area, valid_from
+    HAVING SUM(step) <> 0 OR SUM(step * content) <> 0
+  ),
+  changes AS (
+    SELECT
+      $round,
+      valid_from,
+      MAX(seen_by) AS seen_by,
+      MAX(country) AS country,
+      $changed_areas AS changed_areas,
+      CAST(SUM(added_rows) AS BIGINT) AS added_rows,
+      CAST(SUM(added_figures) AS BIGINT) AS added_figures,
+      CAST(SUM(added_idps) AS BIGINT) AS added_idps
+    FROM deltas
+    GROUP BY $round, valid_from
+  ),
+  states AS (
+    SELECT
+      *,
+      MAX(country) OVER (PARTITION BY admin0_pcode) AS admin0_name,
+      ROW_NUMBER() OVER past AS number,
+      CAST(SUM(added_rows) OVER past AS BIGINT) AS row_count,
+      CAST(SUM(added_figures) OVER past AS BIGINT) AS figures,
+      CAST(SUM(added_idps) OVER past AS BIGINT) AS total,
+      LEAD(valid_from) OVER past AS valid_until
+    FROM changes
+    WINDOW past AS (PARTITION BY $round ORDER BY valid_from)
+  ),
+  compared AS (
+    SELECT
+      *,
+      CASE WHEN figures > 0 THEN total END AS idps,
+      CASE WHEN figures - added_figures > 0 THEN total - added_idps END AS idps_before,
+      CASE WHEN row_count = added_rows THEN 1 ELSE 0 END AS has_come,
+      CASE WHEN row_count = 0 THEN 1 ELSE 0 END AS has_gone
+    FROM states
+  ),
+  paired AS (  -- with the round of the same number that went when this one came
+    SELECT
+      *,
+      round_number IS NOT NULL
+        AND SUM(has_come) OVER same_number = 1
+        AND SUM(has_gone) OVER same_number = 1
+        AND has_come + has_gone = 1 AS is_redated,
+      MAX(CASE WHEN has_gone = 1 THEN reporting_date END) OVER same_number AS date_before,
+      MAX(CASE WHEN has_gone = 1 THEN idps_before END) OVER same_number AS redated_idps
+    FROM compared
+    WINDOW same_number AS (PARTITION BY $series, round_number, valid_from)
+  )
+  SELECT
+    paired.*,
+    previous_observed_at AS not_seen_at,
+    CASE
+      WHEN cause <> 'published' THEN cause
+      WHEN is_redated THEN 're-dated'
+      WHEN has_gone = 1 THEN 'withdrawn'
+      WHEN has_come = 0 THEN 'corrected'
+      WHEN number = 1 THEN 'published'
+      ELSE 'back'
+    END AS event,
+    CASE WHEN is_redated THEN date_before END AS previous_reporting_date,
+    CASE WHEN is_redated THEN redated_idps ELSE idps_before END AS previous_idps
+  FROM paired
+  JOIN runs ON runs.admin0_pcode = paired.admin0_pcode AND runs.observed_at = paired.valid_from
+  WHERE NOT (is_redated AND has_gone = 1 AND cause = 'published')
+) AS level_versions
+{end}
