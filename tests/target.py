@@ -51,11 +51,11 @@ class MemoryTarget:
         return [row for row in self.tables.get(stream, {}).values() if row["_sdc_deleted_at"] is None]
 
 
-def selecting(*streams: str, full_table: bool = False) -> dict[str, Any]:
-    """Return the discovered catalog with only these streams selected."""
-    catalog: dict[str, Any] = TapDTM(config={"api_url": "sandbox://"}).catalog_dict
+def selecting(*streams: str, full_table: bool = False, api_version: str = "v3") -> dict[str, Any]:
+    """Return the discovered catalog with only these streams selected; the tables of figures may be FULL_TABLE."""
+    catalog: dict[str, Any] = TapDTM(config={"api_url": "sandbox://", "api_version": api_version}).catalog_dict
     for stream in catalog["streams"]:
-        if full_table and stream["tap_stream_id"].startswith("idp_"):
+        if full_table and stream["tap_stream_id"] in {"idp_admin0", "idp_admin1", "idp_admin2"}:
             stream["replication_method"] = "FULL_TABLE"
         for entry in stream["metadata"]:
             if not entry["breadcrumb"]:

@@ -15,7 +15,7 @@ import pytest
 from tap_dtm.sandbox import SandboxServer, invent
 from tap_dtm.sandbox.visible import add_round, withdraw_operation
 from tap_dtm.singer import schedule
-from tap_dtm.singer.base import IdpStream
+from tap_dtm.singer.figures import IdpStream
 from tap_dtm.singer.tap import TapDTM
 from tests.target import MemoryTarget, run_tap, selecting
 

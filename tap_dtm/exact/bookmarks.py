@@ -73,7 +73,11 @@ class ListBookmark:
 
 
 class RunsBookmark:
-    """That of the runs: when the last one was, even if it was killed."""
+    """That of the runs: when the last one was, even if it was killed, and the last one that ended for each country.
+
+    Histories note the latter as well. Programs that keep the states of streams one by one may keep that of a history,
+    and lose the run that says which of its rows count: then the history of the country begins again.
+    """
 
     def __init__(self, content: dict[str, Any]) -> None:  # noqa: D107
         self._content = content
@@ -86,6 +90,14 @@ class RunsBookmark:
     def announce(self, observed_at: str) -> None:
         """Note the time of a run before it sends a row: the next run's is later, whatever the clock says."""
         self._content[_OBSERVED_AT] = observed_at
+
+    def ended_at(self, code: str) -> str | None:
+        """Return the time of the last run that ended for a country."""
+        return self._content.get("ended", {}).get(code)
+
+    def move(self, code: str, observed_at: str) -> None:
+        """Note that a run has ended for a country."""
+        self._content.setdefault("ended", {})[code] = observed_at
 
 
 class LevelBookmark:

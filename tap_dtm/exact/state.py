@@ -91,6 +91,7 @@ class _Idp(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Runs(msgspec.Struct, forbid_unknown_fields=True):
     observed_at: _Time | None = None
+    ended: dict[_Code, _Time] = {}
 
 
 _FORMS: Final = {
@@ -203,7 +204,7 @@ def _country_of(bookmark: Any, message: str) -> str:  # noqa: ANN401
 
 def _contradiction_of(partition: _Partition) -> str:
     """Say what of a partition cannot be true together; nothing if all can."""
-    is_read = partition.shape is not None or partition.replication_key_value is not None
+    is_read = any((partition.shape, partition.replication_key_value, partition.observed_at))
     if is_read and isinstance(partition.operations, msgspec.UnsetType):
         return "it has no `operations`"
     for name, mark in (partition.operations or {}).items():

@@ -4,9 +4,10 @@
 country and one level, these are the rows as of a time:
 
 1. Of the runs with a number of rows for this level (``admin1_rows`` and so on), observed until then, take those of
-   which the history has that many rows. The others were interrupted, and none of their rows counts.
-2. Leave out the runs that a later one of them has replaced: it follows an earlier run, or none. So it is after a state
-   was lost or restored, and after a run of which the target has all rows, but whose STATE it has not confirmed.
+   which the history has that many rows, and those that a run follows. The others were interrupted, and none of their
+   rows counts.
+2. Leave out the runs that a later one of them has replaced: it follows a run before them, or none. So it is after a
+   state was lost or restored, and after a run of which the target has all rows, but whose STATE it has not confirmed.
 3. Of the rows of the runs that are left, take the newest for each operation and position. Leave out those withdrawn.
 
 The newest of these runs is the last time that anybody looked. A target writes different streams at different times,
@@ -71,17 +72,32 @@ class HistoryStream(LevelStream):
         return self.schedule.observed_at
 
     @override
+    def needs_everything(self, code: str) -> bool:
+        """Whether a country must be read and added whole: when its history begins, too."""
+        return self._followed(code) is None or super().needs_everything(code)
+
+    def _followed(self, code: str) -> str | None:
+        """Return the time of the run that this one follows in a country; None if the history begins."""
+        last, ended = self.bookmark.observed_at(code), self._runs.bookmark.ended_at(code)
+        return last if last and ended and ended >= last else None
+
+    @property
+    def _runs(self) -> RunStream:
+        return next(stream for stream in self._tap.streams.values() if isinstance(stream, RunStream))
+
+    @override
     def begin(self, code: str, changes: CountryChanges) -> None:
         """Find out why the rows of a country are added, and which run they follow."""
         self._cause = self._cause_of(code)
-        self._look = (code, changes.levels[self.level][self.name].size, self.bookmark.observed_at(code))
+        self._look = (code, changes.levels[self.level][self.name].size, self._followed(code))
 
     def look(self, code: str) -> tuple[int | None, str | None]:
         """Return how many rows this run adds for a country, whose turn it is, and the run that they follow."""
         return self._look[1:] if self._look[0] == code else _NOTHING_LEARNED
 
     def _cause_of(self, code: str) -> str:
-        if self.bookmark.observed_at(code) and (shape := self.bookmark.shape(code)):
+        shape = self.bookmark.shape(code)
+        if shape and self._followed(code):
             return "published" if shape == self._shape else "settings"
         if self.schedule.is_first:
             return "reset"
@@ -128,7 +144,7 @@ class RunStream(CountryStream):
         """
         last = self.bookmark.observed_at
         try:
-            observed_at = next_moment(dt.datetime.now(dt.timezone.utc), [*times, *([last] if last else [])])
+            observed_at = next_moment(now(), [*times, *([last] if last else [])])
         except (OverflowError, ValueError):
             raise DtmError("The state cannot be read: observed_at is not the time of a run. Restore it.") from None
         self.bookmark.announce(observed_at)
@@ -148,12 +164,19 @@ class RunStream(CountryStream):
         for level in LEVELS:
             record[f"admin{level}_rows"], record[f"admin{level}_follows"] = histories[level].look(code)
         yield record
+        if changes is not None:
+            self.bookmark.move(code, str(self.schedule.observed_at))
 
     @property
     @override
     def marks_of_live_rows(self) -> Record:
         """None that is always the same."""
         return {}
+
+
+def now() -> dt.datetime:
+    """Return what the clock says."""
+    return dt.datetime.now(dt.timezone.utc)
 
 
 def _outcome(changes: CountryChanges | None) -> str:
