@@ -43,9 +43,21 @@ _REASONS = [
 ]
 _COLUMNS = ("pcode", "name")
 _TYPES = {
-    "postgres": {"string": "text", "integer": "bigint", "date": "date", "datetime": "timestamptz"},
-    "duckdb": {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMPTZ"},
-    "bigquery": {"string": "STRING", "integer": "INT64", "date": "DATE", "datetime": "TIMESTAMP"},
+    "postgres": {"string": "text", "integer": "bigint", "date": "date", "datetime": "timestamp", "boolean": "bool"},
+    "duckdb": {
+        "string": "VARCHAR",
+        "integer": "BIGINT",
+        "date": "DATE",
+        "datetime": "TIMESTAMP",
+        "boolean": "BOOLEAN",
+    },
+    "bigquery": {
+        "string": "STRING",
+        "integer": "INT64",
+        "date": "DATE",
+        "datetime": "TIMESTAMP",
+        "boolean": "BOOL",
+    },
 }
 
 
@@ -90,12 +102,15 @@ def load(tables: Mapping[str, list[dict[str, Any]]], where: Warehouse, dialect: 
     statements = []
     for table in where.tables:
         types = {field.name: _TYPES[dialect][field.type] for field in table.fields_for(where.api_version)}
-        deleted = {"admin0_pcode": "XAA", "operation": "Invented", "_sdc_deleted_at": "2026-01-01 00:00:00+00"}
-        rows = [{**row, "row_number": number} for number, row in enumerate([*tables[table.name], deleted], start=1)]
+        rows = [{"row_number": number, **row} for number, row in enumerate(tables[table.name], start=1)]
+        if "_sdc_deleted_at" in types:
+            rows.append({"admin0_pcode": "XAA", "operation": "Invented", "_sdc_deleted_at": "2026-01-01 00:00:00+00"})
         values = ",\n".join(_values(row, types, dialect) for row in rows)
         relation = where.dialect.relation(table.name)
         columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-        statements += [f"CREATE TABLE {relation} ({columns});\n", f"INSERT INTO {relation} VALUES\n{values};\n"]
+        statements.append(f"CREATE TABLE {relation} ({columns});\n")
+        if rows:
+            statements.append(f"INSERT INTO {relation} VALUES\n{values};\n")
     return "".join(statements)
 
 
