@@ -37,7 +37,7 @@ _BIGQUERY: Final = {
     "split": _SPLIT,
     "float": "FLOAT64",
     "text": "STRING",
-    "content_hash": "CAST(FARM_FINGERPRINT($content) AS NUMERIC)",
+    "content_hash": "MOD(FARM_FINGERPRINT($content), 1000000000000)",
     "moment": "moment",
     "raw": "r",
     "all": "",

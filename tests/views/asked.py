@@ -46,6 +46,8 @@ class Delivery:
 class AskedHistory(RememberedHistory):
     """In the end, a database says of each time what the API served, and what DTM alone changed."""
 
+    schema = "dtm"
+
     def __init__(self) -> None:
         super().__init__()
         self.deliveries: list[Delivery] = []
@@ -81,12 +83,12 @@ class AskedHistory(RememberedHistory):
         """Compare what the database says with what the API served."""
         for at, levels in self.seen.items():
             for level, rows in levels.items():
-                found = list(map(_plain, query(f"SELECT * FROM dtm.idp_admin{level}_as_of('{at[:23]}')")))  # noqa: S608
+                found = list(map(_plain, query(f"SELECT * FROM {self.schema}.idp_admin{level}_as_of('{at[:23]}')")))  # noqa: S608
                 assert count(map(_published, found)) == rows
                 assert {row["looked_at"] for row in found} <= {at[:23]}
                 assert_positions_are_whole(found)
-        versions = list(map(_plain, query("SELECT * FROM dtm.round_versions")))
-        revised = list(map(_plain, query("SELECT * FROM dtm.revisions")))
+        versions = list(map(_plain, query(f"SELECT * FROM {self.schema}.round_versions")))
+        revised = list(map(_plain, query(f"SELECT * FROM {self.schema}.revisions")))
         for level in LEVELS:
             self.assert_versions_hold([row for row in versions if row["admin_level"] == level], level)
             self.assert_revisions_are_dtm_s([row for row in revised if row["admin_level"] == level], level)
