@@ -29,7 +29,7 @@ def _text(version: str, *, is_full: bool = False) -> str:
     for stream in catalog["streams"]:
         (whole,) = (entry["metadata"] for entry in stream["metadata"] if not entry["breadcrumb"])
         whole["selected"] = stream["tap_stream_id"] in STREAMS
-        if is_full:
+        if is_full and whole["selected"]:
             stream["replication_method"] = whole["forced-replication-method"] = "FULL_TABLE"
     return json.dumps(catalog, indent=2, ensure_ascii=False) + "\n"
 

@@ -77,7 +77,7 @@ def _streams() -> str:
 
 
 def _short_streams() -> str:
-    resources = load_catalogue().resources.values()
+    resources = [each for each in load_catalogue().resources.values() if each.selected_by_default]
     rows = [(f"`{each.name}`", f"{each.grain.partition(';')[0].rstrip('.')}.", _key(each)) for each in resources]
     return _table(("Stream", "Rows", "Key"), rows)
 
@@ -126,7 +126,10 @@ def _where(streams: set[str]) -> str:
     if streams == set(resources):
         return "all"
     idp = {name for name, resource in resources.items() if resource.level is not None}
-    named = ["all `idp_*`"] if idp <= streams else []
+    if not idp <= streams:
+        idp = {name for name in idp if not resources[name].history_of}
+    words = "all `idp_*`" if any(resources[name].history_of for name in idp) else "all `idp_*` but the histories"
+    named = [words] if idp <= streams else []
     return ", ".join([*named, *(f"`{name}`" for name in sorted(streams - idp if named else streams))])
 
 

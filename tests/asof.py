@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Rows = list[dict[str, Any]]
 ADDED = ("row_number", "observed_at", "is_withdrawn", "cause", "seen_by")
-
-
-class Run(NamedTuple):
-    """A run that has ended for a country, and the one that it follows; the order is that of time."""
-
-    at: str
-    follows: str | None
 
 
 def as_of(runs: Iterable[dict[str, Any]], history: Iterable[dict[str, Any]], level: int, at: str) -> Rows:
@@ -31,7 +24,7 @@ def as_of(runs: Iterable[dict[str, Any]], history: Iterable[dict[str, Any]], lev
 
 
 def _of_country(looks: Rows, history: Rows, level: int, at: str) -> Rows:
-    counting = {run.at for run in runs_that_count(looks, history, level, at)}
+    counting = runs_that_count(looks, history, level, at)
     newest: dict[tuple[str, int], dict[str, Any]] = {}
     for row in sorted(history, key=lambda row: str(row["observed_at"])):
         if row["observed_at"] in counting:
@@ -39,18 +32,18 @@ def _of_country(looks: Rows, history: Rows, level: int, at: str) -> Rows:
     return [row for row in newest.values() if not row["is_withdrawn"]]
 
 
-def runs_that_count(looks: Rows, history: Rows, level: int, at: str) -> list[Run]:
-    """Return the runs of a country, until a time, whose rows count."""
+def runs_that_count(looks: Rows, history: Rows, level: int, at: str) -> set[str]:
+    """Return the times of a country's runs whose rows count: the last complete one, the one that it follows, and so on."""
     counts = Counter(row["observed_at"] for row in history)
-    learned = [row for row in looks if row[f"admin{level}_rows"] is not None]
-    followed = {row[f"admin{level}_follows"] for row in learned}
-    complete = [
-        Run(row["observed_at"], row[f"admin{level}_follows"])
-        for row in learned
-        if row["observed_at"] <= at
-        and (counts[row["observed_at"]] == row[f"admin{level}_rows"] or row["observed_at"] in followed)
-    ]
-    return [run for run in complete if not any((each.follows or "") < run.at < each.at for each in complete)]
+    follows = {row["observed_at"]: row[f"admin{level}_follows"] for row in looks}
+    complete = {row["observed_at"] for row in looks if row[f"admin{level}_rows"] == counts[row["observed_at"]]}
+    complete |= set(follows.values())
+    run = max((time for time in complete if time and time <= at), default=None)
+    counting = set()
+    while run:
+        counting.add(run)
+        run = follows.get(run)
+    return counting
 
 
 def without_additions(rows: Iterable[dict[str, Any]]) -> Rows:

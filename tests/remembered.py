@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from copy import deepcopy
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,9 +15,10 @@ from typing_extensions import override
 
 from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE
+from tap_dtm.sandbox.visible import withdraw_operation, withdraw_round
 from tap_dtm.singer import history
-from tests.asof import as_of, without_additions
-from tests.histories import History
+from tests.asof import Rows, as_of, without_additions
+from tests.histories import ENDS, History
 from tests.target import MemoryTarget, Message, run_tap, selecting
 from tests.world import LEVELS, assert_positions_are_whole, count, served
 
@@ -28,6 +30,12 @@ TABLES = tuple(f"idp_admin{level}" for level in LEVELS)
 HISTORIES = tuple(f"{table}_history" for table in TABLES)
 EVERYTHING = (*LISTS, *TABLES, *HISTORIES, "runs")
 START = dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def by_country(rows: Rows) -> dict[str, Counter[str]]:
+    """Count the rows of each country."""
+    codes = {row["admin0_pcode"] for row in rows}
+    return {code: count(without_additions(row for row in rows if row["admin0_pcode"] == code)) for code in codes}
 
 
 class DrainingTarget(MemoryTarget):
@@ -81,6 +89,7 @@ class RememberedHistory(History):
         self.seen: dict[str, dict[int, Counter[str]]] = {}
         self.backups: list[dict[str, Any]] = [{}]
         self.selected: tuple[str, ...] = EVERYTHING
+        self.killed: set[str] = set()
         self.is_table_whole = True
         self.clock_must_go = False
 
@@ -88,12 +97,14 @@ class RememberedHistory(History):
     def toss(self, seed: int) -> None:
         self.rng = self.target.rng = Random(seed)
 
-    @rule(older=st.integers(0, 3))
-    def lose_state(self, older: int) -> None:
+    @rule(older=st.integers(0, 3), seed=st.integers(0, 10**9), share=ENDS)
+    def lose_state(self, older: int, seed: int, share: float) -> None:
         """The state is lost, or an older one comes back: the tables keep rows that nobody knows of."""
         self.target.state = deepcopy(self.backups[-1 - older % len(self.backups)])
         self.is_table_whole = False
         self.clock_must_go = True
+        self.world.publish(*Random(seed).choice([(), (withdraw_round,), (withdraw_operation,)]), rng=Random(seed))
+        self.sync(share)
 
     @override
     def deliver(self, share: float) -> None:
@@ -115,15 +126,17 @@ class RememberedHistory(History):
             )
         self.target.end(is_killed=share < 1)
         self.clock_must_go = share < 1
-        if share == 1 and not self.may_fail:
-            self.remember(messages)
+        if not self.may_fail:
+            self.remember(messages, is_killed=share < 1)
 
-    def remember(self, messages: list[Message]) -> None:
-        """Write down what the API served when a run ended that read everything."""
+    def remember(self, messages: list[Message], *, is_killed: bool) -> None:
+        """Write down what the API served when a run ended that read everything, or that was killed."""
         times = {each["record"]["observed_at"] for each in messages if each.get("stream") == "runs" and "record" in each}
         assert len(times) <= 1
         for at in times:
             assert at not in self.seen
+            if is_killed:
+                self.killed.add(at)
             self.seen[at] = {
                 level: served(self.world, level, self.version, **self.filters)
                 for level in LEVELS
@@ -133,10 +146,20 @@ class RememberedHistory(History):
     def assert_remembers(self, at: str) -> None:
         """Check that the histories still say what was seen at a time."""
         for level, rows in self.seen[at].items():
-            history = self.target.tables.get(HISTORIES[level], {}).values()
-            found = as_of(self.target.tables["runs"].values(), history, level, at)
-            assert count(without_additions(found)) == rows
+            found = self.as_of(level, at)
             assert_positions_are_whole(found)
+            if at not in self.killed:
+                assert count(without_additions(found)) == rows
+                continue
+            # Of a country, either all is there that the killed run saw, or all that was known before.
+            before = by_country(self.as_of(level, max((time for time in self.seen if time < at), default="")))
+            served_then = [json.loads(row) for row in rows.elements()]
+            for code, country in by_country(found).items():
+                assert country in (before.get(code), by_country(served_then).get(code))
+
+    def as_of(self, level: int, at: str) -> Rows:
+        history = self.target.tables.get(HISTORIES[level], {}).values()
+        return as_of(self.target.tables.get("runs", {}).values(), history, level, at)
 
     @override
     def target_equals_api(self) -> None:

@@ -106,10 +106,10 @@ def _configured(configured: Mapping[str, Any], api_version: str) -> ConfiguredSt
     mode = configured["sync_mode"]
     if mode not in {"full_refresh", "incremental"}:
         raise DtmError(f"The catalog has the sync_mode {mode!r} for {name}: write full_refresh or incremental.")
-    if _keeps_the_past(name) and (mode != "incremental" or configured.get("destination_sync_mode") == "overwrite"):
+    if _keeps_the_past(name) and mode != "incremental":
         raise DtmError(
-            f"The catalog would replace what the destination has of {name}, and what was true in the past cannot be "
-            "read again: choose Incremental | Append or Incremental | Append + Deduped."
+            f"The catalog asks for a full refresh of {name}, and what was true in the past cannot be read again: "
+            "choose Incremental | Append or Incremental | Append + Deduped."
         )
     _check_deduplication(configured, name, [[field] for field in resources[name].key])
     wanted = (configured["stream"].get("json_schema") or {}).get("properties") or {}

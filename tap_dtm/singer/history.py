@@ -1,16 +1,16 @@
 """The histories: every state in which rows were seen, and the runs that saw them. Nothing is ever changed or removed.
 
-**What was true as of a time.** A run delivers to a history what changed since the run that its state *follows*. For one
+**What was true as of a time.** A run adds to a history what changed since the run that its state *follows*. For one
 country and one level, these are the rows as of a time:
 
-1. Of the runs with a number of rows for this level (``admin1_rows`` and so on), observed until then, take those of
-   which the history has that many rows, and those that a run follows. The others were interrupted, and none of their
-   rows counts.
-2. Leave out the runs that a later one of them has replaced: it follows a run before them, or none. So it is after a
-   state was lost or restored, and after a run of which the target has all rows, but whose STATE it has not confirmed.
-3. Of the rows of the runs that are left, take the newest for each operation and position. Leave out those withdrawn.
+1. A run is complete if the history has as many rows of it as ``runs`` says (``admin1_rows`` and so on), or if another
+   run follows it. The others were interrupted, and none of their rows counts.
+2. The last complete run until that time counts, the run that it follows (``admin1_follows``), the run that this one
+   follows, and so on, back to a run that follows none. Others between them were replaced: so it is after a state was
+   lost or restored, and after a run of which the target has all rows, but whose STATE it has not confirmed.
+3. Of the rows of these runs, the newest for each operation and position holds, unless it is withdrawn.
 
-The newest of these runs is the last time that anybody looked. A target writes different streams at different times,
+The last complete run is also the last time that anybody looked. A target writes different streams at different times,
 and may be killed in between. So the rows themselves, and not the order in which they arrive, show what is complete.
 """
 

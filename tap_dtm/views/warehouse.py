@@ -35,7 +35,7 @@ class Warehouse:
 
     @property
     def tables(self) -> list[Resource]:
-        """The tables of these levels, and the lists."""
+        """The tables of these levels, and the lists; of those that a run loads only when asked to, the histories."""
         tables = load_catalogue().resources.values()
         return [
             table

@@ -226,7 +226,8 @@ def _resource(
     if known:
         described |= {
             f"{PREFIX}grain": known.grain,
-            f"{PREFIX}level": known.level,
+            # Of figures as they are: readers take the table of a level for one, and a history is not.
+            f"{PREFIX}level": None if known.history_of else known.level,
             f"{PREFIX}usageWarnings": [
                 {"code": warning.code, "text": warning.text}
                 for warning in known.warnings

@@ -29,7 +29,7 @@ def bookmarks(shape: Shape, state: Any) -> Any:  # noqa: ANN401  whatever JSON h
 def announces_deliveries(shape: Shape) -> bool:
     """Whether a STATE message comes before and after each delivery of a stream, as in the IDP streams of tap-dtm."""
     resource = _resource(shape)
-    return resource is not None and resource.level is not None
+    return resource is not None and resource.level is not None and not resource.history_of
 
 
 def delivered(shape: Shape, state: Any) -> int:  # noqa: ANN401

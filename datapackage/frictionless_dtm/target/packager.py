@@ -221,7 +221,10 @@ class Packager:
         shape = stream.shape
         formats = self._settings.formats
         outputs = {each: self._output(building / "data" / f"{name}.{each}", each, stream) for each in formats}
-        digests = RoundDigests(shape.names) if set(ROUND) <= set(shape.names) else None
+        resource = self._profile.resource_of(shape)
+        # A history has each state of a round, which is no change of the round.
+        has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
+        digests = RoundDigests(shape.names) if has_rounds else None
         count = 0
         for batch in self._store.batches(stream):
             count += len(batch.rows)

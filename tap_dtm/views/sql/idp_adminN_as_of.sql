@@ -2,7 +2,7 @@
 WITH counting AS (
   SELECT admin0_pcode, observed_at
   FROM $schema.history_runs
-  WHERE admin_level = $level AND observed_at <= $moment AND (replaced_at IS NULL OR replaced_at > $moment)
+  WHERE admin_level = $level AND counts_from <= $moment AND (counts_until IS NULL OR counts_until > $moment)
 ),
 looks AS (
   SELECT admin0_pcode, MAX(observed_at) AS looked_at FROM counting GROUP BY admin0_pcode

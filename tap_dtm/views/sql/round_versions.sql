@@ -5,38 +5,27 @@ FROM (
   WITH runs AS (
     SELECT * FROM $schema.history_runs WHERE admin_level = $level
   ),
-  eras AS (  -- within which each run continues the run before it
-    SELECT
-      admin0_pcode,
-      observed_at AS begins_at,
-      LEAD(observed_at) OVER (PARTITION BY admin0_pcode ORDER BY observed_at) AS ends_at
-    FROM runs
-    WHERE NOT follows_previous
-  ),
   history AS (
     SELECT *, $area AS area, $content_hash AS content FROM $history
   ),
   sightings AS (
     SELECT
       history.*,
-      begins_at,
-      ends_at,
+      counts_from,
+      counts_until,
+      LEAD(counts_from) OVER place AS next_from,
       LEAD(history.observed_at) OVER place AS next_at,
       LEAD(seen_by) OVER place AS next_seen_by
     FROM history
     JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
-    JOIN eras
-      ON eras.admin0_pcode = runs.admin0_pcode
-      AND (ends_at IS NULL OR runs.observed_at < ends_at)
-      AND (replaced_at IS NULL OR replaced_at > begins_at)
     WINDOW place AS (
-      PARTITION BY history.admin0_pcode, operation, row_number, begins_at ORDER BY history.observed_at
+      PARTITION BY history.admin0_pcode, operation, row_number, counts_until ORDER BY history.observed_at
     )
   ),
   spans AS (
-    SELECT *, GREATEST(observed_at, begins_at) AS began_at, COALESCE(next_at, ends_at) AS ceased_at
+    SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
     FROM sightings
-    WHERE NOT is_withdrawn AND (next_at IS NULL OR next_at > begins_at)
+    WHERE NOT is_withdrawn AND (next_from IS NULL OR next_from > counts_from)
   ),
   deltas AS (  -- a row that ceases to count, and an equal one that begins to, are no change
     SELECT
@@ -119,7 +108,10 @@ FROM (
     CASE WHEN is_redated THEN date_before END AS previous_reporting_date,
     CASE WHEN is_redated THEN redated_idps ELSE idps_before END AS previous_idps
   FROM paired
-  JOIN runs ON runs.admin0_pcode = paired.admin0_pcode AND runs.observed_at = paired.valid_from
+  JOIN runs
+    ON runs.admin0_pcode = paired.admin0_pcode
+    AND runs.observed_at = paired.valid_from
+    AND runs.counts_from = runs.observed_at
   WHERE NOT (is_redated AND has_gone = 1 AND cause = 'published')
 ) AS level_versions
 {end}
