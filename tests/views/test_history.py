@@ -91,6 +91,34 @@ def test_a_run_whose_state_was_not_confirmed_counts_until_the_next_one_replaces_
     ]
 
 
+def test_rows_count_again_when_a_later_run_continues_from_theirs(told: Callable[..., Ask]) -> None:
+    three = row("2024-03-31", 3, 300)
+    ask = told(
+        Look(MAY, [ONE]),
+        Look(JUNE, [ONE, TWO]),
+        Look(JULY, [ONE], follows=MAY),
+        Look(AUGUST, [ONE, TWO, three], follows=JUNE),
+    )
+
+    assert figures_at(ask, JULY) == [(100,)]
+    assert figures_at(ask, AUGUST) == [(100,), (200,), (300,)]
+    assert ask("history_runs", "observed_at", "counts_from", "counts_until") == [
+        (MAY, MAY, JULY),
+        (MAY, JULY, AUGUST),
+        (MAY, AUGUST, None),
+        (JUNE, JUNE, JULY),
+        (JUNE, AUGUST, None),
+        (JULY, JULY, AUGUST),
+        (AUGUST, AUGUST, None),
+    ]
+    assert ask("revisions", "valid_from", *ROUND) == [
+        (JUNE, "published", "2024-02-29", None, 200),
+        (JULY, "withdrawn", "2024-02-29", 200, None),
+        (AUGUST, "back", "2024-02-29", None, 200),
+        (AUGUST, "published", "2024-03-31", None, 300),
+    ]
+
+
 @pytest.mark.parametrize("cause", ["reset", "settings", "first"])
 def test_what_the_user_did_is_no_revision(told: Callable[..., Ask], cause: str) -> None:
     follows = None if cause == "settings" else ""
