@@ -24,7 +24,10 @@ from tap_dtm.metadata.singer_schema import singer_schema
 RECORDED = Path(__file__).parents[1].parent / "shared" / "recorded"
 CATALOGUE = load_catalogue()
 RESOURCES = list(CATALOGUE.resources.values())
-IDP_RESOURCES = [resource for resource in RESOURCES if resource.level is not None]
+IDP_RESOURCES = [resource for resource in RESOURCES if resource.level is not None and not resource.history_of]
+HISTORIES = [resource for resource in RESOURCES if resource.history_of]
+OF_HISTORIES = {"observed_at", "is_withdrawn", "cause", "seen_by"}
+OF_RUNS = {"outcome", *(f"admin{level}_{what}" for level in (0, 1, 2) for what in ("rows", "follows"))}
 FIELDS = list(CATALOGUE.fields.values())
 API_FIELDS = [field for field in FIELDS if field.api_name]
 ONLY_IN_V3 = {
@@ -77,7 +80,9 @@ def test_every_column_is_the_api_name_in_snake_case(field: Field) -> None:
 
 
 def test_only_the_columns_that_the_tap_adds_have_no_api_name() -> None:
-    assert {field.name for field in FIELDS if field.api_name is None} == {"row_number", "_sdc_deleted_at"}
+    added = {"row_number", "_sdc_deleted_at", *OF_HISTORIES, *OF_RUNS}
+
+    assert {field.name for field in FIELDS if field.api_name is None} == added
 
 
 # Fields
@@ -98,7 +103,9 @@ def test_every_example_meets_the_type_and_constraints_of_its_field(field: Field)
     elif field.type == "date":
         assert dt.date.fromisoformat(field.example).isoformat() == field.example
     elif field.type == "datetime":
-        assert dt.datetime.strptime(field.example, "%Y-%m-%dT%H:%M:%S%z").tzinfo
+        assert dt.datetime.fromisoformat(field.example.replace("Z", "+00:00")).tzinfo
+    elif field.type == "boolean":
+        assert field.example in {"true", "false"}
     else:
         assert meets_constraints(field, field.example)
 
@@ -106,7 +113,7 @@ def test_every_example_meets_the_type_and_constraints_of_its_field(field: Field)
 def test_vocabularies_of_the_api_are_open_and_never_enforced() -> None:
     # A new assessment type must reach the warehouse, not stop the load.
     assert CATALOGUE.fields["assessment_type"].known_values == ("BA", "SA", "ETT")
-    assert not [field.name for field in FIELDS if "enum" in field.constraints]
+    assert not [field.name for field in API_FIELDS if "enum" in field.constraints]
 
 
 def test_counts_of_people_are_stocks_in_persons() -> None:
@@ -142,14 +149,33 @@ def test_full_description_says_unit_measure_and_caveats() -> None:
 # Resources
 
 
-def test_the_streams_are_the_two_lists_and_three_levels() -> None:
+def test_the_streams_are_the_two_lists_three_levels_and_their_histories() -> None:
     assert [(resource.name, resource.level, resource.key) for resource in RESOURCES] == [
         ("countries", None, ("admin0_pcode",)),
         ("operations", None, ("admin0_pcode", "operation")),
         ("idp_admin0", 0, ("admin0_pcode", "operation", "row_number")),
         ("idp_admin1", 1, ("admin0_pcode", "operation", "row_number")),
         ("idp_admin2", 2, ("admin0_pcode", "operation", "row_number")),
+        ("idp_admin0_history", 0, ("admin0_pcode", "operation", "row_number", "observed_at")),
+        ("idp_admin1_history", 1, ("admin0_pcode", "operation", "row_number", "observed_at")),
+        ("idp_admin2_history", 2, ("admin0_pcode", "operation", "row_number", "observed_at")),
+        ("runs", None, ("admin0_pcode", "observed_at")),
     ]
+
+
+def test_histories_and_runs_are_read_only_when_asked_for() -> None:
+    assert {each.name for each in RESOURCES if not each.selected_by_default} == {*map(by_name, HISTORIES), "runs"}
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=by_name)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_history_has_the_columns_of_its_table_but_the_deletion_time(history: Resource, version: str) -> None:
+    table = [field.name for field in CATALOGUE.resources[str(history.history_of)].fields_for(version)]
+    own = [field.name for field in history.fields_for(version)]
+
+    assert [name for name in own if name not in OF_HISTORIES] == table[:-1]
+    assert OF_HISTORIES <= set(own)
+    assert not history.foreign_keys  # an operation that has left the list is in the history for ever
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
@@ -170,8 +196,10 @@ def test_figures_warn_of_every_known_way_to_count_people_twice(resource: Resourc
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
-def test_every_stream_ends_with_the_deletion_time(resource: Resource) -> None:
-    assert resource.fields[-1].name == "_sdc_deleted_at"
+def test_every_stream_from_which_rows_go_ends_with_the_deletion_time(resource: Resource) -> None:
+    keeps_the_past = resource.replication_key == "observed_at"
+
+    assert (resource.fields[-1].name == "_sdc_deleted_at") is not keeps_the_past
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=by_name)
@@ -247,18 +275,23 @@ def as_the_sdk_writes_it(resource: Resource, version: str) -> dict[str, Any]:
         "integer": th.IntegerType,
         "date": th.DateType,
         "datetime": th.DateTimeType,
+        "boolean": th.BooleanType,
     }
     properties = [
         th.Property(
             field.name,
-            types[field.type](**field.constraints),
+            types[field.type](**{name: limit for name, limit in field.constraints.items() if name != "enum"}),
             required=field.name in resource.key,
             title=field.title,
             description=field.full_description,
         )
         for field in resource.fields_for(version)
     ]
-    return th.PropertiesList(*properties).to_dict()
+    schema = th.PropertiesList(*properties).to_dict()
+    for field in resource.fields_for(version):
+        if "enum" in field.constraints:  # the SDK would write it without null
+            schema["properties"][field.name]["enum"] = [*field.constraints["enum"], None]  # type: ignore[misc]
+    return schema
 
 
 @pytest.mark.parametrize("version", VERSIONS)

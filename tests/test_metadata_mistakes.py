@@ -91,7 +91,7 @@ MISTAKES = {
         ("minimum: 0", "minimum: none", "count.constraints.minimum: expected `int`, got `str`."),
         ('{pattern: "^X"}', "strict", "code.constraints: expected `object`, got `str`."),
         ("title: Code", "title: ''", "code.title: expected `str` of length >= 1."),
-        ("integer", "number", "count.type: 'number'; expected one of: string, integer, date, datetime."),
+        ("integer", "number", "count.type: 'number'; expected one of: string, integer, date, datetime, boolean."),
         ("[v2, v3]", "[v2, v4]", "code.versions[1]: invalid enum value 'v4'; expected one of: v2, v3."),
         ("[0, 1]", "[0, 7]", "count.levels[1]: invalid enum value 7; expected one of: 0, 1, 2."),
         ("count:", "code:", "'code' is declared twice, first on line 1."),

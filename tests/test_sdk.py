@@ -84,6 +84,8 @@ def test_discovery_keeps_the_contract(tmp_path: Path, version: Version) -> None:
         "idp_admin0": idp,
         "idp_admin1": idp,
         "idp_admin2": idp,
+        **{f"idp_admin{level}_history": ([*idp[0], "observed_at"], "INCREMENTAL", "observed_at") for level in LEVELS},
+        "runs": (["admin0_pcode", "observed_at"], "INCREMENTAL", "observed_at"),
     }
     for stream in streams.values():
         for field in stream["schema"]["properties"].values():

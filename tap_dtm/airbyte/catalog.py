@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
-from tap_dtm.singer.figures import FULL_TABLE
+from tap_dtm.singer.base import FULL_TABLE
 from tap_dtm.singer.output import DELETED_AT
 
 if TYPE_CHECKING:
@@ -46,13 +46,14 @@ def discover(api_version: str) -> dict[str, Any]:
 
 
 def _stream(name: str, api_version: str) -> dict[str, Any]:
+    resource = load_catalogue().resources[name]
     return {
         "name": name,
         "json_schema": _schema(name, api_version),
-        "supported_sync_modes": ["incremental"] if _keeps_the_past(name) else ["full_refresh", "incremental"],
+        "supported_sync_modes": ["incremental"] if resource.keeps_the_past else ["full_refresh", "incremental"],
         "source_defined_cursor": True,
         "default_cursor_field": [CURSOR],
-        "source_defined_primary_key": [[field] for field in load_catalogue().resources[name].key],
+        "source_defined_primary_key": [[field] for field in resource.key],
         # Of full refreshes alone, since incremental syncs always go on from their state. A full refresh that was
         # resumed would send rows twice, and nothing in overwrite mode would notice: people would be counted twice.
         "is_resumable": False,
@@ -71,11 +72,6 @@ def _schema(name: str, api_version: str) -> dict[str, Any]:
         "properties": {**properties, CURSOR: _CURSOR_SCHEMA, **marks},
         "additionalProperties": True,
     }
-
-
-def _keeps_the_past(name: str) -> bool:
-    """Whether a stream holds what cannot be read again: a history, or the runs."""
-    return load_catalogue().resources[name].replication_key == "observed_at"
 
 
 def configured_streams(catalog: Mapping[str, Any], api_version: str) -> dict[str, ConfiguredStream]:
@@ -106,7 +102,7 @@ def _configured(configured: Mapping[str, Any], api_version: str) -> ConfiguredSt
     mode = configured["sync_mode"]
     if mode not in {"full_refresh", "incremental"}:
         raise DtmError(f"The catalog has the sync_mode {mode!r} for {name}: write full_refresh or incremental.")
-    if _keeps_the_past(name) and mode != "incremental":
+    if resources[name].keeps_the_past and mode != "incremental":
         raise DtmError(
             f"The catalog asks for a full refresh of {name}, and what was true in the past cannot be read again: "
             "choose Incremental | Append or Incremental | Append + Deduped."

@@ -173,6 +173,11 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return " ".join([self.description, self.grain, *(warning.text for warning in self.warnings)])
 
     @property
+    def keeps_the_past(self) -> bool:
+        """Whether it holds what cannot be read again: a history, or the runs."""
+        return self.replication_key == "observed_at"
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """The columns, other than the key, that say which rows count."""
         return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)

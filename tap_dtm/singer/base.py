@@ -7,7 +7,7 @@ import logging
 import math
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from singer_sdk import Stream
@@ -15,7 +15,7 @@ from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedE
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib import StateMessage
-from singer_sdk.singerlib.catalog import Metadata
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Metadata
 from typing_extensions import override
 
 from tap_dtm.errors import DtmError
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tap_dtm.api.records import Entry
     from tap_dtm.exact.bookmarks import Key
     from tap_dtm.singer.schedule import Schedule
+
+FULL_TABLE: Final = REPLICATION_FULL_TABLE
 
 
 class DtmStream(Stream):
@@ -59,7 +61,8 @@ class DtmStream(Stream):
         """Take selections and replication methods from a catalog; keys are not for it to choose.
 
         Raises:
-            DtmError: The catalog was made for another API version, or lacks what identifies the rows.
+            DtmError: The catalog was made for another API version, lacks what identifies the rows, or asks for a full
+                refresh, with which targets replace what they have, of what cannot be read again.
         """
         if entry := catalog.get_stream(self.name):
             fields = set(entry.schema.properties or ())
@@ -78,6 +81,11 @@ class DtmStream(Stream):
             entry.key_properties = list(self.resource.key)
             entry.replication_key = self.resource.replication_key
         super().apply_catalog(catalog)
+        if self.selected and self.resource.keeps_the_past and self.replication_method == FULL_TABLE:
+            raise DtmError(
+                f"The catalog asks for {self.name} with FULL_TABLE, and what was true in the past cannot be read "
+                "again: choose INCREMENTAL, or leave the replication method out."
+            )
 
     @property
     @override

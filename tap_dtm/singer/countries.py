@@ -9,7 +9,7 @@ from typing_extensions import override
 from tap_dtm.errors import DtmError
 from tap_dtm.singer.base import ListStream
 from tap_dtm.singer.figures import LevelStream
-from tap_dtm.singer.history import RunStream
+from tap_dtm.singer.history import HistoryStream, RunStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +54,13 @@ class CountryListStream(ListStream):
 
     def _note_time(self) -> None:
         """Note the time of the run in the state, before any row has it."""
+        times: set[str] = set()
+        for stream in self._level_streams:
+            times |= stream.bookmark.times
+            if isinstance(stream, HistoryStream):
+                stream.has_begun = bool(stream.bookmark.times)
         for stream in self.child_streams:
             if isinstance(stream, RunStream) and stream.selected:
-                times = (time for each in self._level_streams for time in each.bookmark.times)
                 self.schedule.observed_at = stream.announce(times)
                 if not self.selected:  # otherwise the STATE that announces the list says it
                     self.write_state()

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from typing_extensions import override
 
 from tap_dtm.api.rows import as_dict
 from tap_dtm.exact.bookmarks import LevelBookmark
 from tap_dtm.exact.rounds import fingerprint
-from tap_dtm.singer.base import DtmStream
+from tap_dtm.singer.base import FULL_TABLE, DtmStream
 from tap_dtm.singer.output import DELETED_AT, Writer
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from tap_dtm.exact.country import CountryChanges
     from tap_dtm.exact.rounds import Delivery
     from tap_dtm.singer.schedule import Schedule
-
-FULL_TABLE: Final = REPLICATION_FULL_TABLE
 
 
 class _RunCounter(Counter):

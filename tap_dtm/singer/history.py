@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog
 
     from tap_dtm.exact.country import CountryChanges
     from tap_dtm.exact.rounds import Delivery
@@ -42,22 +41,10 @@ _NOTHING_LEARNED: Final = (None, None)
 class HistoryStream(LevelStream):
     """Every state in which the rows of one admin level were seen."""
 
+    has_begun = False
+    """Whether an earlier run has ended for any country."""
     _cause = ""
     _look: tuple[str, int, str | None] = ("", 0, None)
-
-    @override
-    def apply_catalog(self, catalog: Catalog) -> None:
-        """Take selections from a catalog.
-
-        Raises:
-            DtmError: It asks for a full refresh, with which targets replace what they have.
-        """
-        super().apply_catalog(catalog)
-        if self.selected and self.is_full_table:
-            raise DtmError(
-                f"The catalog asks for {self.name} with FULL_TABLE, and what was true in the past cannot be read "
-                "again: choose INCREMENTAL, or leave the replication method out."
-            )
 
     @property
     @override
@@ -101,8 +88,7 @@ class HistoryStream(LevelStream):
             return "published" if shape == self._shape else "settings"
         if self.schedule.is_first:
             return "reset"
-        has_begun = self.bookmark.times - {self.schedule.observed_at}
-        return "published" if has_begun and code in self.schedule.newly_listed else "first"
+        return "published" if self.has_begun and code in self.schedule.newly_listed else "first"
 
     @override
     def marks(self, delivery: Delivery) -> Record:

@@ -29,6 +29,7 @@ Message = dict[str, Any]
 LISTS = ("countries", "operations")
 LEVEL_STREAMS = ("idp_admin0", "idp_admin1", "idp_admin2")
 STREAMS = (*LISTS, *LEVEL_STREAMS)
+HISTORIES = tuple(f"{name}_history" for name in LEVEL_STREAMS)
 DEDUP, APPEND = ("incremental", "append_dedup"), ("incremental", "append")
 OVERWRITE, SNAPSHOTS = ("full_refresh", "overwrite"), ("full_refresh", "append")
 

@@ -18,6 +18,7 @@ from tests.airbyte.support import (
     EVERYTHING,
     OVERWRITE,
     SNAPSHOTS,
+    HISTORIES,
     STREAMS,
     Message,
     Source,
@@ -175,13 +176,14 @@ class TestDiscover:
 
         streams = {stream["name"]: stream for stream in said(messages, "CATALOG", "catalog")["streams"]}
         assert code == 0
-        assert set(streams) == set(STREAMS)
+        assert set(streams) == {*STREAMS, *HISTORIES, "runs"}
         for name, stream in streams.items():
             resource = load_catalogue().resources[name]
             properties = stream["json_schema"]["properties"]
             served = {field.name for field in resource.fields_for(version)} - {"_sdc_deleted_at"}
-            assert set(properties) == served | {CURSOR, DELETED}
-            assert stream["supported_sync_modes"] == ["full_refresh", "incremental"]
+            is_kept = name in {*HISTORIES, "runs"}
+            assert set(properties) == served | ({CURSOR} if is_kept else {CURSOR, DELETED})
+            assert stream["supported_sync_modes"] == (["incremental"] if is_kept else ["full_refresh", "incremental"])
             assert (stream["source_defined_cursor"], stream["default_cursor_field"]) == (True, [CURSOR])
             assert stream["source_defined_primary_key"] == [[field] for field in resource.key]
             assert stream["is_resumable"] is False

@@ -22,7 +22,7 @@ from tests.test_postgres import ALL_CODES
 from tests.world import LEVELS, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tap_dtm.sandbox import World
     from tests.airbyte.support import Source
@@ -69,12 +69,13 @@ def as_published(name: str, value: Any) -> Any:
 
 
 @contextmanager
-def pyairbyte(source: Source, config: dict[str, Any]) -> Iterator[Reader]:
+def pyairbyte(source: Source, config: dict[str, Any], streams: Sequence[str] = STREAMS) -> Iterator[Reader]:
     command = Path(sys.executable).with_name("source-dtm")
+    cache = source.folder / "cache"
     log: IO[str]
     with (source.folder / "pyairbyte.log").open("w+") as log:
         process = subprocess.Popen(
-            [environment("airbyte-pyairbyte") / "python", READER, command, json.dumps(config), source.folder / "cache"],
+            [environment("airbyte-pyairbyte") / "python", READER, command, json.dumps(config), cache, *streams],
             cwd=source.folder,
             env=source.environment
             | {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1", "HOME": str(source.folder)}

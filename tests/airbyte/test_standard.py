@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_dtm.sandbox import SandboxServer, invent
-from tests.airbyte.support import COMMAND
+from tests.airbyte.support import COMMAND, OVERWRITE, STREAMS, configured
 from tests.environments import environment
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ SCENARIOS = {
         {"config_path": "no_answer.json", "status": "failed"},
     ],
     "discovery": [{"config_path": "config.json"}],
-    "basic_read": [{"config_path": "config.json"}],
-    "full_refresh": [{"config_path": "v2.json"}],
+    # The suite asks for full refreshes alone, and the catalog for those streams that have them.
+    "basic_read": [{"config_path": "config.json", "configured_catalog_path": "catalog.json"}],
+    "full_refresh": [{"config_path": "v2.json", "configured_catalog_path": "catalog.json"}],
 }
 
 
@@ -40,6 +41,7 @@ def test_airbyte_s_standard_tests_pass(source: Source, tmp_path: Path) -> None:
     (tmp_path / "acceptance-test-config.yml").write_text(json.dumps(acceptance))  # JSON is YAML as well
     with SandboxServer(invent(seed=1, countries=3), key=KEY) as sandbox:
         config = {"api_url": sandbox.url, "subscription_key": KEY}
+        (tmp_path / "catalog.json").write_text(json.dumps(configured(dict.fromkeys(STREAMS, OVERWRITE))))
         (tmp_path / "config.json").write_text(json.dumps(config))
         (tmp_path / "v2.json").write_text(json.dumps({**config, "api_version": "v2"}))
         (tmp_path / "bad_key.json").write_text(json.dumps({**config, "subscription_key": f"{KEY}-no-more"}))

@@ -1,0 +1,396 @@
+"""The histories and the runs: what a run adds, why, what it asks for, and what is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_dtm.errors import DtmError, DtmPartialSyncError
+from tap_dtm.sandbox import Fault, SandboxServer
+from tap_dtm.sandbox.invisible import recode_district
+from tap_dtm.singer import history
+from tap_dtm.singer.figures import LevelStream
+from tests.asof import as_of, without_additions
+from tests.guards.support import (
+    DROUGHT,
+    FLOOD,
+    a_country,
+    a_round,
+    add_a_round_in,
+    an_operation,
+    asked,
+    put_operations,
+    small_world,
+    sync,
+)
+from tests.remembered import EVERYTHING, HISTORIES, LISTS, TABLES
+from tests.target import MemoryTarget, Message, selecting
+from tests.world import LEVELS, count, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_dtm.sandbox import World
+
+ALL = selecting(*EVERYTHING)
+TABLES_ONLY = selecting(*LISTS, *TABLES)
+HISTORIES_ONLY = selecting(*HISTORIES, "runs")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(small_world()) as server:
+        yield server
+
+
+@pytest.fixture
+def target() -> MemoryTarget:
+    return MemoryTarget()
+
+
+def records(messages: list[Message], *streams: str) -> list[dict[str, Any]]:
+    return [each["record"] for each in messages if each["type"] == "RECORD" and each["stream"] in streams]
+
+
+def runs(messages: list[Message]) -> dict[str, dict[str, Any]]:
+    """Return what a run says of itself, by country."""
+    return {row["admin0_pcode"]: row for row in records(messages, "runs")}
+
+
+def what(messages: list[Message], column: str, *streams: str) -> set[Any]:
+    return {row[column] for row in records(messages, *(streams or HISTORIES))}
+
+
+def assert_remembers(target: MemoryTarget, messages: list[Message], world: World, **filters: Any) -> None:
+    (at,) = what(messages, "observed_at", "runs")
+    for level in LEVELS:
+        found = as_of(target.tables["runs"].values(), target.tables[HISTORIES[level]].values(), level, at)
+        assert count(without_additions(found)) == served(world, level, **filters)
+
+
+class TestWhatIsAdded:
+    def test_nothing_unless_the_catalog_selects_it(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        messages = sync(sandbox, target)
+
+        assert {each["stream"] for each in messages if "stream" in each} == {*LISTS, *TABLES}
+        assert target.state["bookmarks"].keys() == {*LISTS, *TABLES}
+
+    def test_what_goes_into_the_table_with_the_time_of_the_run(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        sandbox.world.publish(add_a_round_in(1))
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert len(what(messages, "observed_at", "runs", *HISTORIES)) == 1
+        for table, its_history in zip(TABLES, HISTORIES, strict=True):
+            rows, states = records(messages, table), records(messages, its_history)
+            assert count(without_additions(states)) == count(rows)
+            assert [row["row_number"] for row in states] == [row["row_number"] for row in rows]
+            assert not any(row["is_withdrawn"] for row in states)
+
+    def test_a_withdrawn_position_as_a_row_without_figures(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        put_operations(sandbox.world, "XAA", an_operation(FLOOD, a_round(1, 2021, 100, 200)))
+        messages = sync(sandbox, target, catalog=ALL)
+
+        gone = [row for row in records(messages, "idp_admin2_history") if row["is_withdrawn"]]
+        assert sorted((row["operation"], row["row_number"]) for row in gone) == [
+            *((DROUGHT, position) for position in (1, 2)),
+            *((FLOOD, position) for position in (3, 4)),
+        ]
+        key = {"admin0_pcode", "operation", "row_number", "observed_at"}
+        marks = {"is_withdrawn", "cause", "seen_by"}
+        assert all(row[name] is None for row in gone for name in row.keys() - key - marks)
+        assert {row["cause"] for row in gone} == {"published"}
+
+    def test_rows_that_a_scrub_sends_again_only_to_the_tables(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        messages = sync(sandbox, target, catalog=ALL, scrub_fraction=1, scrub_resends=True)
+
+        assert records(messages, *TABLES)
+        assert not records(messages, *HISTORIES)
+
+    @pytest.mark.parametrize("selects", [ALL, HISTORIES_ONLY], ids=["all", "histories"])
+    def test_the_same_records_whether_or_not_the_sdk_writes_them(
+        self, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, selects: dict[str, Any]
+    ) -> None:
+        monkeypatch.setattr(history, "now", lambda: dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc))
+        fast = records(sync(sandbox, MemoryTarget(), catalog=selects), *HISTORIES, "runs")
+        monkeypatch.setattr(LevelStream, "_is_plain", False)
+        slow = records(sync(sandbox, MemoryTarget(), catalog=selects), *HISTORIES, "runs")
+
+        assert [sorted(row.items()) for row in fast] == [sorted(row.items()) for row in slow]
+
+
+class TestTheCause:
+    def test_what_dtm_did(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        sandbox.world.publish(add_a_round_in(0))
+
+        assert what(sync(sandbox, target, catalog=ALL), "cause") == {"published"}
+
+    def test_that_there_is_no_state(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert what(messages, "cause") == {"reset"}
+        assert {row["admin1_follows"] for row in runs(messages).values()} == {None}
+
+    def test_that_a_history_begins_later_than_its_table(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=TABLES_ONLY)
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert what(messages, "cause") == {"first"}
+        assert not records(messages, *TABLES)
+        assert_remembers(target, messages, sandbox.world)
+
+    @pytest.mark.parametrize("changed", [{"start_date": "2022-01-01"}, {"stream_maps": {"idp_*": {"a": "admin0_name"}}}])
+    def test_that_the_user_changed_something(
+        self, sandbox: SandboxServer, target: MemoryTarget, changed: dict[str, Any]
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        messages = sync(sandbox, target, catalog=ALL, **changed)
+
+        assert what(messages, "cause") == {"settings"}
+        assert None not in {row["admin2_follows"] for row in runs(messages).values()}
+
+    def test_that_dtm_lists_a_country_that_it_did_not_list(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        sandbox.world.countries += (a_country("XDA", an_operation(FLOOD, a_round(1, 2021, 5))),)
+
+        messages = sync(sandbox, target, catalog=ALL)
+        assert what(messages, "cause") == {"published"}
+        assert what(messages, "admin0_pcode") == {"XDA"}
+
+    def test_that_the_settings_name_one_more_country(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL, countries=["XAA"])
+
+        assert what(sync(sandbox, target, catalog=ALL, countries=["XAA", "XBA"]), "cause") == {"first"}
+
+
+class TestWhatShowedIt:
+    def test_the_index(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        sandbox.world.publish(add_a_round_in(0))
+
+        assert what(sync(sandbox, target, catalog=ALL, scrub_fraction=1), "seen_by") == {"index"}
+
+    def test_a_scrub(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        sandbox.world.publish(recode_district, rng=Random(1))
+        unseen = sync(sandbox, target, catalog=ALL)
+        messages = sync(sandbox, target, catalog=ALL, scrub_fraction=1)
+
+        assert not records(unseen, *HISTORIES)
+        assert what(messages, "seen_by") == {"scrub"}
+        assert what(messages, "cause") == {"published"}
+
+
+class TestTheRuns:
+    def test_are_all_that_grows_when_nothing_is_new(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        first = runs(sync(sandbox, target, catalog=ALL))
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert not records(messages, *TABLES, *HISTORIES)
+        for code, run in runs(messages).items():
+            before = first[code]["observed_at"]
+            assert run["outcome"] == "asked"
+            assert {run[f"admin{level}_rows"] for level in LEVELS} == {0}
+            assert {run[f"admin{level}_follows"] for level in LEVELS} == {before}
+
+    def test_say_how_many_rows_each_history_has_of_them(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        put_operations(sandbox.world, "XAA", an_operation(FLOOD, a_round(1, 2021, 100, 200)))
+        messages = sync(sandbox, target, catalog=ALL)
+
+        for level in LEVELS:
+            for code, run in runs(messages).items():
+                rows = records(messages, HISTORIES[level])
+                assert run[f"admin{level}_rows"] == sum(row["admin0_pcode"] == code for row in rows)
+
+    def test_say_what_was_read_whole(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        assert what(sync(sandbox, target, catalog=ALL), "outcome", "runs") == {"read_whole"}
+        assert what(sync(sandbox, target, catalog=ALL), "outcome", "runs") == {"asked"}
+        assert what(sync(sandbox, target, catalog=ALL, scrub_fraction=1), "outcome", "runs") == {"read_whole"}
+
+    def test_say_what_failed_and_go_on_from_the_run_before(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        before = runs(sync(sandbox, target, catalog=ALL))["XBA"]["observed_at"]
+        sandbox.faults.add(Fault("status", country="XBA"))
+        failed = runs(sync(sandbox, target, catalog=ALL, error=DtmPartialSyncError))
+        sandbox.faults.clear()
+        after = runs(sync(sandbox, target, catalog=ALL))
+
+        assert (failed["XAA"]["outcome"], failed["XBA"]["outcome"]) == ("asked", "failed")
+        assert [failed["XBA"][f"admin{level}_rows"] for level in LEVELS] == [None] * 3
+        assert after["XBA"]["admin0_follows"] == before
+        assert after["XAA"]["admin0_follows"] == failed["XAA"]["observed_at"]
+
+    def test_say_nothing_of_countries_that_were_not_looked_at(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        world = sandbox.world
+        world.countries = tuple(country for country in world.countries if country.pcode != "XCA")
+        left = runs(sync(sandbox, target, catalog=ALL, error=DtmPartialSyncError, countries=["XAA", "XCA"]))
+
+        assert left.keys() == {"XAA"}
+
+    def test_say_that_a_country_is_withdrawn(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        world = sandbox.world
+        world.countries = tuple(country for country in world.countries if country.pcode != "XCA")
+        messages = sync(sandbox, target, catalog=ALL, accept_withdrawn_countries=["XCA"])
+
+        assert runs(messages)["XCA"]["outcome"] == "withdrawn"
+        assert what(messages, "is_withdrawn") == {True}
+        assert_remembers(target, messages, world)
+
+    def test_are_later_than_those_before_whatever_the_clock_says(
+        self, sandbox: SandboxServer, target: MemoryTarget, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        times = []
+        for day in (3, 3, 1, 2):
+            monkeypatch.setattr(history, "now", lambda day=day: dt.datetime(2025, 1, day, tzinfo=dt.timezone.utc))
+            times += what(sync(sandbox, target, catalog=ALL), "observed_at", "runs")
+
+        assert times == [f"2025-01-03T00:00:00.{tick:03}+00:00" for tick in range(4)]
+
+    def test_are_later_than_one_that_was_killed(
+        self, sandbox: SandboxServer, target: MemoryTarget, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(history, "now", lambda: dt.datetime(2025, 1, 1, tzinfo=dt.timezone.utc))
+        (killed,) = what(sync(sandbox, target, catalog=ALL, killed_at=0.6), "observed_at", "runs")
+        (after,) = what(sync(sandbox, target, catalog=ALL), "observed_at", "runs")
+
+        assert killed < after
+
+
+class TestWhatIsAsked:
+    def test_the_same_as_without_histories(self, sandbox: SandboxServer) -> None:
+        questions = []
+        for catalog in (TABLES_ONLY, ALL, HISTORIES_ONLY):
+            target, world = MemoryTarget(), small_world()
+            sandbox.world = world
+            for mutations in ((), (), (add_a_round_in(1),)):
+                world.publish(*mutations)
+                sync(sandbox, target, catalog=catalog)
+                questions.append(sorted(asked(sandbox)))
+
+        assert questions[:3] == questions[3:6] == questions[6:]
+        assert questions[1] == [(0, code, "") for code in ("XAA", "XBA", "XCA")]
+
+    def test_each_country_whole_once_when_a_history_begins(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=TABLES_ONLY)
+        sandbox.world.publish(add_a_round_in(1))
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert sorted(asked(sandbox)) == [(level, code, "") for level in LEVELS for code in ("XAA", "XBA", "XCA")]
+        assert len(records(messages, "idp_admin2")) == 3  # the table gets the new round alone
+        assert_remembers(target, messages, sandbox.world)
+
+    def test_one_answer_from_the_first_new_round_of_either(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        sandbox.world.publish(add_a_round_in(1))
+        sync(sandbox, target, catalog=HISTORIES_ONLY)
+        first, *others = sandbox.world.countries[1].operations
+        newer = an_operation(FLOOD, *first.rounds, a_round(4, 2025, 1, 2))
+        put_operations(sandbox.world, "XBA", newer, *others)
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert sorted(each for each in asked(sandbox) if each[0]) == [(1, "XBA", FLOOD), (2, "XBA", FLOOD)]
+        assert (len(records(messages, "idp_admin2")), len(records(messages, "idp_admin2_history"))) == (5, 2)
+        assert count(target.live("idp_admin2")) == served(sandbox.world, 2)
+        assert_remembers(target, messages, sandbox.world)
+
+    def test_countries_by_workers_with_a_state_each(self, sandbox: SandboxServer) -> None:
+        together, workers = MemoryTarget(), {code: MemoryTarget() for code in ("XAA", "XBA", "XCA")}
+        for _ in range(2):
+            for code, worker in workers.items():
+                worker.tables, worker.keys = together.tables, together.keys
+                messages = sync(sandbox, worker, catalog=ALL, countries=[code])
+            sandbox.world.publish(add_a_round_in(1))
+        sandbox.world.publish()
+
+        (at,) = what(messages, "observed_at", "runs")
+        found = as_of(together.tables["runs"].values(), together.tables[HISTORIES[2]].values(), 2, at)
+        assert {row["admin0_pcode"] for row in found} == workers.keys()
+
+
+def test_the_state_of_an_unchanged_history_is_no_longer_than_that_of_its_table(
+    sandbox: SandboxServer, target: MemoryTarget
+) -> None:
+    sync(sandbox, target, catalog=ALL)
+    states = [each for each in sync(sandbox, target, catalog=ALL) if each["type"] == "STATE"]
+    plain = MemoryTarget()
+    sync(sandbox, plain, catalog=TABLES_ONLY)
+
+    bookmarks = target.state["bookmarks"]
+    for table, its_history in zip(TABLES, HISTORIES, strict=True):
+        assert len(json.dumps(bookmarks[its_history])) <= len(json.dumps(bookmarks[table]))
+    assert len(json.dumps(bookmarks["runs"])) <= 60 * (1 + len(sandbox.world.countries))
+    assert len(states) == sum(each["type"] == "STATE" for each in sync(sandbox, plain, catalog=TABLES_ONLY))
+
+
+class TestWhatIsRefused:
+    def test_a_history_without_the_runs(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        with pytest.raises(DtmError, match=r"selects idp_admin1_history and not runs, which says which of their rows"):
+            sync(sandbox, target, catalog=selecting("idp_admin1_history"))
+
+    def test_a_map_that_removes_the_runs(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        with pytest.raises(DtmError, match=r"do not remove it with stream_maps"):
+            sync(sandbox, target, catalog=ALL, stream_maps={"runs": None})
+
+    @pytest.mark.parametrize("column", ["observed_at", "is_withdrawn", "cause", "seen_by"])
+    def test_a_map_of_what_says_which_rows_count(
+        self, sandbox: SandboxServer, target: MemoryTarget, column: str
+    ) -> None:
+        with pytest.raises(DtmError, match=rf"changes or drops the column {column} of idp_admin0_history"):
+            sync(sandbox, target, catalog=ALL, stream_maps={"idp_admin0_history": {column: None}})
+
+    @pytest.mark.parametrize("stream", [*HISTORIES, "runs"])
+    def test_a_full_refresh_of_what_cannot_be_read_again(
+        self, sandbox: SandboxServer, target: MemoryTarget, stream: str
+    ) -> None:
+        catalog = selecting(*EVERYTHING)
+        for each in catalog["streams"]:
+            if each["tap_stream_id"] == stream:
+                each["replication_method"] = "FULL_TABLE"
+
+        with pytest.raises(DtmError, match=rf"{stream} with FULL_TABLE, and what was true in the past cannot be read"):
+            sync(sandbox, target, catalog=catalog)
+
+    def test_deselecting_what_says_which_rows_count(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        catalog = selecting(*EVERYTHING)
+        for each in catalog["streams"]:
+            for entry in each["metadata"]:
+                if entry["breadcrumb"]:
+                    entry["metadata"]["selected"] = False
+        messages = sync(sandbox, target, catalog=catalog)
+
+        for row in records(messages, *HISTORIES):
+            assert row.keys() >= {"observed_at", "is_withdrawn", "cause", "seen_by"}
+        for row in records(messages, "runs"):
+            assert row.keys() >= {"outcome", "admin0_rows", "admin2_follows"}
+
+
+@pytest.mark.parametrize("full_table", [False, True])
+def test_targets_are_never_told_to_remove_a_history(
+    sandbox: SandboxServer, target: MemoryTarget, *, full_table: bool
+) -> None:
+    """Not even where their tables are read with FULL_TABLE, and the setting asks for such messages."""
+    catalog = selecting(*EVERYTHING, full_table=full_table)
+    sync(sandbox, target, catalog=catalog, emit_activate_version_messages=True)
+    messages = sync(sandbox, target, catalog=catalog, emit_activate_version_messages=True)
+
+    told = {each["stream"] for each in messages if each["type"] == "ACTIVATE_VERSION"}
+    assert told == ({*LISTS, *TABLES} if full_table else {*LISTS})
+    assert not records(messages, *HISTORIES)
+    assert_remembers(target, messages, sandbox.world)
