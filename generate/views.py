@@ -1,12 +1,12 @@
 """Writes what the queries of the views become in each database: the snapshots in ``tests/views/snapshots/``.
 
-The descriptions are left out: they are in ``examples/dbt/views.yml``, and a new word in one changes no query.
+With histories, it is what becomes another query, for the newest version of the API. The descriptions are left out: they are in ``examples/dbt/views.yml``, and a new word in one changes no query.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from generate import write
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
@@ -14,20 +14,33 @@ from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import query_of, views_of
 from tap_dtm.views.warehouse import Warehouse
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 FOLDER: Final = Path(__file__).parents[1] / "tests" / "views" / "snapshots"
 
 
 def snapshots() -> dict[Path, str]:
     """Return the path and the text of each file."""
-    return {
-        FOLDER / version / f"{name}.sql": _text(Warehouse(dialect("dtm"), version, LEVELS))
-        for version in API_VERSIONS
-        for name, dialect in DIALECTS.items()
-    }
+    texts = {}
+    for version in API_VERSIONS:
+        for name, dialect in DIALECTS.items():
+            without = _queries(Warehouse(dialect("dtm"), version, LEVELS))
+            texts[FOLDER / version / f"{name}.sql"] = _text(without)
+            if version == API_VERSIONS[-1]:
+                queries = _queries(Warehouse(dialect("dtm"), version, LEVELS, has_history=True))
+                texts[FOLDER / version / f"{name}_history.sql"] = _text(
+                    {view: query for view, query in queries.items() if query != without.get(view)}
+                )
+    return texts
 
 
-def _text(warehouse: Warehouse) -> str:
-    queries = (f"-- {view.name}\n{query_of(warehouse, view)};\n" for view in views_of(warehouse))
+def _queries(warehouse: Warehouse) -> dict[str, str]:
+    return {view.name: query_of(warehouse, view) for view in views_of(warehouse)}
+
+
+def _text(views: Mapping[str, str]) -> str:
+    queries = (f"-- {name}\n{query};\n" for name, query in views.items())
     return "-- Generated from tap_dtm/views/sql/: python3 make.py generate\n\n" + "\n".join(queries)
 
 

@@ -17,7 +17,7 @@ from tests.views.revised import ROUND, Key, Revision, by_round, figure_of, revis
 from tests.world import LEVELS, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tests.views.databases import Query
 
@@ -53,6 +53,11 @@ class AskedHistory(RememberedHistory):
         self.deliveries: list[Delivery] = []
         self.state_left: dict[str, Any] = {}
 
+    @property
+    def whole(self) -> list[str]:
+        """The times of the runs that ended."""
+        return [at for at in self.seen if at not in self.killed]
+
     @abstractmethod
     def load(self) -> Query:
         """Fill a database with the tables of the target, and make the views."""
@@ -65,7 +70,7 @@ class AskedHistory(RememberedHistory):
         told = {delivery.at for delivery in self.deliveries}
         self.deliveries.append(
             Delivery(
-                next((at for at in self.seen if at not in told), None),
+                next((at for at in self.whole if at not in told), None),
                 self.may_fail,
                 dict(self.filters),
                 has_lost_state,
@@ -75,27 +80,32 @@ class AskedHistory(RememberedHistory):
 
     @override
     def teardown(self) -> None:
-        if self.seen:
+        if self.whole:
             self.ask(self.load())
         super().teardown()
 
     def ask(self, query: Query) -> None:
         """Compare what the database says with what the API served."""
-        for at, levels in self.seen.items():
-            for level, rows in levels.items():
-                found = list(map(_plain, query(f"SELECT * FROM {self.schema}.idp_admin{level}_as_of('{at[:23]}')")))  # noqa: S608
-                assert count(map(_published, found)) == rows
-                assert {row["looked_at"] for row in found} <= {at[:23]}
-                assert_positions_are_whole(found)
+        self.assert_rows_are_those_of(query, self.whole)
         versions = list(map(_plain, query(f"SELECT * FROM {self.schema}.round_versions")))
         revised = list(map(_plain, query(f"SELECT * FROM {self.schema}.revisions")))
         for level in LEVELS:
             self.assert_versions_hold([row for row in versions if row["admin_level"] == level], level)
             self.assert_revisions_are_dtm_s([row for row in revised if row["admin_level"] == level], level)
 
+    def assert_rows_are_those_of(self, query: Query, times: Iterable[str]) -> None:
+        """Check that the functions say of each time what the API served then."""
+        for at in times:
+            for level, rows in self.seen[at].items():
+                found = list(map(_plain, query(f"SELECT * FROM {self.schema}.idp_admin{level}_as_of('{at[:23]}')")))  # noqa: S608
+                assert count(map(_published, found)) == rows
+                assert {row["looked_at"] for row in found} <= {at[:23]}
+                assert_positions_are_whole(found)
+
     def assert_versions_hold(self, versions: list[Row], level: int) -> None:
         """Check that the versions of a time are the rounds that the API served then."""
-        for at, levels in self.seen.items():
+        for at in self.whole:
+            levels = self.seen[at]
             then = [
                 row
                 for row in versions
