@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TYPES: Final = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
 """By type in the Table Schema; every other type is text in the file."""
 
+_DELETED_AT: Final = "_sdc_deleted_at"
 _LONGEST_ROW: Final = 32_000_000  # bytes, for which DuckDB sets memory aside
 _PATTERN: Final = re.compile(r"[*?[]")  # DuckDB reads a path with one of these as a pattern
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -36,13 +37,17 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
         if resource is None:
             raise DtmError(
                 f"The data package in {folder} has no table {table.name}: write it with that stream, or name the "
-                "levels that the package has with --level."
+                "levels that the package has with --level. With --history, it needs their histories and runs, too."
             )
         check_hash(folder, resource)
+        # Times are texts in the files. A package holds no deleted rows, but the views need the column.
+        times = [field.name for field in table.fields if field.type == "datetime" and field.name != _DELETED_AT]
+        columns = "*" if not times else f"* REPLACE ({', '.join(f'CAST({x} AS TIMESTAMP) AS {x}' for x in times)})"
+        if _DELETED_AT in table.marks:
+            columns += f", CAST(NULL AS TIMESTAMP) AS {_DELETED_AT}"
         statements.append(
-            # A package holds no deleted rows, but the views need the column.
             f"CREATE OR REPLACE TABLE {warehouse.dialect.relation(table.name)} AS\n"
-            f"SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at\nFROM {reader(folder, resource)};"
+            f"SELECT {columns}\nFROM {reader(folder, resource)};"
         )
     return "\n".join(statements) + "\n"
 
