@@ -70,9 +70,9 @@ In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The key
 | Stream | Key | Columns |
 | --- | --- | --- |
 {_streams()}
-The histories and `runs` are not selected by default. Every record of another stream has `_sdc_deleted_at` as well: null,
-or the time of the run that found the row gone. There, the positions in `row_number` count from 1 without a gap within a
-country and an operation.
+The histories and `runs` are not selected by default. Every record of another stream has `_sdc_deleted_at` as well:
+null, or the time of the run that found the row gone. There, the positions in `row_number` count from 1 without a gap
+within a country and an operation.
 
 ## State
 

@@ -23,6 +23,15 @@ def as_of(runs: Iterable[dict[str, Any]], history: Iterable[dict[str, Any]], lev
     return [row for code, rows in by_country.items() for row in _of_country(looks[code], rows, level, at)]
 
 
+def looked_at(runs: Iterable[dict[str, Any]], rows: Rows, at: str) -> Rows:
+    """Return the rows of countries that the run of a time looked at.
+
+    After a state was lost, nobody knows of a country that has left the list meanwhile: it is as it was last seen.
+    """
+    codes = {row["admin0_pcode"] for row in runs if row["observed_at"] == at}
+    return [row for row in rows if row["admin0_pcode"] in codes]
+
+
 def _of_country(looks: Rows, history: Rows, level: int, at: str) -> Rows:
     counting = runs_that_count(looks, history, level, at)
     newest: dict[tuple[str, int], dict[str, Any]] = {}
@@ -33,7 +42,7 @@ def _of_country(looks: Rows, history: Rows, level: int, at: str) -> Rows:
 
 
 def runs_that_count(looks: Rows, history: Rows, level: int, at: str) -> set[str]:
-    """Return the times of a country's runs whose rows count: the last complete one, the one that it follows, and so on."""
+    """Return the times of a country's runs that count: the last complete one, the one that it follows, and so on."""
     counts = Counter(row["observed_at"] for row in history)
     follows = {row["observed_at"]: row[f"admin{level}_follows"] for row in looks}
     complete = {row["observed_at"] for row in looks if row[f"admin{level}_rows"] == counts[row["observed_at"]]}

@@ -17,7 +17,7 @@ from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE
 from tap_dtm.sandbox.visible import withdraw_operation, withdraw_round
 from tap_dtm.singer import history
-from tests.asof import Rows, as_of, without_additions
+from tests.asof import Rows, as_of, looked_at, without_additions
 from tests.histories import ENDS, History
 from tests.target import MemoryTarget, Message, run_tap, selecting
 from tests.world import LEVELS, assert_positions_are_whole, count, served
@@ -131,7 +131,8 @@ class RememberedHistory(History):
 
     def remember(self, messages: list[Message], *, is_killed: bool) -> None:
         """Write down what the API served when a run ended that read everything, or that was killed."""
-        times = {each["record"]["observed_at"] for each in messages if each.get("stream") == "runs" and "record" in each}
+        of_runs = (each["record"] for each in messages if each["type"] == "RECORD" and each["stream"] == "runs")
+        times = {record["observed_at"] for record in of_runs}
         assert len(times) <= 1
         for at in times:
             assert at not in self.seen
@@ -149,7 +150,8 @@ class RememberedHistory(History):
             found = self.as_of(level, at)
             assert_positions_are_whole(found)
             if at not in self.killed:
-                assert count(without_additions(found)) == rows
+                looked = looked_at(self.target.tables["runs"].values(), found, at)
+                assert count(without_additions(looked)) == rows
                 continue
             # Of a country, either all is there that the killed run saw, or all that was known before.
             before = by_country(self.as_of(level, max((time for time in self.seen if time < at), default="")))

@@ -150,7 +150,9 @@ class TestTheCause:
         assert not records(messages, *TABLES)
         assert_remembers(target, messages, sandbox.world)
 
-    @pytest.mark.parametrize("changed", [{"start_date": "2022-01-01"}, {"stream_maps": {"idp_*": {"a": "admin0_name"}}}])
+    @pytest.mark.parametrize(
+        "changed", [{"start_date": "2022-01-01"}, {"stream_maps": {"idp_*": {"a": "admin0_name"}}}], ids=str
+    )
     def test_that_the_user_changed_something(
         self, sandbox: SandboxServer, target: MemoryTarget, changed: dict[str, Any]
     ) -> None:
@@ -160,9 +162,7 @@ class TestTheCause:
         assert what(messages, "cause") == {"settings"}
         assert None not in {row["admin2_follows"] for row in runs(messages).values()}
 
-    def test_that_dtm_lists_a_country_that_it_did_not_list(
-        self, sandbox: SandboxServer, target: MemoryTarget
-    ) -> None:
+    def test_that_dtm_lists_a_country_that_it_did_not_list(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
         sync(sandbox, target, catalog=ALL)
         sandbox.world.countries += (a_country("XDA", an_operation(FLOOD, a_round(1, 2021, 5))),)
 
@@ -256,7 +256,7 @@ class TestTheRuns:
     def test_are_later_than_those_before_whatever_the_clock_says(
         self, sandbox: SandboxServer, target: MemoryTarget, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        times = []
+        times: list[str] = []
         for day in (3, 3, 1, 2):
             monkeypatch.setattr(history, "now", lambda day=day: dt.datetime(2025, 1, day, tzinfo=dt.timezone.utc))
             times += what(sync(sandbox, target, catalog=ALL), "observed_at", "runs")

@@ -174,7 +174,7 @@ def test_a_history_has_the_columns_of_its_table_but_the_deletion_time(history: R
     own = [field.name for field in history.fields_for(version)]
 
     assert [name for name in own if name not in OF_HISTORIES] == table[:-1]
-    assert OF_HISTORIES <= set(own)
+    assert set(own) >= OF_HISTORIES
     assert not history.foreign_keys  # an operation that has left the list is in the history for ever
 
 
@@ -346,7 +346,9 @@ def records_of(path: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="recorded answers are not part of this repository")
 def test_recordings_of_every_stream_are_compared() -> None:
-    assert {resource.name for resource, _ in RECORDINGS} == set(CATALOGUE.resources)
+    served = {name for name, resource in CATALOGUE.resources.items() if not resource.keeps_the_past}
+
+    assert {resource.name for resource, _ in RECORDINGS} == served
 
 
 @pytest.mark.parametrize(("resource", "path"), RECORDINGS, ids=by_name)

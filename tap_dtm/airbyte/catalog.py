@@ -64,7 +64,8 @@ def _schema(name: str, api_version: str) -> dict[str, Any]:
     properties = singer_schema(load_catalogue().resources[name], api_version)["properties"]
     deleted_at = properties.pop(DELETED_AT, None)
     for column in properties.values():
-        column |= _TIME if column.get("format") == "date-time" else {}
+        if column.get("format") == "date-time":
+            column.update(_TIME)
     marks = {DELETED: {**deleted_at, **_TIME}} if deleted_at else {}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

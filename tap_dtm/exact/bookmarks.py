@@ -93,7 +93,8 @@ class RunsBookmark:
 
     def ended_at(self, code: str) -> str | None:
         """Return the time of the last run that ended for a country."""
-        return self._content.get("ended", {}).get(code)
+        ended: dict[str, str] = self._content.get("ended", {})
+        return ended.get(code)
 
     def move(self, code: str, observed_at: str) -> None:
         """Note that a run has ended for a country."""

@@ -37,8 +37,8 @@ class Job:
     """What to read of one country.
 
     ``levels`` holds, by level and by selected stream, what was delivered; ``listed`` the operations that the list of
-    operations names. A level is asked once, whatever number of streams it has. The levels in ``whole`` are read whole whatever the index says. ``is_gone`` says that the country has left
-    the list and that the operator has accepted it.
+    operations names. A level is asked once, whatever number of streams it has. The levels in ``whole`` are read whole
+    whatever the index says. ``is_gone`` says that the country has left the list and that the operator has accepted it.
     """
 
     code: str
@@ -214,9 +214,7 @@ class CountryReader:
                 return self._read_whole(job, level, index, streams)
         return [reader.changes for reader in readers]
 
-    def _read_operation(  # noqa: PLR0913  one question, and who needs its answer
-        self, job: Job, level: int, operation: str, index: list[Row], readers: list[_Reader]
-    ) -> bool:
+    def _read_operation(self, job: Job, level: int, operation: str, index: list[Row], readers: list[_Reader]) -> bool:
         """Ask for one operation; False when the answer cannot be trusted.
 
         The API does not document how its filters match: rows of other operations are dropped, and the rest

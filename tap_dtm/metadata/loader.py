@@ -167,7 +167,7 @@ def _check_pattern(document: Document, place: Place, pattern: str) -> None:
 
 def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: bool) -> dict[str, Resource]:
     warnings = {code: document.convert(("warnings", code), Text) for code in document.section("warnings")}
-    resources = {}
+    resources: dict[str, Resource] = {}
     for name in document.section("resources"):
         said = _mapping(document, ("resources", name))
         listed = document.convert(("resources", name), _Listed)

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from tap_dtm.errors import DtmError
 from tap_dtm.singer.base import ListStream
-from tap_dtm.singer.figures import LevelStream
+from tap_dtm.singer.figures import CountryStream, LevelStream
 from tap_dtm.singer.history import HistoryStream, RunStream
 
 if TYPE_CHECKING:
@@ -47,21 +47,21 @@ class CountryListStream(ListStream):
         )
         self.bookmark.stamp(self.api_version)
         self._note_time()
-        for stream in self.child_streams:
-            stream.write_schema()
+        for child in self._country_streams:
+            child.write_schema()
         yield from super().get_records(context)
         self.write_state()  # the SDK writes one only where rows of this list were sent
 
     def _note_time(self) -> None:
         """Note the time of the run in the state, before any row has it."""
         times: set[str] = set()
-        for stream in self._level_streams:
-            times |= stream.bookmark.times
-            if isinstance(stream, HistoryStream):
-                stream.has_begun = bool(stream.bookmark.times)
-        for stream in self.child_streams:
-            if isinstance(stream, RunStream) and stream.selected:
-                self.schedule.observed_at = stream.announce(times)
+        for level in self._level_streams:
+            times |= level.bookmark.times
+            if isinstance(level, HistoryStream):
+                level.has_begun = bool(level.bookmark.times)
+        for child in self._country_streams:
+            if isinstance(child, RunStream) and child.selected:
+                self.schedule.observed_at = child.announce(times)
                 if not self.selected:  # otherwise the STATE that announces the list says it
                     self.write_state()
 
@@ -84,9 +84,13 @@ class CountryListStream(ListStream):
         return self.schedule.may_remove(key[0], self._level_streams)
 
     @property
+    def _country_streams(self) -> list[CountryStream]:
+        return [stream for stream in self.child_streams if isinstance(stream, CountryStream)]
+
+    @property
     def _level_streams(self) -> list[LevelStream]:
         """Those that are selected, or of which the state knows."""
-        levels = (stream for stream in self.child_streams if isinstance(stream, LevelStream))
+        levels = (stream for stream in self._country_streams if isinstance(stream, LevelStream))
         known = self.tap_state.get("bookmarks", {})
         return [stream for stream in levels if stream.selected or stream.name in known]
 

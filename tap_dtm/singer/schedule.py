@@ -341,7 +341,7 @@ class Schedule:
         report.warn(changes, self.settings.filters)
         operations = changes.by_operation()
         rows = [f"{name} {found.rows}" for name, found in changes.streams.items()]
-        tables = [list(streams.values())[0] for streams in changes.levels.values()]
+        tables = [next(iter(streams.values())) for streams in changes.levels.values()]
         withdrawn = sum(delivery.removed for found in tables for delivery in found.deliveries)
         self._totals.update({_WORDS[change]: count for change, count in operations.items()})
         self._totals.update(countries=1, rows=changes.rows, removed=withdrawn)
