@@ -1,6 +1,7 @@
 """Writes what the queries of the views become in each database: the snapshots in ``tests/views/snapshots/``.
 
-With histories, it is what becomes another query, for the newest version of the API. The descriptions are left out: they are in ``examples/dbt/views.yml``, and a new word in one changes no query.
+With histories, these are the queries that become others, for the newest version of the API. The descriptions are left
+out: they are in ``examples/dbt/views.yml``, and a new word in one changes no query.
 """
 
 from __future__ import annotations

@@ -48,11 +48,14 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
         keys = key_properties or []
         times = [name for name in keys if self.schema["properties"][name].get("format") == "date-time"]
         if times:
-            partitions = TimePartitioning(type_=TimePartitioningType.MONTH, field=times[0])
+            options = {
+                "clustering_fields": tuple(name for name in keys if name not in times),
+                "time_partitioning": TimePartitioning(type_=TimePartitioningType.MONTH, field=times[0]),
+            }
             self.table.create_table(
                 self.client,
                 self.apply_transforms,
-                table={"clustering_fields": tuple(name for name in keys if name not in times), "time_partitioning": partitions},
+                table=options,
                 dataset={"location": self.config.get("location", "US")},
             )
         super().create_target(key_properties)  # which finds the table, if it has been made

@@ -56,7 +56,7 @@ def test_a_package_remembers_every_run(tmp_path: Path) -> None:
             before = sandbox.world.countries
             sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY, *INVISIBLE), 4), rng=rng)
             sandbox.world.countries = sandbox.world.countries or before  # an empty list is no answer
-            target.state = {} if run == 2 else target.state  # noqa: PLR2004
+            target.state = {} if run == 2 else target.state
 
     runs = in_duckdb(target.folder, "runs")
     times = sorted({row["observed_at"] for row in runs})

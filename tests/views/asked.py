@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -87,8 +88,8 @@ class AskedHistory(RememberedHistory):
     def ask(self, query: Query) -> None:
         """Compare what the database says with what the API served."""
         self.assert_rows_are_those_of(query, self.whole)
-        versions = list(map(_plain, query(f"SELECT * FROM {self.schema}.round_versions")))
-        revised = list(map(_plain, query(f"SELECT * FROM {self.schema}.revisions")))
+        versions = list(map(_plain, query(f"SELECT * FROM {self.schema}.round_versions")))  # noqa: S608
+        revised = list(map(_plain, query(f"SELECT * FROM {self.schema}.revisions")))  # noqa: S608
         for level in LEVELS:
             self.assert_versions_hold([row for row in versions if row["admin_level"] == level], level)
             self.assert_revisions_are_dtm_s([row for row in revised if row["admin_level"] == level], level)
@@ -133,7 +134,7 @@ class AskedHistory(RememberedHistory):
     def looks(self) -> Iterator[tuple[Delivery, list[Delivery]]]:
         """Yield each run that read everything, with the runs after it until the next such run."""
         whole = [number for number, delivery in enumerate(self.deliveries) if delivery.at]
-        for first, second in zip(whole, whole[1:], strict=False):
+        for first, second in pairwise(whole):
             yield self.deliveries[first], self.deliveries[first + 1 : second + 1]
 
     def known(self, level: int, at: str) -> set[Key]:
@@ -187,5 +188,3 @@ def _plain(row: Row) -> Row:
         if hasattr(value, "isoformat")
     }
     return row | texts
-
-

@@ -42,7 +42,7 @@ def place(
     return Place(DIALECTS[dialect](schema), version, tuple(levels), today, has_history)
 
 
-def duckdb_with_views(  # noqa: PLR0913  what a warehouse can have
+def duckdb_with_views(
     db: duckdb.DuckDBPyConnection,
     target: MemoryTarget,
     folder: Path,

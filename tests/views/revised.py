@@ -75,11 +75,12 @@ def revisions(before: Iterable[Row], after: Iterable[Row], known: Collection[Key
 
 def _redated(old: dict[Key, list[Row]], new: dict[Key, list[Row]]) -> dict[Key, Key]:
     """Return by round that came the one of the same number that went, where each is the only one."""
-    gone, come = defaultdict(list), defaultdict(list)
+    gone: dict[Key, list[Key]] = defaultdict(list)
+    come: dict[Key, list[Key]] = defaultdict(list)
     for rounds, others, found in ((old, new, gone), (new, old, come)):
         for key in rounds:
             if key not in others and key[4] is not None:
-                found[*key[:3], key[4]].append(key)
+                found[key[:3] + key[4:]].append(key)
     return {come[same][0]: gone[same][0] for same in come if len(come[same]) == len(gone.get(same, [])) == 1}
 
 

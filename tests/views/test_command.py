@@ -92,7 +92,7 @@ def test_a_package_with_histories_says_what_was_known(tmp_path: Path, format_: s
         for publication, time in zip((2, 3), times, strict=True):
             rows = rows_of(
                 db,
-                "SELECT * EXCLUDE (displacement_reasons, observed_at, looked_at)"
+                "SELECT * EXCLUDE (displacement_reasons, observed_at, looked_at)"  # noqa: S608
                 f" REPLACE (CAST(reporting_date AS TEXT) AS reporting_date) FROM idp_admin2_as_of('{time['at']}')",
             )
             assert count(rows) == served(world_at(publication=publication), 2)

@@ -52,7 +52,7 @@ def test_on_random_histories_the_views_say_what_the_api_served(postgres: Embedde
             execute(warehouse, script(place("postgres", warehouse.schema, self.version, has_history=True)))
             return warehouse.query
 
-    run_state_machine_as_test(HistoryInPostgres, settings=long(10))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(HistoryInPostgres, settings=long(10))
 
 
 def messages(target: MemoryTarget, version: Version) -> Iterator[bytes]:
@@ -93,12 +93,12 @@ def test_rights_survive_another_installation_with_or_without_new_columns(
     execute(loaded, 'CREATE ROLE "an analyst"')
     try:
         if has_other_columns:
-            replaced = "CREATE FUNCTION idp_admin1_as_of(moment timestamp) RETURNS TABLE (a int) LANGUAGE SQL AS 'SELECT 1'"
+            replaced = (
+                "CREATE FUNCTION idp_admin1_as_of(moment timestamp) RETURNS TABLE (a int) LANGUAGE SQL AS 'SELECT 1'"
+            )
             execute(loaded, f"DROP FUNCTION {FUNCTION}; {replaced}")
-        execute(
-            loaded,
-            f'REVOKE ALL ON FUNCTION {FUNCTION} FROM PUBLIC; GRANT EXECUTE ON FUNCTION {FUNCTION} TO "an analyst" WITH GRANT OPTION',
-        )
+        grant = f'GRANT EXECUTE ON FUNCTION {FUNCTION} TO "an analyst" WITH GRANT OPTION'
+        execute(loaded, f"REVOKE ALL ON FUNCTION {FUNCTION} FROM PUBLIC; {grant}")
 
         install(loaded, "--history")
 
@@ -142,7 +142,9 @@ def test_times_are_in_utc_whatever_the_zone_of_the_session_is(loaded: Warehouse)
     with psycopg.connect(loaded.server.url, options=f"-c search_path={loaded.schema} -c timezone=Asia/Tokyo") as db:
         (at,) = db.execute("SELECT COUNT(*) FROM idp_admin1_as_of(%s)", [run["at"]]).fetchone() or ()
         (before,) = (
-            db.execute("SELECT COUNT(*) FROM idp_admin1_as_of(%s::timestamp - INTERVAL '1 millisecond')", [run["at"]]).fetchone()
+            db.execute(
+                "SELECT COUNT(*) FROM idp_admin1_as_of(%s::timestamp - INTERVAL '1 millisecond')", [run["at"]]
+            ).fetchone()
             or ()
         )
 
