@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import world_at
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.package import tables_from_package
@@ -266,7 +265,7 @@ def test_any_name_of_a_folder_is_a_name_alone(package: Path, tmp_path: Path, nam
 def tables_of(statements: str) -> dict[str, list[dict[str, Any]]]:
     with duckdb.connect() as db:
         db.execute(statements)
-        return {table: rows_of(db, f"SELECT * FROM dtm.{table}") for table in load_catalogue().resources}  # noqa: S608
+        return {table.name: rows_of(db, f"SELECT * FROM dtm.{table.name}") for table in place("duckdb").tables}  # noqa: S608
 
 
 @pytest.mark.parametrize(
