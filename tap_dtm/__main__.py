@@ -7,16 +7,16 @@ from tap_dtm import console
 
 def main() -> None:
     """Run the tap."""
-    console.use_utf8()
-    from tap_dtm.singer.command import main as command  # noqa: PLC0415  it imports libraries
+    with console.loading():
+        from tap_dtm.singer.command import main as command  # noqa: PLC0415  it imports libraries
 
     command()
 
 
 def sandbox() -> None:
     """Run the sandbox."""
-    console.use_utf8()
-    from tap_dtm.sandbox.__main__ import main as command  # noqa: PLC0415  it imports libraries
+    with console.loading():
+        from tap_dtm.sandbox.__main__ import main as command  # noqa: PLC0415  it imports libraries
 
     command()
 

@@ -149,7 +149,7 @@ SETTINGS: Final = {
         maximum=16,
         default=4,
         title="Parallel requests",
-        description="How many countries are read ahead at the same time. IOM publishes no rate limit; be polite.",
+        description="How many requests are made at the same time. IOM publishes no rate limit; be polite.",
     ),
     "request_timeout": setting(
         ["integer", "string"],

@@ -205,3 +205,32 @@ class TestASignalWhileALineIsWritten:
                 process.terminate()
                 time.sleep(0.05)
             assert process.returncode == -signal.SIGTERM
+
+
+class TestAStart:
+    @pytest.mark.parametrize(
+        ("command", "argument"),
+        [
+            ("tap_dtm.__main__:main", "--version"),
+            ("tap_dtm.__main__:sandbox", "--help"),
+            ("tap_dtm.views.__main__:main", "--help"),
+            ("tap_dtm.airbyte.__main__:main", "spec"),
+            ("frictionless_dtm.target:main", "--version"),
+        ],
+    )
+    def test_looks_for_no_cycles_in_the_libraries(self, command: str, argument: str) -> None:
+        module, function = command.split(":")
+        program = textwrap.dedent(f"""
+            import gc, sys
+            from {module} import {function} as main
+            before = gc.get_stats()[2]["collections"]
+            try:
+                main()
+            except SystemExit:
+                full = gc.get_stats()[2]["collections"] - before
+                print(gc.isenabled(), gc.get_freeze_count() > 10_000, full, file=sys.stderr)
+        """)
+
+        done = run(sys.executable, "-c", program, argument)
+
+        assert done.stderr.splitlines()[-1] == "True True 0"

@@ -7,8 +7,8 @@ from tap_dtm import console
 
 def main() -> None:
     """Run the source."""
-    console.use_utf8()
-    from tap_dtm.airbyte.command import main as command  # noqa: PLC0415  it imports libraries
+    with console.loading():
+        from tap_dtm.airbyte.command import main as command  # noqa: PLC0415  it imports libraries
 
     command()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
@@ -17,7 +18,8 @@ from tap_dtm.exact.rounds import Change, Need
 from tap_dtm.exact.selfcheck import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
 
     from tap_dtm.api.records import UnknownFields
     from tap_dtm.api.rows import Row
@@ -142,6 +144,13 @@ class CountryChanges:
         return Counter(changes.values())
 
 
+class Aside(Protocol):
+    """Begins to read a level in another thread, if there is room for one more request at the same time."""
+
+    def __call__(self, read: Callable[[], dict[str, LevelChanges]], /) -> Future[dict[str, LevelChanges]] | None:
+        """Return what will have been read; None if there is no room."""
+
+
 class CountryReader:
     """Reads countries of one API version under one set of filters. Safe to use from several threads.
 
@@ -164,15 +173,19 @@ class CountryReader:
                 self._paths[level] = resource.endpoints[settings.api_version]
                 self._builders[level] = RecordBuilder(resource, settings.api_version, unknown)
 
-    def read(self, job: Job) -> CountryChanges:
+    def read(self, job: Job, aside: Aside) -> CountryChanges:
         """Find out what changed in a country since its bookmarks.
+
+        Args:
+            job: What to read.
+            aside: Reads a level at the same time as another one, if there is room.
 
         Raises:
             DtmError: A request failed, an answer cannot be trusted, or the country has become empty.
         """
         for _ in range(_ATTEMPTS):
             index = {} if job.is_gone else self._index(job)
-            levels = {level: self._level(job, level, index) for level in sorted(job.levels)}
+            levels = self._levels(job, index, aside)
             doubts = (doubt for level in levels.values() for changes in level.values() for doubt in changes.doubts)
             if not any(doubt.may_be_a_race for doubt in doubts) or self._index(job) == index:
                 return CountryChanges(job, levels)
@@ -189,6 +202,16 @@ class CountryReader:
         if self._settings.operations is not None:
             unshown &= self._settings.operations
         return {name: [] for name in sorted(unshown)} | rounds.by_operation(self._wanted(rows))
+
+    def _levels(self, job: Job, index: dict[str, list[Row]], aside: Aside) -> dict[int, dict[str, LevelChanges]]:
+        """Read the levels. None is asked for before the index has arrived: a round in the index alone is a gap."""
+        numbers = sorted(job.levels)
+        below = [level for level in numbers if level != INDEX_LEVEL]
+        begun = {level: aside(partial(self._level, job, level, index)) for level in below[1:]}
+        return {
+            level: future.result() if (future := begun.get(level)) else self._level(job, level, index)
+            for level in numbers
+        }
 
     def _level(self, job: Job, level: int, index: dict[str, list[Row]]) -> dict[str, LevelChanges]:
         """Find out what changed at a level, for each stream of it; streams that had the same have the same changes."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tap_dtm.errors import DtmAccessError, DtmAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tap_dtm.exact.country import CountryChanges, CountryReader, Job
+
+_T = TypeVar("_T")
 
 _MOST_ROWS: Final = 50_000  # wait to be emitted before no further country is read
 
@@ -21,7 +23,8 @@ class Reading:
 
     Args:
         reader: Reads one country.
-        most: How many countries are read at a time. It bounds the requests; rows that wait bound the memory.
+        most: How many countries, and levels aside, are read at a time. It bounds the requests; rows that wait bound the
+            memory.
     """
 
     def __init__(self, reader: CountryReader, most: int) -> None:  # noqa: D107
@@ -53,7 +56,7 @@ class Reading:
         changes: CountryChanges | None = None
         error: BaseException | None = None
         try:
-            changes = self._reader.read(job)
+            changes = self._reader.read(job, self._aside)
         except MemoryError:
             error = DtmAnswerError(
                 "There is not enough memory for this country. Lower max_parallel_requests, or use a machine with "
@@ -71,6 +74,25 @@ class Reading:
             future.set_exception(error)
         else:
             future.set_result(changes)
+
+    def _aside(self, read: Callable[[], _T]) -> Future[_T] | None:
+        """Read a level in a thread of its own, if there is room and no country is waiting for it."""
+        with self._lock:
+            if self._jobs or self._active >= self._most:
+                return None
+            self._active += 1
+        future: Future[_T] = Future()
+
+        def fulfil() -> None:
+            try:
+                future.set_result(read())
+            except BaseException as fault:  # noqa: BLE001  handed over, and raised where the result is asked for
+                future.set_exception(fault)
+            with self._lock:
+                self._active -= 1
+
+        threading.Thread(target=fulfil, daemon=True).start()
+        return future
 
     def in_progress(self) -> list[str]:
         """Return the codes of the countries that are being read."""

@@ -15,7 +15,6 @@ from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
-from tap_dtm.views.install import install
 from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
 from tap_dtm.views.package import tables_from_package
 from tap_dtm.views.script import script
@@ -115,6 +114,8 @@ def command(  # noqa: PLR0913 - one for each option
         warehouse = Warehouse(place, api_version, tuple(sorted(set(levels))), has_history=has_history)
         text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
         if loader:
+            from tap_dtm.views.install import install  # noqa: PLC0415  its SQLAlchemy takes half of a start
+
             install(text, loader)
             click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
         else:

@@ -23,6 +23,7 @@ _POSTGRES: Final = {
     "moment": "moment",
     "raw": "",
     "all": ", 'g'",
+    "bytewise": ' COLLATE "C"',
 }
 _SPLIT: Final = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
 _DUCKDB: Final = _POSTGRES | {
@@ -31,6 +32,7 @@ _DUCKDB: Final = _POSTGRES | {
     "text": "VARCHAR",
     "content_hash": "CAST(HASH($content) AS HUGEINT)",
     "moment": "CAST(moment AS TIMESTAMP)",
+    "bytewise": "",
 }
 _BIGQUERY: Final = {
     "days": "DATE_DIFF({1}, {0}, DAY)",
@@ -41,6 +43,7 @@ _BIGQUERY: Final = {
     "moment": "moment",
     "raw": "r",
     "all": "",
+    "bytewise": "",
 }
 
 

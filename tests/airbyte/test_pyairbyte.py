@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.airbyte.catalog import CURSOR, DELETED
-from tap_dtm.sandbox import COUNTRY, VISIBLE, SandboxServer, tiny
-from tests.airbyte.support import STREAMS
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, tiny
+from tests.airbyte.support import HISTORIES, STREAMS
+from tests.asof import as_of, looked_at, without_additions
 from tests.chance import CHANCE
 from tests.environments import environment
 from tests.guards.support import add_a_round_in, config_for, small_world
@@ -122,3 +123,30 @@ def test_equals_the_api_whatever_is_published(source: Source, seed: int) -> None
                 sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY), rng.randrange(1, 5)), rng=rng)
                 if not sandbox.world.countries:
                     sandbox.world.countries = before  # an empty list is no answer
+
+
+def test_remembers_what_the_api_served_at_every_read(source: Source) -> None:
+    rng = Random(CHANCE)
+    seen = []
+    with SandboxServer(tiny(rng)) as sandbox:
+        config = config_for(sandbox) | {"accept_withdrawn_countries": ALL_CODES, "scrub_fraction": 1}
+        with pyairbyte(source, config, (*HISTORIES, "runs")) as reader:
+            for _ in range(4):
+                reader.read()
+                seen.append([served(sandbox.world, level) for level in LEVELS])
+                before = sandbox.world.countries
+                sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY, *INVISIBLE), 4), rng=rng)
+                sandbox.world.countries = sandbox.world.countries or before  # an empty list is no answer
+
+    tables = {name: [own(row) for row in rows] for name, rows in reader.tables.items()}
+    times = sorted({row["observed_at"] for row in tables["runs"]})
+    for level in LEVELS:
+        for at, expected in zip(times, seen, strict=True):
+            found = as_of(tables["runs"], tables[HISTORIES[level]], level, at)
+            assert count(without_additions(looked_at(tables["runs"], found, at))) == expected[level]
+
+
+def own(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what the source sent of a row, but for the time of the sync."""
+    kept = {name: value for name, value in row.items() if not name.startswith("_a")}
+    return {name: as_published(name, value) for name, value in kept.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_dtm.errors import DtmAccessError
+from tap_dtm.errors import DtmAccessError, DtmPartialSyncError
 from tap_dtm.exact import reading
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.sandbox.api import Answer as Said
@@ -64,6 +64,33 @@ class TestReadingAhead:
             run_tap(target, api_url=server.url, subscription_key=sandbox.key, max_parallel_requests=parallel)
         assert max(most) == parallel
         assert count(target.live("idp_admin0")) == served(sandbox.world, 0)
+
+    def test_the_last_country_is_asked_for_both_levels_at_once_after_its_index(self, sandbox: SandboxServer) -> None:
+        """A level that was asked for before the index could lack a round that the index has, as if it were a gap."""
+        both_are_in = threading.Barrier(2)
+        answered: list[str] = []
+        with ScriptedServer(always("")) as server:
+
+            def respond(request: Request) -> Said:
+                if request.path.endswith(("admin1", "admin2")):
+                    assert ADMIN0 in answered
+                    both_are_in.wait(30)  # breaks unless both are asked for at the same time
+                status, _, body, _ = sandbox.respond(request)
+                answered.append(request.path)
+                return Said(status, body.decode())
+
+            server.respond = respond
+            target = MemoryTarget()
+            run_tap(target, api_url=server.url, subscription_key=sandbox.key, countries=["XAA"])
+        for level in LEVELS:
+            assert count(target.live(f"idp_admin{level}")) == served(sandbox.world, level, countries=["XAA"])
+
+    def test_a_failure_of_a_level_asked_aside_fails_the_country(self, sandbox: SandboxServer) -> None:
+        sandbox.faults.add(Fault("wrong_country", path="admin2", country="XAA"))
+        target = MemoryTarget()
+        run_tap(target, **sandbox_config(sandbox, countries=["XAA", "XBA"]), error=DtmPartialSyncError)
+        for level in LEVELS:
+            assert count(target.live(f"idp_admin{level}")) == served(sandbox.world, level, countries=["XBA"])
 
     def test_a_sandbox_under_load_agrees(self, sandbox: SandboxServer) -> None:
         sandbox.faults.add(Fault("slow", path="admin", seconds=0.02))

@@ -21,7 +21,7 @@ from tests.world import count, served
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_dtm.exact.country import CountryChanges, Job
+    from tap_dtm.exact.country import Aside, CountryChanges, Job
     from tests.hostile.support import Hostility
 
 TOO_LARGE = r"the answer is larger than 2 MB, which all answers together may take\. .* raise answer_budget_mb"
@@ -104,10 +104,10 @@ def test_memory_that_runs_out_while_a_country_is_read_fails_that_country(
 ) -> None:
     read = CountryReader.read
 
-    def short_of_memory(self: CountryReader, job: Job) -> CountryChanges:
+    def short_of_memory(self: CountryReader, job: Job, aside: Aside) -> CountryChanges:
         if job.code == VICTIM:
             raise MemoryError
-        return read(self, job)
+        return read(self, job, aside)
 
     monkeypatch.setattr(CountryReader, "read", short_of_memory)
     target = MemoryTarget()

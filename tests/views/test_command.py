@@ -50,6 +50,15 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_a_script_that_is_only_printed_needs_nothing_that_connects() -> None:
+    program = "import sys; sys.modules['sqlalchemy'] = None; from tap_dtm.views.__main__ import main; sys.exit(main())"
+
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert printed.stdout == views().stdout
+    assert "CREATE OR REPLACE VIEW" in printed.stdout
+
+
 def test_duckdb_takes_the_package_and_the_views_and_takes_them_again(package: Path) -> None:
     printed = views("--dialect", "duckdb", "--package", str(package))
     assert printed.returncode == 0, printed.stderr

@@ -10,7 +10,7 @@ from tap_dtm import console
 
 def main() -> None:
     """Run the command ``target-datapackage``."""
-    console.use_utf8()
-    from frictionless_dtm.command import main as command  # noqa: PLC0415  it imports libraries
+    with console.loading():
+        from frictionless_dtm.command import main as command  # noqa: PLC0415  it imports libraries
 
     command()

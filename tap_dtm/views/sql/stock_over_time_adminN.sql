@@ -9,41 +9,32 @@ WITH rounds AS (  -- next to each round the one after it
     LEAD(reporting_date, 2) OVER ($oldest_first) AS date_after_next
   FROM $level_rounds
 ),
-spellings AS (
-  SELECT
-    $round, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
-    SUM(num_present_idp_ind) AS num_present_idp_ind
-  FROM $rows
-  GROUP BY $round, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name
+keyed AS (
+  SELECT *, $area_key(admin1) AS area1, $area_key(admin2) AS area2 FROM $rows
 ),
-placed AS (
+sums AS (  -- here and in all windows below the district comes first, because it differs most
   SELECT
-    spellings.*,
-    $area_key(admin1) AS area1,
-    $area_key(admin2) AS area2,
-    rounds.place,
-    rounds.is_newest_round,
-    rounds.next_date,
-    rounds.next_number,
-    rounds.next_is_newest,
-    rounds.date_after_next
-  FROM spellings
-  LEFT JOIN rounds ON $same_round(spellings, rounds)
-),
-stock AS (  -- this and all windows below begin with the district, which differs most, and the series: one sort serves
-  SELECT
-    area2, $series, area1, place, reporting_date, round_number, is_newest_round,
-    next_date, next_number, next_is_newest, date_after_next,
+    area2, $round, area1,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM placed
-  GROUP BY
-    area2, $series, area1, place, reporting_date, round_number, is_newest_round,
-    next_date, next_number, next_is_newest, date_after_next
+  FROM keyed
+  GROUP BY area2, $round, area1
+),
+stock AS (
+  SELECT
+    sums.*,
+    rounds.place,
+    rounds.is_newest_round,
+    rounds.next_date,
+    rounds.next_number,
+    rounds.next_is_newest,
+    rounds.date_after_next
+  FROM sums
+  LEFT JOIN rounds ON $same_round(sums, rounds)
 ),
 counted AS (
   SELECT *, COUNT(*) OVER (PARTITION BY area2, $series, area1) AS round_count FROM stock

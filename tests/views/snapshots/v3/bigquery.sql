@@ -306,14 +306,14 @@ areas AS (  -- of every round, to see which ones the older rounds have
 ),
 found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2,
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
   FROM current_rows
   UNION ALL
   SELECT
-    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, NULL, NULL, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2,
     NULL,
     NULL, NULL, NULL, NULL, NULL,
     NULL, NULL, NULL, 0, rows_of_all_rounds
@@ -421,14 +421,14 @@ areas AS (  -- of every round, to see which ones the older rounds have
 ),
 found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2,
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
   FROM current_rows
   UNION ALL
   SELECT
-    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, NULL, NULL, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2,
     NULL,
     NULL, NULL, NULL, NULL, NULL,
     NULL, NULL, NULL, 0, rows_of_all_rounds
@@ -539,14 +539,14 @@ areas AS (  -- of every round, to see which ones the older rounds have
 ),
 found AS (
   SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2,
     CASE WHEN is_newest_round THEN 1 ELSE 0 END AS is_last,
     admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
     num_present_idp_ind, number_males, number_females, 1 AS row_count, 0 AS rows_of_all_rounds
   FROM current_rows
   UNION ALL
   SELECT
-    admin0_pcode, operation, assessment_type, NULL, NULL, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
+    admin0_pcode, operation, assessment_type, NULL, NULL, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2,
     NULL,
     NULL, NULL, NULL, NULL, NULL,
     NULL, NULL, NULL, 0, rows_of_all_rounds
@@ -812,7 +812,7 @@ WITH spellings AS (
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
 ),
 placed AS (
-  SELECT *, CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END AS origin, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
   FROM spellings
 ),
 sums AS (
@@ -909,44 +909,35 @@ WITH rounds AS (  -- next to each round the one after it
   WHERE is_here = 1
 ) AS level_rounds
 ),
-spellings AS (
-  SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
-    SUM(num_present_idp_ind) AS num_present_idp_ind
-  FROM (
+keyed AS (
+  SELECT *, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2 FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
 ) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-placed AS (
+sums AS (  -- here and in all windows below the district comes first, because it differs most
   SELECT
-    spellings.*,
-    CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
-    CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
-    rounds.place,
-    rounds.is_newest_round,
-    rounds.next_date,
-    rounds.next_number,
-    rounds.next_is_newest,
-    rounds.date_after_next
-  FROM spellings
-  LEFT JOIN rounds ON spellings.admin0_pcode = rounds.admin0_pcode AND spellings.operation = rounds.operation AND spellings.reporting_date = rounds.reporting_date AND COALESCE(spellings.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (spellings.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(spellings.round_number, 0) = COALESCE(rounds.round_number, 0) AND (spellings.round_number IS NULL) = (rounds.round_number IS NULL)
-),
-stock AS (  -- this and all windows below begin with the district, which differs most, and the series: one sort serves
-  SELECT
-    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
-    next_date, next_number, next_is_newest, date_after_next,
+    area2, admin0_pcode, operation, assessment_type, reporting_date, round_number, area1,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM placed
-  GROUP BY
-    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
-    next_date, next_number, next_is_newest, date_after_next
+  FROM keyed
+  GROUP BY area2, admin0_pcode, operation, assessment_type, reporting_date, round_number, area1
+),
+stock AS (
+  SELECT
+    sums.*,
+    rounds.place,
+    rounds.is_newest_round,
+    rounds.next_date,
+    rounds.next_number,
+    rounds.next_is_newest,
+    rounds.date_after_next
+  FROM sums
+  LEFT JOIN rounds ON sums.admin0_pcode = rounds.admin0_pcode AND sums.operation = rounds.operation AND sums.reporting_date = rounds.reporting_date AND COALESCE(sums.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (sums.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(sums.round_number, 0) = COALESCE(rounds.round_number, 0) AND (sums.round_number IS NULL) = (rounds.round_number IS NULL)
 ),
 counted AS (
   SELECT *, COUNT(*) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, area1) AS round_count FROM stock
@@ -1068,44 +1059,35 @@ WITH rounds AS (  -- next to each round the one after it
   WHERE is_here = 1
 ) AS level_rounds
 ),
-spellings AS (
-  SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name,
-    SUM(num_present_idp_ind) AS num_present_idp_ind
-  FROM (
+keyed AS (
+  SELECT *, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS area1, (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) AS area2 FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
 ) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, admin1_pcode, admin1_name, admin2_pcode, admin2_name
 ),
-placed AS (
+sums AS (  -- here and in all windows below the district comes first, because it differs most
   SELECT
-    spellings.*,
-    CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END AS area1,
-    CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END AS area2,
-    rounds.place,
-    rounds.is_newest_round,
-    rounds.next_date,
-    rounds.next_number,
-    rounds.next_is_newest,
-    rounds.date_after_next
-  FROM spellings
-  LEFT JOIN rounds ON spellings.admin0_pcode = rounds.admin0_pcode AND spellings.operation = rounds.operation AND spellings.reporting_date = rounds.reporting_date AND COALESCE(spellings.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (spellings.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(spellings.round_number, 0) = COALESCE(rounds.round_number, 0) AND (spellings.round_number IS NULL) = (rounds.round_number IS NULL)
-),
-stock AS (  -- this and all windows below begin with the district, which differs most, and the series: one sort serves
-  SELECT
-    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
-    next_date, next_number, next_is_newest, date_after_next,
+    area2, admin0_pcode, operation, assessment_type, reporting_date, round_number, area1,
     MAX(admin0_name) AS admin0_name,
     MAX(admin1_pcode) AS admin1_pcode,
     MAX(admin1_name) AS admin1_name,
     MAX(admin2_pcode) AS admin2_pcode,
     MAX(admin2_name) AS admin2_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM placed
-  GROUP BY
-    area2, admin0_pcode, operation, assessment_type, area1, place, reporting_date, round_number, is_newest_round,
-    next_date, next_number, next_is_newest, date_after_next
+  FROM keyed
+  GROUP BY area2, admin0_pcode, operation, assessment_type, reporting_date, round_number, area1
+),
+stock AS (
+  SELECT
+    sums.*,
+    rounds.place,
+    rounds.is_newest_round,
+    rounds.next_date,
+    rounds.next_number,
+    rounds.next_is_newest,
+    rounds.date_after_next
+  FROM sums
+  LEFT JOIN rounds ON sums.admin0_pcode = rounds.admin0_pcode AND sums.operation = rounds.operation AND sums.reporting_date = rounds.reporting_date AND COALESCE(sums.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (sums.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(sums.round_number, 0) = COALESCE(rounds.round_number, 0) AND (sums.round_number IS NULL) = (rounds.round_number IS NULL)
 ),
 counted AS (
   SELECT *, COUNT(*) OVER (PARTITION BY area2, admin0_pcode, operation, assessment_type, area1) AS round_count FROM stock
