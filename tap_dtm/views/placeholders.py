@@ -88,6 +88,9 @@ _SHARED: Final = {
     # The median of whole days, such as $middle(gap, place, count) where place numbers the gaps by size. The databases
     # share no function for it: it is the gap in the middle, or the mean of the two.
     "middle": "CAST(FLOOR(AVG(CASE WHEN {1} * 2 IN ({2}, {2} + 1, {2} + 2) THEN {0} END) + 0.5) AS BIGINT)",
+    # Of a change in round_versions: the value of the row that the run at that time added, of this one or of the next.
+    "of_that_run": "CASE WHEN step > 0 AND began_at = observed_at THEN {0}"
+    " WHEN step < 0 AND ceased_at = next_at THEN {1} END",
     # The days that operations need for publication.
     "publication_days": str(PUBLICATION_LAG_DAYS),
     "is_lag_measured": "FALSE",

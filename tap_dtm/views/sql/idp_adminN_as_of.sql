@@ -1,15 +1,13 @@
 -- The rows that the API served at a time, as last seen then.
 WITH counting AS (
-  SELECT admin0_pcode, observed_at
+  SELECT admin0_pcode, observed_at, MAX(observed_at) OVER (PARTITION BY admin0_pcode) AS looked_at
   FROM $schema.history_runs
   WHERE admin_level = $level AND counts_from <= $moment AND (counts_until IS NULL OR counts_until > $moment)
-),
-looks AS (
-  SELECT admin0_pcode, MAX(observed_at) AS looked_at FROM counting GROUP BY admin0_pcode
 ),
 ranked AS (
   SELECT
     history.*,
+    looked_at,
     ROW_NUMBER() OVER (
       PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
     ) AS place
@@ -18,5 +16,4 @@ ranked AS (
 )
 SELECT *, $split($reason) AS displacement_reasons
 FROM ranked
-JOIN looks USING (admin0_pcode)
 WHERE place = 1 AND NOT is_withdrawn

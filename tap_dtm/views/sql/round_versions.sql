@@ -5,6 +5,14 @@ FROM (
   WITH runs AS (
     SELECT * FROM $schema.history_runs WHERE admin_level = $level
   ),
+  breaks AS (  -- the runs that did not continue from the run before them
+    SELECT runs.admin0_pcode, runs.observed_at, cause, previous_observed_at
+    FROM runs
+    JOIN (
+      SELECT DISTINCT admin0_pcode, counts_until AS observed_at FROM runs WHERE counts_until IS NOT NULL
+    ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
+    WHERE counts_from = runs.observed_at
+  ),
   history AS (
     SELECT *, $area AS area, $content_hash AS content FROM $history
   ),
@@ -15,7 +23,12 @@ FROM (
       counts_until,
       LEAD(counts_from) OVER place AS next_from,
       LEAD(history.observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by
+      LEAD(seen_by) OVER place AS next_seen_by,
+      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
+      runs.cause AS run_cause,
+      LEAD(runs.cause) OVER place AS next_cause,
+      previous_observed_at,
+      LEAD(previous_observed_at) OVER place AS next_previous_at
     FROM history
     JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
     WINDOW place AS (
@@ -32,12 +45,9 @@ FROM (
       $round,
       area,
       CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
-      MAX(
-        CASE
-          WHEN step > 0 AND began_at = observed_at THEN seen_by
-          WHEN step < 0 AND ceased_at = next_at THEN next_seen_by
-        END
-      ) AS seen_by,
+      MAX($of_that_run(seen_by, next_seen_by)) AS seen_by,
+      MAX($of_that_run(run_cause, next_cause)) AS run_cause,
+      MAX($of_that_run(previous_observed_at, next_previous_at)) AS run_before,
       MAX(admin0_name) AS country,
       SUM(step) AS added_rows,
       SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
@@ -53,6 +63,8 @@ FROM (
       $round,
       valid_from,
       MAX(seen_by) AS seen_by,
+      MAX(run_cause) AS run_cause,
+      MAX(run_before) AS run_before,
       MAX(country) AS country,
       $changed_areas AS changed_areas,
       CAST(SUM(added_rows) AS BIGINT) AS added_rows,
@@ -82,6 +94,14 @@ FROM (
       CASE WHEN row_count = 0 THEN 1 ELSE 0 END AS has_gone
     FROM states
   ),
+  caused AS (
+    SELECT
+      compared.*,
+      COALESCE(run_cause, breaks.cause) AS cause,
+      COALESCE(run_before, previous_observed_at) AS not_seen_at
+    FROM compared
+    LEFT JOIN breaks ON breaks.admin0_pcode = compared.admin0_pcode AND breaks.observed_at = valid_from
+  ),
   paired AS (  -- with the round of the same number that went when this one came
     SELECT
       *,
@@ -91,12 +111,11 @@ FROM (
         AND has_come + has_gone = 1 AS is_redated,
       MAX(CASE WHEN has_gone = 1 THEN reporting_date END) OVER same_number AS date_before,
       MAX(CASE WHEN has_gone = 1 THEN idps_before END) OVER same_number AS redated_idps
-    FROM compared
+    FROM caused
     WINDOW same_number AS (PARTITION BY $series, round_number, valid_from)
   )
   SELECT
-    paired.*,
-    previous_observed_at AS not_seen_at,
+    *,
     CASE
       WHEN cause <> 'published' THEN cause
       WHEN is_redated THEN 're-dated'
@@ -108,10 +127,6 @@ FROM (
     CASE WHEN is_redated THEN date_before END AS previous_reporting_date,
     CASE WHEN is_redated THEN redated_idps ELSE idps_before END AS previous_idps
   FROM paired
-  JOIN runs
-    ON runs.admin0_pcode = paired.admin0_pcode
-    AND runs.observed_at = paired.valid_from
-    AND runs.counts_from = runs.observed_at
   WHERE NOT (is_redated AND has_gone = 1 AND cause = 'published')
 ) AS level_versions
 {end}

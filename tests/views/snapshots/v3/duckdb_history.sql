@@ -314,16 +314,14 @@ SELECT
 FROM (
 -- The rows that the API served at a time, as last seen then.
 WITH counting AS (
-  SELECT admin0_pcode, observed_at
+  SELECT admin0_pcode, observed_at, MAX(observed_at) OVER (PARTITION BY admin0_pcode) AS looked_at
   FROM "dtm".history_runs
   WHERE admin_level = 0 AND counts_from <= CAST(moment AS TIMESTAMP) AND (counts_until IS NULL OR counts_until > CAST(moment AS TIMESTAMP))
-),
-looks AS (
-  SELECT admin0_pcode, MAX(observed_at) AS looked_at FROM counting GROUP BY admin0_pcode
 ),
 ranked AS (
   SELECT
     history.*,
+    looked_at,
     ROW_NUMBER() OVER (
       PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
     ) AS place
@@ -332,7 +330,6 @@ ranked AS (
 )
 SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, '[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; ', 'g'), '^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '', 'g')), ''), ''), '[^; ][^;]*') AS displacement_reasons
 FROM ranked
-JOIN looks USING (admin0_pcode)
 WHERE place = 1 AND NOT is_withdrawn
 ) AS answer;
 
@@ -361,16 +358,14 @@ SELECT
 FROM (
 -- The rows that the API served at a time, as last seen then.
 WITH counting AS (
-  SELECT admin0_pcode, observed_at
+  SELECT admin0_pcode, observed_at, MAX(observed_at) OVER (PARTITION BY admin0_pcode) AS looked_at
   FROM "dtm".history_runs
   WHERE admin_level = 1 AND counts_from <= CAST(moment AS TIMESTAMP) AND (counts_until IS NULL OR counts_until > CAST(moment AS TIMESTAMP))
-),
-looks AS (
-  SELECT admin0_pcode, MAX(observed_at) AS looked_at FROM counting GROUP BY admin0_pcode
 ),
 ranked AS (
   SELECT
     history.*,
+    looked_at,
     ROW_NUMBER() OVER (
       PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
     ) AS place
@@ -379,7 +374,6 @@ ranked AS (
 )
 SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, '[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; ', 'g'), '^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '', 'g')), ''), ''), '[^; ][^;]*') AS displacement_reasons
 FROM ranked
-JOIN looks USING (admin0_pcode)
 WHERE place = 1 AND NOT is_withdrawn
 ) AS answer;
 
@@ -410,16 +404,14 @@ SELECT
 FROM (
 -- The rows that the API served at a time, as last seen then.
 WITH counting AS (
-  SELECT admin0_pcode, observed_at
+  SELECT admin0_pcode, observed_at, MAX(observed_at) OVER (PARTITION BY admin0_pcode) AS looked_at
   FROM "dtm".history_runs
   WHERE admin_level = 2 AND counts_from <= CAST(moment AS TIMESTAMP) AND (counts_until IS NULL OR counts_until > CAST(moment AS TIMESTAMP))
-),
-looks AS (
-  SELECT admin0_pcode, MAX(observed_at) AS looked_at FROM counting GROUP BY admin0_pcode
 ),
 ranked AS (
   SELECT
     history.*,
+    looked_at,
     ROW_NUMBER() OVER (
       PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
     ) AS place
@@ -428,7 +420,6 @@ ranked AS (
 )
 SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, '[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; ', 'g'), '^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '', 'g')), ''), ''), '[^; ][^;]*') AS displacement_reasons
 FROM ranked
-JOIN looks USING (admin0_pcode)
 WHERE place = 1 AND NOT is_withdrawn
 ) AS answer;
 
@@ -458,6 +449,14 @@ FROM (
   WITH runs AS (
     SELECT * FROM "dtm".history_runs WHERE admin_level = 0
   ),
+  breaks AS (  -- the runs that did not continue from the run before them
+    SELECT runs.admin0_pcode, runs.observed_at, cause, previous_observed_at
+    FROM runs
+    JOIN (
+      SELECT DISTINCT admin0_pcode, counts_until AS observed_at FROM runs WHERE counts_until IS NOT NULL
+    ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
+    WHERE counts_from = runs.observed_at
+  ),
   history AS (
     SELECT *, '' AS area, CAST(HASH(COALESCE('=' || CAST(admin0_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(operation AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(round_number AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(number_males AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(number_females AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS VARCHAR), '')) AS HUGEINT) AS content FROM "dtm".idp_admin0_history
   ),
@@ -468,7 +467,12 @@ FROM (
       counts_until,
       LEAD(counts_from) OVER place AS next_from,
       LEAD(history.observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by
+      LEAD(seen_by) OVER place AS next_seen_by,
+      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
+      runs.cause AS run_cause,
+      LEAD(runs.cause) OVER place AS next_cause,
+      previous_observed_at,
+      LEAD(previous_observed_at) OVER place AS next_previous_at
     FROM history
     JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
     WINDOW place AS (
@@ -485,12 +489,9 @@ FROM (
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
       CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
-      MAX(
-        CASE
-          WHEN step > 0 AND began_at = observed_at THEN seen_by
-          WHEN step < 0 AND ceased_at = next_at THEN next_seen_by
-        END
-      ) AS seen_by,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN run_cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
       MAX(admin0_name) AS country,
       SUM(step) AS added_rows,
       SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
@@ -506,6 +507,8 @@ FROM (
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       valid_from,
       MAX(seen_by) AS seen_by,
+      MAX(run_cause) AS run_cause,
+      MAX(run_before) AS run_before,
       MAX(country) AS country,
       REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS VARCHAR), ''), '[^; ][^;]*') AS changed_areas,
       CAST(SUM(added_rows) AS BIGINT) AS added_rows,
@@ -535,6 +538,14 @@ FROM (
       CASE WHEN row_count = 0 THEN 1 ELSE 0 END AS has_gone
     FROM states
   ),
+  caused AS (
+    SELECT
+      compared.*,
+      COALESCE(run_cause, breaks.cause) AS cause,
+      COALESCE(run_before, previous_observed_at) AS not_seen_at
+    FROM compared
+    LEFT JOIN breaks ON breaks.admin0_pcode = compared.admin0_pcode AND breaks.observed_at = valid_from
+  ),
   paired AS (  -- with the round of the same number that went when this one came
     SELECT
       *,
@@ -544,12 +555,11 @@ FROM (
         AND has_come + has_gone = 1 AS is_redated,
       MAX(CASE WHEN has_gone = 1 THEN reporting_date END) OVER same_number AS date_before,
       MAX(CASE WHEN has_gone = 1 THEN idps_before END) OVER same_number AS redated_idps
-    FROM compared
+    FROM caused
     WINDOW same_number AS (PARTITION BY admin0_pcode, operation, assessment_type, round_number, valid_from)
   )
   SELECT
-    paired.*,
-    previous_observed_at AS not_seen_at,
+    *,
     CASE
       WHEN cause <> 'published' THEN cause
       WHEN is_redated THEN 're-dated'
@@ -561,10 +571,6 @@ FROM (
     CASE WHEN is_redated THEN date_before END AS previous_reporting_date,
     CASE WHEN is_redated THEN redated_idps ELSE idps_before END AS previous_idps
   FROM paired
-  JOIN runs
-    ON runs.admin0_pcode = paired.admin0_pcode
-    AND runs.observed_at = paired.valid_from
-    AND runs.counts_from = runs.observed_at
   WHERE NOT (is_redated AND has_gone = 1 AND cause = 'published')
 ) AS level_versions
 UNION ALL
@@ -572,6 +578,14 @@ SELECT 1 AS admin_level, *
 FROM (
   WITH runs AS (
     SELECT * FROM "dtm".history_runs WHERE admin_level = 1
+  ),
+  breaks AS (  -- the runs that did not continue from the run before them
+    SELECT runs.admin0_pcode, runs.observed_at, cause, previous_observed_at
+    FROM runs
+    JOIN (
+      SELECT DISTINCT admin0_pcode, counts_until AS observed_at FROM runs WHERE counts_until IS NOT NULL
+    ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
+    WHERE counts_from = runs.observed_at
   ),
   history AS (
     SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN COALESCE(admin1_name, '') ELSE admin1_pcode END AS area, CAST(HASH(COALESCE('=' || CAST(admin0_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(operation AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(round_number AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin1_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin1_name AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(number_males AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(number_females AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS VARCHAR), '')) AS HUGEINT) AS content FROM "dtm".idp_admin1_history
@@ -583,7 +597,12 @@ FROM (
       counts_until,
       LEAD(counts_from) OVER place AS next_from,
       LEAD(history.observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by
+      LEAD(seen_by) OVER place AS next_seen_by,
+      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
+      runs.cause AS run_cause,
+      LEAD(runs.cause) OVER place AS next_cause,
+      previous_observed_at,
+      LEAD(previous_observed_at) OVER place AS next_previous_at
     FROM history
     JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
     WINDOW place AS (
@@ -600,12 +619,9 @@ FROM (
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
       CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
-      MAX(
-        CASE
-          WHEN step > 0 AND began_at = observed_at THEN seen_by
-          WHEN step < 0 AND ceased_at = next_at THEN next_seen_by
-        END
-      ) AS seen_by,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN run_cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
       MAX(admin0_name) AS country,
       SUM(step) AS added_rows,
       SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
@@ -621,6 +637,8 @@ FROM (
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       valid_from,
       MAX(seen_by) AS seen_by,
+      MAX(run_cause) AS run_cause,
+      MAX(run_before) AS run_before,
       MAX(country) AS country,
       ARRAY_AGG(CAST(area AS VARCHAR) ORDER BY area) AS changed_areas,
       CAST(SUM(added_rows) AS BIGINT) AS added_rows,
@@ -650,6 +668,14 @@ FROM (
       CASE WHEN row_count = 0 THEN 1 ELSE 0 END AS has_gone
     FROM states
   ),
+  caused AS (
+    SELECT
+      compared.*,
+      COALESCE(run_cause, breaks.cause) AS cause,
+      COALESCE(run_before, previous_observed_at) AS not_seen_at
+    FROM compared
+    LEFT JOIN breaks ON breaks.admin0_pcode = compared.admin0_pcode AND breaks.observed_at = valid_from
+  ),
   paired AS (  -- with the round of the same number that went when this one came
     SELECT
       *,
@@ -659,12 +685,11 @@ FROM (
         AND has_come + has_gone = 1 AS is_redated,
       MAX(CASE WHEN has_gone = 1 THEN reporting_date END) OVER same_number AS date_before,
       MAX(CASE WHEN has_gone = 1 THEN idps_before END) OVER same_number AS redated_idps
-    FROM compared
+    FROM caused
     WINDOW same_number AS (PARTITION BY admin0_pcode, operation, assessment_type, round_number, valid_from)
   )
   SELECT
-    paired.*,
-    previous_observed_at AS not_seen_at,
+    *,
     CASE
       WHEN cause <> 'published' THEN cause
       WHEN is_redated THEN 're-dated'
@@ -676,10 +701,6 @@ FROM (
     CASE WHEN is_redated THEN date_before END AS previous_reporting_date,
     CASE WHEN is_redated THEN redated_idps ELSE idps_before END AS previous_idps
   FROM paired
-  JOIN runs
-    ON runs.admin0_pcode = paired.admin0_pcode
-    AND runs.observed_at = paired.valid_from
-    AND runs.counts_from = runs.observed_at
   WHERE NOT (is_redated AND has_gone = 1 AND cause = 'published')
 ) AS level_versions
 UNION ALL
@@ -687,6 +708,14 @@ SELECT 2 AS admin_level, *
 FROM (
   WITH runs AS (
     SELECT * FROM "dtm".history_runs WHERE admin_level = 2
+  ),
+  breaks AS (  -- the runs that did not continue from the run before them
+    SELECT runs.admin0_pcode, runs.observed_at, cause, previous_observed_at
+    FROM runs
+    JOIN (
+      SELECT DISTINCT admin0_pcode, counts_until AS observed_at FROM runs WHERE counts_until IS NOT NULL
+    ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
+    WHERE counts_from = runs.observed_at
   ),
   history AS (
     SELECT *, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN COALESCE(admin2_name, '') ELSE admin2_pcode END AS area, CAST(HASH(COALESCE('=' || CAST(admin0_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(operation AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(round_number AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin1_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin1_name AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin2_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(admin2_name AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(number_males AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(number_females AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS VARCHAR), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS VARCHAR), '')) AS HUGEINT) AS content FROM "dtm".idp_admin2_history
@@ -698,7 +727,12 @@ FROM (
       counts_until,
       LEAD(counts_from) OVER place AS next_from,
       LEAD(history.observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by
+      LEAD(seen_by) OVER place AS next_seen_by,
+      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
+      runs.cause AS run_cause,
+      LEAD(runs.cause) OVER place AS next_cause,
+      previous_observed_at,
+      LEAD(previous_observed_at) OVER place AS next_previous_at
     FROM history
     JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
     WINDOW place AS (
@@ -715,12 +749,9 @@ FROM (
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
       CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
-      MAX(
-        CASE
-          WHEN step > 0 AND began_at = observed_at THEN seen_by
-          WHEN step < 0 AND ceased_at = next_at THEN next_seen_by
-        END
-      ) AS seen_by,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN run_cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
       MAX(admin0_name) AS country,
       SUM(step) AS added_rows,
       SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
@@ -736,6 +767,8 @@ FROM (
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       valid_from,
       MAX(seen_by) AS seen_by,
+      MAX(run_cause) AS run_cause,
+      MAX(run_before) AS run_before,
       MAX(country) AS country,
       ARRAY_AGG(CAST(area AS VARCHAR) ORDER BY area) AS changed_areas,
       CAST(SUM(added_rows) AS BIGINT) AS added_rows,
@@ -765,6 +798,14 @@ FROM (
       CASE WHEN row_count = 0 THEN 1 ELSE 0 END AS has_gone
     FROM states
   ),
+  caused AS (
+    SELECT
+      compared.*,
+      COALESCE(run_cause, breaks.cause) AS cause,
+      COALESCE(run_before, previous_observed_at) AS not_seen_at
+    FROM compared
+    LEFT JOIN breaks ON breaks.admin0_pcode = compared.admin0_pcode AND breaks.observed_at = valid_from
+  ),
   paired AS (  -- with the round of the same number that went when this one came
     SELECT
       *,
@@ -774,12 +815,11 @@ FROM (
         AND has_come + has_gone = 1 AS is_redated,
       MAX(CASE WHEN has_gone = 1 THEN reporting_date END) OVER same_number AS date_before,
       MAX(CASE WHEN has_gone = 1 THEN idps_before END) OVER same_number AS redated_idps
-    FROM compared
+    FROM caused
     WINDOW same_number AS (PARTITION BY admin0_pcode, operation, assessment_type, round_number, valid_from)
   )
   SELECT
-    paired.*,
-    previous_observed_at AS not_seen_at,
+    *,
     CASE
       WHEN cause <> 'published' THEN cause
       WHEN is_redated THEN 're-dated'
@@ -791,10 +831,6 @@ FROM (
     CASE WHEN is_redated THEN date_before END AS previous_reporting_date,
     CASE WHEN is_redated THEN redated_idps ELSE idps_before END AS previous_idps
   FROM paired
-  JOIN runs
-    ON runs.admin0_pcode = paired.admin0_pcode
-    AND runs.observed_at = paired.valid_from
-    AND runs.counts_from = runs.observed_at
   WHERE NOT (is_redated AND has_gone = 1 AND cause = 'published')
 ) AS level_versions
 ) AS answer;
