@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER: Final = Path(__file__).parents[1] / "catalog"
-STREAMS: Final = {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"}
+STREAMS: Final = {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2", "pcodes"}
+"""Those that are selected. Without the setting pcodes, the stream of that name is left out all the same."""
 
 
 def catalogs() -> Iterator[tuple[Path, str]]:

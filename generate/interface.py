@@ -70,9 +70,11 @@ In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The key
 | Stream | Key | Columns |
 | --- | --- | --- |
 {_streams()}
-The histories and `runs` are not selected by default. Every record of another stream has `_sdc_deleted_at` as well:
-null, or the time of the run that found the row gone. There, the positions in `row_number` count from 1 without a gap
-within a country and an operation.
+Deselected by default: {_deselected()}.
+
+Every record of a stream that is not a history, nor `runs`, has `_sdc_deleted_at` as well: null, or the time of the run
+that found the row gone. There, the positions in `row_number` count from 1 without a gap within a country and an
+operation.
 
 ## State
 
@@ -120,6 +122,10 @@ def _streams() -> str:
         (each.name, _listed(each.key), _listed(field.name for field in each.fields if not field.name.startswith("_")))
         for each in resources
     )
+
+
+def _deselected() -> str:
+    return _listed(each.name for each in load_catalogue().resources.values() if not each.selected_by_default)
 
 
 def _views() -> str:

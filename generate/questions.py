@@ -14,11 +14,14 @@ import duckdb
 
 from demo.questions import AFTER, BEFORE, FOLDER, Question, questions
 from generate import write
+from generate.catalogs import FOLDER as CATALOGS
+from tap_dtm.metadata.model import API_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 README: Final = FOLDER / "README.md"
+EVERYTHING: Final = CATALOGS / API_VERSIONS[-1] / "everything.json"
 SCHEMA: Final = "dtm"
 """The schema that `tap-dtm-views` makes in DuckDB."""
 
@@ -119,19 +122,21 @@ def ask_duckdb(folder: Path) -> dict[str, Answer]:
 def _load(database: duckdb.DuckDBPyConnection, api_url: str, folder: Path) -> None:
     """Bring the data package up to date, as one would in a shell, and load it."""
     config, state, target = folder / "config.json", folder / "state.json", folder / "target.json"
-    config.write_text(json.dumps({"api_url": api_url, "scrub_fraction": 0}), "utf-8")
+    config.write_text(json.dumps({"api_url": api_url, "pcodes": "sandbox://", "scrub_fraction": 0}), "utf-8")
     target.write_text(json.dumps({"path": "package", "formats": ["parquet"]}), "utf-8")
-    arguments = ["--catalog", str(_everything(folder)), *(["--state", str(state)] if state.exists() else [])]
-    messages = _run(folder, "tap-dtm", "--config", str(config), *arguments)
+    arguments = ["--state", str(state)] if state.exists() else []
+    messages = _run(folder, "tap-dtm", "--config", str(config), "--catalog", str(_everything(folder)), *arguments)
     state.write_text(
         _run(folder, "target-datapackage", "--config", str(target), given=messages).splitlines()[-1], "utf-8"
     )
-    database.execute(_run(folder, "tap-dtm-views", "--dialect", "duckdb", "--package", "package", "--history"))
+    database.execute(
+        _run(folder, "tap-dtm-views", "--dialect", "duckdb", "--package", "package", "--pcodes", "--history")
+    )
 
 
 def _everything(folder: Path) -> Path:
     """Return a catalog that selects all streams, the histories included."""
-    catalog = json.loads(_run(folder, "tap-dtm", "--discover"))
+    catalog = json.loads(EVERYTHING.read_text("utf-8"))
     for stream in catalog["streams"]:
         for entry in stream["metadata"]:
             entry["metadata"]["selected"] = True

@@ -25,6 +25,7 @@ DOCS: Final = ROOT / "docs"
 QUESTION: Final = "1"
 """The question that the README shows."""
 _ANSWER_ROWS: Final = 3
+_WITH_PCODES: Final = " With the table `pcodes` only."
 
 
 def texts() -> dict[Path, str]:
@@ -116,7 +117,8 @@ def _views(*, with_history: bool = False) -> str:
         if view.with_history != with_history:
             continue
         name = f"`{view.kind.format(level='*')}{'(moment)' if view.is_function else ''}`"
-        rows[name] = (name, view.description + ("" if "v2" in view.versions else " With v3 only."))
+        limits = ("" if "v2" in view.versions else " With v3 only.") + (_WITH_PCODES if view.with_pcodes else "")
+        rows[name] = (name, view.description + limits)
     return _table(("View", "What it holds"), rows.values())
 
 

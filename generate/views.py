@@ -28,11 +28,12 @@ def snapshots() -> dict[Path, str]:
         for name, dialect in DIALECTS.items():
             without = _queries(Warehouse(dialect("dtm"), version, LEVELS))
             texts[FOLDER / version / f"{name}.sql"] = _text(without)
+            more = {"-pcodes": Warehouse(dialect("dtm"), version, LEVELS, has_pcodes=True)}
             if version == API_VERSIONS[-1]:
-                queries = _queries(Warehouse(dialect("dtm"), version, LEVELS, has_history=True))
-                texts[FOLDER / version / f"{name}_history.sql"] = _text(
-                    {view: query for view, query in queries.items() if query != without.get(view)}
-                )
+                more["_history"] = Warehouse(dialect("dtm"), version, LEVELS, has_history=True)
+            for suffix, warehouse in more.items():
+                others = {view: query for view, query in _queries(warehouse).items() if query != without.get(view)}
+                texts[FOLDER / version / f"{name}{suffix}.sql"] = _text(others)
     return texts
 
 

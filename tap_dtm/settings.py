@@ -37,6 +37,11 @@ _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+def is_sandbox(url: str | None) -> bool:
+    """Whether a URL is that of the offline API with invented data."""
+    return (url or "").lower().startswith(f"{SANDBOX_SCHEME}:")
+
+
 def key_of_environment() -> str | None:
     """Return the key that the environment has; None without one."""
     return next((key for name in KEY_VARIABLES if (key := os.environ.get(name))), None)
@@ -107,6 +112,12 @@ SETTINGS: Final = {
         description="Exact names of the DTM operations to read; all of them when not set. "
         "Leaving an operation out later removes its rows.",
     ),
+    "pcodes": setting(
+        "string",
+        title="P-codes",
+        description="The path or the URL of OCHA's global P-code list (CSV), which the stream pcodes needs; sandbox:// "
+        "has an invented one.",
+    ),
     "start_date": setting(
         "string",
         format="date",
@@ -140,8 +151,8 @@ SETTINGS: Final = {
         ["array", "string"],
         items={"type": ["string"]},
         title="Accept withdrawn countries",
-        description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM you have checked: "
-        "their rows are removed. Any other country that disappears keeps its rows and is an error.",
+        description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM, or from the list of P-codes, "
+        "you have checked: their rows are removed. Any other country that disappears keeps its rows and is an error.",
     ),
     "max_parallel_requests": setting(
         ["integer", "string"],
@@ -225,6 +236,7 @@ class Settings:
     api_version: str
     countries: tuple[str, ...] | None
     operations: frozenset[str] | None
+    pcodes: str | None
     start_date: str | None
     end_date: str | None
     scrub_fraction: float
@@ -239,7 +251,7 @@ class Settings:
     @property
     def is_sandbox(self) -> bool:
         """Whether the offline API with invented data was asked for."""
-        return urlsplit(self.api_url).scheme == SANDBOX_SCHEME
+        return is_sandbox(self.api_url)
 
     @property
     def is_local(self) -> bool:
@@ -272,6 +284,7 @@ class Settings:
             api_version=config["api_version"],
             countries=_codes(config, "countries"),
             operations=frozenset(texts(config, "operations")) or None,
+            pcodes=config.get("pcodes", "").strip() or None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
             scrub_fraction=_fraction(config["scrub_fraction"]),

@@ -28,12 +28,16 @@ def test_a_catalog_is_up_to_date(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_catalog_selects_everything(path: Path) -> None:
+@pytest.mark.parametrize("pcodes", [None, "sandbox://"])
+def test_a_catalog_selects_everything_that_the_settings_make_possible(path: Path, pcodes: str | None) -> None:
     target = MemoryTarget()
+    catalog = json.loads(GENERATED[path])
 
-    run_tap(target, api_url="sandbox://", api_version=path.parent.name, catalog=json.loads(GENERATED[path]))
+    run_tap(target, catalog=catalog, api_url="sandbox://", api_version=path.parent.name, pcodes=pcodes)
 
-    assert {stream for stream in target.tables if target.live(stream)} == STREAMS
+    expected = STREAMS if pcodes else STREAMS - {"pcodes"}
+    assert {stream for stream in target.tables if target.live(stream)} == expected
+    assert set(target.tables) == expected
 
 
 def test_a_catalog_of_another_version_is_refused() -> None:

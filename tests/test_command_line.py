@@ -115,7 +115,7 @@ class TestWhatItIs:
     def test_discover_needs_no_key(self, tap: Command) -> None:
         code, output, log = tap.run("--discover")
         assert code == 0
-        assert {stream["tap_stream_id"] for stream in json.loads(output)["streams"]} == STREAMS
+        assert {stream["tap_stream_id"] for stream in json.loads(output)["streams"]} == STREAMS | {"pcodes"}
         assert "key" not in log
 
     def test_test_reaches_the_api(self, tap: Command, sandbox: SandboxServer) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from tap_dtm.sandbox import SandboxServer, World, tiny
+from tap_dtm.sandbox import PCODES_PATH, SandboxServer, World, tiny
 from tap_dtm.sandbox.publications import publish
 from tests.meltano import MeltanoProject
 from tests.pages import page
@@ -88,6 +88,22 @@ def test_the_streams_that_the_page_selects_are_loaded_and_no_others(
 
     assert run.returncode == 0, run.stderr
     assert tables(warehouse) == {"countries", "operations", "idp_admin0"}
+
+
+def test_pcodes_come_with_their_setting_and_without_it_nothing_changes(
+    project: MeltanoProject, sandbox: SandboxServer, warehouse: Warehouse
+) -> None:
+    settings = {"api_url": sandbox.url, "subscription_key": KEY}
+
+    run = meltano_run(project, warehouse, **settings)
+    assert run.returncode == 0, run.stderr
+    assert tables(warehouse) == {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"}
+
+    run = meltano_run(project, warehouse, pcodes=sandbox.url + PCODES_PATH, **settings)
+    assert run.returncode == 0, run.stderr
+    assert {row["admin0_pcode"] for row in warehouse.live("pcodes")} == {
+        country.pcode for country in sandbox.world.countries
+    }
 
 
 def test_a_wrong_key_fails_the_run_in_one_sentence_without_the_key(

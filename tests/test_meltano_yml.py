@@ -96,7 +96,9 @@ def test_invented_data_and_real_data_do_not_mix() -> None:
 
     assert MELTANO_YML["default_environment"] == "sandbox"
     assert sandbox["name"] == "sandbox"
-    assert tap["config"] == {"api_url": "sandbox://"}
+    assert tap["config"] == {"api_url": "sandbox://", "pcodes": "sandbox://"}
+    (views,) = sandbox["config"]["plugins"]["utilities"]
+    assert views["config"] == {"pcodes": True}
     for loader, place in (("target-postgres", "default_target_schema"), ("target-bigquery", "dataset")):
         # As a variable, which goes before those of the operator.
         assert sandbox["env"][f"{loader}-{place}".replace("-", "_").upper()] != value(loader, place)

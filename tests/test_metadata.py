@@ -79,10 +79,11 @@ def test_every_column_is_the_api_name_in_snake_case(field: Field) -> None:
     assert field.documented_name
 
 
-def test_only_the_columns_that_the_tap_adds_have_no_api_name() -> None:
+def test_only_the_columns_that_the_tap_adds_and_those_of_ocha_have_no_api_name() -> None:
+    of_ocha = {"admin_level", "pcode", "name", "parent_pcode", "valid_from"}
     added = {"row_number", "_sdc_deleted_at", *OF_HISTORIES, *OF_RUNS}
 
-    assert {field.name for field in FIELDS if field.api_name is None} == added
+    assert {field.name for field in FIELDS if field.api_name is None} == {*added, *of_ocha}
 
 
 # Fields
@@ -149,7 +150,7 @@ def test_full_description_says_unit_measure_and_caveats() -> None:
 # Resources
 
 
-def test_the_streams_are_the_two_lists_three_levels_and_their_histories() -> None:
+def test_the_streams_are_the_two_lists_three_levels_their_histories_and_the_pcodes() -> None:
     assert [(resource.name, resource.level, resource.key) for resource in RESOURCES] == [
         ("countries", None, ("admin0_pcode",)),
         ("operations", None, ("admin0_pcode", "operation")),
@@ -160,11 +161,26 @@ def test_the_streams_are_the_two_lists_three_levels_and_their_histories() -> Non
         ("idp_admin1_history", 1, ("admin0_pcode", "operation", "row_number", "observed_at")),
         ("idp_admin2_history", 2, ("admin0_pcode", "operation", "row_number", "observed_at")),
         ("runs", None, ("admin0_pcode", "observed_at")),
+        ("pcodes", None, ("admin0_pcode", "pcode")),
     ]
 
 
-def test_histories_and_runs_are_read_only_when_asked_for() -> None:
-    assert {each.name for each in RESOURCES if not each.selected_by_default} == {*map(by_name, HISTORIES), "runs"}
+def test_a_table_of_another_source_says_whose_it_is_and_under_which_terms() -> None:
+    table = CATALOGUE.resources["pcodes"]
+
+    assert table.source
+    assert table.license
+    assert (table.source.title, table.license.name) == ("OCHA, global P-code list", "CC-BY-3.0-IGO")
+    assert table.license != CATALOGUE.package.license
+    assert "OCHA's global P-code list" in table.full_description
+    assert "under CC BY-IGO" in table.full_description
+    assert "the newest `valid_from` says of which date" in table.full_description
+
+
+def test_streams_that_need_more_than_the_api_or_keep_the_past_are_left_out_by_default() -> None:
+    left_out = {each.name for each in RESOURCES if not each.selected_by_default}
+
+    assert left_out == {*map(by_name, HISTORIES), "runs", "pcodes"}
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=by_name)
@@ -235,7 +251,7 @@ def test_figures_are_incremental_and_point_to_both_lists(resource: Resource) -> 
 
 
 def test_lists_are_replicated_whole() -> None:
-    for name in ("countries", "operations"):
+    for name in ("countries", "operations", "pcodes"):
         resource = CATALOGUE.resources[name]
         assert (resource.replication_method, resource.replication_key) == ("FULL_TABLE", None)
 
@@ -346,7 +362,7 @@ def records_of(path: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="recorded answers are not part of this repository")
 def test_recordings_of_every_stream_are_compared() -> None:
-    served = {name for name, resource in CATALOGUE.resources.items() if not resource.keeps_the_past}
+    served = {each.name for each in RESOURCES if each.endpoints and not each.keeps_the_past}
 
     assert {resource.name for resource, _ in RECORDINGS} == served
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.world import Version
 
 LEFT = "XZZ"  # a country that was there in an earlier run, so that tombstones are among what the SDK tests
-CONFIG = {"api_url": "sandbox://?seed=2", "accept_withdrawn_countries": [LEFT]}
+CONFIG = {"api_url": "sandbox://?seed=2", "pcodes": "sandbox://", "accept_withdrawn_countries": [LEFT]}
 SUITE = SuiteConfig(max_records_limit=None)
 ONLY_V3 = {
     "displacement_reason",
@@ -86,6 +86,7 @@ def test_discovery_keeps_the_contract(tmp_path: Path, version: Version) -> None:
         "idp_admin2": idp,
         **{f"idp_admin{level}_history": ([*idp[0], "observed_at"], "INCREMENTAL", "observed_at") for level in LEVELS},
         "runs": (["admin0_pcode", "observed_at"], "INCREMENTAL", "observed_at"),
+        "pcodes": (["admin0_pcode", "pcode"], "FULL_TABLE", None),
     }
     for stream in streams.values():
         for field in stream["schema"]["properties"].values():
@@ -110,6 +111,15 @@ def test_discovered_fields(tmp_path: Path, version: Version) -> None:
     assert fields["idp_admin0"] == head + tail
     assert fields["idp_admin1"] == head + admin1 + tail
     assert fields["idp_admin2"] == head + admin1 + admin2 + tail
+    assert fields["pcodes"] == [
+        "admin0_pcode",
+        "admin_level",
+        "pcode",
+        "name",
+        "parent_pcode",
+        "valid_from",
+        "_sdc_deleted_at",
+    ]
     assert streams["idp_admin0"]["schema"]["properties"]["reporting_date"]["format"] == "date"
 
 

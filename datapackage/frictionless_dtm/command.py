@@ -28,12 +28,12 @@ from tap_dtm.utf8 import BOM, is_utf_16
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     import click
 
-    from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents, Derived
 
 
 class _Reader(MsgSpecReader):
@@ -95,7 +95,7 @@ class TargetDataPackage(CheckedConfig, Target):
         with self._explained():
             self._store = Store(folder.store)
             try:
-                self._packager = Packager(self._store, settings, folder, _render)
+                self._packager = Packager(self._store, settings, folder, _render, _derive)
                 self._packager.recover()
             except BaseException:
                 self._store.close()
@@ -195,6 +195,12 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
     from frictionless_dtm.pages import render  # noqa: PLC0415  loaded when there is something to show
 
     return render(contents)
+
+
+def _derive(contents: Contents) -> Sequence[Derived]:
+    from frictionless_dtm.quality.derived import derived_tables  # noqa: PLC0415  see above
+
+    return derived_tables(contents)
 
 
 def main() -> None:

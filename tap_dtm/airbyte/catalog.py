@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_dtm.api.pcodes import SETTING
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.singer_schema import singer_schema
@@ -40,9 +41,16 @@ class ConfiguredStream:
     fields: frozenset[str] | None
 
 
-def discover(api_version: str) -> dict[str, Any]:
-    """Return the AirbyteCatalog of an API version."""
-    return {"streams": [_stream(name, api_version) for name in load_catalogue().resources]}
+def discover(api_version: str, *, has_pcodes: bool = False) -> dict[str, Any]:
+    """Return the AirbyteCatalog of an API version.
+
+    Args:
+        api_version: The version.
+        has_pcodes: Whether the settings name a list of P-codes. Without one its stream would fail every sync that
+            selects whatever there is.
+    """
+    names = [name for name in load_catalogue().resources if has_pcodes or name != SETTING]
+    return {"streams": [_stream(name, api_version) for name in names]}
 
 
 def _stream(name: str, api_version: str) -> dict[str, Any]:

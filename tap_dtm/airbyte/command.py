@@ -15,6 +15,7 @@ from tap_dtm.airbyte.catalog import discover
 from tap_dtm.airbyte.output import Output, Stopped
 from tap_dtm.airbyte.read import read
 from tap_dtm.airbyte.spec import specification
+from tap_dtm.api.pcodes import SETTING
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
 from tap_dtm.singer.command import SECRETS
@@ -105,7 +106,9 @@ def _check(output: Output, arguments: argparse.Namespace) -> None:
 
 
 def _discover(output: Output, arguments: argparse.Namespace) -> None:
-    output.write({"type": "CATALOG", "catalog": discover(checked_api_version(_config(arguments)))})
+    config = _config(arguments)
+    catalog = discover(checked_api_version(config), has_pcodes=bool(config.get(SETTING)))
+    output.write({"type": "CATALOG", "catalog": catalog})
 
 
 def _read(output: Output, arguments: argparse.Namespace) -> None:

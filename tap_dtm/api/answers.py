@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT: Final = 600.0  # seconds
 # 520 to 529 are those of Cloudflare, and of gateways that follow it.
-_PASSING_STATUSES: Final = {408, 425, 429, 500, 502, 503, 504, *range(520, 530)}
+PASSING_STATUSES: Final = {408, 425, 429, 500, 502, 503, 504, *range(520, 530)}
 _SERVER_ERRORS: Final = 500
 
 
@@ -98,8 +98,8 @@ def _of_status(reply: Reply, where: str, message: str, key: str, *, is_json: boo
         return DtmAccessError(f"The DTM API refuses {key} (401: {message}). {HOW_TO_GET_A_KEY}")
     if status == codes.forbidden:
         return _forbidden(where, message, key, is_json=is_json)
-    if status in _PASSING_STATUSES:
-        return _passing_status(reply, where, message)
+    if status in PASSING_STATUSES:
+        return passing_status(reply, where, message)
     if status == codes.not_found or (status < _SERVER_ERRORS and not message):
         words = f"{message.rstrip('.')}. " if message else ""
         return DtmRefusedError(f"{where}: HTTP {status}. {words}Check the settings api_url and api_version.")
@@ -117,11 +117,12 @@ def _forbidden(where: str, message: str, key: str, *, is_json: bool) -> DtmError
     return DtmAccessError(f"The DTM API refuses {key} (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}")
 
 
-def _passing_status(reply: Reply, where: str, message: str) -> Exception:
+def passing_status(reply: Reply, where: str, message: str = "", asker: str = "The API") -> Exception:
+    """Return what a status of `PASSING_STATUSES` means: worth another try, unless the wait would be too long."""
     seconds = _retry_after(reply.headers.get("retry-after", ""))
     failure = DtmRequestError(f"{where}: HTTP {reply.status}{f': {message}' if message else '.'}")
     if seconds > LONGEST_WAIT:
-        return DtmRequestError(f"{failure} The API asks to wait {seconds:g} s: run again after that.")
+        return DtmRequestError(f"{failure} {asker} asks to wait {seconds:g} s: run again after that.")
     return PassingFault(failure, wait=seconds)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import random
 import re
 import threading
 from contextlib import contextmanager
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
-import backoff
 import requests
 from requests import codes
 from urllib3.exceptions import HTTPError
@@ -22,11 +20,12 @@ from tap_dtm.api import network
 from tap_dtm.api.answers import LONGEST_WAIT, Answer, PassingFault, judge
 from tap_dtm.api.budget import Budget, GiveWay, OverBudget
 from tap_dtm.api.keys import Keys
+from tap_dtm.api.retrying import retried
 from tap_dtm.api.transport import Bounds, Reply, Session, TooMuchAround, TooSlow, fetch
 from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import msgspec
 
@@ -93,24 +92,7 @@ class DtmClient:
         """
         params = dict(params or {})
         where = path + "".join(f" {name}={value}" for name, value in params.items())
-        retrying = backoff.on_exception(
-            _waits,
-            PassingFault,
-            max_tries=self._tries,
-            jitter=None,
-            on_backoff=lambda details: _logger.warning(
-                "%s Trying again in %.1f s (try %d of %d).",
-                details["exception"],
-                details["wait"],
-                details["tries"] + 1,
-                self._tries,
-            ),
-            logger=None,
-        )
-        try:
-            return retrying(self._try)(path, params, where, form)
-        except PassingFault as fault:
-            raise fault.failure from None
+        return retried(self._tries, self._try, path, params, where, form)
 
     def _try(self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None) -> Answer:
         with self._budget.share() as share:
@@ -232,16 +214,6 @@ class DtmClient:
         failure = network.explain(error, self._url, host, "the setting api_url", trust_env=self._trust_env)
         words = f"{where}: {failure.words}"
         return PassingFault(DtmRequestError(words)) if failure.may_pass else DtmRefusedError(words)
-
-
-def _waits() -> Generator[float, Any, None]:
-    """Yield pauses in seconds: exponential with jitter, and no shorter than what the API asked for."""
-    fault = yield 0.0  # backoff starts a wait generator with an empty send
-    longest = 1.0
-    while True:
-        pause = random.uniform(longest / 2, longest)  # noqa: S311  jitter, not cryptography
-        fault = yield max(pause, fault.wait + random.uniform(0, 0.5) if fault.wait else 0.0)  # noqa: S311
-        longest = min(longest * 2, 60.0)
 
 
 def _alone(error: DtmError | PassingFault) -> DtmError | PassingFault:

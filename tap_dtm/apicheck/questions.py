@@ -34,7 +34,8 @@ def questions(catalogue: Catalogue, api_version: str, wanted: Sequence[str]) -> 
     Raises:
         DtmError: A country that is wanted is not on the list.
     """
-    paths = {name: resource.endpoints[api_version] for name, resource in catalogue.resources.items()}
+    served = {name: resource for name, resource in catalogue.resources.items() if resource.endpoints}
+    paths = {name: resource.endpoints[api_version] for name, resource in served.items()}
     countries = yield Question(Role.LIST, "countries", paths["countries"])
     operations = yield Question(Role.LIST, "operations", paths["operations"])
     code, place, level = "", 0, 0

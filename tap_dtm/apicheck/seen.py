@@ -40,7 +40,8 @@ class Seen:
     def builders(self) -> dict[str, RecordBuilder]:
         """What reads the rows of each stream."""
         version = self.settings.api_version
-        return {name: RecordBuilder(each, version) for name, each in self.catalogue.resources.items()}
+        served = {name: each for name, each in self.catalogue.resources.items() if each.endpoints}
+        return {name: RecordBuilder(each, version) for name, each in served.items()}
 
     @property
     def whole(self) -> list[Look]:

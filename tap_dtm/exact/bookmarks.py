@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.exact.level import Delivered, highest_positions
+from tap_dtm.exact.packing import packed, unpacked
 from tap_dtm.exact.rounds import Bookmark
 from tap_dtm.exact.state import FORM, positions_of, understood, unfinished_partition
 
@@ -23,10 +24,16 @@ _OBSERVED_AT: Final = "observed_at"
 
 
 class ListBookmark:
-    """That of a list: its runs, the keys that may be in the target, and those that were tombstoned."""
+    """That of a list: its runs, the keys that may be in the target, and those that were tombstoned.
 
-    def __init__(self, content: dict[str, Any]) -> None:  # noqa: D107
+    Args:
+        content: What the state holds, which is changed.
+        is_long: Whether the keys are written packed, because a state is written often and lists may be long.
+    """
+
+    def __init__(self, content: dict[str, Any], *, is_long: bool = False) -> None:  # noqa: D107
         self._content = content
+        self._write = packed if is_long else _sorted
 
     @property
     def runs(self) -> int:
@@ -40,20 +47,20 @@ class ListBookmark:
     @property
     def keys(self) -> list[Key]:
         """The keys that may be in the target."""
-        return [tuple(key) for key in self._content.get("keys", ())]
+        return unpacked(self._content.get("keys", ()))
 
     @property
     def gone(self) -> list[Key]:
         """The keys that were tombstoned and have not come back."""
-        return [tuple(key) for key in self._content.get("gone", ())]
+        return unpacked(self._content.get("gone", ()))
 
     def announce(self, keys: Iterable[Key]) -> None:
         """Note ahead which keys may be in the target, should the run be killed while it sends them."""
-        self._content.update(keys=_sorted(keys), unfinished=True)
+        self._content.update(keys=self._write(keys), unfinished=True)
 
     def move(self, keys: Iterable[Key], gone: Iterable[Key]) -> None:
         """Note what has been sent."""
-        self._content.update(keys=_sorted(keys), gone=_sorted(gone))
+        self._content.update(keys=self._write(keys), gone=self._write(gone))
         del self._content["unfinished"]
 
     # That of the countries says besides what the whole state is.
@@ -233,7 +240,8 @@ def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
         after: The bookmark after it.
     """
     if "keys" in after:
-        return {**after, "keys": _sorted([*ListBookmark(dict(before)).keys, *ListBookmark(dict(after)).keys])}
+        write = packed if isinstance(after["keys"], dict) else _sorted
+        return {**after, "keys": write([*ListBookmark(dict(before)).keys, *ListBookmark(dict(after)).keys])}
     highest: dict[str, dict[str, int]] = {}
     for partition in (*before.get("partitions", ()), *after.get("partitions", ())):
         country = highest.setdefault(partition["context"]["admin0_pcode"], {})

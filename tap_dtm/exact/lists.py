@@ -1,4 +1,4 @@
-"""DTM's two lists, of countries and of operations: read once in a run, row by row."""
+"""DTM's two lists, of countries and of operations, and lists of others: each read once in a run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tap_dtm.exact.round import sortable
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from tap_dtm.api.records import Entry, UnknownFields
     from tap_dtm.exact.api import Api
     from tap_dtm.metadata import Catalogue, Resource
@@ -30,13 +32,22 @@ class Lists:
         catalogue: What the API serves.
         api_version: The version of the API.
         unknown: The fields that were warned of, shared by all that reads rows in the run.
+        others: What reads the lists that are not DTM's, by stream.
     """
 
-    def __init__(self, client: Api, catalogue: Catalogue, api_version: str, unknown: UnknownFields) -> None:  # noqa: D107
+    def __init__(  # noqa: D107
+        self,
+        client: Api,
+        catalogue: Catalogue,
+        api_version: str,
+        unknown: UnknownFields,
+        others: Mapping[str, Callable[[], list[Entry]]],
+    ) -> None:
         self._client = client
         self._resources = catalogue.resources
         self._api_version = api_version
         self._unknown = unknown
+        self._others = others
         self._rows: dict[str, list[Entry]] = {}
         self._failures: dict[str, DtmError] = {}
         self._ahead: dict[str, Future[list[Entry]]] = {}
@@ -76,6 +87,10 @@ class Lists:
         self.rows(stream)
         return stream not in self._failures
 
+    def fail(self, stream: str, failure: DtmError) -> None:
+        """Let the run fail at its end because of a list."""
+        self._failures[stream] = failure
+
     def raise_failure(self) -> None:
         """Raise what went wrong with the lists, if anything did.
 
@@ -86,6 +101,8 @@ class Lists:
             raise failure
 
     def _read(self, stream: str) -> list[Entry]:
+        if stream in self._others:
+            return self._others[stream]()
         resource = self._resources[stream]
         path = resource.endpoints[self._api_version]
         answer = self._client.get(path)

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from tap_dtm.errors import DtmError
+from tap_dtm.exact.packing import unpacked
 from tap_dtm.exact.rounds import Bookmark, is_of_nothing
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.redaction import quoted
@@ -84,6 +85,13 @@ class _Operations(msgspec.Struct, forbid_unknown_fields=True):
     unfinished: bool = False
 
 
+class _Pcodes(msgspec.Struct, forbid_unknown_fields=True):
+    keys: dict[_Code, str] = {}
+    gone: dict[_Code, str] = {}
+    runs: _Count = 0
+    unfinished: bool = False
+
+
 class _Idp(msgspec.Struct, forbid_unknown_fields=True):
     partitions: list[_Partition]
     taken: dict[_Code, dict[str, _Count]] = {}
@@ -97,6 +105,7 @@ class _Runs(msgspec.Struct, forbid_unknown_fields=True):
 _FORMS: Final = {
     "countries": _Countries,
     "operations": _Operations,
+    "pcodes": _Pcodes,
     **{f"idp_admin{level}{kind}": _Idp for level in LEVELS for kind in ("", "_history")},
     "runs": _Runs,
 }
@@ -171,6 +180,12 @@ def check_bookmark(stream: str, bookmark: Any) -> None:  # noqa: ANN401
         checked = msgspec.convert(bookmark, _FORMS[stream])
     except msgspec.ValidationError as error:
         raise _damaged(stream, _country_of(bookmark, str(error)), str(error)) from None
+    if isinstance(checked, _Pcodes):
+        try:
+            unpacked(checked.keys)
+            unpacked(checked.gone)
+        except ValueError as error:
+            raise _damaged(stream, "", str(error)) from None
     if isinstance(checked, _Idp):
         for partition in checked.partitions:
             if problem := _contradiction_of(partition):

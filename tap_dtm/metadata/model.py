@@ -132,70 +132,6 @@ class UsageWarning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     text: Text
 
 
-class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One stream, or one table of a data package.
-
-    Attributes:
-        name: Stream name.
-        title: A few words, for headings.
-        description: What the rows are and where they come from.
-        grain: What one row stands for, as a sentence.
-        level: Administrative level of the records; None for the lists.
-        key: Names of the fields that identify a row.
-        fields: Every field, in column order, whichever API version publishes it. See `fields_for`.
-        foreign_keys: References to other resources.
-        replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
-        replication_key: Field that orders an INCREMENTAL resource; None otherwise.
-        endpoints: Path per API version, below the API's base URL; empty for what does not come from DTM's API.
-        warnings: How the figures must not be used.
-        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
-        selected_by_default: Whether a catalog selects the stream unless told otherwise.
-    """
-
-    name: Text
-    title: Text
-    description: Text
-    grain: Text
-    level: Level | None
-    key: Texts
-    fields: tuple[Field, ...]
-    foreign_keys: tuple[ForeignKey, ...]
-    replication_method: ReplicationMethod
-    replication_key: Text | None
-    endpoints: dict[str, Text]
-    warnings: tuple[UsageWarning, ...] = ()
-    history_of: Text | None = None
-    selected_by_default: bool = True
-
-    @property
-    def full_description(self) -> str:
-        """Description, grain and warnings as one paragraph."""
-        return " ".join([self.description, self.grain, *(warning.text for warning in self.warnings)])
-
-    @property
-    def keeps_the_past(self) -> bool:
-        """Whether it holds what cannot be read again: a history, or the runs."""
-        return self.replication_key == "observed_at"
-
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """The columns, other than the key, that say which rows count."""
-        return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)
-
-    def fields_for(self, api_version: str) -> tuple[Field, ...]:
-        """Return the fields that one API version publishes, and those this project adds, in column order.
-
-        Raises:
-            CatalogueError: The resource has no such API version.
-        """
-        if self.endpoints and api_version not in self.endpoints:
-            known = ", ".join(sorted(self.endpoints))
-            raise CatalogueError(
-                f"The resource {self.name} knows no API version {api_version!r}; expected one of: {known}.",
-            )
-        return tuple(field for field in self.fields if api_version in field.versions)
-
-
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the data comes from: the API and the pages that document it."""
 
@@ -228,6 +164,76 @@ class License(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     derivative_works: bool
     credit_required: bool
     terms: Texts
+
+
+class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One stream, or one table of a data package.
+
+    Attributes:
+        name: Stream name.
+        title: A few words, for headings.
+        description: What the rows are and where they come from.
+        grain: What one row stands for, as a sentence.
+        level: Administrative level of the records; None for the lists.
+        key: Names of the fields that identify a row.
+        fields: Every field, in column order, whichever API version publishes it. See `fields_for`.
+        foreign_keys: References to other resources.
+        replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
+        replication_key: Field that orders an INCREMENTAL resource; None otherwise.
+        endpoints: Path per API version, below the API's base URL; empty for what does not come from DTM's API.
+        selected_by_default: Whether a run that is given no catalog reads the stream.
+        source: Where the rows come from, if not from DTM.
+        license: The terms of the rows, if they are not those of the package.
+        dated_by: The field whose newest value is the date of that source; None where nothing says it.
+        warnings: How the figures must not be used.
+        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
+    """
+
+    name: Text
+    title: Text
+    description: Text
+    grain: Text
+    level: Level | None
+    key: Texts
+    fields: tuple[Field, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    replication_method: ReplicationMethod
+    replication_key: Text | None
+    endpoints: dict[str, Text]
+    selected_by_default: bool = True
+    source: Source | None = None
+    license: License | None = None
+    dated_by: Text | None = None
+    warnings: tuple[UsageWarning, ...] = ()
+    history_of: Text | None = None
+
+    @property
+    def full_description(self) -> str:
+        """Description, grain and warnings as one paragraph."""
+        return " ".join([self.description, self.grain, *(warning.text for warning in self.warnings)])
+
+    @property
+    def keeps_the_past(self) -> bool:
+        """Whether it holds what cannot be read again: a history, or the runs."""
+        return self.replication_key == "observed_at"
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The columns, other than the key, that say which rows count."""
+        return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)
+
+    def fields_for(self, api_version: str) -> tuple[Field, ...]:
+        """Return the fields that one API version publishes, and those this project adds, in column order.
+
+        Raises:
+            CatalogueError: The resource has no such API version.
+        """
+        if self.endpoints and api_version not in self.endpoints:
+            known = ", ".join(sorted(self.endpoints))
+            raise CatalogueError(
+                f"The resource {self.name} knows no API version {api_version!r}; expected one of: {known}.",
+            )
+        return tuple(field for field in self.fields if api_version in field.versions)
 
 
 class Contact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -28,6 +28,7 @@ class _View(Struct, forbid_unknown_fields=True):
     versions: tuple[ApiVersion, ...] = API_VERSIONS
     with_history: bool = False
     is_function: bool = False
+    with_pcodes: bool = False
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +41,7 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         unit: The unit that the description ends with.
         versions: API versions with which it exists.
         levels: Administrative levels whose views have it; empty for all.
+        with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
     """
 
     name: Text
@@ -48,6 +50,7 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: Text | None = None
     versions: tuple[ApiVersion, ...] = API_VERSIONS
     levels: tuple[Level, ...] = ()
+    with_pcodes: bool = False
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -59,6 +62,7 @@ class View(Struct, frozen=True, kw_only=True):
         versions: API versions with which it exists.
         with_history: Whether it is only there where histories are loaded.
         is_function: Whether it takes a time, and is a function therefore.
+        with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
         description: What one row stands for.
         warnings: How the figures must not be used.
         columns: In order.
@@ -69,6 +73,7 @@ class View(Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...]
     with_history: bool
     is_function: bool
+    with_pcodes: bool
     description: str
     warnings: tuple[UsageWarning, ...]
     columns: tuple[Column, ...]
@@ -98,7 +103,8 @@ def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]
     catalogue = load_catalogue()
     columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
     for name in document.section("columns"):
-        if name in columns:
+        # Names of the fields that are not of the API are general, and a view may mean something else by them.
+        if name in columns and catalogue.fields[name].api_name:
             document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
         column = document.convert(("columns", name), Column, name=name.rpartition(".")[2])
         unit = f" Unit: {column.unit}." if column.unit else ""
@@ -139,6 +145,7 @@ def _views(
             versions=listed.versions,
             with_history=listed.with_history,
             is_function=listed.is_function,
+            with_pcodes=listed.with_pcodes,
             description=listed.description,
             warnings=tuple(warnings[code] for code in listed.warnings),
             columns=tuple(

@@ -18,10 +18,12 @@ from tap_dtm.sandbox.fabric import MAX_COUNTRIES
 from tap_dtm.sandbox.faults import Fault, Faults
 from tap_dtm.sandbox.invent import invent, tiny
 from tap_dtm.sandbox.invisible import INVISIBLE
+from tap_dtm.sandbox.pcodes import PATH as PCODES_PATH
 from tap_dtm.sandbox.publications import COUNTRY, publish, world_at
 from tap_dtm.sandbox.server import SANDBOX_KEY, SandboxServer
 from tap_dtm.sandbox.visible import VISIBLE
 from tap_dtm.sandbox.world import Mutation, World
+from tap_dtm.settings import is_sandbox
 
 if TYPE_CHECKING:
     from tap_dtm.settings import Settings
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUNTRY",
     "INVISIBLE",
+    "PCODES_PATH",
     "SANDBOX_KEY",
     "VISIBLE",
     "Fault",
@@ -76,6 +79,8 @@ def open_sandbox(url: str = "sandbox://") -> SandboxServer:
 def in_sandbox(settings: Settings) -> Settings:
     """Return settings that aim at the sandbox which their api_url describes; it is started once in a process.
 
+    So does the setting pcodes if it names the sandbox.
+
     With its own key: the real ones have no business there.
 
     Raises:
@@ -85,7 +90,10 @@ def in_sandbox(settings: Settings) -> Settings:
         server = _running(settings.api_url)
     except ValueError as error:
         raise DtmError(f"The setting api_url is wrong: {error}") from error
-    return replace(settings, api_url=server.url, subscription_key=server.key, secondary_subscription_key=None)
+    pcodes = server.url + PCODES_PATH if is_sandbox(settings.pcodes) else settings.pcodes
+    return replace(
+        settings, api_url=server.url, pcodes=pcodes, subscription_key=server.key, secondary_subscription_key=None
+    )
 
 
 @cache

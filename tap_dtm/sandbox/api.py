@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from tap_dtm.metadata.model import LEVELS, ApiVersion, Level
+from tap_dtm.sandbox import pcodes
 from tap_dtm.sandbox.model import Cell
 from tap_dtm.sandbox.world import Row, spell
 
@@ -101,6 +102,8 @@ def gate(request: Request, key: str, options: Options) -> Answer | None:
     """Refuse what never reaches the API: by the firewall, for want of a path, for want of a key."""
     if options.firewall and request.headers.get("user-agent", "").startswith("python-requests/"):
         return Answer(403, FIREWALL_PAGE)
+    if request.method == "GET" and request.path == pcodes.PATH:
+        return None  # OCHA's site asks for no key
     if request.method != "GET" or request.path.lower() not in PATHS:
         return gateway_error(404, "Resource not found")
     sent = request.headers.get(KEY_HEADER) or request.params.get(KEY_PARAMETER)
@@ -212,10 +215,8 @@ class _Query:
 def answer(request: Request, edition: Edition, options: Options) -> Answer:
     """Answer a request that has passed the gate."""
     path = request.path.lower()
-    if path in COUNTRY_PATHS:
-        return Answer(200, envelope(edition.country_list()))
-    if path in OPERATION_PATHS:
-        return Answer(200, envelope(edition.operation_list()))
+    if path not in ADMIN_PATHS:
+        return _answer_list(path, edition)
     level, version = ADMIN_PATHS[path]
     try:
         query = _Query(request.params, level, options)
@@ -231,6 +232,13 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
     rows = [spell(line, level, version) for line in _select(query, edition, level, version)]
     # Nothing found is a success all the same, with a message all the same.
     return Answer(200, envelope(rows) if rows else envelope([], "No matching data found."))
+
+
+def _answer_list(path: str, edition: Edition) -> Answer:
+    if path == pcodes.PATH:
+        listed = pcodes.pcode_list(country.pcode for country in edition.countries)
+        return Answer(200, listed, {"Content-Type": "text/csv; charset=utf-8"})
+    return Answer(200, envelope(edition.country_list() if path in COUNTRY_PATHS else edition.operation_list()))
 
 
 def _select(query: _Query, edition: Edition, level: Level, version: ApiVersion) -> list[Line]:

@@ -120,6 +120,12 @@ def areas(index: int, admin1: int, admin2: int) -> tuple[Area, ...]:
     return tuple(found)
 
 
+def _origin_pcode(pcode: str) -> str:
+    """Return the code of a province as an origin: where codes have a dash, in another form and another numbering."""
+    country, dash, number = pcode.partition("-G")
+    return f"{country[:2]}-G{int(number) % 18 + 1:02d}" if dash else pcode
+
+
 def calendar(start: date, rounds: int, *, step: int = 91, first: int = 1, kind: str = "BA") -> list[Slot]:
     """Return the slots of so many rounds, numbered upwards, so many days apart."""
     return [(start + timedelta(days=step * i), first + i, kind) for i in range(rounds)]
@@ -147,7 +153,7 @@ class Fabric:
     def __init__(self, places: Sequence[Area], rng: Random, *, genders: Genders = "known", dense: bool = False) -> None:
         """Choose the combinations: the same few causes in every place, or, when dense, other ones in each."""
         self._rng = rng
-        origins = list(dict.fromkeys((place.admin1_name, place.admin1_pcode) for place in places))
+        origins = list(dict.fromkeys((place.admin1_name, _origin_pcode(place.admin1_pcode)) for place in places))
         causes = [
             (reason, *origin)
             for reason in _REASONS[: 3 if dense else 5]

@@ -175,11 +175,21 @@ class DtmStream(Stream):
         """Wait for the end of the run: targets remove old rows at once, and a country may still fail."""
         self._pending_version = full_table_version
 
+    @property
+    def left_out(self) -> set[str]:
+        """The countries that this run leaves out, although the target has rows of theirs."""
+        return set()
+
     def activate_version(self) -> None:
-        """Write the ACTIVATE_VERSION message that was waiting, if one was."""
-        if self._pending_version is not None:
-            super()._write_activate_version_message(self._pending_version)
-            self._pending_version = None
+        """Write the ACTIVATE_VERSION message that was waiting, unless it would remove rows of countries left out."""
+        if self._pending_version is None:
+            return
+        if self.left_out:
+            left_out = ", ".join(sorted(self.left_out))
+            self.logger.info("No ACTIVATE_VERSION: the rows of %s, left out, are to stay.", left_out)
+            return
+        super()._write_activate_version_message(self._pending_version)
+        self._pending_version = None
 
 
 class ListStream(DtmStream):
@@ -189,14 +199,18 @@ class ListStream(DtmStream):
     tombstoned; and the keys that were tombstoned, for targets that were changed behind the tap's back.
     """
 
+    is_long = False
+    """Whether the state holds the keys packed."""
+
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, then tombstones for what has left it."""
         rows = {self._key(row): row for row in self.schedule.lists.rows(self.name)}
-        gone = [key for key in self.known_keys if key not in rows]
-        removed = [key for key in gone if self.schedule.lists.is_whole(self.name) and self.may_remove(key)]
-        kept = [key for key in gone if key not in removed]
-        long_gone = [key for key in self.bookmark.gone if key not in {*rows, *gone}]
+        gone = {key: self.may_remove(key) for key in self.known_keys if key not in rows}
+        is_whole = self.schedule.lists.is_whole(self.name)
+        removed = [key for key, may_remove in gone.items() if is_whole and may_remove]
+        kept = gone.keys() - set(removed)
+        long_gone = [key for key in self.bookmark.gone if key not in rows and key not in gone]
         self.bookmark.runs = self.run
         # A list may be read only for what hangs on it: then nothing is sent, and the state goes on saying what was.
         if self.selected:
@@ -212,7 +226,7 @@ class ListStream(DtmStream):
     @property
     def bookmark(self) -> ListBookmark:
         """What the state says of the list."""
-        return ListBookmark(self.stream_state)
+        return ListBookmark(self.stream_state, is_long=self.is_long)
 
     @property
     @override

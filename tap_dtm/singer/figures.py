@@ -201,14 +201,11 @@ class IdpStream(LevelStream):
         """Whether a country must be read and emitted whole: for FULL_TABLE, too."""
         return self.is_full_table or super().needs_everything(code)
 
+    @property
     @override
-    def activate_version(self) -> None:
-        """Write the ACTIVATE_VERSION message, unless it would remove rows of countries that were left out."""
-        left_out = self.bookmark.codes_with_rows - self._codes_delivered
-        if left_out and self._pending_version is not None:
-            self.logger.info("No ACTIVATE_VERSION: the rows of %s, left out, are to stay.", ", ".join(sorted(left_out)))
-        else:
-            super().activate_version()
+    def left_out(self) -> set[str]:
+        """The countries that were not delivered."""
+        return self.bookmark.codes_with_rows - self._codes_delivered
 
     @override
     def begin(self, code: str, changes: CountryChanges) -> None:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tap_dtm.api.pcodes import PcodeList
 from tap_dtm.api.records import UnknownFields
 from tap_dtm.errors import DtmAccessError, DtmError, DtmPartialSyncError, DtmWithdrawnError
 from tap_dtm.exact import report
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tap_dtm.api.client import DtmClient
+    from tap_dtm.api.records import Entry
     from tap_dtm.exact.bookmarks import Key, LevelBookmark
     from tap_dtm.exact.level import Delivered
     from tap_dtm.metadata import Catalogue
@@ -93,7 +95,7 @@ class Schedule:
         self.codes: frozenset[str] = frozenset()
         self._client = client
         unknown = UnknownFields()
-        self.lists = Lists(client, catalogue, settings.api_version, unknown)
+        self.lists = Lists(client, catalogue, settings.api_version, unknown, self._other_lists(catalogue))
         self._reading = Reading(CountryReader(client, catalogue, settings, unknown), settings.max_parallel_requests)
         self._levels: Sequence[Level] = ()
         self._write_state: Callable[[], int] = int
@@ -104,6 +106,12 @@ class Schedule:
         self._worth = 0  # rows that are worth a STATE
         self._began = self._saved = self._last_line = 0.0
         self._totals: Counter[str] = Counter()
+
+    def _other_lists(self, catalogue: Catalogue) -> dict[str, Callable[[], list[Entry]]]:
+        if not self.settings.pcodes:
+            return {}
+        pcodes = PcodeList(self.settings, catalogue.resources["pcodes"])
+        return {"pcodes": lambda: pcodes.entries(self.wanted)}
 
     # Before the run.
 
@@ -180,7 +188,7 @@ class Schedule:
         is_whole = self.lists.is_whole("countries")
         selected = [level for level in levels if level.selected]
         numbers = {level.level for level in selected}
-        wanted = [code for code in listed if settings.countries is None or code in settings.countries]
+        wanted = self.wanted
         due_at = {
             number: due(wanted, _read_whole(selected, number), self.run, settings.scrub_fraction) for number in numbers
         }
@@ -198,6 +206,13 @@ class Schedule:
         for (code,) in gone if selected and resends else ():
             if code not in listed and not (is_whole and (code,) in known):
                 yield self._job(code, code, selected, numbers, is_gone=True)
+
+    @property
+    def wanted(self) -> list[str]:
+        """The listed countries that the settings let through."""
+        chosen = self.settings.countries
+        listed = (row["admin0_pcode"] for row in self.lists.rows("countries"))
+        return [code for code in listed if chosen is None or code in chosen]
 
     def _job(self, code: str, name: str, levels: Sequence[Level], scrubbed: set[int], *, is_gone: bool = False) -> Job:
         full = {level.level for level in levels if level.needs_everything(code)}

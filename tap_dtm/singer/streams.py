@@ -9,6 +9,7 @@ from tap_dtm.singer.base import ListStream
 from tap_dtm.singer.countries import CountryListStream
 from tap_dtm.singer.figures import IdpStream
 from tap_dtm.singer.history import HistoryStream, RunStream
+from tap_dtm.singer.pcodes import PcodeListStream
 
 
 class CountriesStream(CountryListStream):
@@ -78,6 +79,12 @@ class RunsStream(RunStream):
     parent_stream_type = CountriesStream
 
 
+class PcodesStream(PcodeListStream):
+    """OCHA's P-codes of the countries that are read."""
+
+    name = "pcodes"
+
+
 STREAMS = (
     CountriesStream,
     OperationsStream,
@@ -88,4 +95,5 @@ STREAMS = (
     IdpAdmin1HistoryStream,
     IdpAdmin2HistoryStream,
     RunsStream,
+    PcodesStream,
 )

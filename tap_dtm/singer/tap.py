@@ -181,6 +181,7 @@ class TapDTM(Tap):
         if not any(stream.selected for stream in self.streams.values()):
             raise DtmError("The catalog selects no stream: there is nothing to do.")
         self._check_runs()
+        self.streams["pcodes"].check_setting()  # type: ignore[attr-defined]
         schedule = self.schedule  # settings that are wrong stop the run before it begins
         selected = {name: stream for name, stream in self.streams.items() if stream.selected}
         projection.check(selected.values(), self.maps)  # type: ignore[arg-type]

@@ -68,6 +68,13 @@ _SCHEMAS = {
     help="The histories of these levels are loaded, and runs: make what answers questions about the past, too.",
 )
 @click.option(
+    "--pcodes",
+    "has_pcodes",
+    is_flag=True,
+    envvar="DTM_VIEWS_PCODES",
+    help="The table pcodes is loaded: make the view areas, and show the P-codes of OCHA's list in other views.",
+)
+@click.option(
     "--package",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="With --dialect duckdb: load the tables from this data package first.",
@@ -95,6 +102,7 @@ def command(  # noqa: PLR0913 - one for each option
     api_version: str,
     levels: Collection[int],
     has_history: bool,
+    has_pcodes: bool,
     package: Path | None,
     is_install: bool,
     loader_name: str,
@@ -110,8 +118,8 @@ def command(  # noqa: PLR0913 - one for each option
     try:
         loader = find_loader(loader_name, os.environ) if is_install else None
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
-        place = DIALECTS[dialect](schema)
-        warehouse = Warehouse(place, api_version, tuple(sorted(set(levels))), has_history=has_history)
+        where, loaded = DIALECTS[dialect](schema), tuple(sorted(set(levels)))
+        warehouse = Warehouse(where, api_version, loaded, has_pcodes=has_pcodes, has_history=has_history)
         text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
         if loader:
             from tap_dtm.views.install import install  # noqa: PLC0415  its SQLAlchemy takes half of a start

@@ -21,17 +21,25 @@ _POSTGRES: Final = {
     "text": "TEXT",
     "content_hash": "HASHTEXTEXTENDED($content, 0)",
     "moment": "moment",
+    # Only UTF-8 has these forms, and Postgres refuses the function elsewhere.
+    "decomposed": "CASE WHEN GETDATABASEENCODING() = 'UTF8' THEN NORMALIZE({0}, NFD) ELSE {0} END",
+    "sorted_words": "(SELECT STRING_AGG(word, ' ' ORDER BY word) FROM UNNEST(STRING_TO_ARRAY({0}, ' ')) AS word)",
+    "char": r"\u{0}",
     "raw": "",
     "all": ", 'g'",
     "bytewise": ' COLLATE "C"',
 }
 _SPLIT: Final = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
+_RE2_CHAR: Final = r"\x{{{0}}}"
 _DUCKDB: Final = _POSTGRES | {
     "split": _SPLIT,
     "float": "DOUBLE",
     "text": "VARCHAR",
     "content_hash": "CAST(HASH($content) AS HUGEINT)",
     "moment": "CAST(moment AS TIMESTAMP)",
+    "decomposed": "STRIP_ACCENTS({0})",
+    "sorted_words": "ARRAY_TO_STRING(LIST_SORT(STRING_SPLIT({0}, ' ')), ' ')",
+    "char": _RE2_CHAR,
     "bytewise": "",
 }
 _BIGQUERY: Final = {
@@ -41,6 +49,9 @@ _BIGQUERY: Final = {
     "text": "STRING",
     "content_hash": "MOD(FARM_FINGERPRINT($content), 1000000000000)",
     "moment": "moment",
+    "decomposed": "NORMALIZE({0}, NFD)",
+    "sorted_words": "(SELECT STRING_AGG(word, ' ' ORDER BY word) FROM UNNEST(SPLIT({0}, ' ')) AS word)",
+    "char": _RE2_CHAR,
     "raw": "r",
     "all": "",
     "bytewise": "",

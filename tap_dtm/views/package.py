@@ -35,9 +35,10 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
     for table in warehouse.tables:
         resource = resources.get(table.name)
         if resource is None:
+            instead = "omit --pcodes" if table.source else "name the levels that the package has with --level"
+            instead = f"omit --history, or {instead}" if table.keeps_the_past else instead
             raise DtmError(
-                f"The data package in {folder} has no table {table.name}: write it with that stream, or name the "
-                "levels that the package has with --level. With --history, it needs their histories and runs, too."
+                f"The data package in {folder} has no table {table.name}: write it with that stream, or {instead}."
             )
         check_hash(folder, resource)
         # Times are texts in the files. A package holds no deleted rows, but the views need the column.

@@ -8,6 +8,9 @@ What each database has for itself is in `dialects`:
 * ``$float`` and ``$text``: types
 * ``$content_hash``: a number for all that a row of a history says
 * ``$moment``: the time that a function is asked for, in UTC
+* ``$decomposed(text)``: the text with each accent as a character of its own, or without accents
+* ``$sorted_words(text)``: its words, with blanks between them, in order
+* ``$char(code)``: a character in the brackets of a pattern, by its hexadecimal number
 * ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
 * ``$bytewise``: what a text is followed by to be sorted by its bytes, which is faster than by the rules of a language
 
@@ -22,7 +25,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.model import LAG_ROUNDS, PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
+from tap_dtm.metadata.model import LAG_ROUNDS, LEVELS, PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +81,44 @@ _SHARED: Final = {
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known""",
     # What tells areas apart, such as $area_key(admin1): the code, or the name where there is no code.
     "area_key": "(CASE WHEN $is_unknown({0}_pcode) THEN '?' || {0}_name ELSE {0}_pcode END)$bytewise",
+    "known_key": "COALESCE($area_key({0}), '!')",
+    # The view areas, with the same keys. Its rows are joined by keys alone: Postgres expects almost no rows behind a
+    # filter on the level, and would compare each with each.
+    "areas": """(
+  SELECT
+    admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || $known_key(parent) END AS parent,
+    $known_key(area) AS area, cod_pcode, is_name_confirmed
+  FROM (SELECT *, pcode AS area_pcode, name AS area_name FROM $schema.areas) AS named
+)""",
     "is_unknown": "COALESCE({0}, '') IN ($unknown)",
+    # A code of an area in capital letters and digits alone.
+    "plain_code": "UPPER(REGEXP_REPLACE({0}, $raw'[^A-Za-z0-9]+', ''$all))",
+    # What follows the letters of the country in a code: its own three-letter code, or any two.
+    "rest": "CASE WHEN STARTS_WITH({0}, admin0_pcode) THEN SUBSTR({0}, 4)"
+    " ELSE REGEXP_REPLACE({0}, $raw'^[A-Z][A-Z]', '') END",
+    # What follows the code of the parent, in countries whose codes begin with it.
+    "own_part": "CASE WHEN STARTS_WITH($plain_code(code), plain_parent)"
+    " THEN SUBSTR($plain_code(code), LENGTH(plain_parent) + 1) END",
+    # Without the zeros before the first other digit.
+    "unpadded": r"REGEXP_REPLACE({0}, $raw'^([A-Z]*)0+', $raw'\1')",
+    # By which codes are compared, from near to far.
+    "code_keys": """
+    $rest(code) AS rest,
+    $plain_rest AS plain_rest,
+    $unpadded($plain_rest) AS digits,
+    $unpadded($own_part) AS own_digits""",
+    "plain_rest": "$rest($plain_code(code))",
+    # The words of a name in the alphabet's order, in small letters without accents; null where there is none. What
+    # Unicode does not take for an accent follows by hand. The patterns list all signs, because the databases have
+    # different notions of letters.
+    "name_key": "NULLIF($sorted_words($words({0})), '')",
+    "words": "TRIM(REGEXP_REPLACE($letters({0}),"
+    " $raw'[$char(0001)-$char(002f)$char(003a)-$char(0060)$char(007b)-$char(00bf)$char(2000)-$char(206f)]+', ' '$all))",
+    "letters": "TRANSLATE(REGEXP_REPLACE(LOWER($decomposed({0})), $raw'[$accents$apostrophes]', ''$all),"
+    " 'øđłħı', 'odlhi')",
+    "accents": "$char(0300)-$char(036f)$char(064b)-$char(065f)",
+    "apostrophes": "$char(0027)$char(0060)$char(00b4)$char(2018)-$char(201b)$char(02b0)-$char(02ff)",
+    "each_spelling": "PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name",
     # A part of a whole as a number; null where the whole is 0.
     "share": "CAST({0} AS $float) / NULLIF({1}, 0)",
     # displacement_reason in lower case, its parts joined by "; "; null where there is none. The patterns list the
@@ -134,6 +174,8 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         else "''",
         "changed_areas": "ARRAY_AGG(CAST(area AS $text) ORDER BY area)" if level else "$split(CAST(NULL AS $text))",
         "highest_level": str(min(warehouse.levels)),
+        "area_of_row": f"$known_key(admin{level})",
+        "parent_of_row": "'/' || $known_key(admin1)" if level == LEVELS[-1] else "figures.admin0_pcode",
         "level_count": str(len(warehouse.levels)),
         # The day from which ages are counted.
         "today": f"DATE '{warehouse.today}'" if warehouse.today else "CURRENT_DATE",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
@@ -12,6 +14,9 @@ from tap_dtm.views.placeholders import fill, of_each_level, placeholders
 if TYPE_CHECKING:
     from tap_dtm.metadata.views import View
     from tap_dtm.views.warehouse import Warehouse
+
+
+_BELOW_THE_COUNTRY: Final = ("areas", "origin_to_host")
 
 
 def script(warehouse: Warehouse, tables: str = "") -> str:
@@ -42,18 +47,31 @@ def script(warehouse: Warehouse, tables: str = "") -> str:
 def views_of(warehouse: Warehouse) -> list[View]:
     """Return the views that can be made from the levels that are there, each after those that it reads."""
     return [
-        view
+        view if warehouse.has_pcodes else _without_pcodes(view)
         for view in load_views(warehouse.api_version)
-        if (warehouse.has_history or not view.with_history)
+        if (warehouse.has_pcodes or not view.with_pcodes)
+        and (warehouse.has_history or not view.with_history)
         and (view.level is None or view.level in warehouse.levels)
-        and (view.kind != "origin_to_host" or set(warehouse.levels) & {1, 2})
+        and (view.kind not in _BELOW_THE_COUNTRY or set(warehouse.levels) & {1, 2})
         and (view.kind != "reconciliation" or len(warehouse.levels) > 1)
     ]
 
 
 def query_of(warehouse: Warehouse, view: View) -> str:
     """Return what a view selects: its file in ``sql/`` for this warehouse, with its declared columns in order."""
-    path = files("tap_dtm.views") / "sql" / f"{view.kind.format(level='N')}.sql"
-    body = fill(of_each_level(path.read_text("utf-8"), warehouse), placeholders(warehouse, view.level))
+    view = view if warehouse.has_pcodes else _without_pcodes(view)
+    body = _filled(warehouse, view, view.kind.format(level="N"))
+    if not view.with_pcodes and any(column.with_pcodes for column in view.columns):
+        joined = _filled(warehouse, view, "pcodes_of_areas" if view.level else "pcodes_of_origins_and_hosts")
+        body = joined.replace("{figures}\n", body)
     columns = ",\n  ".join(column.name for column in view.columns)
     return f"SELECT\n  {columns}\nFROM (\n{body}) AS answer"
+
+
+def _filled(warehouse: Warehouse, view: View, name: str) -> str:
+    text = (files("tap_dtm.views") / "sql" / f"{name}.sql").read_text("utf-8")
+    return fill(of_each_level(text, warehouse), placeholders(warehouse, view.level))
+
+
+def _without_pcodes(view: View) -> View:
+    return replace(view, columns=tuple(column for column in view.columns if not column.with_pcodes))

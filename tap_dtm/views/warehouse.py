@@ -24,6 +24,7 @@ class Warehouse:
         api_version: The version of the API that its tables come from.
         levels: The administrative levels that it holds, in order.
         today: The day from which ages are counted; None for the day of each query.
+        has_pcodes: Whether it holds the table ``pcodes``.
         has_history: Whether it holds the histories of these levels, and ``runs``.
     """
 
@@ -31,6 +32,7 @@ class Warehouse:
     api_version: str
     levels: Collection[int]
     today: dt.date | None = None
+    has_pcodes: bool = False
     has_history: bool = False
 
     @property
@@ -41,5 +43,9 @@ class Warehouse:
             table
             for table in tables
             if table.level in {None, *self.levels}
-            and (table.selected_by_default or (self.has_history and table.replication_key == "observed_at"))
+            and (
+                table.selected_by_default
+                or (self.has_history and table.keeps_the_past)
+                or (self.has_pcodes and table.name == "pcodes")
+            )
         ]

@@ -122,7 +122,7 @@ def _literal(value: Any, kind: str, dialect: str) -> str:
     if value is None:
         return f"CAST(NULL AS {kind})"
     text = str(value)
-    return f"CAST({json.dumps(text) if dialect == 'bigquery' else _quoted(text)} AS {kind})"
+    return f"CAST({json.dumps(text, ensure_ascii=False) if dialect == 'bigquery' else _quoted(text)} AS {kind})"
 
 
 def _quoted(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.exact.round import sortable
 from tap_dtm.metadata import load_catalogue
+from tests.views import areas
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Reference:
         self.has_sex = has_sex
         self.levels = sorted(levels)
         self.rows = {level: tables[f"idp_admin{level}"] for level in self.levels}
+        self.places = areas.areas(self.rows, tables.get("pcodes", []))
         self.statuses = {(r["admin0_pcode"], r["operation"]): r["operation_status"] for r in tables["operations"]}
         self.names = {row["admin0_pcode"]: row["admin0_name"] for rows in self.rows.values() for row in rows}
         self.sums = {level: _group(rows, _ROUND) for level, rows in self.rows.items()}
@@ -63,7 +65,13 @@ class Reference:
         if kind == "stock_over_time_admin{level}":
             name = "areas_over_time"
         found: Iterable[Row] = getattr(self, name)(*([] if level is None else [level]))
-        return [{**row, "admin0_name": self.names[row["admin0_pcode"]]} for row in found]
+        named = [{**row, "admin0_name": self.names[row["admin0_pcode"]]} for row in found]
+        if kind in {"origin_to_host", "latest_stock_admin{level}", "stock_over_time_admin{level}"} and level != 0:
+            return [row | dict(areas.with_pcodes(row, level, self.places)) for row in named]
+        return named
+
+    def areas(self) -> Iterable[Row]:
+        return self.places.values()
 
     def current(self, level: int) -> Iterator[Row]:
         for row in self.rows[level]:
@@ -259,6 +267,8 @@ def published(world: World, version: Version, start_date: str = "1970-01-01") ->
     """Return the rows of each table that a sandbox's world makes, with the tap's setting `start_date`."""
     tables: dict[str, list[Row]] = {}
     for name, table in load_catalogue().resources.items():
+        if not table.endpoints:  # not DTM's
+            continue
         level: Any = table.level
         rows = world.operation_list() if level is None else world.rows(level, version)
         named = {field.name: field.api_name for field in table.fields_for(version) if field.api_name}

@@ -19,6 +19,7 @@ from tap_dtm.views.script import query_of, script, views_of
 from tests.chance import CHANCE
 from tests.views.databases import SCHEMA, assert_views_answer, place, rows_of
 from tests.views.odd import load, odd_rows
+from tests.views.odd_areas import odd_areas
 from tests.views.test_meaning import SOUTH, row
 from tests.views.told import Look, tables_of
 from tests.world import LEVELS
@@ -71,8 +72,24 @@ def words(row: dict[str, Any]) -> str:
     return str({name: str(value).removesuffix("+00:00") for name, value in row.items()})
 
 
+@pytest.mark.parametrize("seed", [CHANCE])
+def test_with_codes_and_names_of_areas_at_random(dataset: Dataset, seed: int) -> None:
+    where = place("bigquery", f"{dataset.emulator.project}.{dataset.name}", has_pcodes=True)
+    asked = ("areas", "latest_stock_admin2", "origin_to_host")  # one of each kind: the emulator is slow with them
+    read = {"idp_admin{level}_current", "operation_rounds", "operation_freshness"}
+    tables = odd_areas(Random(seed))
+    dataset.emulator.query(f"CREATE SCHEMA {dataset.name}")
+
+    dataset.emulator.execute_script(load(tables, where, "bigquery"))
+    for view in views_of(where):
+        if view.name in asked or view.kind in read:
+            dataset.emulator.execute_script(where.dialect.create(view, query_of(where, view)))
+
+    assert_views_answer(dataset.emulator.query, tables, where, asked)
+
+
 def test_every_table_view_and_column_is_described_in_the_script() -> None:
-    text = script(place("bigquery", "project.dataset", has_history=True))
+    text = script(place("bigquery", "project.dataset", has_pcodes=True, has_history=True))
 
     statements = re.split(r";\n", text)
     for table in load_catalogue().resources.values():

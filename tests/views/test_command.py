@@ -324,6 +324,7 @@ def test_a_folder_without_a_package_is_refused_in_a_sentence(tmp_path: Path, des
         (["--package", "."], "--package goes with --dialect duckdb"),
         (["--dialect", "duckdb", "--install"], "--install goes with --dialect postgres"),
         (["--level", "3"], "3 is not in the range 0<=x<=2"),
+        (["--pcodes", "yes"], "Got unexpected extra argument (yes)"),
         (["--dialect", "duckdb", "--package", "/no/such/folder"], "'/no/such/folder' does not exist"),
     ],
 )
@@ -333,6 +334,22 @@ def test_mistakes_are_told_in_a_sentence(arguments: list[str], sentence: str) ->
     assert run.returncode == 2
     assert sentence in run.stderr
     assert "Traceback" not in run.stderr
+    assert run.stdout == ""
+
+
+def test_what_reads_the_pcodes_is_made_where_they_are_loaded() -> None:
+    made = {name: views(*arguments).stdout for name, arguments in {"with": ["--pcodes"], "without": []}.items()}
+
+    assert '"dtm".areas' in made["with"]
+    assert "cod_pcode" in made["with"]
+    assert "cod_pcode" not in made["without"]
+
+
+def test_a_package_without_the_pcodes_is_refused_in_a_sentence(package: Path) -> None:
+    run = views("--dialect", "duckdb", "--pcodes", "--package", str(package))
+
+    assert run.returncode == 1
+    assert run.stderr.strip().endswith("has no table pcodes: write it with that stream, or omit --pcodes.")
     assert run.stdout == ""
 
 

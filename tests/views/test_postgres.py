@@ -14,8 +14,6 @@ import pytest
 import yaml
 from psycopg.sql import SQL, Identifier, Literal
 
-from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.views import load_views
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
 from tap_dtm.singer.tap import TapDTM
 from tap_dtm.views.install import address_of
@@ -26,6 +24,7 @@ from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
 from tests.views.databases import assert_views_answer, assert_views_are_right, place
 from tests.views.odd import load, odd_rows
+from tests.views.odd_areas import odd_areas
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -105,14 +104,33 @@ def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: 
     assert_views_answer(warehouse.query, tables, where)
 
 
-def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
-    found = descriptions(loaded)
+@pytest.mark.parametrize("seed", [*range(2), CHANCE])
+def test_with_codes_and_names_of_areas_at_random(warehouse: Warehouse, seed: int) -> None:
+    where, tables = place("postgres", warehouse.schema, has_pcodes=True), odd_areas(Random(seed))
+    warehouse.drop()
+    execute(warehouse, f"CREATE SCHEMA {warehouse.schema}; {load(tables, where, 'postgres')}")
 
-    for table in load_catalogue().resources.values():
+    install(warehouse, "--pcodes")
+
+    assert_views_answer(warehouse.query, tables, where)
+    of_one_country = warehouse.query("SELECT * FROM latest_stock_admin2 WHERE admin0_pcode = 'XBB'")
+    assert {row["admin0_pcode"] for row in of_one_country} == {"XBB"}
+
+    install(warehouse)  # without the list: the columns go, and the view
+
+    assert_views_answer(warehouse.query, tables, place("postgres", warehouse.schema))
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        warehouse.query("SELECT * FROM areas")
+
+
+def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
+    found, where = descriptions(loaded), place("postgres", loaded.schema)
+
+    for table in where.tables:
         assert found.pop((table.name, None)) == table.full_description
         for field in table.fields:
             assert found.pop((table.name, field.name)) == field.full_description
-    for view in load_views("v3"):
+    for view in views_of(where):
         assert found.pop((view.name, None)) == view.full_description
         for column in view.columns:
             assert found.pop((view.name, column.name)) == column.description
@@ -121,7 +139,7 @@ def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
 
 
 def test_columns_have_their_declared_types_and_order(loaded: Warehouse) -> None:
-    for view in load_views("v3"):
+    for view in views_of(place("postgres", loaded.schema)):
         columns = loaded.query(
             "SELECT column_name, data_type FROM information_schema.columns"
             " WHERE table_schema = current_schema AND table_name = %s ORDER BY ordinal_position",

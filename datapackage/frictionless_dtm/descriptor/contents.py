@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from frictionless_dtm.descriptor.shape import Shape
+    from tap_dtm.metadata import Resource
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class ResourceChange:
     def is_of_rows(self) -> bool:
         """Whether it has other rows, and not the same rows in another form."""
         return self.kind != "changed" or (self.added, self.changed, self.removed) != (0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A table that is computed from the others: its columns, what it means, and its rows in order."""
+
+    shape: Shape
+    resource: Resource
+    rows: Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)

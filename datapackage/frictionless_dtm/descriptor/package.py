@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import structs
 
 from frictionless_dtm.descriptor.invented import as_invented, is_invented
 from frictionless_dtm.descriptor.profile import fields_of
@@ -17,7 +19,7 @@ from frictionless_dtm.descriptor.table_schema import NULL, PREFIX, field_descrip
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Column, Shape
@@ -56,7 +58,7 @@ class Content:
 
     ``resource`` describes it where the catalogue knows it; ``broken`` holds the fields of foreign keys that some
     rows do not keep, with the number of values that lack their counterpart; ``unmet`` the constraints that some rows
-    do not meet, by column.
+    do not meet, by column; ``source_date`` is the date of a source other than the package's.
     """
 
     name: str
@@ -66,6 +68,16 @@ class Content:
     resource: Resource | None = None
     broken: Mapping[tuple[str, ...], int] | None = None
     unmet: Mapping[str, Collection[str]] = field(default_factory=dict)
+    is_derived: bool = False
+    source_date: str | None = None
+
+    @property
+    def other_source(self) -> dict[str, Any] | None:
+        """Where its rows come from, if not only from the package's own source."""
+        if not self.resource or not self.resource.source:
+            return None
+        source = self.resource.source
+        return _without_nothing({"title": source.title, "path": source.url, "version": self.source_date})
 
 
 @dataclass(frozen=True)
@@ -128,9 +140,10 @@ def describe_package(  # noqa: PLR0913
     """
     if package and coverage and is_invented(coverage.countries):
         package = as_invented(package)
+        contents = [_as_invented(content, package) for content in contents]
     included = {content.resource.name: content.name for content in reversed(contents) if content.resource}
     resources = [
-        _resource(content, file, number, settings, included)
+        _resource(content, file, number, settings, included) | _terms_of(content, package)
         for content in contents
         for number, file in enumerate(content.files)
     ]
@@ -143,12 +156,53 @@ def describe_package(  # noqa: PLR0913
     head |= {"version": version, "created": f"{created:%Y-%m-%dT%H:%M:%SZ}"}
     if package is not None:
         head |= _provenance(package, api_version, created)
+        head["sources"] += _other_sources(contents)
     head |= {f"{PREFIX}redistribution": redistribution(package, settings), f"{PREFIX}permission": settings.permission}
-    head["description"] = "\n\n".join(filter(None, (head["description"], terms_in_words(head))))
+    parts = (head["description"], *_other_terms(contents), terms_in_words(head))
+    head["description"] = "\n\n".join(filter(None, parts))
     if coverage:
         head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
         head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)
     return _without_nothing(head) | {"resources": resources}
+
+
+def _as_invented(content: Content, package: Package) -> Content:
+    resource = content.resource
+    if resource is None or resource.source is None:
+        return content
+    return replace(content, resource=structs.replace(resource, source=package.source, license=None))
+
+
+def _other_sources(contents: Sequence[Content]) -> list[dict[str, Any]]:
+    """Return the sources of single tables, each once."""
+    found: list[dict[str, Any]] = []
+    for content in contents:
+        if (source := content.other_source) and source not in found:
+            found.append(source)
+    return found
+
+
+def _other_terms(contents: Sequence[Content]) -> Iterator[str]:
+    """Yield what holds for the tables that have entries of other sources, a paragraph for each source."""
+    for source in _other_sources(contents):
+        tables = [content for content in contents if content.other_source == source]
+        license_ = next(each.resource.license for each in tables if each.resource)
+        names = ", ".join(content.name for content in tables)
+        date = f", as of {source['version']}" if "version" in source else ""
+        terms = f" {license_.title} ({license_.url}): {' '.join(license_.terms)}" if license_ else ""
+        yield f"Tables with entries of {source['title']} ({source['path']}){date}: {names}.{terms}"
+
+
+def _terms_of(content: Content, package: Package | None) -> dict[str, Any]:
+    """Return the sources and the licences of a table that has others than the package."""
+    if content.resource is None or content.other_source is None:
+        return {}
+    sources, licenses = [content.other_source], [content.resource.license]
+    if content.is_derived and package:
+        sources.insert(0, {"title": package.source.title, "path": package.source.url})
+        licenses.insert(0, package.license)
+    named = [{"name": each.name, "title": each.title, "path": each.url} for each in licenses if each]
+    return _without_nothing({"sources": sources, "licenses": named})
 
 
 def redistribution(package: Package | None, settings: Settings) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.descriptor.profile import Profile
 from tap_dtm.exact.bookmarks import positions
+from tap_dtm.exact.packing import unpacked
 
 __all__ = ["announces_deliveries", "api_version", "bookmarks", "delivered", "listed_keys", "positions"]
 
@@ -44,9 +45,12 @@ def listed_keys(shape: Shape, state: Any) -> list[tuple[str, ...]] | None:  # no
     if resource is None or resource.level is not None:
         return None
     keys = bookmark(resource.name, state).get("keys")
-    if not isinstance(keys, list) or not all(isinstance(key, list) for key in keys):
+    if not isinstance(keys, dict) and not (isinstance(keys, list) and all(isinstance(key, list) for key in keys)):
         return None
-    return [tuple(key) for key in keys]
+    try:
+        return unpacked(keys)
+    except (TypeError, ValueError):
+        return None
 
 
 def api_version(state: Any) -> str | None:  # noqa: ANN401

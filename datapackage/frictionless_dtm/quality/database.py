@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.streams import Table, columns_of, figure_tables, reference_date
+from frictionless_dtm.quality.streams import Table, columns_of, figure_tables, pcode_table, reference_date
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
@@ -24,7 +24,7 @@ from tap_dtm.views.script import query_of
 from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from duckdb import DuckDBPyConnection
 
@@ -43,8 +43,17 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 _TYPES: Final = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMP"}
 _VIEWS: Final = frozenset(
-    {"operation_rounds", "operation_freshness", "stock_by_reason", "stock_by_sex", "origin_to_host", "reconciliation"}
+    {
+        "operation_rounds",
+        "operation_freshness",
+        "stock_by_reason",
+        "stock_by_sex",
+        "origin_to_host",
+        "reconciliation",
+    }
 )
+_VIEWS_OF_AREAS: Final = frozenset({"areas", "latest_stock_admin1", "latest_stock_admin2"})
+"""Those that the report shows in addition, where the package has OCHA's list of P-codes."""
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
@@ -60,10 +69,12 @@ class Database:
     Attributes:
         tables: The tables of figures, from the country level down.
         reference: The day from which ages are counted: the same for the same package, whatever day it is.
+        pcodes: The name of the table of P-codes; None without one.
     """
 
     tables: tuple[Table, ...]
     reference: str
+    pcodes: str | None = None
     _db: DuckDBPyConnection | None = None
 
     @property
@@ -99,14 +110,24 @@ class Database:
         return found
 
     @property
+    def has_areas(self) -> bool:
+        """Whether it has OCHA's list of P-codes, and areas that the list may have."""
+        return self.pcodes is not None and any(self.levels)
+
+    @property
     def warehouse(self) -> Warehouse:
         """Where the views are. Of all versions of the API the newest has the most of them."""
-        return Warehouse(DuckDB("dtm"), API_VERSIONS[-1], self.levels, dt.date.fromisoformat(self.reference))
+        today = dt.date.fromisoformat(self.reference)
+        return Warehouse(DuckDB("dtm"), API_VERSIONS[-1], self.levels, today, has_pcodes=self.has_areas)
 
 
 @contextmanager
-def database_of(contents: Contents) -> Iterator[Database]:
+def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_AREAS) -> Iterator[Database]:
     """Read the figures of a package.
+
+    Args:
+        contents: The package.
+        views: The names of the views that are computed, as far as the package has what they read.
 
     Raises:
         DtmError: They cannot be read or added up.
@@ -122,8 +143,8 @@ def database_of(contents: Contents) -> Iterator[Database]:
         with duckdb.connect(contents.scratch / "figures.duckdb", config=_SETTINGS) as db:
             db.execute("SET enable_progress_bar = FALSE")  # it is drawn on standard output, which has the state
             db.execute("BEGIN")  # and no commit: nothing of this is to stay
-            made = Database(tables, reference, db)
-            for statement in _statements(made, contents):
+            made = Database(tables, reference, pcode_table(contents.descriptor), db)
+            for statement in _statements(made, contents, views):
                 db.execute(statement)
             yield made
     except duckdb.Error as error:
@@ -133,7 +154,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
         ) from error
 
 
-def _statements(database: Database, contents: Contents) -> Iterator[str]:
+def _statements(database: Database, contents: Contents, views: Collection[str]) -> Iterator[str]:
     """Yield what loads the files and makes the views."""
     resources = {str(each["name"]): each for each in contents.descriptor["resources"]}
     yield "CREATE SCHEMA files; CREATE SCHEMA dtm"
@@ -148,12 +169,17 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
             "INSERT INTO dtm.operations SELECT admin0_pcode, operation, MAX(operation_status), NULL\n"
             f"FROM {reader(contents.folder, statuses)} GROUP BY admin0_pcode, operation"
         )
+    if database.pcodes:
+        listed = reader(contents.folder, resources[database.pcodes])
+        yield f"CREATE TABLE dtm.pcodes AS SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at FROM {listed}"
     warehouse = database.warehouse
-    for view in load_views(warehouse.api_version):
+    for view in load_views(warehouse.api_version):  # all, also those that nothing can be in: the page asks them
+        if view.level not in {None, *warehouse.levels} or (view.with_pcodes and not database.has_areas):
+            continue
         query = query_of(warehouse, view)
-        if view.kind == "idp_admin{level}_current" and view.level in warehouse.levels:
+        if view.kind == "idp_admin{level}_current":
             yield f"CREATE VIEW dtm.{view.name} AS {query}"
-        elif view.name in _VIEWS:
+        elif view.name in views and (database.has_areas or view.name not in _VIEWS_OF_AREAS):
             yield f"CREATE TABLE dtm.{view.name} AS {query}"
     yield database.filled(
         "CREATE TABLE dtm.round_levels AS\n"

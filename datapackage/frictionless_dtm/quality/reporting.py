@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.quality.areas import areas
 from frictionless_dtm.quality.database import key_of
 from frictionless_dtm.quality.pcodes import pcodes
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
@@ -27,6 +28,7 @@ CHECKS: Final = {
     "assessed_twice": "Rounds that two assessment types report",
     "exact_duplicates": "Rows that repeat an earlier row",
     "pcodes": "P-codes that break their country's pattern",
+    "areas": "Areas that OCHA's list of P-codes does not have, or has under another name",
     "sex": "Rows with more males and females than people",
     "missing_levels": "Operations that lack a level, or rounds of it",
     "staleness": "Operations that are stale",
@@ -54,6 +56,8 @@ def report(database: Database) -> dict[str, Any]:
         "missing_levels": _missing_levels(database),
         "staleness": _staleness(database),
     }
+    if database.has_areas:
+        sections["areas"] = areas(database, EXAMPLES)
     return {
         "about": "Facts about the data as published. Nothing was repaired, dropped or filled in.",
         "reference_date": database.reference,
@@ -63,6 +67,7 @@ def report(database: Database) -> dict[str, Any]:
         "summary": [
             {"check": name, "title": title, "checked": sections[name]["checked"], "found": sections[name]["found"]}
             for name, title in CHECKS.items()
+            if name in sections
         ],
         **sections,
     }

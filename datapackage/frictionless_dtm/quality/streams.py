@@ -60,6 +60,14 @@ def figure_tables(descriptor: Mapping[str, Any]) -> tuple[Table, ...]:
     return tuple(found[level] for level in sorted(found))
 
 
+def pcode_table(descriptor: Mapping[str, Any]) -> str | None:
+    """Return the name of the first table that has the columns of OCHA's P-codes; None without one."""
+    fields = load_catalogue().resources["pcodes"].fields
+    needed = {field.name: field.type for field in fields if not field.name.startswith("_")}
+    resources: Iterable[Mapping[str, Any]] = descriptor.get("resources") or ()
+    return next((str(each["name"]) for each in resources if columns_of(each).items() >= needed.items()), None)
+
+
 def columns_of(resource: Mapping[str, Any]) -> dict[str, str]:
     """Return the columns of a resource with their types."""
     return {str(field["name"]): str(field.get("type")) for field in (resource.get("schema") or {}).get("fields") or ()}

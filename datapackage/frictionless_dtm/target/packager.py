@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import logging
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +20,6 @@ from frictionless_dtm.descriptor.package import (
     DataFile,
     describe_package,
     file_names,
-    hxl_tags,
     redistribution,
     resource_name,
 )
@@ -26,30 +27,44 @@ from frictionless_dtm.descriptor.profile import Profile
 from frictionless_dtm.descriptor.progress import api_version
 from frictionless_dtm.target.changes import ROUND, RoundDigests
 from frictionless_dtm.target.constraints import Checks
-from frictionless_dtm.target.csv_writer import CsvOutput
 from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest
 from frictionless_dtm.target.release import CHANGELOG, Before, history, note, note_history, settle
+from frictionless_dtm.target.rows import Batch
+from frictionless_dtm.target.table_files import TableFiles
+from frictionless_dtm.target.version import FIRST
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from frictionless_dtm.descriptor.contents import Derived
+    from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.settings import Settings
+    from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.changes import RoundKey
-    from frictionless_dtm.target.csv_writer import Output
     from frictionless_dtm.target.folder import Folder
     from frictionless_dtm.target.journal import Differences
     from frictionless_dtm.target.store import Store, Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]
+    Derive = Callable[[Contents], Sequence[Derived]]
+    Describe = Callable[[str, dt.datetime], dict[str, Any]]
 
 _FORM: Final = 2
 """To be raised when the same rows and settings give other bytes: the packages that exist are then written again."""
 
 _LOGGER = logging.getLogger("target-datapackage")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of the package in the making; ``stream`` is None for one that is computed from the others."""
+
+    content: Content
+    batches: Callable[[], Iterator[Batch]]
+    stream: Stream | None = None
 
 
 class Packager:
@@ -60,16 +75,20 @@ class Packager:
         settings: The checked settings.
         folder: The package's folder.
         render: Makes the pages; file name in the package → content.
+        derive: Computes more tables from those that are written.
 
     Raises:
         DtmError: The catalogue that the settings name is wrong.
     """
 
-    def __init__(self, store: Store, settings: Settings, folder: Folder, render: Render) -> None:  # noqa: D107
+    def __init__(  # noqa: D107
+        self, store: Store, settings: Settings, folder: Folder, render: Render, derive: Derive
+    ) -> None:
         self._store = store
         self._settings = settings
         self._folder = folder
         self._render = render
+        self._derive = derive
         self._profile = Profile.at(settings.metadata)
         self._new: Manifest | None = None
 
@@ -100,15 +119,16 @@ class Packager:
         for complaint in self._profile.complaints(stream.shape for stream in self._ordered()):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
-        contents, rounds = self._write_data(building, before, fingerprint)
-        describe = self._describer(contents, rounds, state)
-        differences = self._differences(contents)
+        tables, rounds = self._write_data(building, before, fingerprint)
+        tables += self._derived(building, tables, self._describer(tables, rounds, state))
+        describe = self._describer(tables, rounds, state)
+        differences = self._differences(tables)
         release = settle(before, describe, rounds, differences, self._settings.version)
         past = history(self._store, before, self._folder.path, release.descriptor["version"])
         descriptor = release.descriptor
         with self._folder.scratch() as scratch:
             if self._settings.has_workbook:
-                descriptor = self._with_workbook(building, descriptor, contents, scratch)
+                descriptor = self._with_workbook(building, descriptor, tables, scratch)
             (building / DESCRIPTOR).write_bytes(_json(descriptor))
             pages = self._render(Contents(descriptor, building, scratch, release.changes, past, release.others))
         for name, page in pages.items():
@@ -177,8 +197,8 @@ class Packager:
 
     def _write_data(
         self, building: Path, before: Before | None, fingerprint: str
-    ) -> tuple[list[tuple[Stream, Content]], dict[str, Mapping[RoundKey, str]]]:
-        written: list[tuple[Stream, Content]] = []
+    ) -> tuple[list[_Table], dict[str, Mapping[RoundKey, str]]]:
+        written: list[_Table] = []
         rounds: dict[str, Mapping[RoundKey, str]] = {}
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
@@ -200,8 +220,11 @@ class Packager:
                     _LOGGER.warning("%s", warning)
             if digests is not None:
                 rounds[name] = digests
-            written.append((stream, Content(name, shape, count, files, resource, unmet=broken)))
-        return [(stream, self._with_broken_keys(stream, content)) for stream, content in written], rounds
+            date = self._source_date(stream, resource)
+            content = Content(name, shape, count, files, resource, unmet=broken, source_date=date)
+            content = self._with_broken_keys(stream, content)
+            written.append(_Table(content, partial(self._store.batches, stream), stream))
+        return written, rounds
 
     def _standing(self, name: str, before: Before) -> tuple[DataFile, ...] | None:
         """Return the files of a stream as the package has them, if they are there as they were written."""
@@ -219,36 +242,52 @@ class Packager:
         self, building: Path, name: str, stream: Stream, checks: Checks
     ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
         shape = stream.shape
-        formats = self._settings.formats
-        outputs = {each: self._output(building / "data" / f"{name}.{each}", each, stream) for each in formats}
         resource = self._profile.resource_of(shape)
+        table = self._files(building, name, shape, resource, self._store.largest(stream))
         # A history has each state of a round, which is no change of the round.
         has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
         digests = RoundDigests(shape.names) if has_rounds else None
-        count = 0
         for batch in self._store.batches(stream):
-            count += len(batch.rows)
             checks.add(batch.rows)
-            for output in outputs.values():
-                output.write(batch)
+            table.write(batch)
             if digests:
                 digests.add(batch.rows)
-        files = []
-        for each, output in outputs.items():
-            written = output.close()
-            files.append(DataFile(f"data/{name}.{each}", each, written.bytes, written.sha256))
-        return count, tuple(files), digests.digests if digests else None
+        return table.rows, table.close(), digests.digests if digests else None
 
-    def _output(self, path: Path, file_format: str, stream: Stream) -> Output:
-        shape = stream.shape
-        resource = self._profile.resource_of(shape)
-        if file_format == "parquet":
-            from frictionless_dtm.target.parquet_writer import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
+    def _files(
+        self, building: Path, name: str, shape: Shape, resource: Resource | None, largest: int = 0
+    ) -> TableFiles:
+        may = redistribution(self._profile.package_of(shape), self._settings)
+        return TableFiles(building, name, shape, resource, self._settings, redistribution=may, largest=largest)
 
-            may = redistribution(self._profile.package_of(shape), self._settings)
-            terms = {"redistribution": may, "permission": self._settings.permission}
-            return ParquetOutput(path, shape, resource, terms, largest=self._store.largest(stream))
-        return CsvOutput(path, shape, hxl_tags(shape, resource) if self._settings.include_hxl_row else None)
+    def _source_date(self, stream: Stream, resource: Resource | None) -> str | None:
+        """Return the date of a table's own source."""
+        names = stream.shape.names
+        if resource is None or resource.dated_by not in names:
+            return None
+        column = names.index(resource.dated_by)
+        dates = (row[column] for batch in self._store.batches(stream) for row in batch.rows)
+        return max(filter(None, dates), default=None)
+
+    # Tables that are computed from the others.
+
+    def _derived(self, building: Path, tables: Sequence[_Table], describe: Describe) -> Iterator[_Table]:
+        dates = {each.content.resource.source: each.content.source_date for each in tables if each.content.resource}
+        with self._folder.scratch() as scratch:
+            draft = describe(FIRST, dt.datetime.now(dt.timezone.utc))
+            derived = self._derive(Contents(draft, building, scratch))
+        streams = [table.content.shape.stream for table in tables] + [each.shape.stream for each in derived]
+        names = _unique_names(streams, self._settings.formats)
+        for each in derived:
+            name = names[each.shape.stream]
+            batch = Batch(list(each.rows), 0)
+            files = self._files(building, name, each.shape, each.resource)
+            files.write(batch)
+            date = dates.get(each.resource.source)
+            content = Content(
+                name, each.shape, files.rows, files.close(), each.resource, is_derived=True, source_date=date
+            )
+            yield _Table(content, partial(iter, [batch]))
 
     def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
         broken = {}
@@ -272,15 +311,15 @@ class Packager:
             check_size(stream.shape, self._store.count(stream))
 
     def _with_workbook(
-        self, building: Path, said: Mapping[str, Any], contents: list[tuple[Stream, Content]], scratch: Path
+        self, building: Path, said: Mapping[str, Any], tables: Sequence[_Table], scratch: Path
     ) -> dict[str, Any]:
         """Write the workbook, and return the descriptor with what it says of it."""
         from frictionless_dtm.target.workbook import described, write_workbook  # noqa: PLC0415  see above
 
         path = building / f"{resource_name(said['name'])}.xlsx"
         _LOGGER.info("Writing the workbook %s", path.name)
-        tables = {content.name: (stream.shape, self._store.batches(stream)) for stream, content in contents}
-        write_workbook(path, said, tables, scratch)
+        sheets = {each.content.name: (each.content.shape, each.batches()) for each in tables}
+        write_workbook(path, said, sheets, scratch)
         _make_permanent(path)
         return {name: value for name, value in said.items() if name != "resources"} | {
             WORKBOOK: described(path),
@@ -291,12 +330,13 @@ class Packager:
 
     def _describer(
         self,
-        contents: list[tuple[Stream, Content]],
+        tables: Sequence[_Table],
         rounds: Mapping[str, Mapping[RoundKey, str]],
         state: Mapping[str, Any] | None,
-    ) -> Callable[[str, dt.datetime], dict[str, Any]]:
+    ) -> Describe:
+        contents = [table.content for table in tables]
         keys = [key for each in rounds.values() for key in each]
-        package = next(filter(None, (self._profile.package_of(content.shape) for _, content in contents)), None)
+        package = next(filter(None, (self._profile.package_of(content.shape) for content in contents)), None)
         coverage = None
         if keys:
             dates = [key[2] for key in keys]
@@ -305,7 +345,7 @@ class Packager:
         def describe(version: str, created: dt.datetime) -> dict[str, Any]:
             return describe_package(
                 package,
-                [content for _, content in contents],
+                contents,
                 self._settings,
                 api_version=self._api_version(state) if package else None,
                 coverage=coverage,
@@ -315,9 +355,9 @@ class Packager:
 
         return describe
 
-    def _differences(self, contents: list[tuple[Stream, Content]]) -> Callable[[str], Differences | None]:
-        streams = {content.name: stream for stream, content in contents}
-        return lambda name: self._store.differences(streams[name])
+    def _differences(self, tables: Sequence[_Table]) -> Callable[[str], Differences | None]:
+        streams = {table.content.name: table.stream for table in tables}
+        return lambda name: self._store.differences(stream) if (stream := streams[name]) else None
 
 
 def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:

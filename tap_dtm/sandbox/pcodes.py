@@ -1,0 +1,120 @@
+"""An invented list of P-codes in the form of OCHA's, for the countries of a world.
+
+It departs from the codes that the sandbox publishes as OCHA's departs from DTM's: each of the first countries in
+another way. Every name says that it is invented. The list is the same for every publication and seed, as it is of one
+date.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tap_dtm.sandbox.fabric import MAX_COUNTRIES, areas, country_pcode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+PATH: Final = "/global_pcodes.csv"
+_HEADER: Final = ("Location", "Admin Level", "P-Code", "Name", "Parent P-Code", "Valid from date")
+_HXL: Final = ("#country+code", "#geo+admin_level", "#adm+code", "#adm+name", "#adm+code+parent", "#date+start")
+_PROVINCES: Final = 18  # more than a large world has
+_DISTRICTS: Final = 8
+
+
+class Place(NamedTuple):
+    """An area of the list."""
+
+    country: str
+    level: int
+    pcode: str
+    name: str
+    parent: str
+
+
+def pcode_list(countries: Iterable[str]) -> str:
+    """Return the list for these countries, as HDX publishes one: with a byte order mark and a row of HXL tags."""
+    text = io.StringIO()
+    text.write("\ufeff")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerows((_HEADER, _HXL))
+    wanted = set(countries)
+    for index in range(MAX_COUNTRIES):
+        if country_pcode(index) in wanted:
+            valid_from = f"{2019 + index % 6}-01-31"
+            writer.writerows((*place, valid_from) for place in _places(index))
+    return text.getvalue()
+
+
+def _places(index: int) -> Iterator[Place]:
+    """Yield the areas of the country at a place of the world."""
+    upper, lower = _FORMS[index] if index < len(_FORMS) else _SHORT_PREFIX
+    country = country_pcode(index)
+    found: dict[str, Place] = {}
+    for one, area in enumerate(areas(index, _PROVINCES, 0), start=1):
+        code = upper.format(country, one)
+        found[code] = Place(country, 1, code, area.admin1_name, country)
+    for number, area in enumerate(areas(index, _PROVINCES, _DISTRICTS)):
+        one, two = number // _DISTRICTS + 1, number % _DISTRICTS + 1
+        parent = upper.format(country, one)
+        code = parent + lower.format(two)
+        found[code] = Place(country, 2, code, area.admin2_name, parent)
+    odd = _ODDITIES[index] if index < len(_ODDITIES) else _nothing
+    yield from odd(list(found.values()))
+
+
+def _nothing(places: list[Place]) -> list[Place]:
+    """The code has another prefix or other zeros."""
+    return places
+
+
+def _reused(places: list[Place]) -> list[Place]:
+    """One name has another word order, and one code was given to another area by a reform."""
+    names = {2: "Province Í 2 (invented)"}
+    return [
+        place._replace(name=names[number])
+        if place.level == 1 and (number := places.index(place) + 1) in names
+        else place._replace(name="Invented District of a reform")
+        if place.pcode.endswith("0102")
+        else place
+        for place in places
+    ]
+
+
+def _renumbered(places: list[Place]) -> list[Place]:
+    """The districts of the first two provinces are numbered downwards, and one name occurs twice under its parent."""
+    turned = []
+    for place in places:
+        if place.level == 2 and int(place.parent[2:]) <= 2:  # noqa: PLR2004 - the first two
+            turned.append(place._replace(pcode=f"{place.parent}{_DISTRICTS + 1 - int(place.pcode[5:]):03d}"))
+        else:
+            turned.append(place)
+    twice = next(place for place in turned if place.level == 2)  # noqa: PLR2004 - the level itself
+    return [*turned, twice._replace(pcode=f"{twice.parent}099")]
+
+
+def _two_lengths(places: list[Place]) -> list[Place]:
+    """The codes of some districts are short, and one is no code at all."""
+    shortened = [
+        place._replace(pcode=f"{place.parent}{place.pcode[-1]}") if place.parent.endswith("04") else place
+        for place in places
+    ]
+    odd = next(place for place in reversed(places) if place.level == 2)  # noqa: PLR2004 - the level itself
+    return [*shortened, odd._replace(pcode="Unspecified", name="Unspecified (invented)")]
+
+
+_EXACT: Final = ("{:.2}{:02d}", "{:02d}")
+_LONG_PREFIX: Final = ("{}{:02d}", "{:02d}")
+_SHORT_PREFIX: Final = ("{:.2}{:03d}", "{:03d}")
+_NO_HYPHEN: Final = ("{:.2}G{:02d}", "Q{:02d}")
+_PADDED: Final = ("{:.2}{:03d}", "{:03d}")
+_FORMS: Final = (_EXACT, _LONG_PREFIX, _NO_HYPHEN, _SHORT_PREFIX, _PADDED, _SHORT_PREFIX)
+_ODDITIES: Final[tuple[Callable[[list[Place]], list[Place]], ...]] = (
+    _reused,
+    _two_lengths,
+    _nothing,
+    _nothing,
+    _nothing,
+    _renumbered,
+)
