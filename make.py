@@ -1,20 +1,20 @@
-"""Everything one does with this project, on any machine that has Python and pip.
+"""The tasks of this project, for any machine with Python and pip.
 
 python3 make.py demo             load invented data into a real Postgres, and look at them
-python3 make.py question 3       answer one of ten questions from the demo's database; without a number, list them
-python3 make.py sql "SELECT 1"   ask the demo's database; without a query, list its tables and views
+python3 make.py question 3       answer one of twelve questions from the demo's database; without a number, list them
+python3 make.py sql "SELECT 1"   query the demo's database; without a query, list its tables and views
 python3 make.py package          make a data package of the same data, with a page to look at
-python3 make.py check            lint, and the tests that start no other program: two minutes
-python3 make.py test [...]       the tests that show that all of it works; --everything: all there are
-python3 make.py lint             style and types, and the pages of docs/ with their links
-python3 make.py docs             the pages as a site in build/docs; --external: try their links to other sites
-python3 make.py generate         rewrite the files that are made from the code
+python3 make.py check            run lint and the tests that start no other program: two minutes
+python3 make.py test [...]       run the tests that show that everything works; with --everything, run all tests
+python3 make.py lint             check style, types, and the pages of docs/ with their links
+python3 make.py docs             make a site of docs/ in build/docs; with --external, try its links to other sites
+python3 make.py generate         rewrite the files that are generated from the code
 python3 make.py build            build the wheel, and try it in an empty environment
 """
 
 import sys
 
-if sys.version_info < (3, 10):  # noqa: UP036 - this file must at least say so
+if sys.version_info < (3, 10):  # noqa: UP036 - for the message
     sys.exit(f"tap-dtm needs Python 3.10 or newer, and this is {sys.version.split()[0]} ({sys.executable}).")
 
 import locale
@@ -29,15 +29,14 @@ from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-# Where PYTHONDONTWRITEBYTECODE is set, Meltano starts three times slower; an active environment is
-# not the one meant here.
+# PYTHONDONTWRITEBYTECODE makes Meltano start three times slower. An active environment must not be used here.
 ENV = {k: v for k, v in os.environ.items() if k not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
-ENV.setdefault("UV_SYSTEM_CERTS", "1")  # as pip does: some networks have certificates of their own
-# Paths, files and pipes are UTF-8, whatever the locale; uv starts a Python that reads no PYTHONUTF8.
+ENV.setdefault("UV_SYSTEM_CERTS", "1")  # like pip: some networks have their own certificates
+# Paths, files and pipes are UTF-8 in every locale. uv starts a Python that ignores PYTHONUTF8, so LC_ALL is set, too.
 ENV["PYTHONUTF8"] = "1"
 if "utf" not in locale.getpreferredencoding(False).lower():  # noqa: FBT003
     ENV["LC_ALL"] = "C.UTF-8"
-# Git knows the version, or an archive made by git. Nothing but a release needs one, so a mere copy works as well.
+# The version comes from git or from an archive of git. Only a release needs it, so a plain copy works as well.
 ARCHIVED = ROOT / ".git_archival.txt"
 if not ((ROOT / ".git").exists() and shutil.which("git")) and (
     not ARCHIVED.exists() or "$Format" in ARCHIVED.read_text("utf-8")
@@ -46,11 +45,11 @@ if not ((ROOT / ".git").exists() and shutil.which("git")) and (
 
 
 def main(task: str = "help", *arguments: str) -> None:
-    """Run one task; leave with its exit code."""
+    """Run one task, and exit with its exit code."""
     tasks = {f.__name__: f for f in (demo, question, sql, package, check, test, lint, docs, generate, build)}
     if task not in tasks:
         sys.exit(__doc__)
-    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command at work, which may tidy up
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the running command, which may clean up
     tasks[task](*arguments)
 
 
@@ -60,12 +59,12 @@ def demo() -> None:
 
 
 def question(*number: str) -> None:
-    """Answer one of the ten questions from the demo's database, or list them."""
+    """Answer one of the twelve questions from the demo's database, or list them."""
     python("-m", "demo", "question", *number, explains=True)
 
 
 def sql(*statements: str) -> None:
-    """Ask the demo's database, or list its tables and views."""
+    """Query the demo's database, or list its tables and views."""
     python("-m", "demo", "sql", *statements, explains=True)
 
 
@@ -81,7 +80,7 @@ def check(*arguments: str) -> None:
 
 
 def test(*arguments: str) -> None:
-    """Run the tests that show that all of it works; with --everything, the long ones and other programs', too."""
+    """Run the tests that show that everything works; with --everything, also long tests and other environments."""
     if "--everything" in arguments:
         ENV["DTM_TESTS"] = "everything"
         pytest(*(each for each in arguments if each != "--everything"))
@@ -90,12 +89,12 @@ def test(*arguments: str) -> None:
 
 
 def pytest(*arguments: str) -> None:
-    """Run tests, a module in one process; what they share, such as a database server, each process has."""
+    """Run tests in several processes, each module in one. Each process has its own database server."""
     python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", "--durations", "10", *arguments)
 
 
 def lint() -> None:
-    """Check style, types, the pages of docs/, and that uv.lock fits pyproject.toml."""
+    """Check style, types, the pages of docs/, and that uv.lock matches pyproject.toml."""
     run(uv(), "lock", "--check", "--python", sys.executable)
     python("-m", "ruff", "check")
     python("-m", "ruff", "format", "--check")
@@ -105,7 +104,7 @@ def lint() -> None:
 
 
 def docs(*arguments: str) -> None:
-    """Make a site of docs/. A link that leads nowhere is an error; links to other sites are tried with --external."""
+    """Make a site of docs/. A broken link is an error. Links to other sites are tried with --external."""
     options = ("--fresh-env", "--fail-on-warning", "--keep-going", "--quiet")
     builder, folder = ("linkcheck", "docs-links") if "--external" in arguments else ("html", "docs")
     python("-m", "sphinx", *options, "--builder", builder, "docs", f"build/{folder}")
@@ -113,13 +112,13 @@ def docs(*arguments: str) -> None:
 
 
 def generate() -> None:
-    """Rewrite what is made from the code; tests fail when it is stale."""
+    """Rewrite the files that are generated from the code. Tests fail if they are stale."""
     for path in sorted(ROOT.glob("generate/[!_]*.py")):
         python("-m", f"generate.{path.stem}")
 
 
 def build() -> None:
-    """Build the wheel, install it where nothing else is, and start the tap."""
+    """Build the wheel, install it in an empty environment, and start the tap."""
     with tempfile.TemporaryDirectory() as folder:
         run(uv(), "build", "--quiet", "--python", sys.executable, "--out-dir", folder)
         wheel = next(Path(folder).glob("*.whl"))
@@ -133,43 +132,36 @@ def build() -> None:
 
 
 def python(*arguments: str, explains: bool = False) -> None:
-    """Run Python in .venv, brought up to date with uv.lock first: a matter of milliseconds when it is."""
-    first = is_watched() and not VENV.exists()
-    run(uv(), "sync", *([] if first else ["--quiet"]), "--python", sys.executable)
+    """Update .venv to uv.lock, which takes milliseconds if nothing has changed, and run Python in it."""
+    shows_progress = is_watched() and not VENV.exists()
+    run(uv(), "sync", *([] if shows_progress else ["--quiet"]), "--python", sys.executable)
     run(executable("python"), *arguments, explains=explains)
 
 
 def is_watched() -> bool:
-    """Whether somebody at a terminal waits: then pip and uv show their progress bars, on standard error."""
+    """Return whether standard error is a terminal, so that pip and uv should show their progress."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def uv() -> Path:
-    """Find uv, the fast installer, or get it with pip: the version that uv.lock names."""
+    """Return the path of uv in the version of uv.lock. Install it with pip if it is missing."""
     (version,) = re.findall(r'name = "uv"\nversion = "(.+)"', (ROOT / "uv.lock").read_text("utf-8"))
     folder = ROOT / "build" / f"uv-{version}"
     if not folder.exists():
-        print("Setting up, once; this takes a minute ...", file=sys.stderr, flush=True)
-        # With --target, pip needs neither the venv module nor rights on the system's Python.
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            *([] if is_watched() else ["-qq"]),
-        ]
-        run(*pip, "--target", folder, f"uv=={version}", stdout=sys.stderr)
+        print("Setting up for the first time. This takes a minute ...", file=sys.stderr, flush=True)
+        # With --target, pip needs neither the venv module nor write access to the system's Python.
+        pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+        run(*pip, *([] if is_watched() else ["-qq"]), "--target", folder, f"uv=={version}", stdout=sys.stderr)
     return folder / "bin" / "uv"
 
 
 def executable(name: str, venv: Path = VENV) -> Path:
-    """Give the path of a command in a virtual environment."""
+    """Return the path of a command in a virtual environment."""
     return venv / ("Scripts" if os.name == "nt" else "bin") / name
 
 
 def run(*command: str | Path, cwd: str | Path = ROOT, explains: bool = False, stdout: TextIO | None = None) -> None:
-    """Run a command, or leave with its exit code and a sentence, unless its own last line explains the failure."""
+    """Run a command. If it fails, exit with its exit code, and print a sentence unless the command explains itself."""
     code = subprocess.run([str(part) for part in command], cwd=cwd, env=ENV, check=False, stdout=stdout).returncode
     if code and not explains:
         print(f"make.py: `{' '.join(map(str, command))}` failed with exit code {code}.", file=sys.stderr)

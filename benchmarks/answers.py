@@ -1,6 +1,6 @@
-"""The sandbox's answers to a first load, as files, and a server that sends them: python -m benchmarks.answers FOLDER.
+"""Stores the sandbox's answers to a first load, and serves them: python -m benchmarks.answers FOLDER.
 
-The sandbox itself composes an answer when it is requested, which would take part of the time that is measured.
+The sandbox itself composes an answer at each request, which would take part of the measured time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEVELS = ("admin0", "admin1", "admin2")
 
 
 def write_answers(folder: Path, rows: int, countries: int) -> None:
-    """Write what a first load of this many invented rows requests."""
+    """Write the answers to a first load of this many invented rows."""
     folder.mkdir()
     with SandboxServer(world_at(rows=rows, countries=countries)) as sandbox:
         for path in _LISTS:
@@ -53,7 +53,7 @@ def _name(path: str, query: dict[str, str]) -> str:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve the answers from a process of its own, and give the URL."""
+    """Serve the answers from another process, and yield the URL."""
     command = [sys.executable, "-m", "benchmarks.answers", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -69,10 +69,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def __init__(self, folder: Path, *arguments: object) -> None:
         self._folder = folder
-        super().__init__(*arguments)  # type: ignore[arg-type]  # as the server hands them on
+        super().__init__(*arguments)  # type: ignore[arg-type]  # passed on from the server
 
     def do_GET(self) -> None:
-        """Send the file of this request; other filters than the country's make no answer of a first load."""
+        """Send the file of this request. A first load has no filters except the country."""
         parts = urlsplit(self.path)
         query = {name.lower(): value for name, value in parse_qsl(parts.query)}
         file = self._folder / _name(parts.path, query)

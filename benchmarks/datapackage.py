@@ -1,13 +1,13 @@
-"""How fast target-datapackage is, against what others would use: ratios of one run, on one machine.
+"""The speed of target-datapackage compared with other programs: ratios of one run, on one machine.
 
 python -m benchmarks.datapackage [--rows 300000] [--rounds 1] [--without-pages]
 
-Invented rows of the sandbox are read into a file once. Then each program gets them on stdin, by turns:
-* target-datapackage: a complete package with csv, README, page and all (or without the pages);
-* target-datapackage again, on what the tap sends when nothing has changed, and on all the rows once more;
+Invented rows of the sandbox are read into a file once. Then each program gets them on stdin, one after the other:
+* target-datapackage: a complete package with csv and all pages (or without the pages);
+* target-datapackage again, on the output of the tap when nothing has changed, and on all rows a second time;
 * meltanolabs-target-csv;
-* frictionless' own writer, which has to do less: one table of the same messages to csv, by the schema that the package
-  has, and the bytes, hash and rows of it; the time is scaled up to all tables by the number of rows.
+* frictionless' own writer, which does less: it writes one table of the same messages to csv, with the package's schema,
+  and computes bytes, hash and rows. Its time is scaled to all tables by the number of rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from frictionless import Package, Resource, system
 system.trusted = True
 table = "idp_admin2"
 schema = Package(sys.argv[1]).get_resource(table).schema
-schema.foreign_keys = []  # it has no other table to look into
+schema.foreign_keys = []  # the other tables are missing here
 def records():
     for line in sys.stdin.buffer:
         message = json.loads(line)
@@ -48,8 +48,8 @@ target.main()
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What a program took: seconds on the clock and of the processor, and its largest memory in MB."""
+class Cost:
+    """The cost of a run: seconds on the clock and of the processor, and the largest memory in MB."""
 
     seconds: float
     processor: float
@@ -59,10 +59,10 @@ class Taken:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=300_000, help="of the sandbox")
-    parser.add_argument("--rounds", type=int, default=1, help="the best of each is taken")
-    parser.add_argument("--without-pages", action="store_true", help="data and descriptor only")
-    parser.add_argument("--only-ours", action="store_true", help="for large inputs: memory and time of this target")
+    parser.add_argument("--rows", type=int, default=300_000, help="rows of the sandbox")
+    parser.add_argument("--rounds", type=int, default=1, help="runs of each program, of which the best counts")
+    parser.add_argument("--without-pages", action="store_true", help="only data and descriptor")
+    parser.add_argument("--only-ours", action="store_true", help="only this target, for large inputs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         _measure(Path(folder), arguments)
@@ -77,28 +77,28 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> None:
     with first.open("rb") as file:
         rows = sum(b'"type":"RECORD"' in line for line in file)
     print(f"{rows} rows; {os.cpu_count()} processors")
-    ours: dict[str, list[Taken]] = {}
+    costs: dict[str, list[Cost]] = {}
     for number in range(arguments.rounds):
         config = _config(folder, f"ours{number}", path=str(folder / f"package{number}"))
         command = (
             [sys.executable, "-c", _WITHOUT_PAGES] if arguments.without_pages else [_program("target-datapackage")]
         )
-        ours.setdefault("target-datapackage", []).append(_run([*command, "--config", config], first))
-        ours.setdefault("  nothing new", []).append(_run([*command, "--config", config], nothing))
-        ours.setdefault("  all rows once more", []).append(_run([*command, "--config", config], first))
+        costs.setdefault("target-datapackage", []).append(_run([*command, "--config", config], first))
+        costs.setdefault("  nothing new", []).append(_run([*command, "--config", config], nothing))
+        costs.setdefault("  all rows again", []).append(_run([*command, "--config", config], first))
         if not arguments.only_ours:
             (folder / f"csv{number}").mkdir()
             config = _config(folder, f"csv{number}", output_path=str(folder / f"csv{number}"))
-            ours.setdefault("target-csv", []).append(_run([_program("target-csv"), "--config", config], first))
+            costs.setdefault("target-csv", []).append(_run([_program("target-csv"), "--config", config], first))
             package = folder / f"package{number}"
             with (package / "data/idp_admin2.csv").open("rb") as file:
                 share = sum(1 for _ in file) / rows
             names = (package / "datapackage.json", folder / f"f{number}.csv")
             taken = _run([sys.executable, "-c", _FRICTIONLESS, *map(str, names)], first)
-            whole = Taken(taken.seconds / share, taken.processor / share, taken.memory)
-            ours.setdefault("frictionless, per table", []).append(whole)
-    base = min(taken.processor for taken in ours["target-datapackage"])
-    for name, runs in ours.items():
+            whole = Cost(taken.seconds / share, taken.processor / share, taken.memory)
+            costs.setdefault("frictionless, per table", []).append(whole)
+    base = min(taken.processor for taken in costs["target-datapackage"])
+    for name, runs in costs.items():
         best = min(runs, key=lambda taken: taken.processor)
         print(
             f"{name:26}{best.seconds:8.1f} s {best.processor:8.1f} s of processor{rows / best.processor:10.0f} rows/s"
@@ -130,15 +130,15 @@ def _program(name: str) -> str:
     return str(Path(sysconfig.get_path("scripts")) / name)
 
 
-def _run(command: list[str], messages: Path) -> Taken:
+def _run(command: list[str], messages: Path) -> Cost:
     started = time.monotonic()
     with messages.open("rb") as file, Path(os.devnull).open("wb") as nowhere:
         process = subprocess.Popen(command, stdin=file, stdout=nowhere, stderr=nowhere)
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{command[0]} failed")
-    scale = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes here
-    return Taken(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
+    scale = 1e6 if sys.platform == "darwin" else 1e3  # bytes on macOS, kilobytes on Linux
+    return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""A first load with dlt, for its own environment: python dlt_load.py API_URL DATABASE_URL FOLDER.
+"""A first load with dlt, in its own environment: python dlt_load.py API_URL DATABASE_URL FOLDER.
 
-All rows of the three levels replace the tables, as a user of dlt would set it up: dlt has no means of finding what the
-API has changed.
+As in a usual setup of dlt, all rows of the three levels replace the tables, because dlt cannot detect what has changed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dlt.sources.rest_api import rest_api_source
 
 
 def main() -> None:
-    """Load."""
+    """Load all rows."""
     api_url, database_url, folder = sys.argv[1:]
     os.environ["EXTRACT__WORKERS"] = "5"
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"

@@ -1,11 +1,11 @@
-"""What a first load into Postgres and into a data package takes, next to dlt, on one machine with invented data.
+"""The cost of a first load into Postgres and into a data package, compared with dlt, with invented data.
 
 python -m benchmarks.first_load [--rows 300000] [--countries 60]
 
 Every program gets the same answers of an API on this machine, and loads into the same embedded Postgres, which does not
-wait for the disk. "Our target-postgres" is the loader with the settings that meltano.yml gives it. "Limit" is the least
-that a tap in Python has to do with these rows (benchmarks/limit.py). Each time is of one run, so close other programs
-first. The processor time of Postgres is shown on Linux only.
+wait for the disk. "Our target-postgres" is the loader with the settings of meltano.yml. "Limit" is the least that a tap
+in Python must do with these rows (benchmarks/limit.py). Each program runs once, so close other programs first. The
+processor time of Postgres is shown only on Linux.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ROOT = Path(__file__).parents[1]
-# A process counts the memory and the time of those that it waited for, so each program gets a parent of its own.
+# A process counts the memory and the time of all its children, so each program gets a separate parent.
 MEASURED = """
 import json, resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
@@ -47,21 +47,21 @@ sys.exit(code)
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run took, in seconds: on the clock, and of the processor by each program and by Postgres."""
+    """The cost of a run: seconds on the clock, and seconds of the processor for each program and for Postgres."""
 
     name: str
     clock: float
     processor: dict[str, float]
     postgres: float | None
     memory: float
-    """Of the largest program, in MB."""
+    """The memory of the largest program, in MB."""
 
 
 class Bench:
     """A folder, an API and a database in which programs run and are measured."""
 
     def __init__(self, folder: Path, api_url: str, postgres: EmbeddedPostgres | None = None) -> None:
-        """Take over what is running."""
+        """Keep the folder, the URL of the API and the database."""
         self._folder = folder
         self._postgres = postgres
         self.api_url = api_url
@@ -69,19 +69,19 @@ class Bench:
 
     @property
     def postgres_url(self) -> str:
-        """The database that loaders load into."""
+        """The connection string of the database."""
         if self._postgres is None:
             raise RuntimeError("There is no database.")
         return self._postgres.url
 
     def config(self, name: str, **settings: object) -> str:
-        """Write the settings of a program, and give the file's path."""
+        """Write the settings of a program, and return the path of the file."""
         path = self._folder / f"{name}.json"
         path.write_text(json.dumps(settings), "utf-8")
         return str(path)
 
     def target(self, command: str, **settings: object) -> list[str]:
-        """Give the command of a loader, which will load into a schema of its own."""
+        """Return the command of a loader, which will load into a new schema."""
         self._runs += 1
         schema = f"run_{self._runs}"
         url = self.postgres_url.replace("://", "+psycopg://")
@@ -89,9 +89,9 @@ class Bench:
         return [program(command), "--config", config]
 
     def meltano(self) -> tuple[list[str], dict[str, str]]:
-        """Give the command of `meltano run` with this project's meltano.yml, and its environment.
+        """Return the command of `meltano run` with this project's meltano.yml, and its environment variables.
 
-        The plugins are those of this environment. Meltano has prepared its own database, as after `meltano install`.
+        The plugins are those of this environment. Meltano has already prepared its own database.
         """
         self._runs += 1
         project = MeltanoProject(self._folder / "project")
@@ -114,10 +114,10 @@ class Bench:
         stdout: Path | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> Taken:
-        """Run programs with pipes between them. `settings` are variables of their environment.
+        """Run programs with pipes between them. `settings` are environment variables.
 
         Raises:
-            SystemExit: One of them failed.
+            SystemExit: A program failed.
         """
         before, started = _processor_time(self._postgres), time.monotonic()
         log = self._folder / "log"
@@ -139,7 +139,7 @@ class Bench:
                         env=inherited() | dict(settings or {}),
                     )
                 )
-                source.close()  # the program alone holds the pipe now
+                source.close()  # now only the program holds the pipe
                 source = processes[-1].stdout
             codes = [process.wait() for process in processes]
             if any(codes):
@@ -152,15 +152,16 @@ class Bench:
             clock,
             {Path(command[0]).name: usage[0] for command, usage in zip(commands, usages, strict=True)},
             None if before is None or after is None else after - before,
-            max(usage[1] for usage in usages) / (1e6 if sys.platform == "darwin" else 1e3),  # bytes there, KB here
+            max(usage[1] for usage in usages)
+            / (1e6 if sys.platform == "darwin" else 1e3),  # bytes on macOS, KB on Linux
         )
 
     def rows(self) -> dict[str, int]:
         """Count the rows of idp_admin2 in every schema that has it."""
         with psycopg.connect(self.postgres_url) as connection:
-            found = connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'idp_admin2'").fetchall()
+            schemas = connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'idp_admin2'").fetchall()
             counts: dict[str, int] = {}
-            for (schema,) in found:
+            for (schema,) in schemas:
                 query = psycopg.sql.SQL("SELECT count(*) FROM {}.idp_admin2").format(psycopg.sql.Identifier(schema))
                 ((counts[schema],),) = connection.execute(query).fetchall()
         return counts
@@ -202,7 +203,7 @@ def measure(rows: int, countries: int) -> list[Taken]:
 
 
 def loader() -> tuple[str, dict[str, object]]:
-    """Give the command of target-postgres and the settings that meltano.yml gives it, but for the database."""
+    """Return the command of target-postgres and its settings in meltano.yml, without the database."""
     declared = yaml.safe_load((_ROOT / "meltano.yml").read_text("utf-8"))
     (plugin,) = (each for each in declared["plugins"]["loaders"] if each["name"] == "target-postgres")
     where = {"host", "port", "default_target_schema"}
@@ -216,17 +217,17 @@ def program(name: str) -> str:
 
 
 def _processor_time(postgres: EmbeddedPostgres | None) -> float | None:
-    """Give what the server's processes that have ended took so far; each connection is one."""
+    """Return the processor time of the server's ended processes. Each connection is a process."""
     if postgres is None or not Path("/proc/self/stat").exists():
         return None
-    time.sleep(0.2)  # for the last connection's process to end
+    time.sleep(0.2)  # until the last connection's process ends
     process = (postgres.folder / "data/postmaster.pid").read_text("utf-8").splitlines()[0]
     fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def table(taken: list[Taken]) -> str:
-    """Compose the table; the last run, that of dlt, is the unit of the ratios."""
+    """Return the table. The last run, of dlt, is the unit of the ratios."""
     unit = taken[-1]
     lines = [f"{'':32}{'clock':>9}{'/ dlt':>7}{'processor':>11}{'/ dlt':>7}{'Postgres':>10}{'memory':>9}"]
     for each in taken:
@@ -244,8 +245,8 @@ def table(taken: list[Taken]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=300_000, help="of the sandbox, about")
-    parser.add_argument("--countries", type=int, default=60, help="of the sandbox")
+    parser.add_argument("--rows", type=int, default=300_000, help="approximate rows of the sandbox")
+    parser.add_argument("--countries", type=int, default=60, help="countries of the sandbox")
     arguments = parser.parse_args()
     taken = measure(arguments.rows, arguments.countries)
     print(f"{os.cpu_count()} processors; {arguments.rows} invented rows of {arguments.countries} countries\n")

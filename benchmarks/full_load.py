@@ -1,10 +1,9 @@
-"""What a full load into Postgres costs, a run with nothing new after it, and each view over it.
+"""The cost of a full load into Postgres, of a run with nothing new, and of each view.
 
 python -m benchmarks.full_load [--rows 300000] [--countries 60]
 
-The tap and the loader of meltano.yml run as two processes with a pipe between them; this process serves the sandbox and
-counts what it is asked for. The Postgres is the embedded one, on the same machine, which does not wait for the disk.
-All data are invented.
+The tap and the loader of meltano.yml run as two processes with a pipe between them. This process serves the sandbox and
+counts requests. The embedded Postgres is on the same machine, and does not wait for the disk. All data are invented.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _TABLES = ("countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2")
 
 @dataclass(frozen=True)
 class Taken:
-    """What a program took: seconds of the processor, and its largest memory in MB."""
+    """The cost of a program: seconds of the processor, and its largest memory in MB."""
 
     processor: float
     memory: float
@@ -49,11 +48,11 @@ class Taken:
 
 @dataclass(frozen=True)
 class Load:
-    """One run: what the API was asked for and answered, what came, and what it took."""
+    """One run: requests, answers, rows, and the cost."""
 
     requests: int
     answered: int
-    """Bytes of the answers' bodies, which are not compressed."""
+    """Bytes of the answers' bodies, uncompressed."""
     rows: int
     seconds: float
     """On the clock."""
@@ -63,7 +62,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as Postgres keeps it; sizes in bytes."""
+    """The size of a table in Postgres and of its indexes, in bytes."""
 
     name: str
     size: int
@@ -77,15 +76,15 @@ class CountingServer(SandboxServer):
 
     @override
     def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
-        """Answer as ever, and count."""
-        said = super().respond(request)
+        """Answer, and count the bytes."""
+        reply = super().respond(request)
         with self._lock:
-            self.answered += len(said[2])
-        return said
+            self.answered += len(reply[2])
+        return reply
 
 
 def measure(rows: int, countries: int) -> tuple[list[Load], list[Table], dict[str, tuple[float, float]]]:
-    """Load everything, then what is new, which is nothing; look at the tables, and read each view.
+    """Load everything, run again with nothing new, measure the tables, and read each view.
 
     Raises:
         SystemExit: The tap or the target failed.
@@ -110,7 +109,7 @@ def measure(rows: int, countries: int) -> tuple[list[Load], list[Table], dict[st
 
 
 def _views(connection: psycopg.Connection) -> dict[str, tuple[float, float]]:
-    """Install the views, and give the seconds in which each is read: all of it, and one country of it."""
+    """Install the views, and return the seconds to read each view and one country of each view."""
     script = subprocess.run([program("tap-dtm-views"), f"--schema={_SCHEMA}"], check=True, capture_output=True).stdout
     connection.execute(script)
     connection.execute("ANALYZE")
@@ -127,7 +126,7 @@ def _views(connection: psycopg.Connection) -> dict[str, tuple[float, float]]:
 
 def _seconds(connection: psycopg.Connection, query: Composable) -> float:
     started = time.monotonic()
-    connection.execute(SQL("EXPLAIN (ANALYZE, TIMING off) {}").format(query))  # runs it, and sends no rows
+    connection.execute(SQL("EXPLAIN (ANALYZE, TIMING off) {}").format(query))  # runs the query without sending rows
     return time.monotonic() - started
 
 
@@ -135,18 +134,18 @@ def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[st
     sandbox.requests.clear()
     sandbox.answered = 0
     started = time.monotonic()
-    with (folder / "tap.log").open("wb") as log, (folder / "new-state.jsonl").open("wb") as state:
+    with (folder / "tap.log").open("wb") as log, (folder / "new-state.jsonl").open("wb") as output:
         sender = subprocess.Popen(tap, cwd=folder, stdout=subprocess.PIPE, stderr=log)
         pipe = sender.stdout
-        receiver = subprocess.Popen(target, cwd=folder, stdin=pipe, stdout=state, stderr=log)
+        receiver = subprocess.Popen(target, cwd=folder, stdin=pipe, stdout=output, stderr=log)
         if pipe:
-            pipe.close()  # the target alone holds the pipe now
+            pipe.close()  # now only the target holds the pipe
         if sender.wait() or receiver.wait():
             sys.exit((folder / "tap.log").read_text("utf-8"))
     seconds = time.monotonic() - started
-    said = (folder / "new-state.jsonl").read_text("utf-8").splitlines()
-    (folder / "state.json").write_text(said[-1], "utf-8")
-    marks = json.loads(said[-1])["bookmarks"]
+    state = (folder / "new-state.jsonl").read_text("utf-8").splitlines()[-1]
+    (folder / "state.json").write_text(state, "utf-8")
+    marks = json.loads(state)["bookmarks"]
     rows = sum(
         mark["rows"]
         for stream in marks.values()
@@ -166,14 +165,14 @@ def _command(folder: Path, name: str, config: Mapping[str, object], *arguments: 
 
 def _taken(folder: Path, program: str) -> Taken:
     processor, memory = json.loads((folder / f"{program}.taken").read_text("utf-8"))
-    return Taken(processor, memory / (1e6 if sys.platform == "darwin" else 1e3))  # bytes there, kilobytes here
+    return Taken(processor, memory / (1e6 if sys.platform == "darwin" else 1e3))  # bytes on macOS, kilobytes on Linux
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=300_000, help="of the sandbox, about")
-    parser.add_argument("--countries", type=int, default=60, help="of the sandbox")
+    parser.add_argument("--rows", type=int, default=300_000, help="approximate rows of the sandbox")
+    parser.add_argument("--countries", type=int, default=60, help="countries of the sandbox")
     arguments = parser.parse_args()
     loads, tables, views = measure(arguments.rows, arguments.countries)
     print(f"{os.cpu_count()} processors; invented data of {arguments.countries} countries\n")

@@ -1,7 +1,7 @@
-"""What a first load takes the tap as the data grow: `python -m benchmarks.growth`.
+"""The cost of a first load for growing data: `python -m benchmarks.growth`.
 
-Rows of 60 countries, then the largest number of rows in one country alone, and small countries in great number. The
-answers come from files on this machine. Each line is one run, so close other programs first.
+The data are 60 countries with more and more rows, then one large country, then many small ones. The answers come from
+files on this machine. Each line is one run, so close other programs first.
 """
 
 from __future__ import annotations

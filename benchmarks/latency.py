@@ -1,7 +1,8 @@
-"""How near a run is to what the latency of the API allows: `python -m benchmarks.latency`.
+"""Compares runs with the limit that the latency of the API sets: `python -m benchmarks.latency`.
 
-A first sync and one with nothing new, of 53 invented countries, from an API that takes 0.3 seconds for each answer. The
-ideal is requests times latency, divided by the requests in flight. Each line is one run, so close other programs first.
+A first sync and a sync with nothing new read 53 invented countries from an API that takes 0.3 seconds for each answer.
+The ideal is requests times latency, divided by the requests in flight. Each line is one run, so close other programs
+first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The least that a tap in Python has to do with the rows of a first load: python -m benchmarks.limit FOLDER > messages.
+"""The least work of a tap in Python for a first load: python -m benchmarks.limit FOLDER > messages.
 
 It reads the answers from files, decodes them with types, sorts them by operation and date, encodes each row, and hashes
-what it wrote. It checks nothing, remembers nothing, and does not request anything.
+the output. It makes no checks and no requests, and has no state.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a newcomer runs first: the tap into a real Postgres, offline. Not part of the wheel."""
+"""The demo for newcomers: the tap into a real Postgres, offline. Not part of the wheel."""

@@ -1,6 +1,6 @@
-"""The newcomer's first run: `python -m demo` loads the sandbox's data into Postgres, and the rest asks.
+"""The demo for newcomers: `python -m demo` loads the sandbox's data into Postgres.
 
-`python -m demo sql "SELECT ..."` answers queries, `python -m demo question 3` one of the ten questions, and
+`python -m demo sql "SELECT ..."` runs queries, `python -m demo question 3` answers one of the twelve questions, and
 `python -m demo package` makes a data package of the same data.
 """
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "output" / "demo"
-SUFFIX = "demo"  # the demo's states are apart from those of the operator's own runs in the sandbox
+SUFFIX = "demo"  # separates the demo's states from those of the user's own runs in the sandbox
 _LAST_LINES = 400
 _PATIENCE = 60.0  # seconds that a command waits for another one
-_TELLING = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")  # but a broken pipe tells of another's failure
+_FAILURE = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")  # a broken pipe is a result of another failure
 MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
@@ -45,8 +45,8 @@ ORDER BY admin0_name, operation, assessment_type"""
 
 
 def main() -> None:
-    """Load and show, or answer what is asked."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that the server stops, too
+    """Run a task of the demo."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that the server also stops
     task, *arguments = sys.argv[1:] or ["load"]
     tasks = {"load": load_and_show, "sql": ask, "question": ask_question, "package": make_package}
     try:
@@ -59,8 +59,8 @@ def main() -> None:
 
 
 def load_and_show() -> None:
-    """Run the tap with Meltano into the demo's database, make the views, and show what came."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C ends Meltano, then the server stops in peace
+    """Run the tap with Meltano into the demo's database, make the views, and show the result."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C ends Meltano; then the server stops normally
     with _server() as server:
         load(server.url)
         with connect(server.url) as db:
@@ -87,12 +87,12 @@ def load(url: str) -> None:
 
 
 def alchemy(url: str) -> str:
-    """Return a connection string as the target takes it."""
+    """Return a connection string in the form of the target."""
     return url.replace("://", "+psycopg://")
 
 
 def meltano_run(publication: str, *blocks: str, **settings: str) -> None:
-    """Run the job on a publication as an operator would, except that the operator's own settings play no part."""
+    """Run the job on a publication with the usual command, but without the user's own settings."""
     remove_stale_plugins()
     arguments = ["run", *blocks]
     print(f"$ TAP_DTM_API_URL='{publication}' meltano --environment=sandbox", *arguments, flush=True)
@@ -111,14 +111,14 @@ def forget(tap: str, target: str) -> None:
     """Clear the state of a target that has lost its tables, so that everything is loaded again."""
     state = f"sandbox:{tap}-to-{target}:{SUFFIX}"
     with meltano("state", "clear", "--force", state, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-        pass  # fails where there is no such state yet
+        pass  # fails if there is no such state yet
 
 
 def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subprocess.Popen[str]:
-    """Start Meltano in this project, without the settings that the operator has for real data.
+    """Start Meltano in this project, without the user's settings for real data.
 
-    The state is in Meltano's own database: a state backend is named by a URL, which Meltano cuts where the path of this
-    folder has a ``#`` or a ``%``.
+    The state is in Meltano's own database. A state backend would need a URL, which Meltano cuts at a ``#`` or a ``%``
+    in the path of this folder.
     """
     own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTM_VIEWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | settings
@@ -129,13 +129,13 @@ def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subpr
 
 
 def reason(lines: Iterable[str]) -> str:
-    """Return the line of a log that says why Meltano failed: the last one of a plugin about an error."""
-    telling = [line for line in lines if _TELLING.search(line) and "Broken pipe" not in line]
-    return telling[-1].strip() if telling else "Its last lines above say why."
+    """Return the reason for a failure of Meltano: the last line of a log about an error of a plugin."""
+    failures = [line for line in lines if _FAILURE.search(line) and "Broken pipe" not in line]
+    return failures[-1].strip() if failures else "Its last lines above give the reason."
 
 
 def make_package() -> None:
-    """Run the tap with Meltano into a data package, and say where it is."""
+    """Run the tap with Meltano into a data package, and list its files."""
     signal.signal(signal.SIGINT, lambda *_: None)
     package = FOLDER / "package"
     publications: tuple[str, ...] = (AFTER,)
@@ -153,12 +153,12 @@ def make_package() -> None:
         "\nLook at it:       open output/demo/package/index.html in a browser; it needs no network"
         "\nWhat changed:     output/demo/package/CHANGELOG.md lists the rounds, publication by publication"
         "\nCheck it:         .venv/bin/frictionless validate output/demo/package/datapackage.json"
-        "\n\nAll of it is invented, countries included."
+        "\n\nAll data are invented, even the countries."
     )
 
 
 def remove_stale_plugins() -> None:
-    """Let Meltano install its plugins again after another Python or other dependencies: it does not notice."""
+    """Delete plugins that have another Python or other dependencies, because Meltano does not detect the change."""
     changed = max(path.stat().st_mtime for path in (ROOT / "pyproject.toml", Path(sys.prefix, "pyvenv.cfg")))
     for plugin in ROOT.glob(".meltano/*/*/venv/pyvenv.cfg"):
         if plugin.stat().st_mtime < changed:
@@ -166,7 +166,7 @@ def remove_stale_plugins() -> None:
 
 
 def show(db: psycopg.Connection) -> str:
-    """Tell where the data are, a first query with its answer, and what to try next."""
+    """Return the place of the data, a first query with its answer, and what to try next."""
     count = SQL("SELECT {} AS table, count(*) AS rows FROM {}")
     counts = [count.format(name, Identifier(name)) for (name,) in db.execute(TABLES).fetchall()]
     program = os.path.relpath(MELTANO, ROOT)
@@ -179,12 +179,12 @@ The newest figures of each operation, from one of the views:
 {FIRST_QUERY};
 
 {answers(db, FIRST_QUERY)}
-All of this is invented, countries included. With real data, too, figures are stocks:
+All data are invented, even the countries. In real data as well, figures are stocks:
 never add up rounds, operations, or the assessment types of one round.
 
 Try next:
   What changed:          python3 make.py question 9
-  Ten questions:         python3 make.py question
+  Twelve questions:      python3 make.py question
   Tables and views:      python3 make.py sql
   A query of your own:   python3 make.py sql "SELECT * FROM stock_over_time_admin1 LIMIT 5"
   A page to look at:     python3 make.py package
@@ -195,14 +195,14 @@ Try next:
 
 
 def ask(*statements: str) -> None:
-    """Answer statements from the demo's database; without any, list its tables and views."""
+    """Run statements in the demo's database; without a statement, list its tables and views."""
     with database() as db:
         shown = answers(db, " ".join(statements))
     print(shown, end="")
 
 
 def ask_question(*numbers: str) -> None:
-    """Answer one of the ten questions from the demo's database, or list them."""
+    """Answer one of the twelve questions from the demo's database, or list them."""
     asked = {str(each.number): each for each in questions()}
     if not numbers:
         for number, each in asked.items():
@@ -212,8 +212,8 @@ def ask_question(*numbers: str) -> None:
     question = asked.get(" ".join(numbers))
     if question is None:
         sys.exit(
-            f"demo: There is no question {' '.join(numbers)!r}. Give a number from 1 to {len(asked)}, "
-            "as `python3 make.py question` lists them."
+            f"demo: There is no question {' '.join(numbers)!r}. Give a number from 1 to {len(asked)}; "
+            "`python3 make.py question` lists the questions."
         )
     with database() as db:
         shown = explained(question, db)
@@ -222,13 +222,13 @@ def ask_question(*numbers: str) -> None:
 
 @contextmanager
 def _server() -> Iterator[EmbeddedPostgres]:
-    """Start the demo's Postgres; where another command uses it, wait for that."""
+    """Start the demo's Postgres. If another command uses it, wait for that command."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     lock = FileLock(FOLDER / "lock")
     try:
         lock.acquire(timeout=_PATIENCE)
     except Timeout:
-        sys.exit("demo: Another command uses the demo's database. Wait for its end, and try again.")
+        sys.exit("demo: Another command uses the demo's database. Wait until it ends, and try again.")
     try:
         with EmbeddedPostgres(FOLDER / "postgres") as server:
             yield server
@@ -238,7 +238,7 @@ def _server() -> Iterator[EmbeddedPostgres]:
 
 @contextmanager
 def database() -> Iterator[psycopg.Connection]:
-    """Start the demo's database for a while; exit with a sentence where there is none."""
+    """Start the demo's database for a while; exit with a sentence if it does not exist."""
     if not (FOLDER / "postgres" / "data").exists():
         sys.exit("demo: There is no demo database yet. Make it with `python3 make.py demo`.")
     with _server() as server, connect(server.url) as db:

@@ -1,4 +1,4 @@
-"""What one can ask the demo's database, and the answers as text."""
+"""Queries to the demo's database, with their answers as text."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def connect(url: str) -> psycopg.Connection:
 
 
 def answers(db: psycopg.Connection, statements: str) -> str:
-    r"""Return the answer to each statement as a table, or what ``\d`` lists; without statements, the tables and views.
+    r"""Return the answer to each statement as a table. ``\d`` works as well. Without statements, list tables and views.
 
-    Exits with a sentence when a statement is wrong; then none of them has changed anything.
+    If a statement is wrong, exit with a sentence. Then no statement has changed anything.
     """
     if command := re.fullmatch(r"\\d\w*\+?(?:\s+([\w.]+))?\s*;?", statements.strip()):
         return _columns(db, command[1]) if command[1] else relations(db)
@@ -49,35 +49,35 @@ def answers(db: psycopg.Connection, statements: str) -> str:
         return relations(db)
     try:
         cursor = db.execute(statements.encode())
-        found = [table(cursor)]
+        tables = [table(cursor)]
         while cursor.nextset():
-            found.append(table(cursor))
+            tables.append(table(cursor))
     except psycopg.Error as error:
-        db.close()  # and so take back what it has done
+        db.close()  # which rolls back all statements
         _refuse(error, statements)
-    return "\n".join(found)
+    return "\n".join(tables)
 
 
 def relations(db: psycopg.Connection) -> str:
-    """List the tables and views, each with the first sentence about it."""
+    """List the tables and views, each with the first sentence of its description."""
     return table(db.execute(_RELATIONS.encode()))
 
 
 def _columns(db: psycopg.Connection, name: str) -> str:
     cursor = db.execute(_COLUMNS.encode(), [name])
     if not cursor.rowcount:
-        raise SystemExit(f"demo: There is no table or view {name}: `python3 make.py sql` lists them.")
+        raise SystemExit(f"demo: There is no table or view {name}. `python3 make.py sql` lists them.")
     return table(cursor)
 
 
 def explained(question: Question, db: psycopg.Connection) -> str:
-    """Return a question with how not to read its answer, the query and the answer."""
+    """Return a question with its caution, the query and the answer."""
     heading = f"{question.number}. {question.title}\n\n{question.caution}\n"
     return f"{heading}\n{question.sql}\n{answers(db, question.sql)}"
 
 
 def table(answer: psycopg.Cursor[Any]) -> str:
-    """Return the rows of an answer in aligned columns, or what was done when the statement gives no rows."""
+    """Return the rows of an answer in aligned columns, or the status of a statement without rows."""
     if answer.description is None:
         return f"{answer.statusmessage or 'There is no statement.'}\n"
     head = [column.name for column in answer.description]
@@ -97,7 +97,7 @@ def _cell(value: object) -> str:
 
 
 def _refuse(error: psycopg.Error, statements: str) -> NoReturn:
-    """Exit with one sentence about a wrong statement: where it is wrong, and what is wrong there."""
+    """Exit with one sentence about a wrong statement: the place and the error."""
     message = error.diag.message_primary or str(error).strip()
     where = ""
     if error.diag.statement_position:

@@ -1,6 +1,6 @@
-"""`python -m demo.meltano` is Meltano, also in a folder that has a % in its path.
+"""`python -m demo.meltano` is Meltano, and works even in a folder with a % in its path.
 
-Meltano hands the path of its own files to Alembic, in whose settings a % must be doubled.
+Meltano passes the path of its own files to Alembic, whose settings need a doubled %.
 """
 
 from __future__ import annotations

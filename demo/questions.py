@@ -1,4 +1,4 @@
-"""The ten questions of ``examples/questions/``, and the two publications that their answers are about."""
+"""The twelve questions of ``examples/questions/``, and the two publications for their answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ FOLDER: Final = Path(__file__).parents[1] / "examples" / "questions"
 BEFORE: Final = "sandbox://?seed=112&publication=2"
 """The publication that is loaded first."""
 AFTER: Final = "sandbox://?seed=112&publication=3"
-"""The publication that is loaded over it, and that the answers are about."""
+"""The publication that is loaded next, and that the answers are about."""
 CHOOSE_SCHEMA: Final = """\
 The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
 in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';"""
-"""What each file says last before its query."""
+"""The last comment before the query in each file."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Question:
     Attributes:
         name: The name of its file, without ``.sql``.
         title: The question, as one sentence.
-        caution: How not to read the answer.
+        caution: How not to misread the answer.
         sql: The query, without the comments before it.
     """
 
@@ -53,6 +53,6 @@ def _question(path: Path) -> Question:
     lines = path.read_text(encoding="utf-8").splitlines()
     size = next(place for place, line in enumerate(lines) if not line.startswith("--"))
     paragraphs = "\n".join(line.removeprefix("--").strip() for line in lines[:size]).split("\n\n")
-    if len(paragraphs) != 3 or paragraphs[-1] != CHOOSE_SCHEMA:  # noqa: PLR2004 - the three that the docstring names
+    if len(paragraphs) != 3 or paragraphs[-1] != CHOOSE_SCHEMA:  # noqa: PLR2004 - see the docstring
         raise ValueError(f"The comments in {path.name} must be a question, a caution, and:\n{CHOOSE_SCHEMA}")
     return Question(path.stem, paragraphs[0], paragraphs[1], "\n".join(lines[size:]) + "\n")

@@ -1,4 +1,4 @@
-"""Writes the dbt source files in ``examples/dbt/``: the tables of the tap with tests, and the views on them."""
+"""Writes the dbt source files in ``examples/dbt/``: the tables of the tap, with tests, and their views."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _LIVE: Final = "_sdc_deleted_at is null"
 _SOURCES_HEADER: Final = f"""\
 # The tables that tap-dtm loads, for dbt 1.10.8 or newer. Generated from the tap's catalogue: python3 make.py generate
 #
-# Copy it into the models folder of your dbt project, and take out the tables that you do not load. The schema is `dtm`,
-# or what the variable dtm_schema says; the columns are those of the API's {_VERSION}. A test of what the tap guarantees
-# fails; one of what only IOM can keep, that its lists have every country and operation, warns. Freshness is that of the
-# lists, because every run sends them; figures are sent when they change.
+# Copy this file into the models folder of your dbt project, and remove the tables that you do not load. The schema is
+# `dtm`, or the variable dtm_schema. The columns are those of the API's {_VERSION}. Tests of what the tap guarantees
+# fail. Tests of IOM's lists, which should have every country and operation, only warn. Freshness is measured on the
+# lists, because every run sends them. Figures are sent only when they change.
 """
 _VIEWS_HEADER: Final = """\
-# The views that tap-dtm-views makes, for dbt 1.10.8 or newer. Generated from their catalogue: python3 make.py generate
+# The views of tap-dtm-views, for dbt 1.10.8 or newer. Generated from their catalogue: python3 make.py generate
 #
 # Copy it into the models folder of your dbt project, next to sources.yml. The schema is the same. Take out the views of
 # histories, from history_runs to publication_lag, if you do not load histories.
@@ -73,7 +73,7 @@ def _tables() -> list[dict[str, Any]]:
 
 def _table(table: Resource) -> dict[str, Any]:
     declared: dict[str, Any] = {"name": table.name, "description": table.full_description}
-    if table.replication_method == "FULL_TABLE":  # every run sends these again; the others only when they change
+    if table.replication_method == "FULL_TABLE":  # every run sends these tables; the others only when they change
         declared["config"] = {
             "loaded_at_field": "_sdc_batched_at",
             "freshness": {"warn_after": {"count": 36, "period": "hour"}},
@@ -99,7 +99,7 @@ def _unique(table: Resource) -> dict[str, Any]:
 
 
 def _relationship(table: Resource, key: ForeignKey) -> dict[str, Any]:
-    """Return a test that every row, deleted ones included, refers to one that is there or once was."""
+    """Return a test that every row, even a deleted one, refers to a row that exists or existed."""
     arguments = {
         "column_name": _joined(key.fields),
         "to": f"source('dtm', '{key.resource}')",
@@ -110,9 +110,9 @@ def _relationship(table: Resource, key: ForeignKey) -> dict[str, Any]:
 
 
 def _joined(names: Sequence[str]) -> str:
-    """Return one expression for several columns, since dbt's own tests take a single one.
+    """Return one expression for several columns, because dbt's own tests accept only one.
 
-    CONCAT makes text of numbers in Postgres, BigQuery and DuckDB alike.
+    CONCAT converts numbers to text in Postgres, BigQuery and DuckDB.
     """
     together = ", '/', ".join(names)
     return names[0] if len(names) == 1 else f"concat({together})"
@@ -125,7 +125,7 @@ def _views() -> list[dict[str, Any]]:
             "description": view.full_description,
             "columns": [_described(column.name, column.description) for column in view.columns],
         }
-        for view in load_views(_VERSION)
+        for view in (*load_views(_VERSION), *load_views(_VERSION, section="tables"))
         if not view.is_function
     ]
 

@@ -1,4 +1,4 @@
-"""Writes ``docs/interface.md``: the names that other programs may rely on, as the code has them."""
+"""Writes ``docs/interface.md`` from the code: the names that other programs may rely on."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def text() -> str:
 <!-- Generated: python3 make.py generate -->
 
 Other programs may rely on this page. While the version begins with 0, a new minor version may change what is
-listed here. After that, only a new major version may. The [changelog](../CHANGELOG.md) lists each name that was
-removed, and its replacement. Whoever uses a removed name gets a message that says so. Everything else may change at
+listed here. After that, only a new major version may do so. The [changelog](../CHANGELOG.md) lists each name that was
+removed, and its replacement. A removed name causes a message with its replacement. Everything else may change at
 any time: Python modules, log lines, and the words of messages.
 
 ## Commands
@@ -53,17 +53,17 @@ any time: Python modules, log lines, and the words of messages.
 | Command | Options |
 | --- | --- |
 {_rows((name, _listed(_options(command))) for name, command in _COMMANDS.items())}
-`python -m tap_dtm` is `tap-dtm`, and `frictionless_dtm.target:main` is `target-datapackage`. All commands end with
-exit code 0 only when everything was done.
+`python -m tap_dtm` is `tap-dtm`, and `frictionless_dtm.target:main` is `target-datapackage`. The exit code of a command
+is 0 only if it has done everything.
 
 ## Settings
 
 * of `tap-dtm` and `source-dtm`: {_listed(SETTINGS)}
 * of `target-datapackage`: {_listed(TARGET_SETTINGS)}
 
-In the environment they begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The keys are also read from
-`DTMAPI_SUBSCRIPTION_KEY` and `DTMAPI_SECONDARY_SUBSCRIPTION_KEY`. Two pages say what each setting does: that of the
-[tap](settings.md), and that of [`target-datapackage`](data-packages.md#settings).
+The names of environment variables begin with `TAP_DTM_` and `TARGET_DATAPACKAGE_`. The keys are also read from
+`DTMAPI_SUBSCRIPTION_KEY` and `DTMAPI_SECONDARY_SUBSCRIPTION_KEY`. The settings are described on the page of the
+[tap](settings.md), and on the page of [`target-datapackage`](data-packages.md#settings).
 
 ## Streams
 
@@ -78,16 +78,17 @@ operation.
 
 ## State
 
-A state is one JSON object with `bookmarks`. `bookmarks.countries.form` is the number of its form: {FORM} now;
-states of 0.1.0 have none. This and every later version reads all earlier forms without a row lost, doubled or left
-behind, and refuses a later one. Everything else in a state is internal.
+A state is one JSON object with `bookmarks`. `bookmarks.countries.form` is the number of its form. The present form is
+{FORM}; states of 0.1.0 have no number. This and every later version reads all earlier forms, and loses, doubles or
+leaves behind no row. A later form is refused. Everything else in a state is internal.
 
 ## A data package
 
 `datapackage.json` (Data Package v2), `data/<stream>.csv`, `.csv.gz` or `.parquet`, `README.md`, `CHANGELOG.md`,
-`CITATION.cff`, `quality.json` and `index.html`; with the format `xlsx` also `<package>.xlsx`, of which the property
-`dtm:workbook` has path, bytes and hash. The version of a package counts up: the last number when values changed, the
-middle one when rounds came, the first one when columns or keys changed.
+`CITATION.cff`, `quality.json` and `index.html`. The format `xlsx` adds `<package>.xlsx`, and the property
+`dtm:workbook` with its path, bytes and hash. Changed values raise the last number of a package's version, added
+rounds the middle one, and changed columns or keys the first one.
+`index.html#charts&country=XAA&operation=NAME&type=BA` opens the page with these figures.
 
 ## `dtm://` addresses
 
@@ -101,7 +102,12 @@ middle one when rounds came, the first one when columns or keys changed.
 
 | View | Columns |
 | --- | --- |
-{_views()}"""
+{_views("views")}
+## Tables that you fill
+
+| Table | Columns |
+| --- | --- |
+{_views("tables")}"""
 
 
 def _options(command: list[str]) -> list[str]:
@@ -128,8 +134,8 @@ def _deselected() -> str:
     return _listed(each.name for each in load_catalogue().resources.values() if not each.selected_by_default)
 
 
-def _views() -> str:
-    views = {view.name: view for version in API_VERSIONS for view in load_views(version)}
+def _views(section: str) -> str:
+    views = {view.name: view for version in API_VERSIONS for view in load_views(version, section=section)}
     return _rows(
         (name + ("(moment)" if view.is_function else ""), _listed(column.name for column in view.columns))
         for name, view in sorted(views.items())

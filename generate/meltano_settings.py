@@ -1,4 +1,4 @@
-"""Writes the settings of this project's plugins into meltano.yml, in Meltano's words."""
+"""Writes the settings of this project's plugins into meltano.yml, in Meltano's form."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ END = "    # End of the generated settings\n"
 
 
 def declared(plugin: type[PluginBase]) -> dict[str, dict[str, Any]]:
-    """Return the JSON Schemas of a plugin's settings, the SDK's own included."""
+    """Return the JSON Schemas of a plugin's settings, with those of the SDK."""
     properties = dict(plugin.config_jsonschema["properties"])
     plugin.append_builtin_config({"properties": properties})
     return properties
 
 
 def settings(plugin: type[PluginBase]) -> list[dict[str, Any]]:
-    """Translate a plugin's settings into Meltano's words."""
+    """Return a plugin's settings in Meltano's form."""
     return [_setting(name, setting) for name, setting in declared(plugin).items()]
 
 
@@ -39,8 +39,8 @@ def _setting(name: str, declared: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "label": declared.get("title") or name.replace("_", " ").capitalize(),
         "description": declared["description"],
-        # Where the tap takes text, it gets the text: Meltano's decimal cannot come from the environment, its array
-        # fails without naming the setting, and its date_iso8601 reads 2022 as some day of that year.
+        # If the tap accepts text, Meltano passes text: its decimal cannot come from the environment, its array fails
+        # without the name of the setting, and its date_iso8601 reads 2022 as some day of that year.
         "kind": "string" if "string" in types else types.pop(),
     }
     if "enum" in declared:
@@ -58,14 +58,14 @@ def _as_list(value: str | list[str]) -> list[str]:
 
 
 def write() -> None:
-    """Put each plugin's settings between their two comments."""
+    """Write each plugin's settings between their two comments."""
     text = MELTANO_YML.read_text("utf-8")
     for source, plugin in PLUGINS.items():
         begin = f"    # The settings, from {source} by `python3 make.py generate`\n"
         before, found, rest = text.partition(begin)
         _, ended, after = rest.partition(END)
         if not (found and ended):
-            raise SystemExit(f"{MELTANO_YML.name} lacks the comments around the settings from {source}: put them back.")
+            raise SystemExit(f"{MELTANO_YML.name} lacks the comments around the settings from {source}: restore them.")
         block = yaml.safe_dump({"settings": settings(plugin)}, sort_keys=False, allow_unicode=True, width=100)
         text = before + begin + "".join(f"    {line}\n" for line in block.splitlines()) + END + after
     MELTANO_YML.write_text(text, "utf-8")

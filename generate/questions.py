@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from demo.questions import AFTER, BEFORE, FOLDER, Question, questions
-from generate import write
+from generate import table, write
 from generate.catalogs import FOLDER as CATALOGS
 from tap_dtm.metadata.model import API_VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 README: Final = FOLDER / "README.md"
 EVERYTHING: Final = CATALOGS / API_VERSIONS[-1] / "everything.json"
@@ -26,10 +26,10 @@ SCHEMA: Final = "dtm"
 """The schema that `tap-dtm-views` makes in DuckDB."""
 
 _INTRODUCTION = """\
-# Ten questions
+# Twelve questions
 
-What analysts ask of displacement data, as SQL on [the views](../../docs/views.md) that `tap-dtm-views` makes, and how
-not to read each answer. Postgres, DuckDB and BigQuery read the queries alike.
+Usual questions about displacement data, as SQL on [the views](../../docs/views.md) of `tap-dtm-views`. Each has a
+note on how not to misread the answer. The queries are the same for Postgres, DuckDB and BigQuery.
 
 **Every figure, place and operation below is invented.** The answers are those of the demo:
 
@@ -38,10 +38,10 @@ python3 make.py demo
 python3 make.py question 3
 ```
 
-The demo loads `{after}` over `{before}`. The tests ask the demo,
-DuckDB and an emulator of BigQuery, and compare the answers with the same figures worked out without SQL.
+The demo loads `{after}` over `{before}`. The tests query the demo,
+DuckDB and an emulator of BigQuery, and compare the answers with the same figures computed without SQL.
 
-## Ask your own tables
+## Query your own tables
 
 The queries name no schema. Choose the schema of your tables first, once in each session:
 
@@ -57,8 +57,8 @@ With psql:
 psql -c 'SET search_path TO dtm' -f examples/questions/01_newest_figures.sql "$DATABASE_URL"
 ```
 
-DuckDB loads a data package. These lines make the demo's package, load it, make the views and ask. Do not call the file
-`dtm.duckdb`, because DuckDB would confuse its name with the schema:
+DuckDB loads a data package. These lines make the demo's package, load it with the views, and run a query. Do not name
+the file `dtm.duckdb`, because DuckDB would confuse its name with the schema:
 
 ```sh
 python3 make.py package
@@ -75,7 +75,7 @@ its `CHANGELOG.md` lists the rounds that each run added, corrected and withdrew.
 
 @dataclass(frozen=True)
 class Answer:
-    """What a database answers: names of columns, and rows in order."""
+    """The answer of a database: column names, and rows in order."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -103,14 +103,14 @@ def section(question: Question, answer: Answer) -> str:
 ```sql
 {question.sql}```
 
-{_table(answer)}"""
+{table(answer.columns, (map(_cell, row) for row in answer.rows))}"""
 
 
 def ask_duckdb(folder: Path) -> dict[str, Answer]:
     """Load both publications into DuckDB, through a data package in this folder, and return the answers by name.
 
     Raises:
-        RuntimeError: A program failed; the message ends with what it said.
+        RuntimeError: A program failed; the message ends with its output.
     """
     with duckdb.connect() as database:
         _load(database, BEFORE, folder)
@@ -120,7 +120,7 @@ def ask_duckdb(folder: Path) -> dict[str, Answer]:
 
 
 def _load(database: duckdb.DuckDBPyConnection, api_url: str, folder: Path) -> None:
-    """Bring the data package up to date, as one would in a shell, and load it."""
+    """Update the data package with the usual commands, and load it."""
     config, state, target = folder / "config.json", folder / "state.json", folder / "target.json"
     config.write_text(json.dumps({"api_url": api_url, "pcodes": "sandbox://", "scrub_fraction": 0}), "utf-8")
     target.write_text(json.dumps({"path": "package", "formats": ["parquet"]}), "utf-8")
@@ -158,16 +158,10 @@ def _answer(database: duckdb.DuckDBPyConnection, question: Question) -> Answer:
     return Answer(tuple(column[0] for column in result.description or ()), tuple(result.fetchall()))
 
 
-def _table(answer: Answer) -> str:
-    lines: Iterable[Iterable[object]] = (answer.columns, ["---"] * len(answer.columns), *answer.rows)
-    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
-
-
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text.replace("|", "\\|")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":

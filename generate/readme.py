@@ -1,4 +1,4 @@
-"""Writes those parts of the README and of docs/ that the code knows better: settings, streams, fields, an answer."""
+"""Writes the generated parts of the README and of docs/: settings, streams, fields, an answer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.settings import SETTINGS as TARGET_SETTINGS
 
-from generate import write
+from generate import table, write
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
 from tap_dtm.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from tap_dtm.metadata import Field, Resource
 
@@ -29,7 +29,7 @@ _WITH_PCODES: Final = " With the table `pcodes` only."
 
 
 def texts() -> dict[Path, str]:
-    """Return each page that has generated parts, with these brought up to date."""
+    """Return each page with generated parts, updated."""
     pages = {
         README: {"streams": _short_streams(), "question": _question()},
         DOCS / "settings.md": {"settings": _settings(SETTINGS)},
@@ -53,17 +53,12 @@ def _filled(path: Path, blocks: Mapping[str, str]) -> str:
     return text
 
 
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
 def _settings(settings: Mapping[str, Any]) -> str:
     rows = [
         (f"`{name}`", _default(declared["default"]) if "default" in declared else "", declared["description"])
         for name, declared in settings.items()
     ]
-    return _table(("Setting", "Default", "Meaning"), rows)
+    return table(("Setting", "Default", "Meaning"), rows)
 
 
 def _default(value: object) -> str:
@@ -75,13 +70,13 @@ def _streams() -> str:
         (f"`{resource.name}`", resource.grain, _key(resource), resource.replication_method)
         for resource in load_catalogue().resources.values()
     ]
-    return _table(("Stream", "Grain", "Key", "Replication"), rows)
+    return table(("Stream", "Grain", "Key", "Replication"), rows)
 
 
 def _short_streams() -> str:
     resources = [each for each in load_catalogue().resources.values() if each.selected_by_default]
     rows = [(f"`{each.name}`", f"{each.grain.partition(';')[0].rstrip('.')}.", _key(each)) for each in resources]
-    return _table(("Stream", "Rows", "Key"), rows)
+    return table(("Stream", "Rows", "Key"), rows)
 
 
 def _key(resource: Resource) -> str:
@@ -108,7 +103,7 @@ def _fields() -> str:
         streams = {name for name, resource in catalogue.resources.items() if field in resource.fields}
         if streams:
             rows.append((f"`{field.name}`", _kind(field), field.full_description, _where(streams)))
-    return _table(("Field", "Type", "Meaning", "In"), rows)
+    return table(("Field", "Type", "Meaning", "In"), rows)
 
 
 def _views(*, with_history: bool = False) -> str:
@@ -119,7 +114,7 @@ def _views(*, with_history: bool = False) -> str:
         name = f"`{view.kind.format(level='*')}{'(moment)' if view.is_function else ''}`"
         limits = ("" if "v2" in view.versions else " With v3 only.") + (_WITH_PCODES if view.with_pcodes else "")
         rows[name] = (name, view.description + limits)
-    return _table(("View", "What it holds"), rows.values())
+    return table(("View", "What it holds"), rows.values())
 
 
 def _kind(field: Field) -> str:

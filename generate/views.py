@@ -1,7 +1,7 @@
-"""Writes what the queries of the views become in each database: the snapshots in ``tests/views/snapshots/``.
+"""Writes the queries of the views for each database, as the snapshots in ``tests/views/snapshots/``.
 
-With histories, these are the queries that become others, for the newest version of the API. The descriptions are left
-out: they are in ``examples/dbt/views.yml``, and a new word in one changes no query.
+The snapshots have no descriptions, which are in ``examples/dbt/views.yml`` and do not change a query.
+With P-codes and with histories, they are those that become other queries.
 """
 
 from __future__ import annotations

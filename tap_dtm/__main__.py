@@ -1,4 +1,4 @@
-"""The commands ``tap-dtm``, also as ``python -m tap_dtm``, and ``dtm-sandbox``: both import libraries only in UTF-8."""
+"""The commands ``tap-dtm`` (also ``python -m tap_dtm``) and ``dtm-sandbox``. Both set UTF-8 before other imports."""
 
 from __future__ import annotations
 

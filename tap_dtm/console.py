@@ -1,7 +1,7 @@
 """How every command of this project starts and ends.
 
-The streams are UTF-8, log records pass through ``redaction``, and whatever goes wrong ends the command with one
-sentence and exit code 1. Only an error that nobody foresaw shows where it happened, without any value.
+The streams are UTF-8, and log records pass through ``redaction``. Every error ends the command with one sentence and
+exit code 1. Only an unexpected error shows where it happened, without any value.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 """The signals that end a program."""
 
-_GRACE: Final = 3.0  # seconds in which a program that was asked to end may finish what it writes
+_GRACE: Final = 3.0  # seconds to finish writing after a signal
 
 _STDOUT: Final = 1
-_METRICS: Final = "singer_sdk.metrics"  # whose structured form is made from the arguments
+_METRICS: Final = "singer_sdk.metrics"  # structured logs are made from the arguments of this logger's records
 NEXT_RUN: Final = "The next run goes on from the last state."
 _INTERRUPTED: Final = 130
 
@@ -53,17 +53,17 @@ def run(
     """Run a command to its end, and exit.
 
     Args:
-        name: The command's name, which is also that of its logger.
-        command: What to run.
+        name: The name of the command and of its logger.
+        command: The function to run.
         secrets: The names of environment variables that hold secrets.
         outlook: What happens next, for the message about output that cannot be written.
-        report: Reports an error instead of the log, for commands with a protocol of their own.
+        report: Reports an error in place of the log, for commands with their own protocol.
     """
     use_utf8()
     logging.setLogRecordFactory(Record)
     for variable in secrets:
         guard(os.environ.get(variable))
-    if sys.stdout is None:  # the first file to be opened would take its number, and receive what is printed
+    if sys.stdout is None:  # the next file to be opened would get its number, and receive the output
         sys.exit(f"{name}: Cannot write the output: standard output is closed.")
     output = sys.stdout = _checked_output(outlook)
     try:
@@ -79,30 +79,30 @@ def run(
         _report(name, error, report)
         code = 1
     finally:
-        logging.disable()  # threads that still read ahead stay silent: the last line says how the command ended
+        logging.disable()  # silence threads that read ahead: the last line is about the end of the command
     sys.exit(code)
 
 
 def sentence(error: BaseException) -> str:
-    """Return what went wrong, in words for the operator. Only errors of this project may show what they say."""
+    """Return a sentence about an error, for the operator. Only errors of this project may show their own text."""
     if isinstance(error, DtmError):
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return shown(f"Cannot use {os.fsdecode(error.filename)}: {error.strerror}.")
-    return f"Internal error ({type(error).__name__}). Please report it with what is below."
+    return f"Internal error ({type(error).__name__}). Please report it with the lines below."
 
 
 def where(error: BaseException) -> str:
-    """Return where an error happened that nobody foresaw, without any value; nothing for other errors."""
-    return "" if _is_foreseen(error) else "".join(traceback.format_tb(error.__traceback__))
+    """Return where an unexpected error happened, without any value; nothing for other errors."""
+    return "" if _is_expected(error) else "".join(traceback.format_tb(error.__traceback__))
 
 
-def _is_foreseen(error: BaseException) -> bool:
+def _is_expected(error: BaseException) -> bool:
     return isinstance(error, DtmError) or (isinstance(error, OSError) and error.filename is not None)
 
 
 class Record(logging.LogRecord):
-    """A log record whose text and exception are fit to be shown: without secrets, and unable to forge a line."""
+    """A log record without secrets and control characters in its text and exception."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401, D107
         super().__init__(*args, **kwargs)
@@ -121,10 +121,10 @@ class Record(logging.LogRecord):
 
 
 class ShownError(Exception):
-    """Stands in the log for an error whose own text may hold anything."""
+    """Replaces, in the log, an error whose own text may hold anything."""
 
     def __init__(self, text: str) -> None:
-        """Keep the text as it may be shown."""
+        """Keep the text without secrets and control characters."""
         super().__init__(shown(text))
 
 
@@ -136,11 +136,11 @@ def _shown_point(point: Any) -> Any:  # noqa: ANN401  a Point of the SDK, or any
 
 
 def use_utf8() -> None:
-    """Read and write UTF-8, whatever the locale.
+    """Read and write UTF-8 in every locale.
 
-    Libraries, the names of files and the environment follow Python's own choice, which cannot be changed once it runs.
-    So where the locale has another encoding, the same process starts Python again; not on Windows, which has no exec.
-    Commands do so before they import other libraries, of which some cannot be loaded from a path with accents.
+    Python chooses the encoding of file names and the environment at its start. If the locale has another encoding, this
+    process executes Python again. (Windows has no exec.) Commands call this function before they import libraries,
+    because some libraries cannot be loaded from a path with accents.
     """
     encoding = codecs.lookup(locale.getpreferredencoding(do_setlocale=False)).name
     mode = ["-X", "utf8"]
@@ -170,9 +170,9 @@ def loading() -> Iterator[None]:
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Let a signal that ends the program wait until something is done, 3 seconds at most. A second one does not wait.
+    """Delay signals that end the program until the block is done, 3 seconds at most. A second signal ends it at once.
 
-    Signals interrupt the main thread alone.
+    Signals interrupt only the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -196,7 +196,7 @@ def unbroken() -> Iterator[None]:
 
 
 def end_after_grace(number: int) -> threading.Timer:
-    """Let a signal end the program some seconds from now, unless that is cancelled: its reader may have stopped."""
+    """End the program with a signal in some seconds, unless the timer is cancelled: a reader of its output may hang."""
     timer = threading.Timer(_GRACE, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()
@@ -204,9 +204,9 @@ def end_after_grace(number: int) -> threading.Timer:
 
 
 class _Output(io.FileIO):
-    """Standard output: what is written in one call is written whole, and once, whatever signal comes.
+    """Standard output. Each call writes everything, exactly once, even if a signal arrives.
 
-    Python's own buffer does not hear of what it wrote when a signal handler ends the program, and writes it again.
+    When a signal handler ends the program, Python's own buffer writes again what it has already written.
     """
 
     outlook = ""
@@ -216,7 +216,7 @@ class _Output(io.FileIO):
         """Write all of it.
 
         Raises:
-            DtmOutputError: The program that reads it has ended, or the disk is full.
+            DtmOutputError: The program that reads the output has ended, or the disk is full.
         """
         rest = memoryview(content).cast("B")
         size = len(rest)
@@ -244,11 +244,11 @@ def _report(name: str, error: Exception, report: Callable[[Exception], None] | N
         else:
             return
     if isinstance(error, DtmOutputError):
-        # What is still buffered has nowhere to go, and Python would complain about it while exiting.
+        # Python would report at exit that it cannot write its buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
     if report is None and logging.getLogger().handlers:
-        stand_in = ShownError(type(error).__name__)
-        is_shown = None if _is_foreseen(error) else (ShownError, stand_in, error.__traceback__)
-        logging.getLogger(name).critical("%s", sentence(error), exc_info=is_shown)
+        shown_error = ShownError(type(error).__name__)
+        exc_info = None if _is_expected(error) else (ShownError, shown_error, error.__traceback__)
+        logging.getLogger(name).critical("%s", sentence(error), exc_info=exc_info)
     else:
         sys.stderr.write(f"{name}: {sentence(error)}\n{where(error)}")

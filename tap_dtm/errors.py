@@ -1,7 +1,7 @@
 """The one family of errors of this project.
 
-Each message is a whole sentence for the operator who reads it at night: what happened, for which
-endpoint and country, and what to do. It passes through ``redaction``, so that none ever holds a secret.
+Each message is for an operator who reads it at night: what happened, for which endpoint and country, and what to do. It
+passes through ``redaction``, so that it never holds a secret.
 """
 
 from __future__ import annotations
@@ -15,67 +15,67 @@ if TYPE_CHECKING:
 
 
 class DtmError(Exception):
-    """Anything that goes wrong in a way this project foresees.
+    """An expected error.
 
-    Raised directly for what the operator set wrongly; subclasses tell apart what callers treat differently.
+    It is raised directly for mistakes in settings and files. Callers treat its subclasses differently.
     """
 
     def __init__(self, message: str = "") -> None:
-        """Keep the sentence as it may be shown."""
+        """Keep the message without secrets and control characters."""
         super().__init__(shown(message))
 
 
 class DtmAccessError(DtmError):
-    """The API refuses this key: missing, invalid, or its quota is used up.
+    """The API refuses the key: it is missing or invalid, or its quota is used up.
 
-    It concerns every request, so a run stops at the first one.
+    The error affects every request, so a run stops at the first one.
     """
 
 
 class DtmQuotaError(DtmAccessError):
-    """The key's quota is used up. It passes by itself, at the time that the API names."""
+    """The key's quota is used up. The API names the time at which it is filled again."""
 
 
 class DtmRequestError(DtmError):
-    """One request failed: refused, unanswered, or answered by something that is not the API.
+    """One request failed: it was refused or not answered, or another server answered it.
 
-    Concerns one country; the others go on.
+    The error affects one country; the others continue.
     """
 
 
 class DtmRefusedError(DtmRequestError):
-    """The request went to the wrong place, or as somebody whom the firewall refuses.
+    """The request has a wrong address, or a user agent that the firewall refuses.
 
-    It does not pass until somebody changes a setting.
+    The error stays until a setting is changed.
     """
 
 
 class DtmUnknownError(DtmRequestError):
-    """The API says that it does not know the country, operation or area that it was asked for."""
+    """The API reports that it does not know the requested country, operation or area."""
 
 
 class DtmAnswerError(DtmError):
-    """An answer arrived but cannot be trusted: wrong country, wrong count, missing fields, not JSON.
+    """An answer cannot be trusted: wrong country, wrong count, missing fields, not JSON.
 
-    It is never taken as data. Concerns one country; the others go on.
+    Its rows are never used. The error affects one country; the others continue.
     """
 
 
 class DtmWithdrawnError(DtmError):
-    """A country that had rows has left the list or answers with nothing at all.
+    """A country that had rows has left the list or answers without any rows.
 
     Its rows are kept until the operator lists it in ``accept_withdrawn_countries``.
     """
 
 
 class DtmPartialSyncError(DtmError):
-    """Some countries failed; all others were delivered and bookmarked. ``failures`` tells why, by country code."""
+    """Some countries failed; all others were delivered and bookmarked. ``failures`` has the reasons by country code."""
 
     def __init__(self, message: str, failures: Mapping[str, DtmError]) -> None:
-        """Keep the sentence and what it sums up."""
+        """Keep the message and the failures that it sums up."""
         super().__init__(message)
         self.failures = dict(failures)
 
 
 class DtmOutputError(DtmError):
-    """What reads the messages has gone, or the disk is full; everything up to the last STATE is safe."""
+    """The output cannot be written: its reader has ended, or the disk is full. All up to the last STATE is safe."""

@@ -1,8 +1,8 @@
-"""The one place through which text passes before anybody sees it: no secret, and no control characters.
+"""Removes secrets and control characters from text before anybody sees it.
 
-Programs name their secrets once, with ``guard``. The errors of this project and the log records of its commands then
-show ``***`` in their place, whatever an API, a proxy or a library made of them. Control characters are escaped, so that
-nothing that comes from outside can forge a line of a log or reach the terminal.
+Programs register their secrets once, with ``guard``. The errors of this project and the log records of its commands
+show ``***`` in place of a secret, also when an API, a proxy or a library repeats it. Control characters are escaped, so
+that text from outside cannot forge a log line or control the terminal.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import threading
 from typing import Final
 
 HIDDEN: Final = "***"
-MOST_QUOTED: Final = 500  # characters of what another program says, in one message
-_SHORTEST: Final = 4  # a shorter secret is in ordinary words, and hiding it would make messages unreadable
-# C0 and C1 controls, line and paragraph separators, and what changes the direction of text.
+MOST_QUOTED: Final = 500  # characters of another program's text in one message
+_SHORTEST: Final = 4  # a shorter secret is part of ordinary words: hiding it would make messages unreadable
+# C0 and C1 controls, separators of lines and paragraphs, and marks that change the direction of text.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _lock = threading.Lock()
@@ -22,7 +22,7 @@ _guarded: dict[str, re.Pattern[str]] = {}
 
 
 def guard(secret: str | None) -> None:
-    """Keep a secret out of everything that is shown from now on, in any case, written plainly or URL-encoded."""
+    """Hide a secret in everything that is shown from now on, in upper or lower case, plain or URL-encoded."""
     if not secret or len(secret) < _SHORTEST:
         return
     letters = (f"(?:{re.escape(letter)}|%{ord(letter):02x})" for letter in secret)
@@ -38,12 +38,12 @@ def masked(text: str) -> str:
 
 
 def shown(text: object) -> str:
-    """Return a text as it may be shown on one line: without secrets, its control characters escaped."""
+    """Return a text for one line: secrets are hidden, and control characters are escaped."""
     return _CONTROL.sub(_escaped, masked(str(text)))
 
 
 def quoted(text: object, limit: int = MOST_QUOTED) -> str:
-    """Return what another program says, for a message: as ``shown``, and no longer than a reader wants.
+    """Return another program's text for a message: as ``shown``, and cut to a limit.
 
     The text is masked before it is cut, so that no part of a secret remains at the end.
     """

@@ -1,4 +1,4 @@
-"""The settings of the tap: their JSON Schema, and what they mean once checked."""
+"""The settings of the tap: their JSON Schema, and their checked values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_API_URL = "https://dtmapi.iom.int"
 SANDBOX_SCHEME = "sandbox"
 KEY_VARIABLE: Final = "DTMAPI_SUBSCRIPTION_KEY"
 KEY_VARIABLES: Final = (KEY_VARIABLE, "BASELINE_DTM_SUBSCRIPTION_KEY", "DTM_SUBSCRIPTION_KEY")
-"""Where a key is looked for, in this order: the variables of IOM's clients for Python and for R."""
+"""The variables that may hold a key, in this order: those of IOM's clients for Python and for R."""
 SECONDARY_KEY_VARIABLE: Final = "DTMAPI_SECONDARY_SUBSCRIPTION_KEY"
 
 HOW_TO_GET_A_KEY = (
@@ -32,7 +32,7 @@ HOW_TO_GET_A_KEY = (
     f"the setting subscription_key or the environment variable {KEY_VARIABLE}. "
     "To try the tap without a key, on invented data, set api_url to sandbox://"
 )
-_WHAT_URLS_LOOK_LIKE = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
+_FORM_OF_URLS = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -43,22 +43,22 @@ def is_sandbox(url: str | None) -> bool:
 
 
 def key_of_environment() -> str | None:
-    """Return the key that the environment has; None without one."""
+    """Return the key in the environment, if any."""
     return next((key for name in KEY_VARIABLES if (key := os.environ.get(name))), None)
 
 
 def setting(kind: str | list[str], *, title: str, description: str, **more: object) -> dict[str, Any]:
     """Declare a setting, which may be null, as a property of a JSON Schema.
 
-    Lists and numbers are declared as text, too: Meltano fails on an empty variable, on a decimal and on text that is no
-    JSON, without naming the setting.
+    Lists and numbers are declared as text, too. Otherwise Meltano fails on an empty variable, a decimal number and text
+    that is not JSON, and does not name the setting.
     """
     kinds = [kind] if isinstance(kind, str) else kind
     return {"type": [*kinds, "null"], **more, "title": title, "description": description}
 
 
 def schema_of(settings: Mapping[str, Mapping[str, Any]], required: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the JSON Schema of a configuration; a setting that it requires is never null."""
+    """Return the JSON Schema of a configuration. Required settings cannot be null."""
     never_null = {name: {"type": [kind for kind in settings[name]["type"] if kind != "null"]} for name in required}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -74,8 +74,8 @@ SETTINGS: Final = {
         secret=True,
         writeOnly=True,
         title="Subscription key",
-        description=f"Your key for the DTM API. If it is not set, the first of these environment variables counts: "
-        f"{', '.join(KEY_VARIABLES)}.",
+        description="Your key for the DTM API. If it is not set, the tap uses the first of these environment variables "
+        f"that is set: {', '.join(KEY_VARIABLES)}.",
     ),
     "secondary_subscription_key": setting(
         "string",
@@ -83,34 +83,34 @@ SETTINGS: Final = {
         writeOnly=True,
         title="Secondary subscription key",
         description="The second key of your subscription. A run uses it when the API refuses the first one as invalid "
-        f"(401). If it is not set, the environment variable {SECONDARY_KEY_VARIABLE} counts.",
+        f"(401). If it is not set, the tap uses the environment variable {SECONDARY_KEY_VARIABLE}.",
     ),
     "api_url": setting(
         "string",
         default=DEFAULT_API_URL,
         title="API URL",
-        description="Where the DTM API is; sandbox:// starts an offline API with invented data in the process.",
+        description="The address of the DTM API. sandbox:// starts an offline API with invented data.",
     ),
     "api_version": setting(
         "string",
         default="v3",
         enum=[*reversed(API_VERSIONS)],
         title="API version",
-        description="v3 has reason, sex and origin of displacement; v2 (legacy) has not.",
+        description="v3 has reason, sex and origin of displacement; v2 (legacy) does not.",
     ),
     "countries": setting(
         ["array", "string"],
         items={"type": ["string"]},
         title="Countries",
-        description="ISO 3166-1 alpha-3 codes of the countries to read; all of them when not set. "
-        "Leaving a country out later keeps its rows as they are.",
+        description="ISO 3166-1 alpha-3 codes of the countries to read; all of them if not set. "
+        "If you remove a country later, its rows stay unchanged.",
     ),
     "operations": setting(
         ["array", "string"],
         items={"type": ["string"]},
         title="Operations",
-        description="Exact names of the DTM operations to read; all of them when not set. "
-        "Leaving an operation out later removes its rows.",
+        description="Exact names of the DTM operations to read; all of them if not set. "
+        "If you remove an operation later, its rows are removed.",
     ),
     "pcodes": setting(
         "string",
@@ -137,15 +137,15 @@ SETTINGS: Final = {
         default=0.05,
         title="Scrub fraction",
         description="The share of countries that each run re-reads whole, to find changes that the country "
-        "level does not show; each country's turn comes once in 1 / fraction runs.",
+        "level does not show. Each country is re-read once in 1 / fraction runs.",
     ),
     "scrub_resends": setting(
         "boolean",
         default=False,
         title="Scrub resends",
-        description="Whether the countries that are re-read whole are also sent again whole, so that tables which "
-        "somebody changed or restored are right again within 1 / scrub_fraction runs. For targets that upsert; "
-        "targets that append would keep the same rows many times.",
+        description="Whether to send all rows of the countries that are re-read whole. Tables that somebody has "
+        "changed or restored are then right again within 1 / scrub_fraction runs. Only for targets "
+        "that upsert: targets that append would keep the same rows many times.",
     ),
     "accept_withdrawn_countries": setting(
         ["array", "string"],
@@ -178,7 +178,7 @@ SETTINGS: Final = {
         default=512,
         title="Memory for answers",
         description="How many megabytes (unpacked) the answers may take together while they arrive. A larger answer is "
-        "an error; to decode one takes up to three times its size in addition.",
+        "an error. Decoding an answer takes up to three times its size in addition.",
     ),
     "max_retries": setting(
         ["integer", "string"],
@@ -186,13 +186,13 @@ SETTINGS: Final = {
         maximum=100,
         default=5,
         title="Retries",
-        description="How often to repeat a request that met a passing fault, with growing pauses.",
+        description="How often to repeat a request after a fault that may pass, with growing pauses.",
     ),
     "user_agent": setting(
         "string",
         title="User agent",
-        description="How the tap introduces itself; the default is its name and version. DTM's firewall refuses "
-        "the stock agent of Python's requests.",
+        description="The User-Agent header; the default is the name and version of the tap. DTM's firewall refuses "
+        "the default of Python's requests.",
     ),
 }
 
@@ -201,10 +201,10 @@ KEY_SETTINGS: Final = tuple(name for name, declared in SETTINGS.items() if decla
 
 
 def check_names(config: Iterable[str], known: Iterable[str]) -> None:
-    """Check that there are settings of these names.
+    """Check the names of settings, because a misspelt filter would silently read everything.
 
     Raises:
-        DtmError: There is none of a name: a misspelt filter would read everything without a word.
+        DtmError: There is no setting of a name.
     """
     known = list(known)
     for name in config:
@@ -215,7 +215,7 @@ def check_names(config: Iterable[str], known: Iterable[str]) -> None:
 
 
 def checked_api_version(config: Mapping[str, Any]) -> str:
-    """Return the API version that a configuration names; it decides the schemas.
+    """Return the API version in a configuration. The schemas depend on it.
 
     Raises:
         DtmError: There is no such version.
@@ -250,27 +250,27 @@ class Settings:
 
     @property
     def is_sandbox(self) -> bool:
-        """Whether the offline API with invented data was asked for."""
+        """Whether the API is the sandbox, with invented data."""
         return is_sandbox(self.api_url)
 
     @property
     def is_local(self) -> bool:
-        """Whether the API is on this machine, as tests' and the sandbox's are."""
+        """Whether the API is on this machine, as in tests and the sandbox."""
         return urlsplit(self.api_url).hostname in LOOPBACK
 
     @property
     def filters(self) -> list[str]:
-        """The names of the settings that choose among the rows of a country, of those that are set."""
+        """The names of the filters that are set, apart from ``countries``."""
         names = ("start_date", "end_date", "operations")
         return [name for name in names if getattr(self, name)]
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Check the tap's configuration, which has passed its JSON Schema.
+        """Check a configuration that has passed its JSON Schema.
 
         Raises:
             DtmError: A setting is wrong; the message names it.
-            DtmAccessError: There is no key, and the sandbox was not asked for.
+            DtmAccessError: The DTM API needs a key, and there is none.
         """
         defaults = {name: declared["default"] for name, declared in SETTINGS.items() if "default" in declared}
         config = defaults | {name: value for name, value in config.items() if value is not None}
@@ -299,7 +299,7 @@ class Settings:
         try:
             settings._check()
         except ValueError as error:  # from splitting a URL
-            raise DtmError(_WHAT_URLS_LOOK_LIKE) from error
+            raise DtmError(_FORM_OF_URLS) from error
         return settings
 
     def _check(self) -> None:
@@ -317,23 +317,23 @@ class Settings:
         url = urlsplit(self.api_url)
         is_plain = url.port != 0 and not (url.query or url.fragment or url.username)
         if url.scheme not in {"http", "https"} or not url.hostname or not is_plain:
-            raise DtmError(_WHAT_URLS_LOOK_LIKE)
+            raise DtmError(_FORM_OF_URLS)
         if url.scheme == "http" and not self.is_local:
             raise DtmError(f"The setting api_url would send the key unencrypted to {url.hostname}: use https://.")
         if not (self.user_agent.isascii() and self.user_agent.isprintable()):
-            raise DtmError("The setting user_agent holds characters that HTTP does not carry: write it in ASCII.")
+            raise DtmError("The setting user_agent has characters that are not allowed in HTTP: write it in ASCII.")
         if not self.subscription_key:
             raise DtmAccessError(f"No subscription key for the DTM API. {HOW_TO_GET_A_KEY}")
         for name in KEY_SETTINGS:
             key = getattr(self, name) or ""
             if not key.isascii() or re.search(r"[\s\x00-\x1f\x7f]", key):
-                raise DtmAccessError(f"The setting {name} holds blanks or characters that no key has: copy it again.")
+                raise DtmAccessError(f"The setting {name} has blanks or characters that no key has: copy it again.")
 
 
 def texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[str]:
-    """Return what a setting lists: a list, or text that is a JSON list or its only entry.
+    """Return the entries of a list setting. Its value is a list, a JSON list as text, or the only entry.
 
-    With a separator, text may also hold entries with that between them.
+    With a separator, text may also hold several entries.
 
     Raises:
         DtmError: The text is not a valid list, or an entry is empty.
@@ -349,7 +349,7 @@ def texts(config: Mapping[str, Any], name: str, *, separator: str = "") -> list[
 
 def _from_text(text: str, name: str, separator: str) -> list[str]:
     if not text.strip():
-        return []  # a variable of the environment that is empty
+        return []  # an empty environment variable
     if not text.lstrip().startswith("["):
         return text.split(separator) if separator else [text]
     try:
@@ -375,7 +375,7 @@ def _fraction(value: float | str) -> float:
 
 
 def _whole(config: Mapping[str, Any], name: str) -> int:
-    """Return a whole number, which text may hold, too; the bounds of numbers have been checked."""
+    """Return a whole number, given as number or text. The JSON Schema has checked the bounds of numbers."""
     declared = SETTINGS[name]
     value = config.get(name, declared["default"])
     if not isinstance(value, str):
@@ -399,7 +399,7 @@ def _date(config: Mapping[str, Any], name: str) -> str | None:
 
 
 def is_date(text: str) -> bool:
-    """Whether a text is a calendar date in the one form that leaves no doubt, ``YYYY-MM-DD``."""
+    """Return whether a text is a calendar date in the form ``YYYY-MM-DD``."""
     try:
         return _DATE.fullmatch(text) is not None and bool(dt.date.fromisoformat(text))
     except ValueError:
@@ -407,5 +407,5 @@ def is_date(text: str) -> bool:
 
 
 def _latest_today() -> str:
-    """Return today's date where the day begins first."""
+    """Return today's date in the easternmost time zone."""
     return (dt.datetime.now(tz=dt.timezone.utc) + dt.timedelta(hours=14)).date().isoformat()

@@ -1,4 +1,4 @@
-"""Text that users hand over is UTF-8, whatever the locale of the machine."""
+"""Files of users are read as UTF-8 in every locale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_text(path: str, name: str) -> str:
 
     Args:
         path: The file; ``-`` is standard input.
-        name: What messages call the file.
+        name: The name of the file in messages.
 
     Raises:
         DtmError: The file cannot be read, or has another encoding.
@@ -44,10 +44,10 @@ def text_of(content: bytes, name: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-    # Raised here, because the decoder's error carries the whole content with it.
+    # Raised here, because the decoder's error keeps the whole content in memory.
     raise DtmError(f"{name} is not encoded in UTF-8 (line {line}). {HOW_TO_SAVE}")
 
 
 def is_utf_16(content: bytes) -> bool:
-    """Whether text is UTF-16: with a byte order mark, or with a NUL in one of the first two bytes."""
+    """Return whether a text is UTF-16: it has a byte order mark, or a NUL in the first two bytes."""
     return content.startswith(_UTF_16) or b"\0" in content[:2]

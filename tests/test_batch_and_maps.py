@@ -298,7 +298,7 @@ def test_the_countries_cannot_be_mapped_away(maps: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("maps", [{"idp_admin0": {"x": "nonsense("}}, {"idp_admin0": {"operation": None}}])
-def test_a_map_that_cannot_be_read_is_told_in_a_sentence(maps: dict[str, Any]) -> None:
+def test_a_map_that_cannot_be_read_is_reported_in_a_sentence(maps: dict[str, Any]) -> None:
     with pytest.raises(DtmError, match="The setting stream_maps "):
         TapDTM(config={"api_url": "sandbox://", "stream_maps": maps})
 

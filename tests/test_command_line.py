@@ -210,14 +210,14 @@ class TestWrongSettings:
             ("[]", "config.json holds something else than a JSON object in braces."),
         ],
     )
-    def test_are_told_in_one_sentence(self, tap: Command, config: Any, words: str) -> None:
+    def test_are_reported_in_one_sentence(self, tap: Command, config: Any, words: str) -> None:
         if isinstance(config, dict) and config:
             config = {"subscription_key": "some-key", **config}
         code, output, log = tap.run(config=config)
         assert_one_sentence(code, log, words)
         assert output == ""
 
-    def test_are_told_by_test_and_discover_alike(self, tap: Command) -> None:
+    def test_are_reported_by_test_and_discover_alike(self, tap: Command) -> None:
         code, _, log = tap.run("--test", config={"scrub_fraction": 2})
         assert_one_sentence(code, log, "2 is greater than the maximum of 1")
         code, _, log = tap.run("--discover", config={"api_version": "v9"})
@@ -286,7 +286,7 @@ class TestWrongSettings:
             code, _, log = tap.run("--catalog", path, config={"api_url": "sandbox://"})
             assert_one_sentence(code, log, words)
 
-    def test_what_nobody_foresaw_is_told_with_its_place_and_without_its_words(
+    def test_what_nobody_foresaw_is_reported_with_its_place_and_without_its_words(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         words = "what may be secret"
@@ -300,7 +300,7 @@ class TestWrongSettings:
         logging.disable(logging.NOTSET)
         (record,) = caplog.records
         assert record.levelname == "CRITICAL"
-        assert record.message == "Internal error (RuntimeError). Please report it with what is below."
+        assert record.message == "Internal error (RuntimeError). Please report it with the lines below."
         assert "in fail" in caplog.text
         assert words not in caplog.text
 

@@ -53,7 +53,7 @@ class TestAnError:
         done = run(*command(f"{log}raise ValueError('a person\\'s name')"))
 
         assert done.returncode == 1
-        assert "Internal error (ValueError). Please report it with what is below.\n" in done.stderr
+        assert "Internal error (ValueError). Please report it with the lines below.\n" in done.stderr
         assert "in body\n" in done.stderr
         assert "a person's name" not in done.stderr
 

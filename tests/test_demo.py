@@ -118,7 +118,7 @@ def test_the_columns_of_a_table_are_listed_as_in_psql(db: psycopg.Connection) ->
         ("SELEC 1", 'SQL error in line 1, column 1: syntax error at or near "SELEC".'),
         ("SELECT * FROM dtm.invented", "`python3 make.py sql` lists the tables and views. Leave out their schema."),
         ("COPY invented TO STDOUT", "SQL error: COPY cannot be used"),
-        ("\\d nothing", "There is no table or view nothing: `python3 make.py sql` lists them."),
+        ("\\d nothing", "There is no table or view nothing. `python3 make.py sql` lists them."),
     ],
 )
 def test_a_wrong_statement_ends_with_one_sentence(db: psycopg.Connection, statements: str, sentence: str) -> None:

@@ -240,8 +240,8 @@ def test_a_batch_that_postgres_refuses_is_one_sentence(warehouse: Warehouse, row
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"type": "RECORD", "stream": "places"', "Line 2 of the input is no Singer message: "),
-        (b'{"type": 1}', "Line 2 of the input is no Singer message: "),
+        (b'{"type": "RECORD", "stream": "places"', "Line 2 of the input is not a Singer message: "),
+        (b'{"type": 1}', "Line 2 of the input is not a Singer message: "),
         (b'{"type": "RECORD", "stream": "places", "record": []}', "Stream 'places', record {}: Expected `object`"),
         (b'{"type": "RECORD", "stream": "places", "record": {"code": "\xff"}}', "Stream 'places', record {}: "),
     ],

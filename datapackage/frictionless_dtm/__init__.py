@@ -1,7 +1,7 @@
 """DTM for Frictionless: ``dtm://`` sources, and the Singer target that writes data packages.
 
-frictionless imports this module at every start, on every machine that has it: `DtmPlugin` imports nothing but
-the standard library until a ``dtm://`` source, or a Parquet file that the target has written, is read.
+frictionless imports this module at every start. So `DtmPlugin` imports only the standard library, until somebody reads
+a ``dtm://`` source or a Parquet file of the target.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class _Reader(MsgSpecReader):
-    """Hands the whole input over, line by line: the SDK's way through each record takes ten times as long."""
+    """Passes all lines to one function. The SDK's own handling of each record takes ten times as long."""
 
     def __init__(self, read: Callable[[Iterable[str | bytes]], Counter[str]]) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _Reader(MsgSpecReader):
         text = file_input or sys.stdin or ()
         lines: Iterable[bytes] = (line.encode() for line in text)
         if file := getattr(text, "buffer", None):
-            lines = iter(partial(file.readline, LONGEST_LINE + 1), b"")  # a longer one is refused
+            lines = iter(partial(file.readline, LONGEST_LINE + 1), b"")  # longer lines are refused
         return self._read(_in_utf8(lines))
 
 
@@ -91,7 +91,7 @@ class TargetDataPackage(CheckedConfig, Target):
         settings = Settings.from_config(self.config)
         require("duckdb", "jinja2", *_libraries(settings))
         folder = Folder(settings.path)
-        self._explained = partial(explained, folder.store, self._say_outcome)
+        self._explained = partial(explained, folder.store, self._outcome)
         with self._explained():
             self._store = Store(folder.store)
             try:
@@ -110,15 +110,15 @@ class TargetDataPackage(CheckedConfig, Target):
 
     @override
     def process_endofpipe(self) -> None:
-        """Write the package; then, and only then, confirm the state."""
+        """Write the package, and confirm the state only after that."""
         with self._explained():
-            left_out = self._intake.finish()
+            discarded = self._intake.finish()
             is_written = self._packager.write(self._intake.state)
             is_empty = not self._store.streams
-        if left_out:
+        if discarded:
             self.logger.warning(
-                "The input broke off: %d records after the last state are left out, and the next run brings them.",
-                left_out,
+                "The input ended early. %d records after the last state were discarded; the next run delivers them.",
+                discarded,
             )
         if is_empty:
             self.logger.warning("The input announced no stream, so there is no data package %s yet", self._path)
@@ -132,15 +132,15 @@ class TargetDataPackage(CheckedConfig, Target):
             _deliver(self._intake.state_as_sent, self._packager.next_run)
 
     def close(self) -> None:
-        """Close the store. What was not written to the package never happened."""
+        """Close the store. Uncommitted rows are discarded."""
         self._store.close()
 
     @classmethod
     @override
     def get_singer_command(cls) -> click.Command:
-        """Return the command, whose help names the other commands of this program."""
+        """Return the command, with help that names the other commands of this program."""
         command = super().get_singer_command()
-        command.help = "Write what a Singer tap sends as a Frictionless Data Package."
+        command.help = "Write the messages of a Singer tap as a Frictionless Data Package."
         command.epilog = (
             "To publish a finished package as an archive or to CKAN: target-datapackage publish --help. "
             "To look at one in Datasette: target-datapackage datasette --help"
@@ -150,15 +150,15 @@ class TargetDataPackage(CheckedConfig, Target):
     @classmethod
     @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add no settings: none of the SDK's has a meaning here."""
+        """Add none of the SDK's settings, because they have no meaning here."""
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
-        """End at once, and say what the run has done."""
-        self.logger.warning("Stopped by signal %d. %s", signum, self._say_outcome())
+        """End at once, and report the outcome of the run."""
+        self.logger.warning("Stopped by signal %d. %s", signum, self._outcome())
         sys.exit(128 + signum)
 
-    def _say_outcome(self) -> str:
+    def _outcome(self) -> str:
         if self._is_delivering:
             return f"The data package is complete. If its state was not delivered: {self._packager.next_run}"
         return self._packager.outcome if self._is_open else NOTHING_KEPT
@@ -172,14 +172,14 @@ def _libraries(settings: Settings) -> Iterator[str]:
 
 
 def _deliver(state: str, next_run: str) -> None:
-    """Write the state, now that the package has what it says.
+    """Write the state. The package already has the data that the state describes.
 
     Args:
         state: The state, as JSON.
-        next_run: What the next run does when nobody takes the state, in a sentence.
+        next_run: A sentence about the next run, for the case that the state cannot be written.
 
     Raises:
-        DtmOutputError: Nobody takes it.
+        DtmOutputError: The state cannot be written.
     """
     try:
         sys.stdout.write(state + "\n")
@@ -192,7 +192,7 @@ def _deliver(state: str, next_run: str) -> None:
 
 
 def _render(contents: Contents) -> Mapping[str, bytes]:
-    from frictionless_dtm.pages import render  # noqa: PLC0415  loaded when there is something to show
+    from frictionless_dtm.pages import render  # noqa: PLC0415  loaded only when a package is written
 
     return render(contents)
 
@@ -210,16 +210,16 @@ def main() -> None:
 
 def _command() -> None:
     if sys.argv[1:2] == ["datasette"]:
-        from frictionless_dtm.datasette import datasette  # noqa: PLC0415  a command of its own
+        from frictionless_dtm.datasette import datasette  # noqa: PLC0415  another command
 
         datasette(sys.argv[2:], prog_name="target-datapackage datasette")
         return
     if sys.argv[1:2] == ["publish"]:
-        from frictionless_dtm.publish.command import publish  # noqa: PLC0415  a command of its own
+        from frictionless_dtm.publish.command import publish  # noqa: PLC0415  another command
 
         publish(sys.argv[2:], prog_name="target-datapackage publish")
         return
-    # Millions of rows pass by, none of them in a cycle: looking for cycles takes a tenth of the time.
+    # Rows have no reference cycles. The search for cycles in millions of rows takes a tenth of the time.
     gc.set_threshold(200_000)
     TargetDataPackage.cli()
 

@@ -1,4 +1,4 @@
-"""``target-datapackage datasette``: a package as a SQLite database for Datasette, each table once and described."""
+"""``target-datapackage datasette``: writes a package as a SQLite database for Datasette, with descriptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _TYPES: Final = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
-"""By type in the Table Schema; every other type is text."""
+"""SQLite's types by those of the Table Schema. Every other type is text."""
 _ROWS: Final = 10_000  # at a time
 _DATABASE: Final = ".db"
 
@@ -32,8 +32,8 @@ _DATABASE: Final = ".db"
 @click.command(
     name="datasette",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Write the data package in the folder PATH into the SQLite file DATABASE, and what it says of its tables and "
-    "columns into a JSON file next to it. What these files held before is replaced.",
+    help="Write the data package in the folder PATH into the SQLite file DATABASE, and the descriptions of its tables "
+    "and columns into a JSON file next to it. Existing files are replaced.",
 )
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("database", type=click.Path(dir_okay=False, path_type=Path))
@@ -47,18 +47,18 @@ def datasette(path: Path, database: Path) -> None:  # noqa: D103
 
 
 def write_database(folder: Path, database: Path) -> Path:
-    """Write each table of a package once, with its key and its references; return the file of descriptions.
+    """Write each table of a package once, with its key and its references. Return the file of descriptions.
 
     Args:
         folder: The package's folder.
-        database: The SQLite file to make, whose name ends with ``.db``. Datasette calls the database by this name.
+        database: The SQLite file, whose name ends with ``.db``. Datasette shows the database under this name.
 
     Raises:
-        DtmError: The folder holds no data package, a file of it was changed, or the database has another name.
+        DtmError: The folder has no data package, a file was changed, or the database has another suffix.
         OSError: The files cannot be written.
     """
     if database.suffix != _DATABASE:
-        raise DtmError(f"The database is called {database.name}: choose a name that ends with {_DATABASE}.")
+        raise DtmError(f"The name of the database is {database.name}: choose a name that ends with {_DATABASE}.")
     tables = resources_of(folder)
     for resource in tables.values():
         check_hash(folder, resource)
@@ -66,25 +66,25 @@ def write_database(folder: Path, database: Path) -> Path:
         draft = Path(scratch, database.name)
         _fill(draft, folder, tables)
         descriptions = Path(scratch, "metadata.json")
-        said = json.loads((folder / "datapackage.json").read_text("utf-8"))
-        metadata = {"databases": {database.stem: _metadata(said, tables)}}
+        descriptor = json.loads((folder / "datapackage.json").read_text("utf-8"))
+        metadata = {"databases": {database.stem: _metadata(descriptor, tables)}}
         descriptions.write_text(json.dumps(metadata, ensure_ascii=False, indent=2) + "\n", "utf-8")
         target = database.with_name(f"{database.stem}-metadata.json")
-        Path(draft).replace(database)
-        Path(descriptions).replace(target)
+        draft.replace(database)
+        descriptions.replace(target)
     return target
 
 
 def _fill(database: Path, folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
-    import duckdb  # noqa: PLC0415  takes its time to load
+    import duckdb  # noqa: PLC0415  slow to load
 
     try:
-        with closing(sqlite3.connect(database)) as made, duckdb.connect(config={"threads": 2}) as files:
+        with closing(sqlite3.connect(database)) as connection, duckdb.connect(config={"threads": 2}) as files:
             for name, resource in tables.items():
-                made.execute(_definition(name, resource["schema"]))
+                connection.execute(_definition(name, resource["schema"]))
                 places = ", ".join("?" * len(resource["schema"]["fields"]))
-                made.executemany(f"INSERT INTO {_quoted(name)} VALUES ({places})", _rows(files, folder, resource))  # noqa: S608
-            made.commit()
+                connection.executemany(f"INSERT INTO {_quoted(name)} VALUES ({places})", _rows(files, folder, resource))  # noqa: S608
+            connection.commit()
     except (duckdb.Error, sqlite3.Error) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DtmError(f"The data package cannot be written into {database.name}: {reason}.") from error
@@ -98,7 +98,7 @@ def _rows(files: DuckDBPyConnection, folder: Path, resource: Mapping[str, Any]) 
 
 
 def _definition(name: str, schema: Mapping[str, Any]) -> str:
-    """Return the statement that makes a table. Datasette shows the values of references as links."""
+    """Return the statement that creates a table. Datasette shows foreign keys as links."""
     parts = [f"{_quoted(field['name'])} {_TYPES.get(field['type'], 'TEXT')}" for field in schema["fields"]]
     if key := schema.get("primaryKey"):
         parts.append(f"PRIMARY KEY ({_list(key)})")
@@ -118,16 +118,16 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _metadata(said: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what Datasette shows of the database, its tables and their columns."""
-    source: Mapping[str, str] = next(iter(said.get("sources") or ()), {})
-    terms: Mapping[str, str] = next(iter(said.get("licenses") or ()), {})
+def _metadata(descriptor: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return Datasette's metadata of the database, its tables and their columns."""
+    source: Mapping[str, str] = next(iter(descriptor.get("sources") or ()), {})
+    terms: Mapping[str, str] = next(iter(descriptor.get("licenses") or ()), {})
     return {
-        "title": said.get("title") or said["name"],
-        "description": said.get("description", ""),
+        "title": descriptor.get("title") or descriptor["name"],
+        "description": descriptor.get("description", ""),
         "license": terms.get("title", ""),
         "license_url": terms.get("path", ""),
-        "source": said.get(f"{PREFIX}creditLine") or source.get("title", ""),
+        "source": descriptor.get(f"{PREFIX}creditLine") or source.get("title", ""),
         "source_url": source.get("path", ""),
         "tables": {name: _table_metadata(resource) for name, resource in tables.items()},
     }

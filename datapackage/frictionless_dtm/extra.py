@@ -1,4 +1,4 @@
-"""Whether the libraries are here that come with the extra ``tap-dtm[datapackage]``."""
+"""Checks whether the libraries of the extra ``tap-dtm[datapackage]`` are installed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tap_dtm.errors import DtmError
 
 
 def require(*modules: str) -> None:
-    """Check that modules of the extra can be imported, before any work is done that would be lost.
+    """Check that modules of the extra are installed, before a run begins.
 
     Raises:
-        DtmError: One is not installed.
+        DtmError: A module is not installed.
     """
     if missing := [module for module in modules if find_spec(module) is None]:
         raise DtmError(

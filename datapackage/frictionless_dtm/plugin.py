@@ -1,4 +1,4 @@
-"""What frictionless calls. It asks every plugin about every source, so nothing is imported for those of others."""
+"""The plugin that frictionless calls for every source. It imports a module only for its own sources."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 SCHEME = "dtm"
 PARQUET_MARK = f"{SCHEME}:bytes"
-"""The property that every Parquet file of a package of ours has, and no other: `descriptor` gives it."""
+"""The property, set by `descriptor`, that marks Parquet files of our packages."""
 
 
 class DtmPlugin:
-    """Makes ``dtm://`` a source like any other, and lets a changed Parquet file of a package of ours be found out.
+    """Adds ``dtm://`` sources to frictionless, and detects changed Parquet files of our packages.
 
-    frictionless asks no more of a plugin than these methods, so it need not be imported for a base class.
+    frictionless calls only these methods of a plugin, so no base class of frictionless has to be imported.
     """
 
     def create_adapter(
@@ -29,30 +29,29 @@ class DtmPlugin:
     ) -> Adapter | None:
         """Return the reader of a package such as ``dtm://v3?country=XAA``; None for a single table."""
         if isinstance(source, str) and source.lower().startswith(f"{SCHEME}://"):
-            adapter: Adapter | None = _ours("adapter").create_adapter(source, packagify=packagify)
+            adapter: Adapter | None = _import("adapter").create_adapter(source, packagify=packagify)
             return adapter
         return None
 
     def create_parser(self, resource: Resource) -> Parser | None:
-        """Return the reader of a table such as ``dtm://v3/admin1?country=XAA``, or of a package's Parquet file.
+        """Return the reader of a table such as ``dtm://v3/admin1?country=XAA``, or of a Parquet file of our packages.
 
-        Parquet files of others are none of ours, though they may have a hash: frictionless itself writes
-        ``sha256:None`` for them.
+        A hash does not mark a file as ours: frictionless itself writes ``sha256:None`` for Parquet files.
         """
         parser: Parser | None = None
         if resource.scheme == SCHEME:
-            parser = _ours("parser").DtmParser(resource)
+            parser = _import("parser").DtmParser(resource)
         elif resource.format == "parquet" and PARQUET_MARK in resource.custom:
-            parser = _ours("parquet_parser").HashedParquetParser(resource)
+            parser = _import("parquet_parser").HashedParquetParser(resource)
         return parser
 
     def detect_resource(self, resource: Resource) -> None:
         """Complete a table of ``dtm://`` from the catalogue."""
         if resource.scheme == SCHEME:
-            _ours("parser").complete(resource)
+            _import("parser").complete(resource)
 
 
-def _ours(module: str) -> Any:  # noqa: ANN401
+def _import(module: str) -> Any:  # noqa: ANN401
     try:
         return import_module(f"frictionless_dtm.source.{module}")
     except ImportError as error:
@@ -60,5 +59,5 @@ def _ours(module: str) -> Any:  # noqa: ANN401
 
         raise FrictionlessException(
             f"tap-dtm cannot read this source, because {error.name or 'a module'} is missing or damaged ({error}). "
-            "Install it whole: pip install 'tap-dtm[datapackage]'."
+            "Install all of it: pip install 'tap-dtm[datapackage]'."
         ) from error

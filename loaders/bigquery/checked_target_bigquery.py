@@ -1,9 +1,9 @@
-"""z3-target-bigquery, whose exit code can be believed: 0 only when every row is in BigQuery.
+"""z3-target-bigquery with a reliable exit code, which is 0 only if every row is in BigQuery.
 
-By itself, version 0.7.2 can lose rows, leave with exit code 0 and confirm the state of rows that it lost, whatever the
-method: a load that fails near the end goes back into a queue that nobody reads any more; errors that arrive after the
-last batch are not looked at; of several workers, the first is not waited for; and a run of more than five minutes
-confirms its state before it merges. Its issues 88 and 101 describe it, and no setting prevents it.
+Without this module, version 0.7.2 can lose rows with exit code 0, and confirm their state. This happens with every
+method: a load that fails near the end goes back into a queue that is no longer read; errors after the last batch are
+ignored; the target does not wait for the first of several workers; and a run of more than five minutes confirms its
+state before it merges. Its issues 88 and 101 describe these faults. No setting prevents them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SettingsError(ValueError):
 
 
 class RowsMissingError(RuntimeError):
-    """BigQuery did not take exactly the rows that it was sent."""
+    """The rows in BigQuery are not exactly the rows that were sent."""
 
 
 class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
@@ -64,7 +64,7 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
         """Merge the staging table into the table of the stream, if it is complete.
 
         Raises:
-            RowsMissingError: It is not, or there is no staging table to count.
+            RowsMissingError: The staging table is not complete, or there is none.
         """
         if self.merge_target is None:
             raise RowsMissingError(
@@ -72,16 +72,16 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
             )
         client: bigquery.Client = bigquery_client_factory(self._credentials)
         query = f"SELECT COUNT(*) FROM {self.table.get_escaped_name()}"  # noqa: S608 - names come from the settings
-        ((there,),) = client.query(query).result()
-        if there != self._total_records_read:
+        ((loaded,),) = client.query(query).result()
+        if loaded != self._total_records_read:
             raise RowsMissingError(
-                f"BigQuery has {there} of the {self._total_records_read} rows that were sent for '{self.stream_name}'."
+                f"BigQuery has {loaded} of the {self._total_records_read} rows that were sent for '{self.stream_name}'."
             )
         self._add_new_columns(client)
         super().clean_up()
 
     def _add_new_columns(self, client: bigquery.Client) -> None:
-        """Add what the table does not have yet; the target itself compares the stream's columns with themselves."""
+        """Add new columns to the table. The target itself compares the stream's columns only with themselves."""
         known = {field.name for field in client.get_table(self.merge_target.as_ref()).schema}
         new = [field for field in self.table.as_table().schema if field.name not in known]
         if new:
@@ -90,17 +90,17 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
 
 
 class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
-    """Waits for all rows, merges them if they are all there, and only then confirms the state."""
+    """Waits for all rows, merges them if they are complete, and only then confirms the state."""
 
     def _validate_config(self, *_: object, **__: object) -> tuple[list[str], list[str]]:
-        """Check what the target itself would stumble over.
+        """Check the settings that the target itself does not check.
 
         Raises:
             SettingsError: A setting is missing or wrong.
         """
         for name in ("project", "dataset"):
             if not self.config.get(name):
-                raise SettingsError(f"The setting `{name}` is missing: name BigQuery's {name} to load into.")
+                raise SettingsError(f"The setting `{name}` is missing. Set it to the {name} in BigQuery to load into.")
         if (method := self.config.get("method", _METHODS[0])) not in _METHODS:
             raise SettingsError(f"The setting `method` is {method!r}; it must be one of: {', '.join(_METHODS)}.")
         if path := self.config.get("credentials_path"):
@@ -109,23 +109,23 @@ class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
             _check_key("The setting `credentials_json`", text)
         return [], []
 
-    add_worker_predicate = False  # the one worker that is always there is also the one that is waited for
+    add_worker_predicate = False  # the target waits only for the worker that always exists
 
     def get_sink_class(self, stream_name: str | None = None) -> type[BaseBigQuerySink]:
-        """Return the sink of the method that is set, which counts before it merges."""
+        """Return the sink of the configured method, extended by the count before the merge."""
         return type("Sink", (super().get_sink_class(stream_name), CheckedSink), {})
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
-        """Keep the state until the end: before the rows are merged, it is not true."""
+        """Keep the state until the end, because it is not valid before the rows are merged."""
         self._assert_line_requires(message_dict, requires={"value"})
         self._latest_state = message_dict["value"]
 
     def drain_all(self, is_endofpipe: bool = False) -> None:  # noqa: FBT001, FBT002 - the SDK's signature
-        """Let every load come to its end, those that are tried again included; then merge and confirm."""
+        """Wait for every load and its retries; then merge and confirm."""
         for sink in list(self._sinks_active.values()):
             self.drain_one(sink)
         while self.queue.unfinished_tasks:
-            self.resize_worker_pool()  # a worker leaves when a load fails for good
+            self.resize_worker_pool()  # replaces workers that end after a failed load
             time.sleep(0.1)
         super().drain_all(is_endofpipe)
 
@@ -133,24 +133,24 @@ class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
 def _check_key(name: str, content: str | bytes) -> None:
     try:
         is_object = isinstance(json.loads(content), dict)
-    except ValueError:  # which may quote the content
+    except ValueError:  # not chained: the error may quote the content
         is_object = False
     if not is_object:
-        raise SettingsError(f"{name} is not the key of a service account: Google makes it as a file of JSON.")
+        raise SettingsError(f"{name} is not the key of a service account, which is a JSON file of Google.")
 
 
 def main() -> None:
-    """Run the target; a failed load and a missing row end it with exit code 1."""
+    """Run the target. It ends with exit code 1 after a failed load or a missing row."""
     if os.name == "posix" and not sys.flags.utf8_mode:  # Singer messages are UTF-8 in every locale
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     try:
         CheckedTargetBigQuery.cli()
     except SettingsError as error:
         sys.exit(str(error))
-    # RuntimeError is what the target raises, too, with what BigQuery said; the others come from Google's own libraries.
+    # The target raises RuntimeError, too, with BigQuery's message. The others come from Google's libraries.
     except (RuntimeError, GoogleAPIError, GoogleAuthError, OSError) as error:
         sys.exit(
-            f"{error}\nNot every row is in BigQuery, so no state is confirmed: mend what is said above, and run again."
+            f"{error}\nNot all rows are in BigQuery, so no state is confirmed. Correct the error above, and run again."
         )
 
 

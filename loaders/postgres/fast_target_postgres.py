@@ -1,12 +1,11 @@
-"""meltanolabs-target-postgres, which does less work for each record.
+"""meltanolabs-target-postgres with less work for each record.
 
-By itself, the target spends most of its time in Python, value by value: it decodes a message into a dictionary, checks
-it against its schema, parses its times, and prepares each value for COPY. Here a record is decoded by a decoder that
-knows the types of its columns, which also checks them, and is written as a line of CSV at once. A batch is one COPY
-into a temporary table and one INSERT ... ON CONFLICT.
+The target itself spends most of its time in Python, value by value: it decodes a message into a dictionary, checks it
+against its schema, parses its times, and prepares each value for COPY. Here, a typed decoder reads and checks a record,
+which becomes a line of CSV at once. A batch is one COPY into a temporary table and one INSERT ... ON CONFLICT.
 
-Tables, columns and their types are the target's own, and so is everything that is rare: streams with objects, arrays or
-columns of several types, stream maps, BATCH messages, and the settings that this module does not know.
+The target itself makes tables and columns. It also handles the rare cases: streams with objects, arrays or columns of
+several types, stream maps, BATCH messages, and settings that this module does not know.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-# By type and format in a JSON Schema. A column of any other kind leaves its stream to the target's own methods.
+# By type and format in a JSON Schema. The target itself handles streams with other columns.
 _TYPES: dict[tuple[str, str | None], type] = {
     ("string", None): str,
     ("string", "date"): dt.date,
@@ -45,7 +44,7 @@ _TYPES: dict[tuple[str, str | None], type] = {
     ("number", None): decimal.Decimal,
     ("boolean", None): bool,
 }
-# Settings that ask for more work on a record than is done here.
+# Settings that need more work on a record than this module does.
 _MORE_WORK = ("stream_maps", "flattening_enabled", "sanitize_null_text_characters", "interpret_content_encoding")
 _FROM_MESSAGE = ("_sdc_extracted_at", "_sdc_table_version")
 _OF_BATCH = ("_sdc_received_at", "_sdc_batched_at", "_sdc_sequence", "_sdc_sync_started_at")
@@ -56,11 +55,11 @@ _BAD_LINE = (msgspec.MsgspecError, UnicodeDecodeError)
 
 
 class LoadError(RuntimeError):
-    """A stream cannot be loaded; the message is for whoever runs the target."""
+    """A stream cannot be loaded. The message is for the operator."""
 
 
 class Message(msgspec.Struct, gc=False):
-    """A Singer message, its record not decoded yet."""
+    """A Singer message. Its record is not decoded."""
 
     type: str
     stream: str = ""
@@ -75,15 +74,15 @@ class Reader(GenericSingerReader[bytes]):
     @property
     @override
     def default_input(self) -> IO[bytes]:
-        """Standard input, whose encoding is that of Singer, in every locale."""
+        """Standard input as bytes: Singer messages are UTF-8 in every locale."""
         return sys.stdin.buffer
 
     @override
     def process_lines(self, file_input: IO[Any] | None, callbacks: dict[str, Callable[[Any], None]]) -> Counter[str]:
-        """Hand each message to its method: a `Message` if it is a record, or else a dictionary.
+        """Pass each message to its method: a record as a `Message`, any other as a dictionary.
 
         Raises:
-            InvalidInputLine: A line is no message.
+            InvalidInputLine: A line is not a message.
         """
         decode = msgspec.json.Decoder(Message).decode
         take_record = callbacks["RECORD"]
@@ -94,7 +93,7 @@ class Reader(GenericSingerReader[bytes]):
                 other = None if message.type == "RECORD" else self.deserialize_json(line)
             except _BAD_LINE as error:
                 raise InvalidInputLine(
-                    f"Line {counts.total() + 1} of the input is no Singer message: {error}."
+                    f"Line {counts.total() + 1} of the input is not a Singer message: {error}."
                 ) from error
             if other is None:
                 take_record(message)
@@ -116,7 +115,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
     MAX_SIZE_DEFAULT = 50_000
 
     def setup(self) -> None:
-        """Make or adapt the table, and choose the way that the stream's records take."""
+        """Create or adapt the table, and choose how the stream's records are handled."""
         super().setup()
         self._sent = [name for name in self.schema["properties"] if name not in {*_FROM_MESSAGE, *_OF_BATCH}]
         self._decoder = self._typed_decoder()
@@ -128,7 +127,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
 
     @property
     def is_fast(self) -> bool:
-        """Whether `take` knows every type of the stream, and no setting asks for more."""
+        """Whether `take` supports all types of the stream and all settings."""
         return self._decoder is not None
 
     def _typed_decoder(self) -> msgspec.json.Decoder[Any] | None:
@@ -140,7 +139,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
             kinds = declared.get("type", [])
             kind, *others = {*([kinds] if isinstance(kinds, str) else kinds)} - {"null"} or {"unknown"}
             python_type = _TYPES.get((kind, declared.get("format")))
-            is_escaped = b"\\" in _encode(name)  # a name that msgspec's structs do not take
+            is_escaped = b"\\" in _encode(name)  # msgspec's structs do not support such a name
             if others or python_type is None or "x-sql-datatype" in declared or is_escaped:
                 return None
             fields.append((f"column_{len(fields)}", python_type | None, None))
@@ -148,15 +147,15 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         return msgspec.json.Decoder(msgspec.defstruct("Record", fields, rename=names, gc=False))
 
     def take(self, message: Message) -> bool:
-        """Add a record to the batch, in the place of an earlier one with its key, and say whether the batch is full.
+        """Add a record to the batch, where it replaces one with the same key. Return whether the batch is full.
 
         Raises:
-            LoadError: The record does not fit its schema or cannot be stored.
+            LoadError: The record does not match its schema, or cannot be stored.
         """
         try:
             row: Row = msgspec.structs.astuple(self._decoder.decode(message.record))  # type: ignore[union-attr]
         except _BAD_LINE as error:
-            raise LoadError(self._told(str(error), message)) from error
+            raise LoadError(self._message(str(error), message)) from error
         if self._has_metadata:
             row = (*row, message.time_extracted, message.version)
         line = _encode(row)[1:-1]
@@ -174,14 +173,14 @@ class FastSink(PostgresSink):  # type: ignore[misc]
             if not isinstance(value, str):
                 fields.append(_encode(value).decode())
             elif "\0" in value:
-                raise LoadError(self._told(f"`{name}` has a NUL character, which Postgres cannot store", message))
+                raise LoadError(self._message(f"`{name}` has a NUL character, which Postgres cannot store", message))
             else:
                 fields.append('"' + value.replace('"', '""') + '"')
         return ",".join(fields).encode()
 
-    def _told(self, problem: str, message: Message) -> str:
+    def _message(self, problem: str, message: Message) -> str:
         key: dict[str, Any] = {}
-        with suppress(*_BAD_LINE):  # which is the problem then
+        with suppress(*_BAD_LINE):  # then this is the problem
             record = _decode(message.record, type=dict[str, Any])
             key = {name: record.get(name) for name in self.key_properties}
         return f"Stream '{self.stream_name}', record {_encode(key).decode()}: {problem}."
@@ -193,20 +192,20 @@ class FastSink(PostgresSink):  # type: ignore[misc]
             return
         rows: dict[Any, bytes] = context["rows"]
         try:
-            with self.connector._connect() as connection, connection.begin():  # noqa: SLF001 - as the target does
+            with self.connector._connect() as connection, connection.begin():  # noqa: SLF001 - as in the target
                 driver: Any = connection.connection.driver_connection
                 with driver.cursor() as cursor:
                     self._load(cursor, rows, context["batch_start_time"])
         except psycopg.Error as error:
-            said = error.diag.message_primary or str(error)
+            reason = error.diag.message_primary or str(error)
             where = f" ({error.diag.context})" if error.diag.context else ""
-            raise LoadError(f"Stream '{self.stream_name}': Postgres refuses a batch: {said}{where}.") from error
+            raise LoadError(f"Stream '{self.stream_name}': Postgres refuses a batch: {reason}{where}.") from error
         self.record_counter_metric.increment(self._batch_records_read)
 
     def _load(self, cursor: Cursor[Any], rows: dict[Any, bytes], started: dt.datetime) -> None:
         table = sql.Identifier(*filter(None, (self.schema_name, self.table_name)))
         columns = [sql.Identifier(name) for name in self._columns]
-        # With its offset, so that Postgres converts a time to UTC instead of ignoring the offset.
+        # timestamptz, so that Postgres converts a time to UTC instead of ignoring its offset.
         times = {name for name in self._columns if self.schema["properties"][name].get("format") == "date-time"}
         copied = [
             sql.SQL("{}::timestamptz").format(column) if name in times else column
@@ -231,7 +230,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         )
 
     def _constants(self, started: dt.datetime) -> dict[str, Any]:
-        """Give the columns that are the same for all rows of a batch."""
+        """Return the columns that are the same for all rows of a batch."""
         if not self._has_metadata:
             return {}
         values = (started, started, round(started.timestamp() * 1000), self.sync_started_at)
@@ -252,7 +251,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
 
 
 class FastTargetPostgres(TargetPostgres):  # type: ignore[misc]
-    """Hands records to their sinks, undecoded where it can."""
+    """Passes records to their sinks, undecoded if possible."""
 
     name = "fast-target-postgres"
     default_sink_class = FastSink
@@ -288,11 +287,11 @@ def _as_dict(message: Message) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the target; what went wrong ends it with exit code 1 and a sentence."""
+    """Run the target. An error ends it with exit code 1 and a sentence."""
     try:
         FastTargetPostgres.cli()
     except (LoadError, InvalidInputLine) as error:
-        sys.exit(f"{error}\nThe state of what was not loaded is not confirmed.")
+        sys.exit(f"{error}\nThe state of rows that were not loaded is not confirmed.")
     except DBAPIError as error:
         sys.exit(f"Postgres: {error.orig}")
 

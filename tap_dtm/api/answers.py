@@ -1,8 +1,8 @@
 """What an answer of the DTM API means.
 
-How the API behaves was collected from published clients, an OpenAPI description and recorded answers: it says
-"nothing found" with HTTP 200 and a ``statusCode`` of 204, reports mistakes of the caller with HTTP 200, and
-sits behind a gateway (keys, quotas: JSON) and a firewall (HTML).
+Published clients, an OpenAPI description and recorded answers show how the API behaves. It reports "nothing found" with
+HTTP 200 and a ``statusCode`` of 204, and mistakes of the caller with HTTP 200. A gateway in front of it checks keys and
+quotas and answers in JSON. A firewall in front of the gateway answers in HTML.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from requests import codes
 
-from tap_dtm.api.envelope import NUL, Envelope, NotJsonError, read_envelope, said, whole_number
+from tap_dtm.api.envelope import NUL, Envelope, NotJsonError, message_of, read_envelope, whole_number
 from tap_dtm.errors import (
     DtmAccessError,
     DtmAnswerError,
@@ -40,9 +40,9 @@ _SERVER_ERRORS: Final = 500
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of an answer, as published: not even that they are rows is checked, unless they have the form asked for.
+    """The rows of an answer, as published. They are unchecked, and may be something else, unless they have a form.
 
-    ``message`` is what the API said of an empty one.
+    ``message`` is the API's explanation of an empty answer.
     """
 
     rows: list[Any]
@@ -50,7 +50,7 @@ class Answer:
 
 
 class PassingFault(Exception):  # noqa: N818
-    """Worth another try. ``failure`` is what to raise when no try is left; ``wait`` are seconds to wait at least."""
+    """A fault that may pass. ``failure`` is raised when no try is left; ``wait`` is the shortest pause in seconds."""
 
     def __init__(self, failure: DtmRequestError | DtmAnswerError, wait: float = 0.0) -> None:  # noqa: D107
         super().__init__(str(failure))
@@ -63,13 +63,13 @@ def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str =
 
     Args:
         reply: The answer as it arrived.
-        where: What was asked for, for messages.
-        form: The form of the rows, if they can have it. A text with NUL, which no form can refuse, cannot.
-        key: What messages call the key that was sent.
+        where: The request, for messages.
+        form: The struct of a row. It is not used for an answer with NUL, which a struct cannot refuse.
+        key: The name, in messages, of the key that was sent.
 
     Raises:
         DtmError: The answer reports a failure.
-        PassingFault: The same, or it cannot be trusted, and may be better next time.
+        PassingFault: The answer reports a failure that may pass, or it cannot be trusted.
     """
     status = reply.status
     if status == codes.no_content:
@@ -77,7 +77,8 @@ def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str =
     try:
         envelope, is_json = read_envelope(reply.body), True
         if status != codes.ok:
-            raise _of_status(reply, where, said(envelope.value("message")) if envelope else "", key, is_json=True)
+            message = message_of(envelope.value("message")) if envelope else ""
+            raise _of_status(reply, where, message, key, is_json=True)
         return _unwrap(envelope, where, None if NUL in reply.body else form)
     except NotJsonError:
         is_json = False
@@ -86,8 +87,8 @@ def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str =
     kind = quoted(reply.headers.get("content-type", "unknown type").split(";")[0])
     raise PassingFault(
         DtmAnswerError(
-            f"{where}: the answer (HTTP 200, {kind}) is not valid JSON: cut off, or a page of somebody else's. "
-            "Nothing was taken; the next run asks again."
+            f"{where}: the answer (HTTP 200, {kind}) is not valid JSON. It was cut off, or another server sent it. "
+            "It was discarded; the next run asks again."
         )
     )
 
@@ -110,11 +111,11 @@ def _forbidden(where: str, message: str, key: str, *, is_json: bool) -> DtmError
     if not is_json:
         return DtmRefusedError(
             f"{where}: the firewall in front of the DTM API refuses the request (403, HTML). "
-            "Set user_agent to something else; if that does not help, ask dtmdataconsolidation@iom.int."
+            "Change the setting user_agent. If this does not help, ask dtmdataconsolidation@iom.int."
         )
     if "quota" in message.casefold():
-        return DtmQuotaError(f"The DTM API refuses {key} for now (403: {message}). Wait, or ask IOM for more.")
-    return DtmAccessError(f"The DTM API refuses {key} (403: {message}). Ask IOM what it is for. {HOW_TO_GET_A_KEY}")
+        return DtmQuotaError(f"The DTM API refuses {key} for now (403: {message}). Wait, or ask IOM for a larger one.")
+    return DtmAccessError(f"The DTM API refuses {key} (403: {message}). Ask IOM why. {HOW_TO_GET_A_KEY}")
 
 
 def passing_status(reply: Reply, where: str, message: str = "", asker: str = "The API") -> Exception:
@@ -122,12 +123,12 @@ def passing_status(reply: Reply, where: str, message: str = "", asker: str = "Th
     seconds = _retry_after(reply.headers.get("retry-after", ""))
     failure = DtmRequestError(f"{where}: HTTP {reply.status}{f': {message}' if message else '.'}")
     if seconds > LONGEST_WAIT:
-        return DtmRequestError(f"{failure} {asker} asks to wait {seconds:g} s: run again after that.")
+        return DtmRequestError(f"{failure} {asker} asks for a pause of {seconds:g} s. Run again after it.")
     return PassingFault(failure, wait=seconds)
 
 
 def _retry_after(header: str) -> float:
-    """Return the seconds of a Retry-After header, which holds a number or a date; 0 without a usable one."""
+    """Return the seconds of a Retry-After header, which is a number or a date; 0 if it is neither."""
     if header.isascii() and header.isdecimal():
         return float(header)
     try:
@@ -137,34 +138,33 @@ def _retry_after(header: str) -> float:
 
 
 def _unwrap(envelope: Envelope | None, where: str, form: type[Struct] | None) -> Answer:
-    """Take the rows out of the envelope.
+    """Return the rows of an envelope.
 
-    ``statusCode`` 204 means "no rows": with ``isSuccess`` true for a filter that matches nothing, an empty
-    answer; with false for a name or code that the API does not know.
+    ``statusCode`` 204 means "no rows". With ``isSuccess`` true, a filter matches nothing, and the answer is empty. With
+    false, the API does not know a name or code.
 
-    Whatever has exactly one meaning is taken with it: no rows with a ``statusCode`` of 200, null in the place of
-    no rows, numbers as texts.
+    Other spellings with exactly one meaning are accepted: an empty list with 200, null for it, numbers as texts.
     """
     if envelope is None or not envelope.has("result"):
         raise PassingFault(
-            DtmAnswerError(f"{where}: the answer is JSON, but not the DTM API's. Check the setting api_url.")
+            DtmAnswerError(f"{where}: the answer is JSON, but not from the DTM API. Check the setting api_url.")
         )
     try:
         rows = envelope.rows(form) or []
     except DtmAnswerError as error:
         raise PassingFault(
             DtmAnswerError(
-                f"{where}: the answer is JSON, but not the DTM API's: {error}. "
-                "Nothing was taken. Check the setting api_url."
+                f"{where}: the answer is JSON, but not from the DTM API: {error}. "
+                "It was discarded. Check the setting api_url."
             )
         ) from None
-    message = said(envelope.value("errorMessages"))
+    message = message_of(envelope.value("errorMessages"))
     announced, status = envelope.value("totalRecordsCount"), envelope.value("statusCode")
     if whole_number(announced) != len(rows):
         raise PassingFault(
             DtmAnswerError(
                 f"{where}: the answer announces {quoted(announced)} rows and holds {len(rows)}. "
-                "Nothing was taken; the next run asks again."
+                "It was discarded; the next run asks again."
             )
         )
     code = whole_number(status)

@@ -1,8 +1,8 @@
 """The memory that answers may take together while they arrive.
 
-Answers share it freely as long as all of them fit. When they do not, they take turns: the one that was asked for first
-goes on, and the one that was asked for last gives up what it has and is asked for again later. So every answer that
-fits into the budget alone arrives in the end.
+Answers share the memory freely as long as all of them fit. When they no longer fit, they take turns: the oldest request
+continues, and the newest one gives up its memory and is repeated later. So every answer that fits into the budget by
+itself arrives.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class GiveWay(Exception):  # noqa: N818
 
 
 class Budget:
-    """A number of bytes that several answers share, safe to use from several threads.
+    """A number of bytes that several answers share. Safe to use from several threads.
 
     Args:
-        size: The bytes that all of them may take together.
+        size: The bytes that all answers may take together.
     """
 
     def __init__(self, size: int) -> None:  # noqa: D107
@@ -37,7 +37,7 @@ class Budget:
 
     @contextmanager
     def share(self) -> Iterator[Share]:
-        """Take part, with no bytes yet; they are given back at the end."""
+        """Give an answer a share, which has no bytes yet. At the end, its bytes are given back."""
         share = Share(self)
         with self._changed:
             self._shares.append(share)
@@ -49,12 +49,12 @@ class Budget:
                 self._changed.notify_all()
 
     def grow(self, share: Share, size: int) -> None:
-        """Let a share have that many bytes, as soon as there is room."""
+        """Let a share grow to a number of bytes, as soon as there is room."""
         if size > self.size:
             raise OverBudget
         with self._changed:
-            while (missing := self._taken() - share.size + size - self.size) > 0:
-                if share is not self._oldest():
+            while (missing := sum(each.size for each in self._shares) - share.size + size - self.size) > 0:
+                if share is not self._shares[0]:
                     raise GiveWay
                 self._ask_to_give_way(missing)
                 self._changed.wait()
@@ -67,14 +67,8 @@ class Budget:
         with self._changed:
             share.size = 0
             self._changed.notify_all()
-            self._changed.wait_for(lambda: share is self._oldest())
+            self._changed.wait_for(lambda: share is self._shares[0])
             share.must_give_way = False
-
-    def _taken(self) -> int:
-        return sum(share.size for share in self._shares)
-
-    def _oldest(self) -> Share:
-        return self._shares[0]
 
     def _ask_to_give_way(self, missing: int) -> None:
         for share in reversed(self._shares[1:]):
@@ -85,7 +79,7 @@ class Budget:
 
 
 class Share:
-    """What one answer has of a budget: ``size``, in bytes."""
+    """The part of a budget that one answer has: ``size``, in bytes."""
 
     def __init__(self, budget: Budget) -> None:  # noqa: D107
         self._budget = budget
@@ -93,15 +87,15 @@ class Share:
         self.must_give_way = False
 
     def grow(self, size: int) -> None:
-        """Have at least that many bytes from now on; waits for room.
+        """Grow to at least that many bytes. Wait until there is room.
 
         Raises:
-            OverBudget: The budget is smaller than that.
+            OverBudget: The budget is smaller.
             GiveWay: Older answers need the memory.
         """
         if size > self.size:
             self._budget.grow(self, size)
 
     def wait_for_turn(self) -> None:
-        """Give all bytes back, and wait until no older answer is left; after that, this one need not give way."""
+        """Give all bytes back, and wait until no older answer is left. Then this answer need not give way again."""
         self._budget.wait_for_turn(self)

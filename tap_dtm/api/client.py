@@ -1,4 +1,4 @@
-"""The DTM API: one GET request at a time, retried as long as its fault may pass."""
+"""The client of the DTM API: GET requests, repeated while their fault may pass."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tap_dtm.api.answers import LONGEST_WAIT, Answer, PassingFault, judge
 from tap_dtm.api.budget import Budget, GiveWay, OverBudget
 from tap_dtm.api.keys import Keys
 from tap_dtm.api.retrying import retried
-from tap_dtm.api.transport import Bounds, Reply, Session, TooMuchAround, TooSlow, fetch
+from tap_dtm.api.transport import Bounds, EndlessHead, Reply, Session, TooSlow, fetch
 from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_WAIT", "Answer", "DtmClient"]
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
-PATIENCE: Final = 10  # a whole answer may take that many times as long as the wait for its next bytes
+PATIENCE: Final = 10  # a whole answer may take that many times request_timeout
 _MAX_REDIRECTS: Final = 3
-# What requests, urllib3, http.client and the system raise, and what ends an answer that takes too much.
+# Raised by requests, urllib3, http.client and the system, and for an answer that takes too much time or memory.
 _NO_ANSWER: Final = (
     requests.RequestException,
     HTTPError,
@@ -46,21 +46,21 @@ _NO_ANSWER: Final = (
     ValueError,
     OverBudget,
     TooSlow,
-    TooMuchAround,
+    EndlessHead,
 )
 _logger = logging.getLogger("tap-dtm.client")
 
 
 class DtmClient:
-    """A client of one DTM API, safe to use from several threads.
+    """A client of one DTM API. Safe to use from several threads.
 
     Args:
-        settings: The checked settings; their keys go to no host but that of ``api_url``.
-        heard: Is handed every answer as it arrived, before it is judged, by the thread that asked.
+        settings: The checked settings. Their keys are sent only to the host of ``api_url``.
+        on_reply: Called with every answer as it arrived, before it is judged, in the thread of the request.
     """
 
-    def __init__(self, settings: Settings, heard: Callable[[Reply], None] | None = None) -> None:  # noqa: D107
-        self._heard = heard
+    def __init__(self, settings: Settings, on_reply: Callable[[Reply], None] | None = None) -> None:  # noqa: D107
+        self._on_reply = on_reply
         self._url = settings.api_url
         # A proxy elsewhere cannot reach this machine's own addresses, and would be sent the key unencrypted.
         self._trust_env = not settings.is_local
@@ -83,12 +83,12 @@ class DtmClient:
         Args:
             path: The endpoint, for example ``/v3/displacement/admin0``.
             params: The API's query parameters, for example ``{"Admin0Pcode": "XAA"}``.
-            form: The form in which the rows are decoded, if all of them have it.
+            form: The struct to decode rows into, if all of them fit.
 
         Raises:
-            DtmAccessError: The key, or the second of two, is missing, invalid or used up (DtmQuotaError).
-            DtmRequestError: No answer, or a refusal, after all retries; DtmRefusedError when a setting is to blame.
-            DtmAnswerError: An answer that cannot be trusted, after all retries.
+            DtmAccessError: The key, or the second of two, is missing or invalid, or its quota is used up.
+            DtmRequestError: There is no answer, or a refusal, after all retries; DtmRefusedError if a setting is wrong.
+            DtmAnswerError: The answer cannot be trusted, after all retries.
         """
         params = dict(params or {})
         where = path + "".join(f" {name}={value}" for name, value in params.items())
@@ -96,9 +96,9 @@ class DtmClient:
 
     def _try(self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None) -> Answer:
         with self._budget.share() as share:
-            # An exception keeps all that it passes through in memory: what had arrived, too. So it is raised out here.
+            # An exception keeps its frames in memory, and so the bytes of the answer. It is raised outside of them.
             while (outcome := self._outcome(path, params, where, form, share)) is None:
-                _logger.info("%s: waits until other answers have left it enough memory.", where)
+                _logger.info("%s: waiting until other answers release enough memory.", where)
                 share.wait_for_turn()
         if isinstance(outcome, Answer):
             return outcome
@@ -107,20 +107,20 @@ class DtmClient:
     def _outcome(
         self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None, share: Share
     ) -> Answer | DtmError | PassingFault | None:
-        """Return the rows, or what is wrong; None if it must be asked for again, because it had to give way."""
+        """Return the rows or an error; None if the request gave way to older ones and must be repeated."""
         try:
             try:
                 reply = self._reply(path, params, where, share)
             except _NO_ANSWER as error:
                 return self._failure(error, where)
-            if self._heard is not None:
-                self._heard(reply)
+            if self._on_reply is not None:
+                self._on_reply(reply)
             with self._decoding:
                 return judge(reply, where, form, self._keys.named(reply.status))
         except GiveWay:
             return None
         except (DtmError, PassingFault) as error:
-            return _alone(error)
+            return _without_frames(error)
         except MemoryError:
             return DtmRequestError(
                 f"{where}: there is not enough memory for the answer. Lower answer_budget_mb or "
@@ -128,7 +128,7 @@ class DtmClient:
             )
 
     def _reply(self, path: str, params: Mapping[str, str], where: str, share: Share) -> Reply:
-        """Send a request, and once more with the second key if the first is refused as invalid."""
+        """Send a request. Repeat it with the second key if the first is refused as invalid."""
         key = self._keys.current
         reply = self._send(path, params, where, share, key)
         if reply.status == codes.unauthorized and self._keys.replace(key):
@@ -152,8 +152,8 @@ class DtmClient:
     def _redirected(self, url: str, location: str, where: str) -> str:
         """Return the URL that a redirect names, exactly as it will be requested.
 
-        Programs take URLs apart differently. So nothing is followed that could be ambiguous, and what requests and
-        urllib3 make of it must be this API's own host: requests would carry the key's header to any.
+        Libraries parse URLs differently, and requests would send the key's header to any host. So an ambiguous URL is
+        not followed, and both requests and urllib3 must find this API's own host in it.
         """
         host = ""
         try:
@@ -163,7 +163,7 @@ class DtmClient:
             if is_plain and _origins(target) == _origins(_prepared(self._url)):
                 return target
         except (requests.RequestException, ValueError):
-            pass  # no URL: refused like those of other hosts
+            pass  # not a URL: refused like the URL of another host
         raise DtmRefusedError(
             f"{where}: the API redirects to another host ({redaction.quoted(host or location)}); the key was "
             "not sent there. Check the setting api_url."
@@ -171,7 +171,7 @@ class DtmClient:
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        """Lend a session: requests does not promise that one may be used by two threads at a time."""
+        """Lend a session to one thread: requests does not promise that threads can share it."""
         try:
             session = self._idle.pop()
         except IndexError:
@@ -185,10 +185,10 @@ class DtmClient:
             self._idle.append(session)
 
     def _failure(self, error: Exception, where: str) -> DtmError | PassingFault:
-        """Return what is wrong when there is no answer."""
+        """Return the error for a request without an answer."""
         if isinstance(error, OverBudget):
             return DtmRequestError(
-                f"{where}: the answer is larger than {self._budget_mb} MB, which all answers together may take. "
+                f"{where}: the answer is larger than {self._budget_mb} MB, which is the limit of all answers. "
                 "If that much data is plausible, raise answer_budget_mb."
             )
         if isinstance(error, TooSlow):
@@ -196,7 +196,7 @@ class DtmClient:
                 f"{where}: the answer was not complete within {self._timeout * PATIENCE:g} s. "
                 f"Raise request_timeout if the API is slow for you: a whole answer may take {PATIENCE} times as long."
             )
-        if isinstance(error, TooMuchAround):
+        if isinstance(error, EndlessHead):
             return DtmRequestError(f"{where}: the head of the answer does not end. Check the setting api_url.")
         if isinstance(error, requests.ReadTimeout):
             return PassingFault(
@@ -204,7 +204,7 @@ class DtmClient:
                     f"{where}: no answer within {self._timeout:g} s. Raise request_timeout if the API is slow for you."
                 )
             )
-        # An InvalidHeader is the answer's: the settings' own were checked.
+        # An InvalidHeader is in the answer: the headers from the settings were checked.
         if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
             return DtmRefusedError(
                 f"{where}: the request could not be made ({network.words(error)}). "
@@ -216,8 +216,8 @@ class DtmClient:
         return PassingFault(DtmRequestError(words)) if failure.may_pass else DtmRefusedError(words)
 
 
-def _alone(error: DtmError | PassingFault) -> DtmError | PassingFault:
-    """Return an error without the frames that it passed through: they hold what had arrived."""
+def _without_frames(error: DtmError | PassingFault) -> DtmError | PassingFault:
+    """Return an error without its frames, which hold the bytes of the answer."""
     for each in (error, getattr(error, "failure", None)):
         if each is not None:
             each.__traceback__ = each.__context__ = None
@@ -230,7 +230,7 @@ def _prepared(url: str) -> str:
 
 
 def _origins(url: str) -> set[tuple[str | None, str | None, int | None]]:
-    """Return the scheme, host and port of a URL, as each of the two libraries sees them that will send it."""
+    """Return the scheme, host and port of a URL, once as urllib and once as urllib3 parses them."""
     standard, requested = urlsplit(url), parse_url(url)
     default = {"http": 80, "https": 443}
     return {

@@ -19,7 +19,7 @@ from tap_dtm.api import network
 from tap_dtm.api.answers import PASSING_STATUSES, PassingFault, passing_status
 from tap_dtm.api.budget import Budget, OverBudget
 from tap_dtm.api.retrying import retried
-from tap_dtm.api.transport import Bounds, Session, TooMuchAround, TooSlow, fetch
+from tap_dtm.api.transport import Bounds, EndlessHead, Session, TooSlow, fetch
 from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
 from tap_dtm.redaction import quoted
 from tap_dtm.settings import LOOPBACK
@@ -98,7 +98,7 @@ class Download:
                 return fetch(session, "GET", url, Bounds(share, timeout, timeout * _PATIENCE), headers=headers)
         except OverBudget:
             raise self._too_large() from None
-        except (TooSlow, TooMuchAround):
+        except (TooSlow, EndlessHead):
             raise DtmRequestError(
                 f"{self.name}: the file was not complete within {timeout * _PATIENCE:g} s. Raise request_timeout."
             ) from None

@@ -1,7 +1,7 @@
-"""The rows of an answer, taken out of its bytes one by one.
+"""The rows of an answer, decoded from its bytes one by one.
 
-A small text may be large in memory: ``{}`` is 64 bytes there. So what rows cost is counted while they are decoded, and
-texts that repeat, as nearly all of them do, are kept once.
+A small text may be large in memory: ``{}`` takes 64 bytes there. So the memory of rows is counted while they are
+decoded. Nearly all texts repeat, and each is kept once.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tap_dtm.errors import DtmAnswerError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST_TIMES: Final = 3  # as many bytes as the answer has may its rows take
-_SMALL: Final = 16_000_000  # bytes that rows may take in any case
+_MOST_TIMES: Final = 3  # the memory of rows, in sizes of the answer
+_SMALL: Final = 16_000_000  # bytes that rows may take in addition
 _LONGEST_ROW: Final = 1_000_000  # bytes
 _MOST_BRACES: Final = 64  # in one row
 _LONGEST_VALUE: Final = 100_000  # bytes of a field of the envelope, other than the rows
@@ -33,7 +33,7 @@ _AFTER_ROW = re.compile(rb"[ \t\r\n]*([,\]])[ \t\r\n]*")
 _BEFORE_ROW = re.compile(rb"[ \t\r\n]*\[[ \t\r\n]*")
 _BRACE = re.compile(rb"\}")
 _MOST_ODD: Final = 100  # in one answer: each takes some milliseconds
-# Back-slashes, a surrogate pair, or, in the group, half of one without its other half.
+# Backslashes, a surrogate pair, or a lone surrogate (the group).
 _SURROGATES: Final = re.compile(
     rb"(?:\\\\)+|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -41,7 +41,7 @@ _MOST_SURROGATES: Final = 1_000_000  # in one answer
 NUL: Final = rb"\u0000"
 
 
-# msgspec's own errors are ValueErrors in newer versions only; bad UTF-8 is one in all of them.
+# In older versions, msgspec's errors are not ValueErrors; an error in UTF-8 always is.
 _NOT_JSON: Final = (msgspec.DecodeError, ValueError, RecursionError)
 
 
@@ -50,9 +50,9 @@ class NotJsonError(Exception):
 
 
 class Envelope(msgspec.Struct):
-    """An answer, its fields as they came; empty where there is none.
+    """The fields of an answer as raw JSON, which costs nothing to decode; a missing field is empty.
 
-    Decoded like this, it costs nothing. It is stricter than Python's json: no NaN.
+    msgspec is stricter than Python's json: NaN is an error.
     """
 
     result: msgspec.Raw = msgspec.Raw(b"")
@@ -67,7 +67,7 @@ class Envelope(msgspec.Struct):
         return bool(memoryview(getattr(self, name)).nbytes)
 
     def value(self, name: str) -> Any:  # noqa: ANN401
-        """Return the value of a field other than the rows, None without one; the text of it, cut, if it is long."""
+        """Return the value of a field other than the rows: None if it is missing, its start if it is long."""
         raw = memoryview(getattr(self, name))
         if not raw.nbytes:
             return None
@@ -76,14 +76,14 @@ class Envelope(msgspec.Struct):
         return _decoded(raw)
 
     def rows(self, form: type[msgspec.Struct] | None = None) -> list[Any] | None:
-        """Return the rows, and what is in the place of some; None when ``result`` is null.
+        """Return the entries of ``result``, which need not be rows; None when ``result`` is null.
 
         Args:
-            form: The form of all rows, if they can have it.
+            form: The struct to decode rows into, if all of them fit.
 
         Raises:
-            NotJsonError: They are not JSON.
-            DtmAnswerError: They are something else than rows, or would cost far more memory than rows do.
+            NotJsonError: ``result`` is not JSON.
+            DtmAnswerError: ``result`` is not a list, or its entries would take far more memory than rows do.
         """
         raw = memoryview(self.result)
         if bytes(raw[:5]) == b"null":
@@ -92,17 +92,16 @@ class Envelope(msgspec.Struct):
             try:
                 return msgspec.json.decode(raw, type=list[form])  # type: ignore[valid-type]
             except _NOT_JSON:
-                pass  # read row by row, it is known which one is wrong
+                pass  # reading row by row shows which row is wrong
         return list(_rows(raw))
 
 
 def read_envelope(body: bytearray) -> Envelope | None:
-    """Return the envelope of an answer; None when the answer is JSON of another kind.
+    """Return the envelope of an answer, which may begin with a byte order mark; None for JSON of another kind.
 
     Raises:
-        NotJsonError: It is not JSON.
+        NotJsonError: The answer is not JSON.
     """
-    # A byte order mark is no part of the text.
     text = memoryview(body)[len(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else 0 :]
     try:
         return _envelope(text)
@@ -123,17 +122,17 @@ def _envelope(text: memoryview) -> Envelope | None:
 
 
 def _replace_lone_surrogates(body: bytearray) -> bool:
-    """Put NUL in the place of each half of a surrogate pair, and return whether there were any.
+    """Replace each lone surrogate with NUL, and return whether there were any.
 
-    JSON may escape such a half, but msgspec does not read it, and no database holds it; nor does one hold NUL. So
-    whoever checks the values refuses the one that had it, and not the whole answer.
+    JSON can escape a lone surrogate, but msgspec refuses the whole answer. No database accepts NUL, so the check of
+    the values refuses only the value.
     """
-    found = False
+    has_replaced = False
     for match in islice(_SURROGATES.finditer(body), _MOST_SURROGATES):
         if match[1]:
             body[match.start() : match.end()] = NUL
-            found = True
-    return found
+            has_replaced = True
+    return has_replaced
 
 
 def _rows(raw: memoryview) -> Iterator[Any]:
@@ -168,9 +167,9 @@ def _rows(raw: memoryview) -> Iterator[Any]:
 
 
 def _row(raw: memoryview, start: int) -> tuple[dict[str, Any], int]:
-    """Return the row that begins there, and where it ends.
+    """Return the row that begins at ``start``, and where it ends.
 
-    It ends at the first closing brace up to which it is a whole JSON object: others are in texts, or nested.
+    The row ends at the first closing brace that completes a JSON object. Earlier braces are in texts or nested objects.
     """
     end = start
     if bytes(raw[start : start + 1]) != b"{":
@@ -190,9 +189,9 @@ def _row(raw: memoryview, start: int) -> tuple[dict[str, Any], int]:
 
 
 def _odd_row(raw: memoryview, start: int) -> tuple[Any, int]:
-    """Do the same for something else than a row, and for a row with a number that no table holds.
+    """Do the same for an entry that is not a row, and for a row with a number that no table holds.
 
-    Whoever checks the rows refuses it, with its place.
+    The check of the rows refuses the entry and names its place.
     """
     try:
         # The end of a longer text may cut a character.
@@ -204,7 +203,7 @@ def _odd_row(raw: memoryview, start: int) -> tuple[Any, int]:
 
 
 def _keep_texts_once(row: dict[str, Any], texts: dict[str, str]) -> int:
-    """Replace texts that were there before, and return what the row costs, in bytes."""
+    """Replace texts that earlier rows have, and return the memory of the row in bytes."""
     cost = sys.getsizeof(row)
     for name, value in row.items():
         if type(value) is str:
@@ -219,7 +218,7 @@ def _keep_texts_once(row: dict[str, Any], texts: dict[str, str]) -> int:
 
 
 def _deep_size(value: Any) -> int:  # noqa: ANN401
-    """Return what a nested value costs, about, in bytes."""
+    """Return roughly the memory of a nested value in bytes."""
     if isinstance(value, dict):
         return sys.getsizeof(value) + sum(map(_deep_size, value)) + sum(map(_deep_size, value.values()))
     if isinstance(value, list):
@@ -247,7 +246,7 @@ def whole_number(value: object) -> int | None:
     return value if type(value) is int else None
 
 
-def said(value: Any) -> str:  # noqa: ANN401
-    """Return what an answer says in words, for a message."""
+def message_of(value: Any) -> str:  # noqa: ANN401
+    """Return the API's own explanation, one text or a list of them, for a message."""
     words = value if isinstance(value, list) else [value]
     return redaction.quoted("; ".join(map(str, words))) if value else ""

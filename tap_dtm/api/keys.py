@@ -20,7 +20,7 @@ class Keys:
     """The key that is in use: the first, and after its first 401 the second. Safe to use from several threads.
 
     Args:
-        settings: The checked settings, which may have no second key.
+        settings: The checked settings. The second key is optional.
     """
 
     def __init__(self, settings: Settings) -> None:  # noqa: D107
@@ -37,20 +37,20 @@ class Keys:
         return self._current
 
     def replace(self, refused: str) -> bool:
-        """Put the second key in the place of one that was answered with 401; False if that leaves nothing to try."""
+        """Switch to the second key after a 401; return False if no other key is left."""
         if not self._second or refused == self._second:
             return False
         with self._lock:
-            if self._current == self._first:  # other requests may have met the same
+            if self._current == self._first:  # another request may have switched already
                 self._current = self._second
                 _logger.warning(
-                    "The DTM API refuses the first subscription key (401). From now on this run uses the second, which "
-                    "is in secondary_subscription_key. Put a valid key into subscription_key."
+                    "The DTM API refuses the first subscription key (401). From now on this run uses the second one, "
+                    "secondary_subscription_key. Put a valid key into subscription_key."
                 )
         return True
 
     def named(self, status: int) -> str:
-        """Return what a message calls the keys that an answer of this HTTP status refuses."""
+        """Return the name, in messages, of the keys that an answer of this HTTP status refuses."""
         if not self._second:
             return "the subscription key"
         if self._current == self._first:

@@ -1,4 +1,4 @@
-"""The network between this machine and a site: proxies, certificates, and what failed, in words."""
+"""The network between this machine and a site: proxies, certificates, and failures in words."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _PROXY_AUTHENTICATION: Final = 407
 
 
 def check_environment(url: str) -> None:
-    """Check what the environment says about the way to a URL: the proxy, and the certificates to trust.
+    """Check the environment's proxy for a URL, and the certificates to trust.
 
     Raises:
-        DtmRefusedError: It cannot be used; the message names the variable.
+        DtmRefusedError: One of them cannot be used; the message names the variable.
     """
     if proxy := _proxy_setting(url):
         _check_proxy(proxy, _variable_of(proxy, url))
-    # In the order in which requests looks at them.
+    # requests reads the variables in this order.
     name = next((name for name in _BUNDLES if os.environ.get(name)), None)
     if name and urlsplit(url).scheme == "https":
         _check_bundle(name, Path(os.environ[name]))
@@ -84,21 +84,21 @@ def _variable_of(proxy: str, url: str) -> str:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a request got no answer, in a sentence or two. It may pass, or somebody must change something."""
+    """Why a request got no answer, in a sentence or two, and whether the failure may pass."""
 
     words: str
     may_pass: bool
 
 
 def explain(error: Exception, url: str, host: str, address: str, *, trust_env: bool) -> Failure:
-    """Say why there was no answer.
+    """Explain why there was no answer.
 
     Args:
-        error: What requests or the system raised.
-        url: What was asked for.
-        host: The name of the other side.
-        address: What the user calls the address of the other side.
-        trust_env: Whether proxies of the environment count.
+        error: The error of requests or the system.
+        url: The URL of the request.
+        host: The host, for the message.
+        address: The setting or option that has the address, for the message.
+        trust_env: Whether proxies of the environment are used.
     """
     proxy = _proxy_setting(url) if trust_env else None
     if isinstance(error, requests.exceptions.ProxyError) and proxy:
@@ -109,7 +109,7 @@ def explain(error: Exception, url: str, host: str, address: str, *, trust_env: b
             f"the certificate of {host} is not trusted ({cause.verify_message}). {_ABOUT_CERTIFICATES}", may_pass=False
         )
     return Failure(
-        f"the connection to {host} failed or broke off ({words(error)}). "
+        f"the connection to {host} failed or was interrupted ({words(error)}). "
         f"Check the network, {'the proxy ' + _host_of(proxy) if proxy else 'a proxy'}, and {address}.",
         may_pass=True,
     )
@@ -117,24 +117,24 @@ def explain(error: Exception, url: str, host: str, address: str, *, trust_env: b
 
 def _of_proxy(error: Exception, name: str, variable: str, host: str) -> Failure:
     cause = root(error)
-    # http.client has no other sign of it.
-    said = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(cause), re.DOTALL)
-    if said is None:
+    # http.client reports the proxy's answer only as text.
+    refusal = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(cause), re.DOTALL)
+    if refusal is None:
         return Failure(
             f"the proxy {name} cannot be reached ({words(error)}). "
-            f"{variable} names it: check its address, and whether it runs.",
+            f"{variable} names it. Check the address, and whether the proxy runs.",
             may_pass=True,
         )
-    if int(said[1]) == _PROXY_AUTHENTICATION:
+    if int(refusal[1]) == _PROXY_AUTHENTICATION:
         return Failure(
-            f"the proxy {name} asks for a user name and a password, or refuses them (407). "
+            f"the proxy {name} needs a user name and a password, or refuses them (407). "
             f"{variable} takes them as http://name:password@host:port.",
             may_pass=False,
         )
     return Failure(
-        f"the proxy {name} does not connect to {host} ({said[1]} {redaction.quoted(said[2])}). "
-        "Ask whoever runs it, or list the host in NO_PROXY.",
-        may_pass=int(said[1]) >= requests.codes.server_error,
+        f"the proxy {name} does not connect to {host} ({refusal[1]} {redaction.quoted(refusal[2])}). "
+        "Ask its administrator, or list the host in NO_PROXY.",
+        may_pass=int(refusal[1]) >= requests.codes.server_error,
     )
 
 
@@ -144,18 +144,18 @@ def _host_of(proxy: str) -> str:
 
 
 def _parts_of(proxy: str) -> Url:
-    # As requests reads it. Its types are known to newer versions only.
+    # requests parses it in this way. Older versions have no types for it.
     return parse_url(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def words(error: BaseException) -> str:
-    """Name the innermost reason, without the URL that the text of requests' errors repeats."""
+    """Return the innermost reason in words. The text of requests' errors would repeat the URL."""
     reason = root(error)
     return getattr(reason, "strerror", None) or getattr(reason, "reason", None) or type(reason).__name__
 
 
 def root(error: BaseException) -> BaseException:
-    """Return the innermost reason of an error of requests."""
+    """Return the innermost cause of an error of requests."""
     reason: Any = error
     while True:
         candidates = (getattr(reason, "reason", None), *reason.args, reason.__cause__)

@@ -1,8 +1,8 @@
-"""From the API's rows to the program's: names, one form for each value, and the bounds that all values meet.
+"""From the API's rows to the program's: names, one form for each value, and the bounds of all values.
 
-A value is taken when it has exactly one meaning: ``123.0`` and ``"123"`` are the integer 123, and
-``2016-01-31T00:00:00Z`` is that day. So rows that are spelled differently are the same rows. A value outside the bounds
-that the catalogue declares, or that a supported database cannot hold, is refused with its place.
+A value is accepted if it has exactly one meaning: ``123.0`` and ``"123"`` are the integer 123, and
+``2016-01-31T00:00:00Z`` is a day. So different spellings give the same row. A value is refused, with its place, if it
+is outside the catalogue's bounds or if a supported database cannot hold it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Resource
 
 Entry: TypeAlias = "dict[str, Any]"
-"""What one row of an answer holds, under the names of the catalogue and with values of its types."""
+"""One row of an answer, with the names and types of the catalogue."""
 
 _logger = logging.getLogger("tap-dtm")
 
 _CODE: Final = "admin0_pcode"
 _MOST_UNKNOWN: Final = 100  # names of unknown fields that a run's log shows
-_MOST_MET: Final = 10_000  # names that a builder remembers
+_MOST_SEEN: Final = 10_000  # names that a builder remembers
 _ASK_AGAIN: Final = "The next run asks again."
 _NEW_VERSION: Final = "If the API has changed for good, this tap needs a new version."
 
 
 class _RowError(Exception):
-    """A row cannot be a record: what it is instead, and what to do."""
+    """A row is not valid. The error has what was found and advice."""
 
     def __init__(self, fact: str, advice: str) -> None:
         super().__init__(fact)
@@ -46,27 +46,27 @@ class _RowError(Exception):
 
 
 class UnknownFields:
-    """The fields of a run that this version does not know. Each is named in one warning, whichever thread meets it."""
+    """The fields that this version does not know. Each causes one warning in a run, across all threads."""
 
     def __init__(self) -> None:  # noqa: D107
         self._names: set[str] = set()
         self._lock = threading.Lock()
 
     def warn(self, where: str, names: Iterable[str]) -> None:
-        """Warn of those that no one has warned of yet."""
+        """Warn of the names that are new in this run."""
         with self._lock:
             new = sorted(set(names) - self._names)[: _MOST_UNKNOWN - len(self._names)]
             self._names.update(new)
         for name in new:
             _logger.warning(
-                "%s answers with a field that this version of the tap does not know, and ignores: %s",
+                "%s answers with a field that this version of the tap does not know. The tap ignores the field: %s",
                 where,
                 quoted(name, 100),
             )
 
 
 class _Forms(dict[Any, Any]):
-    """The one form of each value that a column has, and null for null."""
+    """A cache of the one form of each value in a column. Null stays null."""
 
     def __init__(self, convert: Callable[[Any], Any]) -> None:
         super().__init__({None: None})
@@ -80,12 +80,12 @@ class _Forms(dict[Any, Any]):
 class RecordBuilder:
     """Turns answers of one endpoint into rows. Safe to use from several threads.
 
-    ``published`` is the form in which an answer's rows are best decoded.
+    ``published`` is the fastest form to decode an answer's rows into.
 
     Args:
         resource: The stream.
         api_version: The version of the API.
-        unknown: The fields that were warned of, shared by all builders of a run.
+        unknown: The unknown fields of a run, shared by all its builders.
     """
 
     def __init__(self, resource: Resource, api_version: str, unknown: UnknownFields | None = None) -> None:  # noqa: D107
@@ -97,13 +97,13 @@ class RecordBuilder:
         omitted = {str(field.api_name) for field in load_catalogue().fields.values() if field.omitted}
         self.published = published_form(fields, omitted)
         self._row = row_form(fields)
-        # Of the others, the published form says all.
+        # The published form has checked all other columns.
         self._columns = [
             (name, field.type, None if is_checked(field) and name not in resource.key else convert)
             for field, (name, _, convert) in zip(fields, self._fields, strict=True)
         ]
-        self._met: set[str] = omitted | {name for _, name, _ in self._fields}
-        self._known = frozenset(self._met)
+        self._seen: set[str] = omitted | {name for _, name, _ in self._fields}
+        self._known = frozenset(self._seen)
         self._finer = _fields_of_finer_rows(resource, api_version)
         self._unknown = unknown or UnknownFields()
 
@@ -111,12 +111,12 @@ class RecordBuilder:
         """Return the rows of an answer from a table of figures.
 
         Args:
-            rows: What the API answers with in the place of rows, or rows of the form ``published``.
-            country: The ISO 3166-1 alpha-3 code that was asked for, if one was.
+            rows: The entries of the answer as published, or rows of the form ``published``.
+            country: The requested ISO 3166-1 alpha-3 code, if any.
 
         Raises:
-            DtmAnswerError: A row lacks a declared field, holds a value that the field cannot have, is of a finer
-                table, or names another country.
+            DtmAnswerError: A row lacks a declared field, holds an invalid value, is of a finer table, or names another
+                country.
         """
         if rows and isinstance(rows[0], self.published):
             try:
@@ -126,13 +126,15 @@ class RecordBuilder:
         try:
             return [self._row(*self._record(row, country).values()) for row in rows]
         except _RowError as error:
-            raise DtmAnswerError(f"{self._where} answered with {error}: nothing was taken. {error.advice}") from None
+            raise DtmAnswerError(
+                f"{self._where} answered with {error}: the answer was discarded. {error.advice}"
+            ) from None
 
     def _from_published(self, rows: list[Any], country: str | None) -> list[Row]:
         """Do the same quickly.
 
         Raises:
-            WrongValueError: One of the rows has a value that its field cannot have, or is of another country.
+            WrongValueError: A row has an invalid value, or is of another country.
         """
         columns: list[Iterable[Any]] = []
         known: dict[Any, Any] = {}
@@ -142,14 +144,14 @@ class RecordBuilder:
                 column = list(map(_Forms(convert).__getitem__, column))
             elif kind == "string":
                 values = list(column)
-                column = map(known.setdefault, values, values)  # texts repeat, and take less memory when they are one
+                column = map(known.setdefault, values, values)  # texts repeat; sharing them saves memory
             columns.append(column)
             if name == _CODE and country and set(column) - {country}:
                 raise WrongValueError(country)
         return list(map(self._row, *columns))
 
     def build_each(self, rows: Iterable[Any]) -> tuple[list[Entry], list[DtmAnswerError]]:
-        """Return the entries of a list, and what is wrong with the rows that cannot be entries."""
+        """Return the valid entries of a list, and an error for each invalid row."""
         records, failures = [], []
         for row in rows:
             try:
@@ -159,10 +161,10 @@ class RecordBuilder:
         return records, failures
 
     def unfit(self, row: dict[str, Any]) -> dict[str, str]:
-        """Return what is wrong with a row, without its values.
+        """Return the fields of a row that are missing or invalid, by the API's names.
 
         Returns:
-            What each field needs, by the API's names: a type, or nothing where the row lacks the field.
+            The type that an invalid field needs; an empty text for a missing field. Values of the row are not included.
         """
         wrong = {api_name: "" for _, api_name, _ in self._fields if api_name not in row}
         for name, api_name, convert in self._fields:
@@ -177,7 +179,7 @@ class RecordBuilder:
         """Return the API's names of a row's fields that this table does not have.
 
         Returns:
-            Those that no table has, and those with a value that only finer rows have.
+            The fields that no table has, and the fields with a value that only finer rows have.
         """
         new = row.keys() - self._known
         return new - self._finer, {name for name in new & self._finer if row[name] is not None}
@@ -185,8 +187,8 @@ class RecordBuilder:
     def _record(self, row: Any, country: str | None) -> Entry:  # noqa: ANN401
         if not isinstance(row, dict):
             raise _RowError(f"something that is not a row ({quoted(repr(row), 100)})", _ASK_AGAIN)
-        if not row.keys() <= self._met:
-            self._meet(row, country)
+        if not row.keys() <= self._seen:
+            self._check_new_fields(row, country)
         record: Entry = {}
         name = api_name = ""
         try:
@@ -205,24 +207,24 @@ class RecordBuilder:
             raise _RowError(f"rows of {record[_CODE]} when asked for {country}", _ASK_AGAIN)
         return record
 
-    def _meet(self, row: dict[str, Any], country: str | None) -> None:
-        """Look at fields that no row of this endpoint had before."""
-        new = row.keys() - self._met
+    def _check_new_fields(self, row: dict[str, Any], country: str | None) -> None:
+        """Check and report fields that no earlier row of this endpoint had."""
+        new = row.keys() - self._seen
         for name in sorted(new & self._finer):
             if row[name] is not None:
                 raise _RowError(
                     f"rows of another endpoint, which have the field {name}{_place(row, country)}", _ASK_AGAIN
                 )
         self._unknown.warn(self._where, new)
-        if len(self._met) < _MOST_MET:
-            self._met.update(new - self._finer)
+        if len(self._seen) < _MOST_SEEN:
+            self._seen.update(new - self._finer)
 
 
 def _fields_of_finer_rows(resource: Resource, api_version: str) -> frozenset[str]:
-    """Return the API's names of the fields that make rows finer than those of a table.
+    """Return the API's names of the fields that make rows finer than the rows of a table.
 
-    They are the areas of deeper levels, what another version of the API splits rows by, and the operations of the
-    list of operations.
+    These are the areas of deeper levels, the fields by which another version of the API splits rows, and the operation
+    for tables without operations.
     """
     catalogue = load_catalogue()
     level, own = resource.level, resource.fields_for(api_version)
@@ -235,7 +237,7 @@ def _fields_of_finer_rows(resource: Resource, api_version: str) -> frozenset[str
 
 
 def _place(row: dict[str, Any], country: str | None) -> str:
-    """Name the row that is wrong, as far as its fields show it."""
+    """Name the place of an invalid row by the fields that it has."""
     where = country or row.get("admin0Pcode") or row.get("admin0Name")
     values = (where, row.get("operation"), row.get("reportingDate"))
     known = [quoted(value, 100) for value in values if value and isinstance(value, str)]

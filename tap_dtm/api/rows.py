@@ -1,8 +1,8 @@
-"""The rows of figures, as typed structs: an answer is decoded, checked, sorted and encoded in C.
+"""The rows of figures as typed structs: msgspec decodes, checks, sorts and encodes them in C.
 
-A table has two forms. *Published* rows have the API's names, and take only what is written in the one form of each
-value; an answer with anything else is read value by value (see ``records``), which takes ten times as long and can say
-what is wrong. *Rows* have the names of the catalogue.
+A table has two forms. *Published* rows have the API's names, and accept only the one form of each value. Any other
+answer is read value by value (see ``records``), which takes ten times as long and shows what is wrong. *Rows* have the
+names of the catalogue.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Field
 
 NEVER_NULL: Final = frozenset({"admin0_pcode", "operation", "reporting_date"})
-"""Without these a row cannot be placed: they make up the keys and the bookmarks."""
+"""The fields of the keys and the bookmarks: a row without them has no place."""
 
-_INT64: Final = (-(2**63), 2**63 - 1)
+INT64: Final = (-(2**63), 2**63 - 1)
+"""The integers that Postgres, BigQuery and DuckDB hold."""
+
 _struct: Final = partial(msgspec.defstruct, gc=False, eq=True)
 
 
@@ -37,7 +39,7 @@ class Row(Protocol):
 
 
 def row_form(fields: Iterable[Field]) -> type[Any]:
-    """Return the form of a table's rows, whose attributes stand in the order of its fields."""
+    """Return the form of a table's rows. Its attributes are in the order of the table's fields."""
     return _struct("Row", [(field.name, _type(field)) for field in fields])
 
 
@@ -46,7 +48,7 @@ def published_form(fields: Iterable[Field], omitted: Collection[str]) -> type[ms
 
     Args:
         fields: The fields of the table.
-        omitted: The API's names of other fields that rows may have. They come last, and nothing is made of them.
+        omitted: The API's names of fields that rows may have in addition. They come last, and are ignored.
     """
     names = {field.name: str(field.api_name) for field in fields}
     others = {f"omitted_{number}": name for number, name in enumerate(sorted(omitted))}
@@ -62,8 +64,14 @@ def published_form(fields: Iterable[Field], omitted: Collection[str]) -> type[ms
 
 
 def is_checked(field: Field) -> bool:
-    """Whether a value that the published form takes is in its one form, and within its bounds."""
+    """Return whether the published form accepts only valid values of a field, in their one form."""
     return field.type == "integer" or (field.type == "string" and not field.constraints)
+
+
+def bounds_of(field: Field) -> tuple[int, int]:
+    """Return the smallest and the largest integer of a field."""
+    least, most = (int(str(field.constraints.get(name, INT64[n]))) for n, name in enumerate(("minimum", "maximum")))
+    return least, most
 
 
 def columns(row: Row) -> tuple[str, ...]:
@@ -79,9 +87,7 @@ def as_dict(row: Row) -> dict[str, Any]:
 
 def _type(field: Field) -> Any:  # noqa: ANN401  a type
     if field.type == "integer":
-        least, most = (
-            int(str(field.constraints.get(name, _INT64[n]))) for n, name in enumerate(("minimum", "maximum"))
-        )
+        least, most = bounds_of(field)
         kind: Any = Annotated[int, msgspec.Meta(ge=least, le=most)]
     else:
         kind = str

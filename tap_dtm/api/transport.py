@@ -1,7 +1,7 @@
-"""One HTTP request, and an answer that cannot take more time or memory than it was given.
+"""One HTTP request, and limits on the time and memory of its answer.
 
-requests, urllib3 and http.client read status lines, headers, ``100 Continue``, chunk sizes and trailers themselves, and
-each byte that arrives starts their read time-out again. So the bounds are where all of that passes: at the socket.
+requests, urllib3 and http.client read status lines, headers, ``100 Continue``, chunk sizes and trailers without limits,
+and each byte restarts their read timeout. So the limits are at the socket, through which all bytes pass.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tap_dtm.api.budget import Share
 
 CONNECT_TIMEOUT: Final = 10.0
-_MOST_HEAD: Final = 1_000_000  # bytes of a status line and headers, with all that came before them
+_MOST_HEAD: Final = 1_000_000  # bytes of a status line and headers, and of everything before them
 _MOST_EXPLANATION: Final = 1_000_000  # bytes of an answer that reports an error
 _PIECE: Final = 1 << 16
 _ENCODINGS: Final = {"", "identity", "gzip", "x-gzip", "deflate"}
@@ -41,18 +41,18 @@ class TooSlow(Exception):  # noqa: N818
     """The answer was not complete in time."""
 
 
-class TooMuchAround(Exception):  # noqa: N818
-    """What comes before the body does not end."""
+class EndlessHead(Exception):  # noqa: N818
+    """The part before the body does not end."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What an answer may take.
+    """The limits of an answer.
 
     Attributes:
         share: Its memory.
         read_timeout: Seconds to wait for the next bytes.
-        longest: Seconds in which it must be complete, without those spent waiting for memory.
+        longest: Seconds until the answer must be complete. Waiting for memory does not count.
     """
 
     share: Share
@@ -62,7 +62,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as it arrived, so many seconds after the request. ``body`` is unpacked, and empty for a redirect."""
+    """An answer as it arrived, and the seconds that it took. ``body`` is unpacked, and empty for a redirect."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,21 +71,21 @@ class Reply:
 
     @property
     def is_redirect(self) -> bool:
-        """Whether it names another address."""
+        """Whether the answer is a redirect to another address."""
         return self.status in _REDIRECTS and "location" in self.headers
 
 
 class Session(requests.Session):
-    """Keeps connections, and nothing else: no cookies, no redirects, no credentials of the user's ``.netrc``.
+    """Keeps connections open. It ignores cookies, redirects and the user's ``.netrc``.
 
     Args:
-        trust_env: Whether proxies and certificates of the environment count.
+        trust_env: Whether proxies and certificates of the environment are used.
     """
 
     def __init__(self, *, trust_env: bool) -> None:  # noqa: D107
         super().__init__()
         self.trust_env = trust_env
-        self.auth = _no_credentials  # with none at all, requests looks into ~/.netrc
+        self.auth = _no_credentials  # without an auth function, requests reads ~/.netrc
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers["Accept-Encoding"] = "gzip, deflate"
         for scheme in ("http://", "https://"):
@@ -93,7 +93,7 @@ class Session(requests.Session):
 
     @override
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return nothing: to find the next address, requests would read the body whole."""
+        """Return None. To follow a redirect, requests would read the whole body."""
 
 
 def fetch(
@@ -101,23 +101,23 @@ def fetch(
     method: str,
     url: str,
     bounds: Bounds,
-    **options: Any,  # noqa: ANN401  as of requests
+    **options: Any,  # noqa: ANN401  as in requests
 ) -> Reply:
     """Send a request, and read the answer.
 
     Args:
-        session: Used by one thread at a time.
+        session: The session, which only one thread may use at a time.
         method: The HTTP method.
-        url: Where to send it.
-        bounds: What the answer may take.
-        options: As of ``requests.request``.
+        url: The URL.
+        bounds: The limits of the answer.
+        options: The other options of ``requests.request``.
 
     Raises:
         TooSlow: The answer was not complete in time.
-        TooMuchAround: Its head does not end.
-        OverBudget: It is larger than the budget.
+        EndlessHead: The head of the answer does not end.
+        OverBudget: The answer is larger than the budget.
         GiveWay: Older answers need the memory.
-        requests.RequestException: No answer, or not all of it.
+        requests.RequestException: There is no answer, or it is not complete.
         OSError: The same, or the certificates of the environment cannot be read.
         ValueError: The request cannot be made.
     """
@@ -147,7 +147,7 @@ def _body(response: requests.Response, meter: _Meter) -> bytearray:
             if response.status_code >= _FIRST_ERROR and len(body) > _MOST_EXPLANATION:
                 return bytearray()
     except BaseException:
-        body.clear()  # the exception keeps this frame, and urllib3 keeps the exception for a while
+        body.clear()  # urllib3 keeps the exception for a while, and with it this frame
         raise
     return body
 
@@ -157,7 +157,7 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
 
 
 class _Meter:
-    """Measures one answer, and ends it when it takes too much."""
+    """Measures one answer, and ends it when it exceeds its limits."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -166,7 +166,7 @@ class _Meter:
         self._is_head = True
 
     def start(self) -> None:
-        """The answer begins, of a proxy or of the server."""
+        """Begin an answer of a proxy or of the server."""
         self._deadline = time.monotonic() + self._bounds.longest
         self._is_head = True
 
@@ -181,27 +181,27 @@ class _Meter:
         return min(left, self._bounds.read_timeout)
 
     def received(self, count: int) -> None:
-        """Bytes came from the network."""
+        """Count bytes from the network."""
         self._received += count
         if self._is_head and self._received > _MOST_HEAD:
-            raise TooMuchAround
+            raise EndlessHead
         self._grow(self._received)
 
     def unpacked(self, size: int) -> None:
-        """The body has grown."""
+        """Record the size of the unpacked body."""
         self._grow(size)
 
     def _grow(self, size: int) -> None:
         before = time.monotonic()
         self._bounds.share.grow(size)
-        self._deadline += time.monotonic() - before  # others' memory is not this answer's fault
+        self._deadline += time.monotonic() - before  # waiting for memory does not count
 
 
 _current: ContextVar[_Meter] = ContextVar("_current")
 
 
 class _Raw(io.RawIOBase):
-    """Reads from a socket what its meter allows."""
+    """Reads from a socket within the limits of a meter."""
 
     def __init__(self, sock: socket.socket, meter: _Meter) -> None:
         self._socket = sock
@@ -218,7 +218,7 @@ class _Raw(io.RawIOBase):
         try:
             count: int | None = self._stream.readinto(buffer)
         except TimeoutError:
-            self._meter.seconds_left()  # the time for this answer or for these bytes is over: which one?
+            self._meter.seconds_left()  # raises TooSlow if the time of the whole answer is over
             raise
         self._meter.received(count or 0)
         return count
@@ -230,7 +230,7 @@ class _Raw(io.RawIOBase):
 
 
 class _Bounded:
-    """A socket as far as http.client's responses use it."""
+    """The part of a socket that http.client's responses use."""
 
     def __init__(self, sock: socket.socket, meter: _Meter) -> None:
         self._socket = sock
@@ -248,7 +248,7 @@ class _Response(http.client.HTTPResponse):
 
     @override
     def begin(self) -> None:
-        """Read the head. Lines that are no headers are dropped: urllib3 would log them, and they may hold the key."""
+        """Read the head. Drop invalid header lines: urllib3 would log them, and they may hold the key."""
         super().begin()
         self.headers.defects = []
         self.headers.set_payload("")
@@ -256,7 +256,7 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Adapter(HTTPAdapter):
-    """Connects through pools whose connections read bounded answers."""
+    """Uses connection pools that read bounded answers."""
 
     @override
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -271,7 +271,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _bound(manager: PoolManager) -> None:
-    # Made from the manager's own classes: those for SOCKS proxies differ.
+    # Derived from the manager's own classes, because those for SOCKS proxies differ.
     manager.pool_classes_by_scheme = {
         scheme: _bounded_pool(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
     }
@@ -280,6 +280,6 @@ def _bound(manager: PoolManager) -> None:
 @cache
 def _bounded_pool(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     if getattr(pool.ConnectionCls, "response_class", None) is _Response:
-        return pool  # proxy_manager_for returns a manager that it has made before
+        return pool  # proxy_manager_for returned the same manager again
     connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": _Response})
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})

@@ -1,4 +1,4 @@
-"""The one form of each value, and the bounds that it meets: those of the catalogue, and those of the databases."""
+"""The one form of each value, and its bounds: those of the catalogue and of the databases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from tap_dtm.api.rows import INT64, bounds_of
 from tap_dtm.settings import is_date
 
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ Convert: TypeAlias = "Callable[[Any], Any]"
 
 _CODE: Final = "admin0_pcode"
 _LONGEST_KEY: Final = 600  # characters, of up to 4 bytes; Postgres indexes at most 2,704 bytes of a key
-_INT64: Final = (-(2**63), 2**63 - 1)  # the integers that Postgres, BigQuery and DuckDB hold
 _EXACT_FLOAT: Final = 2**53  # from here on, a decimal number may have been rounded while it was read
-_LONGEST_INTEGER: Final = len(str(_INT64[0]))
+_LONGEST_INTEGER: Final = len(str(INT64[0]))
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 # The API writes calendar dates as midnights without a zone.
 _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00(\.0{1,9})?)?(Z|[+-]00:?00)?)?")
@@ -28,18 +28,17 @@ _remembered = lru_cache(maxsize=10_000)
 
 
 class WrongValueError(Exception):
-    """A value that a field cannot have. The text says what the field needs."""
+    """A value is not valid for its field. The text names the type that the field needs."""
 
 
 def converter(field: Field, *, is_key: bool) -> Convert:
-    """Return the function that brings a value of a field into its one form.
+    """Return the function that converts a value of a field to its one form.
+
+    The function raises WrongValueError if the value is ambiguous, out of bounds, or too much for a supported database.
 
     Args:
         field: The field, with the bounds of its values.
-        is_key: Whether the database has an index on it.
-
-    The function raises WrongValueError for a value without exactly one meaning, one outside the bounds, and one that a
-    supported database cannot hold.
+        is_key: Whether the database has an index on the field.
     """
     if field.type == "integer":
         return _integer(field)
@@ -47,9 +46,8 @@ def converter(field: Field, *, is_key: bool) -> Convert:
 
 
 def _integer(field: Field) -> Convert:
-    least = int(str(field.constraints.get("minimum", _INT64[0])))
-    most = int(str(field.constraints.get("maximum", _INT64[1])))
-    needed = "integer, of at most 64 bits" if (least, most) == _INT64 else f"integer, {_range(least, most)}"
+    least, most = bounds_of(field)
+    needed = "integer, of at most 64 bits" if (least, most) == INT64 else f"integer, {_range(least, most)}"
 
     def integer(value: Any) -> int:  # noqa: ANN401
         number = value if type(value) is int else _as_integer(value)
@@ -61,7 +59,7 @@ def _integer(field: Field) -> Convert:
 
 
 def _as_integer(value: Any) -> int | None:  # noqa: ANN401
-    """Return the integer that a decimal number or a text is without any doubt, if it is one."""
+    """Return the integer that a decimal number or a text means; None if it is ambiguous or no integer."""
     if type(value) is float and value.is_integer() and abs(value) < _EXACT_FLOAT:
         return int(value)
     if type(value) is str and len(value) <= _LONGEST_INTEGER and _INTEGER.fullmatch(value):
@@ -70,9 +68,9 @@ def _as_integer(value: Any) -> int | None:  # noqa: ANN401
 
 
 def _range(least: int, most: int) -> str:
-    if most == _INT64[1]:
+    if most == INT64[1]:
         return f"{least} or more"
-    return f"{most} or less" if least == _INT64[0] else f"{least} to {most}"
+    return f"{most} or less" if least == INT64[0] else f"{least} to {most}"
 
 
 def _text(field: Field, *, is_key: bool) -> Convert:

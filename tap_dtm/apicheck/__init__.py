@@ -1,7 +1,7 @@
-"""Which facts hold of the API that is there: ``tap-dtm --check-api``.
+"""Checks which facts about the API hold: ``tap-dtm --check-api``.
 
-``questions`` says what is asked, ``asking`` asks, ``facts`` judges, ``report`` writes. All but ``asking`` are pure.
-May import ``exact`` and ``api``.
+``questions`` plans the requests, ``asking`` sends them, ``facts`` judges the answers, and ``report`` writes the result.
+Only ``asking`` does I/O. May import ``exact`` and ``api``.
 """
 
 from __future__ import annotations

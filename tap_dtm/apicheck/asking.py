@@ -1,4 +1,4 @@
-"""Asks the questions, through the client that runs use: with its retries, its bounds and its care for the keys."""
+"""Asks the questions through the client of ordinary runs, which retries, limits answers and protects the keys."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
 
-_MOST_RETRIES = 2  # a person waits
-_SHORTEST_TEXT = 3  # shorter texts are in ordinary words
+_MOST_RETRIES = 2  # a person is waiting
+_SHORTEST_TEXT = 3  # shorter texts are parts of ordinary words
 _logger = logging.getLogger("tap-dtm")
 
 
 class Asking:
-    """Asks about one API. ``looks`` holds what came of it, in order.
+    """Asks about one API. ``looks`` has the answers in order.
 
     Args:
         settings: The checked settings.
-        catalogue: What the API serves.
+        catalogue: The catalogue of what the API serves.
     """
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:  # noqa: D107
         self.looks: list[Look] = []
-        self._heard: list[dict[str, Any]] = []
+        self._replies: list[dict[str, Any]] = []
         self._texts: set[str] = set()
         retries = min(settings.max_retries, _MOST_RETRIES)
-        self._client = DtmClient(replace(settings, max_retries=retries), self._hear)
+        self._client = DtmClient(replace(settings, max_retries=retries), self._add_reply)
         self._questions = questions(catalogue, settings.api_version, settings.countries or ())
 
     def ask_all(self) -> None:
-        """Ask what there is to ask.
+        """Ask all questions.
 
         Raises:
-            DtmAccessError: A key is refused. It may have been accepted for the first questions.
-            DtmError: The API cannot be reached at all, or a setting is wrong.
+            DtmAccessError: The key is refused, perhaps after the first questions.
+            DtmError: The API cannot be reached, or a setting is wrong.
         """
         question = next(self._questions)
         try:
@@ -60,32 +60,32 @@ class Asking:
         except StopIteration:
             return
 
-    def _hear(self, reply: Reply) -> None:
-        self._heard.append(read(reply))
+    def _add_reply(self, reply: Reply) -> None:
+        self._replies.append(read(reply))
 
     def _ask(self, question: Question) -> Look:
-        self._heard.clear()
+        self._replies.clear()
         failure: DtmError | None = None
         requests = self._client.requests_made
         try:
             self._client.get(question.path, question.params)
         except (DtmAnswerError, DtmRequestError) as error:
-            if not self.looks and (isinstance(error, DtmRefusedError) or not self._heard):
+            if not self.looks and (isinstance(error, DtmRefusedError) or not self._replies):
                 raise
             failure = error
-        last = self._heard[-1] if self._heard else {}
+        last = self._replies[-1] if self._replies else {}
         self._texts.update(_texts(last.get("rows") or ()), question.params.values())
         where = question.path + "".join(f" {name}={value}" for name, value in question.params.items())
-        last["message"] = self._bare(last.get("message", ""))
+        last["message"] = self._without_values(last.get("message", ""))
         return Look(
             question,
-            failure=self._bare(str(failure).removeprefix(f"{where}: ")) if failure else "",
+            failure=self._without_values(str(failure).removeprefix(f"{where}: ")) if failure else "",
             is_unknown=isinstance(failure, DtmUnknownError),
             repeats=self._client.requests_made - requests - 1,
             **last,
         )
 
-    def _bare(self, text: str) -> str:
+    def _without_values(self, text: str) -> str:
         return without_values(text, [each for each in self._texts if len(each) >= _SHORTEST_TEXT])
 
 

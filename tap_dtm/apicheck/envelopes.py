@@ -1,4 +1,4 @@
-"""Whether answers arrive, and whether what is around their rows is as the client needs it."""
+"""Facts about the arrival of answers, and about the envelope around their rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from requests import codes
 
 from tap_dtm.api.envelope import whole_number
-from tap_dtm.apicheck.seen import Verdict, counted, listed
+from tap_dtm.apicheck.seen import UNSEEN, Verdict, counted, listed
 
 if TYPE_CHECKING:
     from tap_dtm.apicheck.look import Look
@@ -19,7 +19,7 @@ _SMALL_PART: Final = 0.25
 
 
 def arrival(seen: Seen) -> Verdict:
-    """Whether each has an answer of its own. Those of filters have facts of their own."""
+    """Judge whether each request without filters is answered. Filters have other facts."""
     looks = seen.whole
     return counted(
         looks,
@@ -33,16 +33,16 @@ def arrival(seen: Seen) -> Verdict:
 
 
 def repeats(seen: Seen) -> Verdict:
-    """Whether every first try was answered."""
+    """Judge whether every first try was answered."""
     again = [look for look in seen.looks if look.repeats]
     return counted(seen.looks, (f"{look.question} (repeated: {look.repeats})" for look in again), "requests")
 
 
 def bounds(seen: Seen) -> Verdict:
-    """Whether there is room for larger countries and slower days."""
+    """Judge whether the limits allow for larger countries and slower days."""
     answered = [look for look in seen.looks if look.is_answered]
     if not answered:
-        return Verdict(holds=None, seen="No answer could tell.")
+        return UNSEEN
     slowest, largest = max(look.seconds for look in answered), max(look.size for look in answered)
     in_time = slowest <= seen.settings.request_timeout * _SMALL_PART
     is_small = largest <= seen.settings.answer_budget_mb * 1_000_000 * _SMALL_PART
@@ -50,34 +50,34 @@ def bounds(seen: Seen) -> Verdict:
 
 
 def json(seen: Seen) -> Verdict:
-    """Whether what comes with HTTP 200 is JSON."""
+    """Judge whether answers with HTTP 200 are JSON."""
     looks = [look for look in seen.looks if look.is_answered]
     return counted(
-        looks, (f"{look.question}: {look.size:,} bytes of something else" for look in looks if not look.is_json)
+        looks, (f"{look.question}: {look.size:,} bytes of another format" for look in looks if not look.is_json)
     )
 
 
 def members(seen: Seen) -> Verdict:
-    """Whether all is there without which the client takes no answer."""
+    """Judge whether envelopes have the members that the client needs."""
     looks = [look for look in seen.looks if look.is_json]
-    wrong = ((look, sorted(_NEEDED - set(look.members or ()))) for look in looks)
+    lacking = ((look, sorted(_NEEDED - set(look.members or ()))) for look in looks)
     problems = [
         f"{look.question}: {f'without {listed(missing)}' if missing else 'result is not a list'}"
-        for look, missing in wrong
+        for look, missing in lacking
         if missing or (look.rows is None and look.status == codes.ok)
     ]
     return counted(looks, problems)
 
 
 def no_other_members(seen: Seen) -> Verdict:
-    """Whether the envelope is the one that was recorded."""
+    """Judge whether envelopes have only known members."""
     looks = [look for look in seen.looks if look.members is not None]
     other = ((look, sorted(set(look.members or ()) ^ _KNOWN)) for look in looks)
     return counted(looks, (f"{look.question}: {listed(names)}" for look, names in other if names))
 
 
 def total(seen: Seen) -> Verdict:
-    """Whether an answer that was cut off can be told from a whole one."""
+    """Judge whether the client can detect an answer that was cut off."""
     looks = [look for look in seen.looks if look.rows is not None]
     wrong = [look for look in looks if whole_number(look.total) != len(look.rows or ())]
     return counted(looks, (f"{look.question}: {_number(look)}, and {len(look.rows or ())} rows" for look in wrong))
@@ -89,12 +89,12 @@ def _number(look: Look) -> str:
 
 
 def success(seen: Seen) -> Verdict:
-    """Whether the answers that runs need say that all is well.
+    """Judge whether the answers that runs need report success.
 
     Below admin 0, a country without areas may be unknown.
     """
     looks = [look for look in seen.whole if look.rows is not None]
-    return counted(looks, (f"{look.question}: {said(look)}" for look in looks if not _is_success(look)))
+    return counted(looks, (f"{look.question}: {envelope_in_words(look)}" for look in looks if not _is_success(look)))
 
 
 def _is_success(look: Look) -> bool:
@@ -104,8 +104,8 @@ def _is_success(look: Look) -> bool:
     return look.success is True and (code == codes.ok or (code == codes.no_content and not look.rows))
 
 
-def said(look: Look) -> str:
-    """Return what an envelope says of its answer."""
+def envelope_in_words(look: Look) -> str:
+    """Return the members of an envelope that report success or failure, in words."""
     code = whole_number(look.code)
     success = str(look.success).lower() if isinstance(look.success, bool) else "neither true nor false"
     message = f', "{look.message.rstrip(".")}"' if look.message else ""

@@ -1,10 +1,10 @@
-"""Whether the levels agree with admin 0, which tells the tap what has changed below."""
+"""Facts about the agreement of the levels with admin 0, by which the tap detects changes below."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tap_dtm.apicheck.seen import Verdict, listed
+from tap_dtm.apicheck.seen import UNSEEN, Verdict, listed
 from tap_dtm.exact import rounds
 from tap_dtm.exact.round import Round
 from tap_dtm.exact.selfcheck import compare
@@ -19,7 +19,7 @@ _LEVELS = (1, 2)
 
 
 class _Agreement(NamedTuple):
-    """How many rounds of a level are like those of admin 0, differ from them, or are at one of the two alone."""
+    """Numbers of rounds: equal at a level and admin 0, different, and only at one of the two."""
 
     alike: int
     differing: int
@@ -28,9 +28,9 @@ class _Agreement(NamedTuple):
 
 
 def sums_of(level: int) -> Callable[[Seen], Verdict]:
-    """Return the judge of whether a level adds up to admin 0: people, males and females, by reason and origin.
+    """Return the judge of a level's sums: people, males and females, by reason and origin, must equal admin 0.
 
-    A round that the level lacks is no contradiction: operations may stop at a level.
+    A round that the level lacks is not a contradiction, because operations may stop at a level.
     """
 
     def sums(seen: Seen) -> Verdict:
@@ -47,24 +47,23 @@ def sums_of(level: int) -> Callable[[Seen], Verdict]:
 
 
 def no_other_rounds(seen: Seen) -> Verdict:
-    """Whether admin 0 is a table of contents of all that is below."""
+    """Judge whether admin 0 has all rounds of the levels below."""
     return _alone(seen, lambda each: each.of_level_alone, "Admin {} has {:,} other rounds")
 
 
 def all_rounds(seen: Seen) -> Verdict:
-    """Whether the levels below are complete."""
+    """Judge whether the levels below have all rounds of admin 0."""
     return _alone(seen, lambda each: each.of_index_alone, "Admin {} lacks {:,} rounds")
 
 
 def _alone(seen: Seen, count: Callable[[_Agreement], int], words: str) -> Verdict:
-    found = {level: list(_agreements(seen, level)) for level in _LEVELS}
-    if not any(found.values()):
+    agreements = {level: list(_agreements(seen, level)) for level in _LEVELS}
+    if not any(agreements.values()):
         return Verdict(holds=None, seen="Not all rows could be read.")
-    alone = {level: sum(map(count, each)) for level, each in found.items() if each}
+    alone = {level: sum(map(count, each)) for level, each in agreements.items() if each}
     if not any(alone.values()):
-        return Verdict(
-            holds=True, seen=f"{sum(sum(each) for of_level in found.values() for each in of_level):,} rounds."
-        )
+        total = sum(sum(each) for of_level in agreements.values() for each in of_level)
+        return Verdict(holds=True, seen=f"{total:,} rounds.")
     return Verdict(holds=False, seen=f"{listed((words.format(*each) for each in alone.items() if each[1]), '. ')}.")
 
 
@@ -88,13 +87,13 @@ def _agreements(seen: Seen, level: int) -> Iterator[_Agreement]:
 
 
 def operations_listed(seen: Seen) -> Verdict:
-    """Whether the list is complete: a run warns of a setting that names an operation that is not on it."""
+    """Judge whether the list is complete. A run warns if a setting names an operation that is not on it."""
     return _operations(seen, lambda shown, on_list: shown - on_list, "not on the list")
 
 
 def operations_shown(seen: Seen) -> Verdict:
-    """Whether admin 0 is complete: what is on the list alone is looked for at the levels below."""
-    return _operations(seen, lambda shown, on_list: on_list - shown, "on the list alone")
+    """Judge whether admin 0 is complete. The tap looks for other operations of the list at the levels below."""
+    return _operations(seen, lambda shown, on_list: on_list - shown, "only on the list")
 
 
 def _operations(seen: Seen, missing: Callable[[set[str], set[str]], set[str]], words: str) -> Verdict:
@@ -109,7 +108,7 @@ def _operations(seen: Seen, missing: Callable[[set[str], set[str]], set[str]], w
         missed += len(missing(shown, on_list))
         total += len(shown | on_list)
     if not total:
-        return Verdict(holds=None, seen="No answer could tell.")
+        return UNSEEN
     return Verdict(not missed, f"{total} operations." if not missed else f"{missed} of {total} operations are {words}.")
 
 

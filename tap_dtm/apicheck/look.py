@@ -1,16 +1,17 @@
-"""One answer, as far as facts are judged by it."""
+"""One question, and the parts of its answer that facts are judged by."""
 
 from __future__ import annotations
 
+import codecs
 import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from requests import codes
+from requests import codes as http
 from typing_extensions import override
 
-from tap_dtm.api.envelope import NotJsonError, read_envelope, said
+from tap_dtm.api.envelope import NotJsonError, message_of, read_envelope
 from tap_dtm.errors import DtmAnswerError
 from tap_dtm.redaction import quoted
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Role(enum.Enum):
-    """What a question is asked for, in words for the report."""
+    """The purpose of a question, in words for the report."""
 
     LIST = "all rows of the list"
     LEVEL = "all rows"
@@ -39,7 +40,7 @@ class Question:
     """One request.
 
     Attributes:
-        role: What it is asked for.
+        role: The purpose.
         stream: The stream that the rows belong to.
         path: The endpoint.
         params: The API's parameters.
@@ -56,7 +57,7 @@ class Question:
 
     @override
     def __str__(self) -> str:
-        """Name it without any value that was sent."""
+        """Name the question without any value that is sent."""
         if self.level is None:
             return f"{self.stream}: {self.role.value}"
         place = f" of country {self.country}" if self.country else ""
@@ -65,23 +66,23 @@ class Question:
 
 @dataclass(frozen=True)
 class Look:
-    """What came of a question.
+    """The outcome of a question.
 
     Attributes:
-        question: What was asked.
-        status: The HTTP status of the last reply; None if none came.
-        repeats: How often it was asked again.
-        failure: Why the client does not take the answer, without any value that was sent; empty if it does.
-        is_unknown: Whether the API says that it does not know what it was asked for.
+        question: The question.
+        status: The HTTP status of the last reply; None without a reply.
+        repeats: How often the request was repeated.
+        failure: Why the client refuses the answer, without any value that was sent; empty if it accepts the answer.
+        is_unknown: Whether the API reports that it does not know a value that was sent.
         size: Bytes of the last reply, unpacked.
         seconds: How long the last reply took.
-        is_json: Whether the last reply is JSON; None without one of HTTP 200.
-        members: The names in the envelope; None when the reply has none.
-        code: ``statusCode``, as it came.
-        success: ``isSuccess``, as it came.
-        total: ``totalRecordsCount``, as it came.
+        is_json: Whether the last reply is JSON; None without HTTP 200.
+        members: The names in the envelope; None without an envelope.
+        code: ``statusCode`` as published.
+        success: ``isSuccess`` as published.
+        total: ``totalRecordsCount`` as published.
         message: ``errorMessages`` as one text.
-        rows: The rows as they came; None when there is no list of rows. What is no object is not a row.
+        rows: The rows as published; None without a list. An entry that is not an object is an empty row.
     """
 
     question: Question
@@ -101,34 +102,35 @@ class Look:
 
     @property
     def is_answered(self) -> bool:
-        """Whether a reply came that is the API's own."""
-        return self.status == int(codes.ok)
+        """Whether the last reply has HTTP 200."""
+        return self.status == int(http.ok)
 
 
 def read(reply: Reply) -> dict[str, Any]:
-    """Return what a reply says, as attributes of a ``Look``."""
-    found: dict[str, Any] = {"status": reply.status, "size": len(reply.body), "seconds": reply.seconds}
-    if reply.status != codes.ok:
-        return found
+    """Return the attributes of a ``Look`` that a reply determines."""
+    attributes: dict[str, Any] = {"status": reply.status, "size": len(reply.body), "seconds": reply.seconds}
+    if reply.status != http.ok:
+        return attributes
     try:
         envelope = read_envelope(reply.body)
     except NotJsonError:
-        return found | {"is_json": False}
-    found["is_json"] = True
+        return attributes | {"is_json": False}
+    attributes["is_json"] = True
     if envelope is None:
-        return found
-    found["members"] = tuple(
-        quoted(name, 50) for name in msgspec.json.decode(_text(reply), type=dict[str, msgspec.Raw])
+        return attributes
+    attributes["members"] = tuple(
+        quoted(name, 50)
+        for name in msgspec.json.decode(reply.body.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
     )
     try:
         rows = envelope.rows() if envelope.has("result") else None
         values = {name: envelope.value(name) for name in ("statusCode", "isSuccess", "totalRecordsCount")}
-        message = said(envelope.value("errorMessages"))
+        message = message_of(envelope.value("errorMessages"))
     except NotJsonError:
-        return found | {"is_json": False}
+        return attributes | {"is_json": False}
     except DtmAnswerError:
-        return found
-    return found | {
+        return attributes
+    return attributes | {
         "code": values["statusCode"],
         "success": values["isSuccess"],
         "total": values["totalRecordsCount"],
@@ -137,12 +139,8 @@ def read(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _text(reply: Reply) -> bytes:
-    return bytes(reply.body).removeprefix(b"\xef\xbb\xbf")
-
-
 def without_values(text: str, values: Sequence[str]) -> str:
-    """Return a text of the API's or of the client's without values, which a report must not repeat."""
+    """Return a text of the API or the client without values, which a report must not repeat."""
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "…")
     return text

@@ -1,4 +1,4 @@
-"""What is asked, one question after the other: pure, so that each may depend on the answers before it."""
+"""The plan of the questions. It is pure; each question may depend on the answers to earlier ones."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Catalogue
 
 MOST: Final = 12
-"""How many questions are asked at most."""
+"""The largest number of questions."""
 
 LONG_AGO: Final = "1900-01-01"
-_FILTERED_LEVEL: Final = 1  # the coarsest level that the tap asks with filters
+_FILTERED_LEVEL: Final = 1  # the coarsest level that runs request with filters
 _MOST_COUNTRIES: Final = 2
-_UNKNOWN_CODES: Final = ("QZZ", "QMA", "ZZZ")  # ISO 3166-1 leaves them to its users
+_UNKNOWN_CODES: Final = ("QZZ", "QMA", "ZZZ")  # ISO 3166-1 assigns them to no country
 
 
 def questions(catalogue: Catalogue, api_version: str, wanted: Sequence[str]) -> Generator[Question, Look, None]:
-    """Yield the questions, the most important ones first; each takes the answer that it was given.
+    """Yield the questions, the most important ones first. The caller sends each answer back.
 
     Args:
-        catalogue: What the API serves.
+        catalogue: The catalogue of what the API serves.
         api_version: The version of the API.
-        wanted: The codes of the countries to ask for; without any, small ones are chosen.
+        wanted: The codes of the countries to check; if empty, small countries are chosen.
 
     Raises:
-        DtmError: A country that is wanted is not on the list.
+        DtmError: A wanted country is not on the list.
     """
     served = {name: resource for name, resource in catalogue.resources.items() if resource.endpoints}
     paths = {name: resource.endpoints[api_version] for name, resource in served.items()}
@@ -55,13 +55,13 @@ def questions(catalogue: Catalogue, api_version: str, wanted: Sequence[str]) -> 
     listed = {_code(row) for row in countries.rows or ()}
     for role, params in _filters(code, rows):
         yield Question(role, stream, paths[stream], params, place, level)
-        if role is Role.NOTHING:  # what is not listed is asked for before the rest, which is only nice to know
+        if role is Role.NOTHING:  # the unknown code is more important than the rest
             unknown = next(each for each in _UNKNOWN_CODES if each not in listed)
             yield Question(Role.UNKNOWN, "idp_admin0", paths["idp_admin0"], {"Admin0Pcode": unknown}, 0, 0)
 
 
 def _chosen(countries: Look, operations: Look, wanted: Sequence[str]) -> list[str]:
-    """Return the codes of one or two countries: those with the fewest operations, but with two to tell apart."""
+    """Return the codes of one or two countries with the fewest operations, if possible at least two."""
     listed = {_code(row) for row in countries.rows or ()} - {""}
     for code in wanted[:_MOST_COUNTRIES]:
         if listed and code not in listed:
@@ -97,7 +97,7 @@ def _filters(code: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Role, 
     part = name[: len(name) * 2 // 3].strip()
     if part and part not in by_operation:
         yield Role.PART, {**country, "Operation": part}
-    # The API takes round 0 for "no limit".
+    # For the API, round 0 means "no limit".
     numbers = sorted({n for row in by_operation[name] if type(n := row.get("roundNumber")) is int and n > 0})
     if numbers:
         number = str(numbers[len(numbers) // 2])
@@ -105,11 +105,11 @@ def _filters(code: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Role, 
 
 
 def _operations(rows: Collection[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_operation: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         if isinstance(name := row.get("operation"), str) and name.strip():
-            found[name].append(row)
-    return found
+            by_operation[name].append(row)
+    return by_operation
 
 
 def _dates(rows: Collection[dict[str, Any]]) -> list[str]:
@@ -117,7 +117,7 @@ def _dates(rows: Collection[dict[str, Any]]) -> list[str]:
 
 
 def kept(rows: Sequence[dict[str, Any]], params: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the rows that filters keep if they match exactly, and limits include what they name."""
+    """Return the rows that filters keep if they match exactly and include their limits."""
     name = params.get("Operation")
     first, last = params.get("FromReportingDate", ""), params.get("ToReportingDate", "9999-12-31")
     low, high = params.get("FromRoundNumber"), params.get("ToRoundNumber")

@@ -1,4 +1,4 @@
-"""The report: one line for each fact, and what was asked. It has no key, and no value of a row."""
+"""The report: one line for each fact, then the requests and fields. It has no key, and no value of a row."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _WIDTH: Final = len("not checked")
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a check.
+    """The outcome of a check.
 
     Attributes:
         text: The report, in lines.
         failed: How many needed facts do not hold.
-        stopped_by: What ended the check early, if anything did.
+        stopped_by: The error that ended the check early, if any.
     """
 
     text: str
@@ -41,17 +41,17 @@ class Report:
     stopped_by: DtmError | None = None
 
     def raise_failure(self) -> None:
-        """Fail if the API is not as the tap needs it, or if that is not known.
+        """Fail if a needed fact does not hold, or if the check ended early.
 
         Raises:
-            DtmError: Something that the tap needs does not hold, or a key was refused on the way.
+            DtmError: A needed fact does not hold, or the key was refused during the check.
         """
         if self.stopped_by is not None:
             raise self.stopped_by
         if self.failed:
             raise DtmError(
-                f"The DTM API does not have {self.failed} of the properties that the tap needs: see the lines that "
-                "begin with FAILED. Run the check again in an hour. If the lines stay, paste the text into an issue."
+                f"The DTM API lacks {self.failed} of the properties that the tap needs: see the lines that begin with "
+                "FAILED. Run the check again in an hour. If the lines stay, paste the text into an issue."
             )
 
 
@@ -59,11 +59,11 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
     """Ask the API, and judge it by its answers.
 
     Args:
-        settings: The checked settings. Those that filter have no effect; ``countries`` names the countries to ask for.
-        is_invented: Whether the data are the sandbox's.
+        settings: The checked settings. ``countries`` names the countries to check; other filters have no effect.
+        is_invented: Whether the API is the sandbox.
 
     Raises:
-        DtmError: The API cannot be asked: no network, a refused key, a wrong setting.
+        DtmError: The check is impossible: no network, a refused key, a wrong setting.
     """
     catalogue = load_catalogue()
     asking = Asking(settings, catalogue)

@@ -1,4 +1,4 @@
-"""Whether the rows are the rows that the tap reads: fields, types, and whose they are."""
+"""Facts about rows: their fields, types, level and country."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_dtm.apicheck.seen import Verdict, counted, listed
+from tap_dtm.apicheck.seen import UNSEEN, Verdict, counted, listed
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ _NO_ROWS = Verdict(holds=None, seen="There are no rows.")
 
 
 def of_lists(seen: Seen) -> Verdict:
-    """Whether a run has something to begin with."""
+    """Judge whether a run can begin: both lists have rows."""
     lists = [look for look in seen.whole if look.question.level is None and look.rows is not None]
     verdict = counted(lists, (str(look.question) for look in lists if not look.rows), "lists")
     return verdict._replace(seen=f"{verdict.seen[:-1]}: {_counts(lists)}.") if verdict.holds else verdict
 
 
 def of_countries(seen: Seen) -> Verdict:
-    """Whether there was anything to look at."""
+    """Judge whether a country has rows at admin 0."""
     looks = [look for number in seen.countries if (look := seen.level(0, number)) and look.rows is not None]
     if not looks:
-        return Verdict(holds=None, seen="No answer could tell.")
+        return UNSEEN
     return Verdict(any(look.rows for look in looks), f"{_counts(looks)}.")
 
 
@@ -39,14 +39,14 @@ def _counts(looks: Iterable[Look]) -> str:
 
 
 def fields(seen: Seen) -> Verdict:
-    """Whether a new version of the API has dropped fields."""
+    """Judge whether all fields are there, or a new version of the API has dropped some."""
     return _every_row(
         seen, lambda look, row: (name for name, need in _unfit(seen, look, row) if not need), "is missing"
     )
 
 
 def values(seen: Seen) -> Verdict:
-    """Whether every value has exactly one meaning, within the bounds of the catalogue."""
+    """Judge whether every value has exactly one meaning and is within the bounds of the catalogue."""
     return _every_row(
         seen,
         lambda look, row: (f"{name} ({_kind(row[name])} for {need})" for name, need in _unfit(seen, look, row) if need),
@@ -59,7 +59,7 @@ def _unfit(seen: Seen, look: Look, row: dict[str, Any]) -> Iterable[tuple[str, s
 
 
 def forms(seen: Seen) -> Verdict:
-    """Whether rows are read at full speed. Other spellings of a value are read as well, one by one."""
+    """Judge whether rows are read at full speed. The tap reads other spellings of a value one by one."""
     levels = [look for look in seen.with_rows if look.question.level is not None]
 
     def odd(look: Look, row: dict[str, Any]) -> Iterator[str]:
@@ -73,11 +73,11 @@ def forms(seen: Seen) -> Verdict:
             if is_a_value:  # fields that are missing or unknown are other facts
                 yield name.strip("`")
 
-    return _every_row(seen, odd, "is written otherwise", levels)
+    return _every_row(seen, odd, "is written in another form", levels)
 
 
 def nulls(seen: Seen) -> Verdict:
-    """Whether a field has become nullable."""
+    """Judge whether only nullable fields are null."""
     nullable = {str(field.api_name) for field in seen.catalogue.fields.values() if field.nullable}
     known = {str(field.api_name) for field in seen.catalogue.fields.values() if field.api_name}
 
@@ -88,13 +88,13 @@ def nulls(seen: Seen) -> Verdict:
 
 
 def no_other_fields(seen: Seen) -> Verdict:
-    """Whether a new version of the API has more fields."""
+    """Judge whether a new version of the API has more fields."""
     return _every_row(seen, lambda look, row: map(_name, _other(seen, look, row)[0]), "is unknown")
 
 
 def grain(seen: Seen) -> Verdict:
-    """Whether an endpoint answers with the rows of another one."""
-    return _every_row(seen, lambda look, row: map(_name, _other(seen, look, row)[1]), "is of finer rows")
+    """Judge whether an endpoint answers with the rows of a finer one."""
+    return _every_row(seen, lambda look, row: map(_name, _other(seen, look, row)[1]), "belongs to finer rows")
 
 
 def _other(seen: Seen, look: Look, row: dict[str, Any]) -> tuple[set[str], set[str]]:
@@ -106,7 +106,7 @@ def _name(name: str) -> str:
 
 
 def country(seen: Seen) -> Verdict:
-    """Whether an answer could be stored under the wrong country."""
+    """Judge whether rows are of the requested country."""
     looks = [look for look in seen.with_rows if "Admin0Pcode" in look.question.params]
     wrong = [
         look for look in looks if any(not _is_of(row, look.question.params["Admin0Pcode"]) for row in look.rows or ())
@@ -124,32 +124,32 @@ def _every_row(
     words: str,
     looks: list[Look] | None = None,
 ) -> Verdict:
-    """Return the verdict on a fact that must hold for each row, and name the fields in which it does not."""
+    """Return the verdict on a fact that must hold for each row, with the names of the fields that contradict it."""
     looks = seen.with_rows if looks is None else looks
     total, wrong = 0, 0
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for look in looks:
         for row in look.rows or ():
-            problem = set(problems(look, row))
-            found.update((look.question.stream, each) for each in problem)
-            total, wrong = total + 1, wrong + bool(problem)
+            names = set(problems(look, row))
+            counts.update((look.question.stream, name) for name in names)
+            total, wrong = total + 1, wrong + bool(names)
     if not total:
         return _NO_ROWS
     if not wrong:
         return Verdict(holds=True, seen=f"{total:,} rows.")
-    told = (f"{stream}: {name} {words} in {count:,} rows" for (stream, name), count in sorted(found.items()))
-    return Verdict(holds=False, seen=f"{total - wrong:,} of {total:,} rows. {listed(told, '; ')}.")
+    lines = (f"{stream}: {name} {words} in {count:,} rows" for (stream, name), count in sorted(counts.items()))
+    return Verdict(holds=False, seen=f"{total - wrong:,} of {total:,} rows. {listed(lines, '; ')}.")
 
 
 def kinds(looks: Iterable[Look]) -> dict[str, dict[str, set[str]]]:
     """Return the JSON types of each field, by stream, in the order of the fields."""
-    found: dict[str, dict[str, set[str]]] = {}
+    by_stream: dict[str, dict[str, set[str]]] = {}
     for look in looks:
-        of_stream = found.setdefault(look.question.stream, {})
+        of_stream = by_stream.setdefault(look.question.stream, {})
         for row in look.rows or ():
             for name, value in row.items():
                 of_stream.setdefault(_name(name), set()).add(_kind(value))
-    return found
+    return by_stream
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401

@@ -1,10 +1,10 @@
-"""All that was asked and answered, as the facts look at it."""
+"""All questions and answers, for the facts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.apicheck.look import Role
@@ -22,15 +22,18 @@ _MOST_NAMED = 5
 
 
 class Verdict(NamedTuple):
-    """Whether a fact holds (None: nothing was answered that could tell), and what was seen, as a sentence."""
+    """Whether a fact holds (None if no answer shows it), and a sentence about the evidence."""
 
     holds: bool | None
     seen: str
 
 
+UNSEEN: Final = Verdict(holds=None, seen="No answer shows it.")
+
+
 @dataclass(frozen=True)
 class Seen:
-    """The answers, and what they are judged by."""
+    """The answers, with the catalogue and the settings."""
 
     looks: tuple[Look, ...]
     catalogue: Catalogue
@@ -38,14 +41,14 @@ class Seen:
 
     @cached_property
     def builders(self) -> dict[str, RecordBuilder]:
-        """What reads the rows of each stream."""
+        """The reader of the rows of each stream."""
         version = self.settings.api_version
         served = {name: each for name, each in self.catalogue.resources.items() if each.endpoints}
         return {name: RecordBuilder(each, version) for name, each in served.items()}
 
     @property
     def whole(self) -> list[Look]:
-        """The answers that runs cannot do without: the lists, and the levels without filters."""
+        """The answers that every run needs: the lists, and the levels without filters."""
         return [look for look in self.looks if look.question.role in {Role.LIST, Role.LEVEL}]
 
     @property
@@ -59,8 +62,8 @@ class Seen:
 
     def level(self, number: int, country: int) -> Look | None:
         """Return the answer of a level without filters."""
-        found = (each for each in self.looks if each.question.role is Role.LEVEL and each.question.country == country)
-        return next((look for look in found if look.question.level == number), None)
+        looks = (look for look in self.whole if look.question.country == country)
+        return next((look for look in looks if look.question.level == number), None)
 
     def first(self, role: Role) -> Look | None:
         """Return the answer to the one question of a role."""
@@ -68,7 +71,7 @@ class Seen:
 
     @property
     def countries(self) -> list[int]:
-        """The numbers of the countries that were asked for."""
+        """The numbers of the requested countries."""
         return sorted({look.question.country for look in self.looks if look.question.role is Role.LEVEL})
 
     def built(self, look: Look | None) -> list[Row] | None:
@@ -85,20 +88,20 @@ def counted(looks: Iterable[Look], wrong: Iterable[str], what: str = "answers") 
     """Return the verdict on a fact that must hold for each answer.
 
     Args:
-        looks: The answers that could tell.
-        wrong: What is wrong, for each answer in which the fact does not hold.
-        what: What is counted.
+        looks: The answers that the fact applies to.
+        wrong: A description of each answer that contradicts the fact.
+        what: The noun for what is counted.
     """
     total, wrong = len(list(looks)), list(wrong)
     if not total:
-        return Verdict(holds=None, seen="No answer could tell.")
+        return UNSEEN
     if not wrong:
         return Verdict(holds=True, seen=f"{total} of {total} {what}.")
     return Verdict(holds=False, seen=f"{total - len(wrong)} of {total} {what}. {listed(wrong, '; ')}.")
 
 
 def listed(names: Iterable[str], separator: str = ", ") -> str:
-    """Return names as one text, the first few of them."""
+    """Return the first few names as one text."""
     names = list(names)
     more = f"{separator}and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return separator.join(names[:_MOST_NAMED]) + more

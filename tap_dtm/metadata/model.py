@@ -49,6 +49,9 @@ LAG_ROUNDS: Final = 3
 ROUND_SPAN_DAYS: Final = 31
 """Rounds of one operation with one number, dated at most so many days apart, are one round that was assessed twice."""
 
+SINGLE_ROUND_DAYS: Final = 365
+"""An operation with a single round has no interval to be judged by: its figure is current for so many days."""
+
 
 class CatalogueError(DtmError):
     """The catalogue's YAML is wrong; the message names the file and the line, and what is expected there."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from tap_dtm.metadata.loader import load_catalogue
@@ -29,6 +29,23 @@ class _View(Struct, forbid_unknown_fields=True):
     with_history: bool = False
     is_function: bool = False
     with_pcodes: bool = False
+
+
+_Reason = Annotated[str, Meta(pattern=r"^[a-z]+( [a-z]+)*\Z")]
+
+
+class ReasonClasses(Struct, frozen=True, forbid_unknown_fields=True):
+    """The reasons of displacement that are known, in lower case, by their class."""
+
+    conflict: tuple[_Reason, ...]
+    disaster: tuple[_Reason, ...]
+    other: tuple[_Reason, ...]
+    not_reported: tuple[_Reason, ...] = field(name="not reported")
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.conflict, *self.disaster, *self.other, *self.not_reported)
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,17 +106,18 @@ class View(Struct, frozen=True, kw_only=True):
         return " ".join([self.description, *(warning.text for warning in self.warnings)])
 
 
-def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]:
+def load_views(api_version: str, folder: Path | None = None, section: str = "views") -> tuple[View, ...]:
     """Return the views for an API version, each after those that it reads.
 
     Args:
         api_version: Columns and views that it does not know are left out.
         folder: Where another ``views.yaml`` is; this project's own by default.
+        section: ``tables`` for the tables that the operator fills, which are declared as views are.
 
     Raises:
         CatalogueError: The file is absent or wrong; the message names file and line.
     """
-    document = read_yaml(folder or files("tap_dtm.metadata"), "views.yaml")
+    document = _document(folder)
     catalogue = load_catalogue()
     columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
     for name in document.section("columns"):
@@ -110,12 +128,35 @@ def load_views(api_version: str, folder: Path | None = None) -> tuple[View, ...]
         unit = f" Unit: {column.unit}." if column.unit else ""
         columns[name] = replace(column, description=column.description + unit)
     warnings = {warning.code: warning for table in catalogue.resources.values() for warning in table.warnings}
-    declared = [view for kind in document.section("views") for view in _views(document, kind, columns, warnings)]
+    declared = [
+        view for kind in document.section(section) for view in _views(document, (section, kind), columns, warnings)
+    ]
     return tuple(
         replace(view, columns=tuple(column for column in view.columns if api_version in column.versions))
         for view in declared
         if api_version in view.versions
     )
+
+
+def load_reason_classes(folder: Path | None = None) -> ReasonClasses:
+    """Return the reasons of displacement by their class.
+
+    Args:
+        folder: Where another ``views.yaml`` is; this project's own by default.
+
+    Raises:
+        CatalogueError: The file is absent or wrong; the message names file and line.
+    """
+    document = _document(folder)
+    classes = document.convert(("reason_classes",), ReasonClasses)
+    for word in classes.known:
+        if classes.known.count(word) > 1:
+            document.fail(("reason_classes",), f"lists {word!r} in two classes; expected one.")
+    return classes
+
+
+def _document(folder: Path | None) -> Document:
+    return read_yaml(folder or files("tap_dtm.metadata"), "views.yaml")
 
 
 def _from_field(field: Field) -> Column:
@@ -129,18 +170,18 @@ def _from_field(field: Field) -> Column:
 
 
 def _views(
-    document: Document, kind: str, columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
+    document: Document, place: tuple[str, str], columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
 ) -> Iterator[View]:
-    listed = document.convert(("views", kind), _View)
-    own = {name.rpartition(".")[2]: column for name, column in columns.items() if name.startswith(f"{kind}.")}
+    listed = document.convert(place, _View)
+    own = {name.rpartition(".")[2]: column for name, column in columns.items() if name.startswith(f"{place[1]}.")}
     columns = {name: column for name, column in columns.items() if "." not in name} | own
     for key, names, known in (("columns", listed.columns, columns), ("warnings", listed.warnings, warnings)):
         for number, name in enumerate(names):
             if name not in known:
-                document.fail(("views", kind, key, number), f"unknown {name!r}; expected one of: {', '.join(known)}.")
+                document.fail((*place, key, number), f"unknown {name!r}; expected one of: {', '.join(known)}.")
     for level in listed.levels or (None,):
         yield View(
-            kind=kind,
+            kind=place[1],
             level=level,
             versions=listed.versions,
             with_history=listed.with_history,

@@ -16,7 +16,8 @@ from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
-from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.package import preferences_in, tables_from_package
+from tap_dtm.views.preferences import read_preferences
 from tap_dtm.views.script import script
 from tap_dtm.views.warehouse import Warehouse
 
@@ -80,6 +81,12 @@ _SCHEMAS = {
     help="With --dialect duckdb: load the tables from this data package first.",
 )
 @click.option(
+    "--preferred-operations",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Load this CSV file into the table preferred_operations, in place of what it holds: admin0_pcode, operation, "
+    "assessment_type. Without it, the table stays as it is.",
+)
+@click.option(
     "--install",
     "is_install",
     is_flag=True,
@@ -104,6 +111,7 @@ def command(  # noqa: PLR0913 - one for each option
     has_history: bool,
     has_pcodes: bool,
     package: Path | None,
+    preferred_operations: Path | None,
     is_install: bool,
     loader_name: str,
 ) -> None:
@@ -120,7 +128,11 @@ def command(  # noqa: PLR0913 - one for each option
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
         where, loaded = DIALECTS[dialect](schema), tuple(sorted(set(levels)))
         warehouse = Warehouse(where, api_version, loaded, has_pcodes=has_pcodes, has_history=has_history)
-        text = script(warehouse, tables_from_package(warehouse, package) if package is not None else "")
+        preferences = preferences_in(package) if package is not None else None
+        if preferred_operations is not None:
+            preferences = read_preferences(preferred_operations)
+        tables = tables_from_package(warehouse, package) if package is not None else ""
+        text = script(warehouse, tables, preferences)
         if loader:
             from tap_dtm.views.install import install  # noqa: PLC0415  its SQLAlchemy takes half of a start
 

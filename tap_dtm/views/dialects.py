@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tap_dtm.metadata import Field, Resource
     from tap_dtm.metadata.views import View
@@ -25,6 +25,7 @@ _POSTGRES: Final = {
     "decomposed": "CASE WHEN GETDATABASEENCODING() = 'UTF8' THEN NORMALIZE({0}, NFD) ELSE {0} END",
     "sorted_words": "(SELECT STRING_AGG(word, ' ' ORDER BY word) FROM UNNEST(STRING_TO_ARRAY({0}, ' ')) AS word)",
     "char": r"\u{0}",
+    "composed": "CASE WHEN GETDATABASEENCODING() = 'UTF8' THEN NORMALIZE({0}, NFC) ELSE {0} END",
     "raw": "",
     "all": ", 'g'",
     "bytewise": ' COLLATE "C"',
@@ -40,6 +41,7 @@ _DUCKDB: Final = _POSTGRES | {
     "decomposed": "STRIP_ACCENTS({0})",
     "sorted_words": "ARRAY_TO_STRING(LIST_SORT(STRING_SPLIT({0}, ' ')), ' ')",
     "char": _RE2_CHAR,
+    "composed": "NFC_NORMALIZE({0})",
     "bytewise": "",
 }
 _BIGQUERY: Final = {
@@ -52,6 +54,7 @@ _BIGQUERY: Final = {
     "decomposed": "NORMALIZE({0}, NFD)",
     "sorted_words": "(SELECT STRING_AGG(word, ' ' ORDER BY word) FROM UNNEST(SPLIT({0}, ' ')) AS word)",
     "char": _RE2_CHAR,
+    "composed": "NORMALIZE({0}, NFC)",
     "raw": "r",
     "all": "",
     "bytewise": "",
@@ -79,6 +82,7 @@ class Dialect(abc.ABC):
         expressions: The placeholders of queries that are this database's own: see `placeholders`.
         function_kind: What the functions that give rows are called.
         signature: What follows the name of such a function where it is dropped.
+        distance: How much two texts, ``{0}`` and ``{1}``, differ.
     """
 
     schema: str
@@ -87,6 +91,7 @@ class Dialect(abc.ABC):
     expressions: ClassVar[Mapping[str, str]]
     function_kind: ClassVar[str]
     signature: ClassVar[str] = ""
+    distance: ClassVar[str]
 
     @property
     def quoted_schema(self) -> str:
@@ -124,6 +129,48 @@ class Dialect(abc.ABC):
     def create(self, view: View, query: str) -> str:
         """Return the statements that make or replace a view, and describe it."""
 
+    def create_table(self, table: View) -> str:
+        """Return the statements that make a table of the operator's, empty and once, and describe it."""
+        columns = ", ".join(f"{column.name} {self.expressions['text']}" for column in table.columns)
+        made = f"CREATE TABLE IF NOT EXISTS {self.relation(table.name)} ({columns});\n"
+        texts = [(column.name, column.description) for column in table.columns]
+        return made + self.describe_there(table.name, table.full_description, texts)
+
+    def describe_there(self, table: str, description: str, columns: Sequence[tuple[str, str]]) -> str:
+        """Return the statements that describe a table that is there, and its columns."""
+        return _comments(self, "TABLE", table, description, columns)
+
+    def replace_rows(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]], fault: Callable[[str], str]
+    ) -> str:
+        """Return the statements that put other rows, which are texts, in the place of those of a table.
+
+        Args:
+            table: Its name.
+            columns: The names of its columns.
+            rows: The rows.
+            fault: Returns a query of what is wrong with the rows of a relation: a text, or no row.
+        """
+        relation = self.relation(table)
+        insert = f"INSERT INTO {relation}\n{self.values(columns, rows)};\n" if rows else ""
+        return f"DELETE FROM {relation};\n{insert}{self.fail(fault(relation))}"
+
+    def values(self, columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
+        """Return a query that has these rows."""
+        text = self.expressions["text"]
+        return "\nUNION ALL ".join(
+            "SELECT "
+            + ", ".join(
+                f"CAST({'NULL' if value is None else self.literal(value)} AS {text}) AS {name}"
+                for name, value in zip(columns, row, strict=True)
+            )
+            for row in rows
+        )
+
+    @abc.abstractmethod
+    def fail(self, query: str) -> str:
+        """Return the statement that fails with the text that a query returns, if it returns one."""
+
     @abc.abstractmethod
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
         """Return the statements that describe a table and its columns."""
@@ -135,6 +182,25 @@ class Postgres(Dialect):
     expressions = _POSTGRES
     function_kind = "FUNCTION"
     signature = "(timestamp)"
+    # Postgres has no edit distance of its own: the pairs of letters that only one of the texts has.
+    distance = (
+        "(SELECT COUNT(*) FROM (SELECT SUBSTR({0}, i, 2) AS pair FROM GENERATE_SERIES(1, LENGTH({0})) AS i"
+        " UNION SELECT SUBSTR({1}, i, 2) FROM GENERATE_SERIES(1, LENGTH({1})) AS i) AS pairs"
+        " WHERE STRPOS({0}, pair) = 0 OR STRPOS({1}, pair) = 0)"
+    )
+
+    @override
+    def fail(self, query: str) -> str:
+        return f"""\
+DO $$
+DECLARE
+  fault text := ({query});
+BEGIN
+  IF fault IS NOT NULL THEN
+    RAISE EXCEPTION '%', fault;
+  END IF;
+END $$;
+"""
 
     @override
     def prepare(self, views: Sequence[View], others: Sequence[View]) -> str:
@@ -263,6 +329,11 @@ class DuckDB(Dialect):
 
     expressions = _DUCKDB
     function_kind = "MACRO TABLE"
+    distance = "LEVENSHTEIN({0}, {1})"
+
+    @override
+    def fail(self, query: str) -> str:
+        return f"SELECT ERROR(message) FROM (\n{query}\n) AS fault;\n"
 
     @override
     def create(self, view: View, query: str) -> str:
@@ -278,7 +349,7 @@ COMMENT ON MACRO TABLE {name} IS {description};
 
     @override
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
-        return _comments(self, "TABLE", table.name, table.full_description, _texts(fields))
+        return self.describe_there(table.name, table.full_description, _texts(fields))
 
 
 class BigQuery(Dialect):
@@ -288,6 +359,26 @@ class BigQuery(Dialect):
     end = ""
     expressions = _BIGQUERY
     function_kind = "TABLE FUNCTION"
+    distance = "EDIT_DISTANCE({0}, {1})"
+
+    @override
+    def replace_rows(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]], fault: Callable[[str], str]
+    ) -> str:
+        """Check first, because nothing can be taken back, and replace all in one statement."""
+        relation = self.relation(table)
+        if not rows:
+            return f"DELETE FROM {relation} WHERE TRUE;\n"
+        selected = f"(\n{self.values(columns, rows)}\n)"
+        return (
+            f"{self.fail(fault(selected))}MERGE {relation} USING {selected} AS wanted ON FALSE\n"
+            f"WHEN NOT MATCHED THEN INSERT ({', '.join(columns)}) VALUES ({', '.join(columns)})\n"
+            "WHEN NOT MATCHED BY SOURCE THEN DELETE;\n"
+        )
+
+    @override
+    def fail(self, query: str) -> str:
+        return f"SELECT ERROR(message) FROM (\n{query}\n) AS fault;\n"
 
     @property
     @override
@@ -321,16 +412,19 @@ AS
 
     @override
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
+        return self.describe_there(table.name, table.full_description, _texts(fields))
+
+    @override
+    def describe_there(self, table: str, description: str, columns: Sequence[tuple[str, str]]) -> str:
         """Describe all columns in one statement, because BigQuery limits how often a table may be altered."""
-        relation = self.relation(table.name)
-        columns = ",\n  ".join(
-            f"ALTER COLUMN IF EXISTS {name} SET OPTIONS (description = {self.literal(text)})"
-            for name, text in _texts(fields)
+        relation = self.relation(table)
+        options = ",\n  ".join(
+            f"ALTER COLUMN IF EXISTS {name} SET OPTIONS (description = {self.literal(text)})" for name, text in columns
         )
         return f"""\
-ALTER TABLE IF EXISTS {relation} SET OPTIONS (description = {self.literal(table.full_description)});
+ALTER TABLE IF EXISTS {relation} SET OPTIONS (description = {self.literal(description)});
 ALTER TABLE IF EXISTS {relation}
-  {columns};
+  {options};
 """
 
 

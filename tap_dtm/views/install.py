@@ -35,7 +35,11 @@ def install(script: str, loader: Loader) -> None:
             # One parameter at a time: where an address as a whole cannot be read, libpq prints it, password and all.
             with psycopg.connect(psycopg.conninfo.make_conninfo(**address), autocommit=True) as connection:
                 connection.execute(script.encode())
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+    except (
+        psycopg.errors.InvalidSchemaName,
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+    ) as error:
         raise DtmError(
             f"The database says: {error.diag.message_primary}. Run the tap into this schema first, with every column. "
             "If it loads other levels or another version of the API than the views expect, name them: with --level and "
@@ -43,6 +47,8 @@ def install(script: str, loader: Loader) -> None:
             "--pcodes, or with the setting pcodes. The histories of all levels that are loaded, and runs, are expected "
             "with --history. Nothing was changed."
         ) from error
+    except psycopg.errors.RaiseException as error:  # the script's own
+        raise DtmError(f"{error.diag.message_primary} Nothing was changed.") from error
     except psycopg.Error as error:
         # Only what the server says of a statement, without the statement; of a connection, all there is.
         told = [error.diag.message_primary or str(error), error.diag.message_detail or ""]

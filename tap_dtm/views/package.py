@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
+from tap_dtm.views.preferences import Preference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tap_dtm.views.warehouse import Warehouse
@@ -19,6 +21,9 @@ TYPES: Final = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "
 """By type in the Table Schema; every other type is text in the file."""
 
 _DELETED_AT: Final = "_sdc_deleted_at"
+PREFERRED: Final = "dtm:preferredOperations"
+"""The property of a descriptor that lists the preferred operations."""
+
 _LONGEST_ROW: Final = 32_000_000  # bytes, for which DuckDB sets memory aside
 _PATTERN: Final = re.compile(r"[*?[]")  # DuckDB reads a path with one of these as a pattern
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -80,17 +85,42 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def preferences_in(folder: Path) -> tuple[Preference, ...] | None:
+    """Return the operations that a data package prefers; None if it names none.
+
+    Raises:
+        DtmError: The folder holds no data package.
+    """
+    with _reading(folder) as descriptor:
+        return preferences_of(descriptor) or None
+
+
+def preferences_of(descriptor: Mapping[str, Any]) -> tuple[Preference, ...]:
+    """Return the operations that a descriptor prefers."""
+    return tuple(Preference(**each) for each in descriptor.get(PREFERRED, ()))
+
+
 def resources_of(folder: Path) -> dict[str, Mapping[str, Any]]:
     """Return one resource for each table of a data package by the name of the table, Parquet rather than CSV.
 
     Raises:
         DtmError: The folder holds no data package.
     """
-    try:
-        descriptor = json.loads((folder / "datapackage.json").read_text("utf-8"))
+    with _reading(folder) as descriptor:
         found: Iterable[Mapping[str, Any]] = descriptor["resources"]
         by_format = sorted(found, key=lambda each: each["format"] != "parquet")
         return {each.get("dtm:sameDataAs") or each["name"]: each for each in reversed(by_format)}
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the descriptor of a data package.
+
+    Raises:
+        DtmError: The folder holds none, or one that another program wrote.
+    """
+    try:
+        yield json.loads((folder / "datapackage.json").read_text("utf-8"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DtmError(
             f"{folder / 'datapackage.json'} cannot be read as the descriptor of a data package: name the folder that "

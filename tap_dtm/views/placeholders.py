@@ -11,8 +11,10 @@ What each database has for itself is in `dialects`:
 * ``$decomposed(text)``: the text with each accent as a character of its own, or without accents
 * ``$sorted_words(text)``: its words, with blanks between them, in order
 * ``$char(code)``: a character in the brackets of a pattern, by its hexadecimal number
+* ``$composed(text)``: the text in Unicode's form NFC, so that an accent has one spelling
 * ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
-* ``$bytewise``: what a text is followed by to be sorted by its bytes, which is faster than by the rules of a language
+* ``$bytewise``: what a text is followed by to be sorted by its bytes, in all databases alike, and faster than by the
+  rules of a language
 
 A query between ``{each_level}`` and ``{end}`` is repeated for each level that is loaded, with ``UNION ALL``. There,
 ``$level`` and ``$rows`` are that level and its rows. To add up each level by itself, before the levels meet, is several
@@ -25,7 +27,14 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.model import LAG_ROUNDS, LEVELS, PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
+from tap_dtm.metadata.model import (
+    LAG_ROUNDS,
+    LEVELS,
+    PUBLICATION_LAG_DAYS,
+    ROUND_SPAN_DAYS,
+    SINGLE_ROUND_DAYS,
+)
+from tap_dtm.views.reasons import reason_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,6 +144,7 @@ _SHARED: Final = {
     "publication_days": str(PUBLICATION_LAG_DAYS),
     "is_lag_measured": "FALSE",
     "measured_lags": "",
+    "single_days": str(SINGLE_ROUND_DAYS),
 }
 """What does not depend on the warehouse."""
 
@@ -181,6 +191,7 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         "today": f"DATE '{warehouse.today}'" if warehouse.today else "CURRENT_DATE",
         # Texts that the API publishes in place of a code.
         "unknown": ", ".join(f"'{text}'" for text in unknown),
+        "reason_class": reason_class() if has_reason else "CAST(NULL AS $text)",
         "reason": "$folded_reason" if has_reason else "CAST(NULL AS $text)",
         "published_rounds": "\n        UNION ALL ".join(
             f"SELECT {each} AS admin_level, $round FROM $schema.idp_admin{each}_current GROUP BY $round"

@@ -10,21 +10,26 @@ from msgspec.structs import replace
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
 from tap_dtm.views.placeholders import fill, of_each_level, placeholders
+from tap_dtm.views.preferences import load_preferences
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tap_dtm.metadata.views import View
+    from tap_dtm.views.preferences import Preference
     from tap_dtm.views.warehouse import Warehouse
 
 
 _BELOW_THE_COUNTRY: Final = ("areas", "origin_to_host")
 
 
-def script(warehouse: Warehouse, tables: str = "") -> str:
+def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Preference] | None = None) -> str:
     """Return the statements for a warehouse. They may be run again at any time.
 
     Args:
         warehouse: Where the views are to stand.
         tables: Statements that make the tables first, in the same transaction.
+        preferences: The operations to prefer from now on; None keeps those that the table has.
     """
     dialect = warehouse.dialect
     views = views_of(warehouse)
@@ -36,9 +41,11 @@ def script(warehouse: Warehouse, tables: str = "") -> str:
             dialect.begin,
             tables,
             *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
+            *(dialect.create_table(table) for table in load_views(warehouse.api_version, section="tables")),
             dialect.prepare([view for view in views if not view.is_function], others),
             *(dialect.create(view, query_of(warehouse, view)) for view in views),
             dialect.clean_up(others),
+            "" if preferences is None else load_preferences(warehouse, preferences),
             dialect.end,
         ]
     )

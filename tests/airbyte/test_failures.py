@@ -143,7 +143,7 @@ class TestAFailure:
         assert (code, error["failure_type"]) == (1, "config_error")
         assert "accept_withdrawn_countries" in error["message"]
 
-    def test_of_the_program_itself_is_told_without_what_it_handled(self) -> None:
+    def test_of_the_program_itself_is_reported_without_what_it_handled(self) -> None:
         with pytest.raises(RuntimeError) as mistake:
             broken(SANDBOX_KEY)
         error = protocol.failure(mistake.value)["trace"]["error"]

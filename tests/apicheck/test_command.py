@@ -61,7 +61,7 @@ class TestTheCommand:
 
         assert code == 1
         assert len(line_of_facts(output)) == len(FACTS)
-        assert "does not have 1 of the properties that the tap needs" in log.splitlines()[-1]
+        assert "lacks 1 of the properties that the tap needs" in log.splitlines()[-1]
         assert "Traceback" not in log
 
     @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ VALUES = "Every value can be read as the type of its field."
 FORMS = "Values are written in one form: JSON integers, and days as midnights without a zone."
 NULLS = "Only fields that may be null are null."
 OTHERS = "Rows have no field that the tap does not know."
-GRAIN = "Rows are no finer than what was asked for."
+GRAIN = "Rows are no finer than requested."
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_rounds_and_operations_that_are_at_one_level_alone_differ(sandbox: Sandb
 
     assert with_word(report, "FAILED") == []
     assert seen(report, "Admin 0 has every round") == "Admin 1 has 1 other rounds."
-    assert seen(report, "The operations on the list") == "1 of 3 operations are on the list alone."
+    assert seen(report, "The operations on the list") == "1 of 3 operations are only on the list."
 
 
 def test_empty_lists_fail(sandbox: SandboxServer) -> None:

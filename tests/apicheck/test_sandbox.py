@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from tap_dtm.apicheck import Report
 
 ARRIVES = "Both lists and every level of a country arrive."
-SUCCESS = "Lists and levels are answered as a success: isSuccess is true, and statusCode is 200, or 204 without rows."
+SUCCESS = "Lists and levels report success: isSuccess is true, and statusCode is 200, or 204 without rows."
 MEMBERS = "An answer has the members result (a list), statusCode, isSuccess and totalRecordsCount."
 OPERATION = "Operation matches an operation by its name."
-CASE = "Operation tells upper and lower case apart."
+CASE = "Operation distinguishes upper and lower case."
 PART = "Operation does not match the beginning of a name."
 DATES = "FromReportingDate and ToReportingDate include the day that they name."
-NOTHING = "A filter that matches nothing is answered as a success without rows."
+NOTHING = "A filter that matches nothing gives a success without rows."
 
 
 class TestTheSandbox:
@@ -80,7 +80,7 @@ FAILS: dict[str, tuple[Fault, str]] = {
     "cut_json": (Fault("cut_json"), "Answers are JSON."),
     "html": (Fault("html"), "Answers are JSON."),
     "wrong_total": (Fault("wrong_total"), "totalRecordsCount is the number of rows."),
-    "wrong_country": (Fault("wrong_country"), "Rows are those of the country that was asked for."),
+    "wrong_country": (Fault("wrong_country"), "Rows are of the requested country."),
     "missing_field": (Fault("missing_field"), "Rows have every field that the tap reads."),
     "refused": (Fault("refused"), SUCCESS),
     "empty": (Fault("empty"), "A country of the list has rows at admin 0."),
@@ -89,9 +89,9 @@ SENTENCE = {
     "quota": (DtmQuotaError, "refuses the subscription key for now"),
     "firewall": (DtmRefusedError, "the firewall in front of the DTM API refuses the request"),
     "redirect": (DtmRefusedError, "the API redirects to another host"),
-    "dropped": (DtmRequestError, "failed or broke off"),
-    "dropped_midway": (DtmRequestError, "failed or broke off"),
-    "truncated": (DtmRequestError, "failed or broke off"),
+    "dropped": (DtmRequestError, "failed or was interrupted"),
+    "dropped_midway": (DtmRequestError, "failed or was interrupted"),
+    "truncated": (DtmRequestError, "failed or was interrupted"),
     "slow": (DtmRequestError, "no answer within 1 s"),
 }
 
@@ -112,7 +112,7 @@ class TestFaults:
         # What is not there cannot tell anything else; a refusal has no rows, either.
         assert len(failed) == (2 if kind == "refused" else 1)
         assert report.failed == len(failed)
-        with pytest.raises(DtmError, match=rf"does not have {len(failed)} of the properties that the tap needs"):
+        with pytest.raises(DtmError, match=rf"lacks {len(failed)} of the properties that the tap needs"):
             report.raise_failure()
 
     @pytest.mark.parametrize("kind", sorted(FAILS.keys() - SENTENCE.keys() - {"too_large"}))
@@ -123,7 +123,7 @@ class TestFaults:
         assert check(sandbox).failed
 
     @pytest.mark.parametrize("kind", SENTENCE)
-    def test_that_meet_the_first_question_are_told_in_a_sentence(self, sandbox: SandboxServer, kind: Any) -> None:
+    def test_that_meet_the_first_question_are_reported_in_a_sentence(self, sandbox: SandboxServer, kind: Any) -> None:
         error, words = SENTENCE[kind]
         sandbox.faults.add(Fault(kind, url="http://127.0.0.1:9/elsewhere", seconds=5))
 
@@ -178,11 +178,15 @@ class TestWhatFiltersMatch:
         ("options", "differing", "words"),
         [
             (Options(operation_filter="ignored"), {OPERATION, CASE, PART, DATES}, "The filter is ignored: all 52 rows"),
-            (Options(operation_filter="prefix"), {CASE, PART}, "36 rows came, of 52"),
-            (Options(operation_filter="nothing"), {OPERATION, DATES}, "0 rows came, of 52 without the filter; 36 were"),
-            (Options(ignore_case=True), {CASE}, "36 rows came, of 52"),
-            (Options(date_filter="ignored"), {DATES}, "36 rows came, of 52"),
-            (Options(date_filter="nothing"), {DATES}, "36 rows came, of 52"),
+            (Options(operation_filter="prefix"), {CASE, PART}, "36 rows arrived, of 52"),
+            (
+                Options(operation_filter="nothing"),
+                {OPERATION, DATES},
+                "0 rows arrived, of 52 without the filter; 36 were",
+            ),
+            (Options(ignore_case=True), {CASE}, "36 rows arrived, of 52"),
+            (Options(date_filter="ignored"), {DATES}, "36 rows arrived, of 52"),
+            (Options(date_filter="nothing"), {DATES}, "36 rows arrived, of 52"),
         ],
     )
     def test_is_seen(self, sandbox: SandboxServer, options: Options, differing: set[str], words: str) -> None:
@@ -199,7 +203,7 @@ class TestWhatFiltersMatch:
     def test_nothing_is_not_checked_where_dates_are_ignored(self, sandbox: SandboxServer) -> None:
         sandbox.options = Options(date_filter="ignored")
 
-        assert seen(check(sandbox), NOTHING) == "The filter did not match nothing: 52 rows came."
+        assert seen(check(sandbox), NOTHING) == "The filter matched 52 rows."
 
     def test_an_error_for_no_rows_differs(self, sandbox: SandboxServer) -> None:
         sandbox.faults.add(Fault("status", status=500, path="admin1", operation="", after=1))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.bigquery.dataset import Dataset
     from tests.pipeline import Process
 
-NOT_CONFIRMED = "Not every row is in BigQuery, so no state is confirmed"
+NOT_CONFIRMED = "Not all rows are in BigQuery, so no state is confirmed"
 
 
 def test_publication_after_publication_arrives(dataset: Dataset) -> None:

@@ -35,7 +35,7 @@ def test_the_loader_knows_every_setting() -> None:
     assert {setting["name"] for setting in loader["settings"]} <= known.keys()
 
 
-NOT_CONFIRMED = "Not every row is in BigQuery, so no state is confirmed"
+NOT_CONFIRMED = "Not all rows are in BigQuery, so no state is confirmed"
 NO_KEY = "is not the key of a service account"
 
 
@@ -55,7 +55,7 @@ NO_KEY = "is not the key of a service account"
         ({"credentials_json": '["invented-secret"]'}, f"The setting `credentials_json` {NO_KEY}"),
     ],
 )
-def test_settings_that_will_not_do_are_told_without_a_traceback(
+def test_settings_that_will_not_do_are_reported_without_a_traceback(
     tmp_path: Path, settings: dict[str, str | None], sentence: str
 ) -> None:
     program = environment("target-bigquery", python=PYTHON) / "checked-target-bigquery"

@@ -81,7 +81,9 @@ class TestErrorTable:
 
     def test_12_firewall(self, sandbox: SandboxServer) -> None:
         """The stock agent is refused in HTML, before the key is looked at: it is not the key's fault."""
-        with pytest.raises(DtmRefusedError, match=r"Admin0Pcode=XAA: the firewall .*\(403, HTML\).*Set user_agent"):
+        with pytest.raises(
+            DtmRefusedError, match=r"Admin0Pcode=XAA: the firewall .*\(403, HTML\).*Change the setting user_agent"
+        ):
             client_of(sandbox.url, user_agent="python-requests/2.32").get(ADMIN0, {"Admin0Pcode": "XAA"})
         assert len(sandbox.requests) == 1
 

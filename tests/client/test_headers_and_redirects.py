@@ -71,7 +71,7 @@ class TestRedirects:
         assert stranger.requests == []
 
     @pytest.mark.parametrize("location", ["http://{}@evil.example/", "http://x:{}@evil.example/", "//{}.evil.example/"])
-    def test_that_repeats_the_key_is_told_without_it(self, location: str) -> None:
+    def test_that_repeats_the_key_is_reported_without_it(self, location: str) -> None:
         key = "k3y-0123456789"
         with (
             ScriptedServer(always("", 302, Location=location.format(key))) as server,

@@ -30,7 +30,8 @@ class TestNoAnswer:
             with pytest.raises(DtmRequestError) as caught:
                 client_of(f"http://127.0.0.1:{port}", max_retries=1).get(COUNTRIES)
         assert str(caught.value) == (
-            f"{COUNTRIES}: the connection to 127.0.0.1:{port} failed or broke off ({os.strerror(errno.ECONNREFUSED)}). "
+            f"{COUNTRIES}: the connection to 127.0.0.1:{port} failed or was interrupted "
+            f"({os.strerror(errno.ECONNREFUSED)}). "
             "Check the network, a proxy, and the setting api_url."
         )
 
@@ -43,13 +44,15 @@ class TestNoAnswer:
         with pytest.raises(DtmRequestError) as caught:
             client_of("https://dtm.invalid", max_retries=1).get(COUNTRIES)
         assert str(caught.value) == (
-            f"{COUNTRIES}: the connection to dtm.invalid failed or broke off (Name or service not known). "
+            f"{COUNTRIES}: the connection to dtm.invalid failed or was interrupted (Name or service not known). "
             "Check the network, a proxy, and the setting api_url."
         )
 
     def test_a_server_that_speaks_no_tls(self, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_PROXY", "*")
-        with pytest.raises(DtmRequestError, match=r"127\.0\.0\.1:\d+ failed or broke off \(.+\)\. Check") as caught:
+        with pytest.raises(
+            DtmRequestError, match=r"127\.0\.0\.1:\d+ failed or was interrupted \(.+\)\. Check"
+        ) as caught:
             client_of(sandbox.url.replace("http:", "https:"), max_retries=0).get(COUNTRIES)
         assert "\n" not in str(caught.value)
 
@@ -168,7 +171,7 @@ class TestRetries:
 
     def test_retry_after_longer_than_anyone_waits(self, sandbox: SandboxServer, waits: list[float]) -> None:
         sandbox.faults.add(Fault("rate_limit", seconds=LONGEST_WAIT + 1))
-        with pytest.raises(DtmRequestError, match=r"HTTP 429: .*asks to wait 601 s: run again after that"):
+        with pytest.raises(DtmRequestError, match=r"HTTP 429: .*asks for a pause of 601 s. Run again after it"):
             client_of(sandbox.url).get(ADMIN0, {"Admin0Pcode": "XAA"})
         assert len(sandbox.requests) == 1
         assert waits == []

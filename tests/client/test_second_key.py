@@ -55,7 +55,7 @@ def test_takes_over_after_the_first_401_for_the_rest_of_the_run(caplog: pytest.L
     assert client.requests_made == 4
     (said,) = (record.getMessage() for record in caplog.records)
     assert said == (
-        "The DTM API refuses the first subscription key (401). From now on this run uses the second, which is in "
+        "The DTM API refuses the first subscription key (401). From now on this run uses the second one, "
         "secondary_subscription_key. Put a valid key into subscription_key."
     )
 

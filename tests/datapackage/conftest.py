@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.datapackage.pages_browser import Page, browser
 from tests.datapackage.pipe import without_pages
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 def folder(tmp_path: Path) -> Path:
     """The folder of a package that is still to be written."""
     return tmp_path / "package"
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A page in a browser, which is still to be opened."""
+    with browser(tmp_path / "profile") as opened:
+        yield opened
 
 
 @pytest.fixture

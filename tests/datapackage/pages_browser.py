@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from frictionless_dtm.pages import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from frictionless_dtm.descriptor.contents import Contents
 
 _FLAGS = (
     "--headless=new",
@@ -30,6 +33,9 @@ _FLAGS = (
     "--remote-debugging-pipe",
 )
 _PATIENCE = 40.0
+
+DRAWN = "[...document.querySelectorAll('[data-chart]')].every((each) => each.querySelector('svg, p'))"
+"""Whether every chart is there, or the sentence that is in its place."""
 
 
 def chromium() -> str:
@@ -58,12 +64,16 @@ class Page:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
-    def open(self, path: Path, width: int = 1280) -> None:
-        """Open a file at a width in pixels, and wait until the charts are drawn."""
+    def open(self, path: Path, width: int = 1280, height: int = 844, fragment: str = "") -> None:
+        """Open a file in a window of a size in pixels, and wait until the charts are drawn."""
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 600
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=path.as_uri() + fragment)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the charts are drawn."""
         self.wait_for("document.readyState === 'complete'")
         self.wait_for("!document.getElementById('figures') || document.documentElement.dataset.ready")
 
@@ -79,6 +89,16 @@ class Page:
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def find(self, table: str, words: str) -> list[str]:
+        """Search a table, and return the first cells of the lines that it shows then."""
+        found: list[str] = self.evaluate(
+            f"(() => {{ const input = document.querySelector('[data-filters={table}]'); input.value = {words!r};"
+            " input.dispatchEvent(new Event('input'));"
+            f" return [...document.getElementById({table!r}).tBodies[0].rows].map((row) =>"
+            " row.cells[0].innerText); })()"
+        )
+        return found
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press a key."""
@@ -120,6 +140,21 @@ class Page:
             self.complaints.append(str(params["entry"]))
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
+
+
+def write(contents: Contents, folder: Path) -> Path:
+    """Write the page of a package into a folder."""
+    path = folder / "index.html"
+    path.write_bytes(render(contents)["index.html"])
+    return path
+
+
+def choose(page: Page, select: str, value: str) -> None:
+    """Choose an entry of a select element."""
+    page.evaluate(
+        f"(() => {{ const s = document.getElementById({select!r}); s.value = {value!r};"
+        " s.dispatchEvent(new Event('change')); })()"
+    )
 
 
 @contextmanager

@@ -75,9 +75,7 @@ def test_what_is_in_the_way_of_a_new_table_is_kept_under_another_name(
     assert ((kept / "x") if kind == "folder" else kept).read_text() == "mine"
     assert (folder / "data" / "b.csv.kept").read_text() == "of an earlier time"
     assert ids(folder) == ["1", "2", "3"]
-    assert f"b.csv was not written by this target, and is in the way of a file that now is: it is kept as {kept}" in (
-        caplog.text
-    )
+    assert f"b.csv, but now needs the name for a file of its own. Your file is now {kept}" in caplog.text
 
 
 def test_a_page_of_the_users_is_kept_under_another_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

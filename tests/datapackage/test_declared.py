@@ -32,11 +32,11 @@ def constraints(folder: Path, column: str, table: str = "orders") -> dict[str, A
 @pytest.mark.parametrize(
     ("definition", "met", "unmet", "words"),
     [
-        ({"type": "integer", "minimum": 5, "maximum": 9}, 5, 1, "declares minimum 5 for v, and a row has 1"),
+        ({"type": "integer", "minimum": 5, "maximum": 9}, 5, 1, "declares minimum 5 for v, but a row has 1"),
         ({"type": "integer", "minimum": 5, "maximum": 9}, 9, 10, "declares maximum 9 .* a row has 10"),
         ({"type": "number", "minimum": 0.1}, 0.1, 0.09, "declares minimum 0.1 .* a row has 0.09"),
-        ({"type": "string", "enum": ["a", "b"]}, "a", "c", "declares enum a, b for v, and a row has 'c'"),
-        ({"type": "integer", "enum": [1, 2]}, 2, 3, "declares enum 1, 2 for v, and a row has 3"),
+        ({"type": "string", "enum": ["a", "b"]}, "a", "c", "declares enum a, b for v, but a row has 'c'"),
+        ({"type": "integer", "enum": [1, 2]}, 2, 3, "declares enum 1, 2 for v, but a row has 3"),
     ],
 )
 def test_a_constraint_of_a_schema_holds_or_is_left_out(
@@ -84,7 +84,7 @@ def test_counts_of_dtm_below_zero_are_kept_and_said(folder: Path, caplog: pytest
 
     assert "minimum" not in constraints(folder, "num_present_idp_ind", "idp_admin0")
     assert "minimum" in constraints(folder, "num_present_idp_ind", "idp_admin1")
-    assert "The schema of idp_admin0 declares minimum 0 for num_present_idp_ind, and a row has -1" in caplog.text
+    assert "The schema of idp_admin0 declares minimum 0 for num_present_idp_ind, but a row has -1" in caplog.text
     assert problems(folder) == []
 
 
@@ -108,7 +108,7 @@ def test_null_and_nothing_meet_every_constraint(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", [" v", "v ", "\u00a0v", "v\t", " "])
 def test_a_blank_at_the_end_of_a_columns_name_is_refused(folder: Path, name: str) -> None:
-    with pytest.raises(DtmError, match=r"The schema of Orders is wrong .a column is called .*blanks at its ends"):
+    with pytest.raises(DtmError, match=r"The schema of Orders is wrong .a column has the name .*blanks at its ends"):
         run_target([columns(**{name: {"type": "string"}})], folder)
 
 

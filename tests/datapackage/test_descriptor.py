@@ -146,7 +146,7 @@ def test_tables_carry_the_catalogue(package: Path) -> None:
     assert said["encoding"] == "utf-8"
 
 
-def test_a_foreign_key_that_does_not_hold_is_told_and_not_declared(tmp_path: Path, messages: list[Message]) -> None:
+def test_a_foreign_key_that_does_not_hold_is_reported_and_not_declared(tmp_path: Path, messages: list[Message]) -> None:
     folder = tmp_path / "package"
     run_target([each for each in messages if not (each["type"] == "RECORD" and each["stream"] == "operations")], folder)
     said = resource(folder, "idp_admin0")
@@ -303,7 +303,7 @@ def test_streams_of_other_taps_are_described_by_the_metadata_that_is_named(tmp_p
         assert resource(folder, "lands")["title"] == "Countries"
 
 
-def test_wrong_metadata_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_wrong_metadata_is_reported_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "fields.yaml").write_text("- nothing", "utf-8")
     with pytest.raises(DtmError, match=r"fields\.yaml, line 1"):
         run_target([], tmp_path / "package", metadata=str(tmp_path))
@@ -370,7 +370,7 @@ def test_the_type_of_the_stream_wins_and_is_told(
 
     (said,) = [f for f in resource(folder, "idp_admin1")["schema"]["fields"] if f["name"] == "round_number"]
     assert (said["type"], said["title"]) == ("string", load_catalogue().fields["round_number"].title)
-    assert "round_number of idp_admin1 is of the type string, and the metadata says integer" in caplog.text
+    assert "round_number of idp_admin1 has the type string, and the metadata has integer" in caplog.text
     assert problems(folder) == []
 
 
@@ -381,7 +381,7 @@ def test_a_stream_of_our_name_with_another_key_is_another_taps(
     properties = {name: {"type": "string"} for name in ("code", "name")}
     messages = [schema("countries", {"properties": properties}, ["code"]), record("countries", code="XX", name="X")]
     run_target([*messages, schema(), record(id=1)], folder)
-    assert "The stream countries has the key code, and the metadata's countries has admin0_pcode" in caplog.text
+    assert "The stream countries has the key code, and in the metadata it is admin0_pcode" in caplog.text
     assert "licenses" not in descriptor(folder)
     assert problems(folder) == []
 

@@ -150,7 +150,7 @@ def test_a_state_of_another_run_than_the_last_is_refused(tmp_path: Path, is_olde
         before = content(target.folder)
 
         run_tap(target, **everything, operations=last)
-        with pytest.raises(DtmError, match=r"not the one that the last run left.* --full-refresh"):
+        with pytest.raises(DtmError, match=r"not the state of the last run.* --full-refresh"):
             target.finish()
 
         assert content(target.folder) == before

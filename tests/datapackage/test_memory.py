@@ -75,8 +75,8 @@ def test_a_longer_message_is_refused(tmp_path: Path) -> None:
         run_target([*messages, record("a", id=2, v="x" * 11_000_000)], folder)
 
     assert str(error.value) == (
-        "Line 3 of the input (stream a) is longer than 10 MB, the most that this target takes. Deselect the column "
-        "with the longest text in the tap's catalog, or leave it out in a stream map. Nothing of this run was kept."
+        "Line 3 of the input (stream a) is longer than 10 MB, the limit of this target. Deselect the column "
+        "with the longest text in the tap's catalog, or remove it with a stream map. Nothing of this run was kept."
     )
     assert content(folder) == before
 

@@ -17,7 +17,7 @@ from tests.datapackage.singer import record, schema, state
 
 FIRST = [schema("a"), record("a", id=1), state({"run": 1})]
 SECOND = [schema("a"), record("a", id=2), state({"run": 2})]
-HARMLESS = "The next run sends the same again, which does no harm."
+HARMLESS = "The next run sends the same rows again, which does no harm."
 
 _PROGRAM = """
 import os, signal
@@ -82,7 +82,7 @@ def assert_next_run_is_exact(folder: Path) -> None:
         (
             "store.Store",
             "commit",
-            f"while the new data package was taking its place: it is the old or the new one, whole. {HARMLESS}",
+            f"while it replaced the data package: the folder has all of the old or all of the new one. {HARMLESS}",
         ),
         ("folder", "_exchange", f"The data package is new, but its state was not delivered. {HARMLESS}"),
         ("packager.Packager", "write", f"The data package is new, but its state was not delivered. {HARMLESS}"),
@@ -130,7 +130,7 @@ def test_rows_without_a_key_are_not_harmless(folder: Path) -> None:
     messages = [schema("log", key=()), record("log", id=1), state({})]
     patch = _SIGNAL_AFTER.format(owner="packager.Packager", name="write", signal="SIGTERM")
     _, _, said = run(folder, messages, patch)
-    assert said.endswith("sends the same again, and rows of streams without a key will be there twice.")
+    assert said.endswith("sends the same rows again, and duplicates the rows of streams without a key.")
 
 
 def test_a_failure_after_the_package_is_in_place(folder: Path) -> None:

@@ -147,7 +147,7 @@ class TestReading:
 
     def test_nothing_can_be_written(self) -> None:
         table = TableResource(data=[["a"], [1]])
-        with pytest.raises(FrictionlessException, match="can be read only"):
+        with pytest.raises(FrictionlessException, match="read-only"):
             table.write_table("dtm://v3/admin1?country=XAA")
 
 
@@ -286,7 +286,7 @@ class TestFailures:
         monkeypatch.delenv("DTMAPI_SUBSCRIPTION_KEY", raising=False)
         monkeypatch.delenv("TAP_DTM_API_URL", raising=False)
         says = self.failure("dtm://v3/countries")
-        assert "put yours into the environment variable DTMAPI_SUBSCRIPTION_KEY" in says
+        assert "put the key into the environment variable DTMAPI_SUBSCRIPTION_KEY" in says
         assert "dtm://sandbox/" in says
 
     @pytest.mark.usefixtures("api")
@@ -325,7 +325,7 @@ class TestFailures:
 
     def test_invented_data_never_under_the_name_of_dtm(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TAP_DTM_API_URL", "sandbox://")
-        assert "asks for invented data: write dtm://sandbox/" in self.failure("dtm://v3/countries")
+        assert "is the sandbox. For invented data, write dtm://sandbox/" in self.failure("dtm://v3/countries")
 
     @pytest.mark.usefixtures("api")
     @pytest.mark.parametrize("value", ["soon", "0", "-1", "0.5", "1e400", "inf", "nan"])

@@ -90,7 +90,7 @@ def test_a_state_of_another_run_than_the_last_is_refused(sandbox: SandboxServer,
     target.state = backup
     before = content(target.folder)
 
-    with pytest.raises(DtmError, match=r"not the one that the last run left.* --full-refresh"):
+    with pytest.raises(DtmError, match=r"not the state of the last run.* --full-refresh"):
         load(sandbox, target, prefix, operations=operations[:1])
 
     assert content(target.folder) == before

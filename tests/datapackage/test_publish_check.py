@@ -23,14 +23,15 @@ def test_a_package_that_may_be_published(tmp_path: Path) -> None:
 
     code, output = run(folder, "--check")
 
-    assert (code, output) == (0, f"{folder}: invented-displacement 1.0.0 is whole, and its terms permit publication.\n")
+    words = f"{folder}: invented-displacement 1.0.0 is complete, and its terms permit publication.\n"
+    assert (code, output) == (0, words)
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
 def test_a_package_without_permission(tmp_path: Path) -> None:
     code, output = run(finished_package(tmp_path / "p", permission=None), "--check")
     assert (code, output.count("\n")) == (1, 1)
-    assert output.startswith("Error: This package may not be passed on: it says that redistribution is not permitted")
+    assert output.startswith("Error: This package may not be passed on: it does not permit redistribution")
 
 
 def test_a_package_that_is_not_whole(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_a_package_that_is_not_whole(tmp_path: Path) -> None:
     data = folder / "data" / "idp_admin1.csv"
     data.write_bytes(data.read_bytes().replace(b"120", b"121"))
     code, output = run(folder, "--check")
-    assert (code, "has another content than the descriptor says" in output) == (1, True)
+    assert (code, "does not match the hash in the descriptor" in output) == (1, True)
     data.unlink()
     code, output = run(folder, "--check")
     assert (code, "lacks data/idp_admin1.csv" in output) == (1, True)
@@ -57,7 +58,7 @@ def test_a_package_that_was_opened_by_hand(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [[], ["--check", "--to", "zip"], ["--check", "--yes"]])
 def test_it_is_either_a_check_or_a_place(tmp_path: Path, options: list[str]) -> None:
     code, output = run(finished_package(tmp_path / "p"), *options)
-    assert (code, "Give either --to, which says where the package goes, or --check alone." in output) == (2, True)
+    assert (code, "Give either --to, the place to publish to, or only --check." in output) == (2, True)
 
 
 @pytest.mark.parametrize(

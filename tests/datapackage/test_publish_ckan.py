@@ -66,7 +66,7 @@ class TestDryRun:
     def test_it_shows_every_field_and_file_and_sends_nothing(self, site: FakeCkan, folder: Path) -> None:
         code, output = run(site, folder, yes=False)
         assert code == 0
-        assert output.rstrip().endswith("Nothing was sent. Add --yes to do it.")
+        assert output.rstrip().endswith("Nothing was sent. To send it, add --yes.")
         assert '"methodology": "Other"' in output
         for name in FILES:
             assert f"{name}: new" in output
@@ -77,7 +77,7 @@ class TestDryRun:
         assert run(site, folder, yes=False)[0] == 0
         code, output = run(site, folder)
         assert code == 1
-        assert "wants a token: put yours into CKAN_API_TOKEN" in output
+        assert "needs a token: put yours into CKAN_API_TOKEN" in output
         assert site.writes == []
 
     def test_what_it_shows_is_what_is_sent(self, site: FakeCkan, folder: Path) -> None:
@@ -272,8 +272,8 @@ class TestVisibility:
     def test_it_changes_when_the_command_says_so(self, site: FakeCkan, folder: Path) -> None:
         publish_once(site, folder)
         for option, says, private in (
-            ("--public", "everybody sees it from now on, until now only the organisation", False),
-            ("--private", "only the organisation sees it from now on, until now everybody", True),
+            ("--public", "everybody sees it from now on; until now only the organisation", False),
+            ("--private", "only the organisation sees it from now on; until now everybody", True),
         ):
             assert says in run(site, folder, option, yes=False)[1]
             assert publish_once(site, folder, option)["private"] is private
@@ -314,7 +314,7 @@ class TestFailures:
         assert len(site.datasets) == 1
         assert sorted(site.resources(DATASET)) == sorted(FILES)
 
-    def test_a_validation_error_is_told_in_one_sentence(self, site: FakeCkan, folder: Path) -> None:
+    def test_a_validation_error_is_reported_in_one_sentence(self, site: FakeCkan, folder: Path) -> None:
         code, output = run(site, folder, "--tag", "invented tag", "--group", "zzz")
         assert code == 1
         assert "refuses package_create" in output
@@ -332,7 +332,7 @@ class TestFailures:
         monkeypatch.setenv("CKAN_API_TOKEN", "another-token")
         code, output = run(site, folder)
         assert code == 1
-        assert "does not let this token do package_show (Access denied: invalid token)" in output
+        assert "does not allow this token to run package_show (Access denied: invalid token)" in output
         assert "another-token" not in output
 
     def test_a_site_that_is_no_ckan(self, site: FakeCkan, folder: Path) -> None:
@@ -360,10 +360,10 @@ class TestFailures:
             [],
         ],
     )
-    def test_what_is_no_dataset_is_told_in_one_sentence(self, site: FakeCkan, folder: Path, result: Any) -> None:
+    def test_what_is_no_dataset_is_reported_in_one_sentence(self, site: FakeCkan, folder: Path, result: Any) -> None:
         site.faults = [Fault("package_show", 1, 200, json.dumps({"success": True, "result": result}))]
         code, output = run(site, folder)
-        assert (code, "is not an answer of CKAN's action API" in output) == (1, True)
+        assert (code, "is not from CKAN's action API" in output) == (1, True)
         assert site.writes == []
 
     @pytest.mark.parametrize("body", ["{}", "[]", '{"success": true}', '{"success": true, "result": {"id": null}}'])
@@ -371,7 +371,7 @@ class TestFailures:
     def test_nor_is_half_an_answer_taken_for_done(self, site: FakeCkan, folder: Path, action: str, body: str) -> None:
         site.faults = [Fault(action, 1, 200, body)]
         code, output = run(site, folder)
-        assert (code, f"answers to {action} is not an answer of CKAN's action API" in output) == (1, True)
+        assert (code, f"to {action} is not from CKAN's action API" in output) == (1, True)
         assert "Run the same command again" in output
 
     def test_a_dataset_that_was_deleted_is_not_filled_unseen(self, site: FakeCkan, folder: Path) -> None:
@@ -384,7 +384,7 @@ class TestFailures:
     @pytest.mark.parametrize("pair", ["tags=a", "groups=a", "extras=a", "resources=a", "name=a", "private=no", "id=1"])
     def test_what_is_not_text_is_not_set_as_text(self, site: FakeCkan, folder: Path, pair: str) -> None:
         code, output = run(site, folder, "--set", pair)
-        assert (code, f"--set {pair.partition('=')[0]} is not for text" in output) == (1, True)
+        assert (code, f"--set cannot set {pair.partition('=')[0]}" in output) == (1, True)
         assert site.calls == []
 
     def test_a_file_that_changes_while_it_is_sent(
@@ -399,5 +399,5 @@ class TestFailures:
         monkeypatch.setattr(site, "_package_create", meddle)
         code, output = run(site, folder)
         assert code == 1
-        assert "data/countries.csv changed while it was being published" in output
+        assert "data/countries.csv changed while it was published" in output
         assert "countries.csv" not in site.resources(DATASET)

@@ -72,7 +72,7 @@ def test_a_redirect_to_nowhere(site: FakeCkan, folder: Path, address: str, says:
 def test_a_redirect_to_the_same_site(site: FakeCkan, folder: Path) -> None:
     site.redirect_to = site.url
     code, output = run(site, folder)
-    assert (code, "says that /api/3/action/package_show has moved" in output) == (1, True)
+    assert (code, "reports that /api/3/action/package_show has moved" in output) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ class TestHostileAnswers:
 
     @pytest.mark.parametrize("hostility", [support.endless_body, support.endless_list, support.gzip_bomb])
     def test_that_are_too_large(self, folder: Path, hostility: Hostility) -> None:
-        assert "answers with more than 16 MB: that is not an answer of its API" in self.publish_to(hostility, folder)
+        assert "answers with more than 16 MB, which cannot be an answer" in self.publish_to(hostility, folder)
 
     @pytest.mark.parametrize(
         "hostility",
@@ -160,7 +160,7 @@ class TestHostileAnswers:
     def test_that_do_not_end(self, folder: Path, hostility: Hostility, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("frictionless_dtm.publish.ckan.client._LONGEST", 0.5)
 
-        assert "does not come to the end of its answer" in self.publish_to(hostility, folder)
+        assert "does not finish its answer" in self.publish_to(hostility, folder)
 
     def test_with_control_characters_and_many_words(self, site: FakeCkan, folder: Path) -> None:
         error = {"message": "no\x1b[2J\n[31m" + "x" * 100_000}

@@ -79,7 +79,7 @@ def test_a_permitted_package_is_packed(packages: Path, tmp_path: Path) -> None:
 def test_a_permitted_package_reaches_ckan_and_is_valid_there(packages: Path) -> None:
     with FakeCkan() as site:
         where = ["--to", "ckan", "--url", site.url, "--owner-org", ORGANISATION, "--maintainer", "somebody"]
-        assert published(packages / "open", *where).stdout.endswith("Add --yes to do it.\n")
+        assert published(packages / "open", *where).stdout.endswith("add --yes.\n")
         done = published(packages / "open", *where, "--yes")
         assert done.returncode == 0, done.stderr
         dataset = site.dataset("iom-dtm-displacement-sandbox")
@@ -117,7 +117,7 @@ def test_a_workbook_that_somebody_has_saved_is_not_published(packages: Path, tmp
     done = published(folder, "--check")
 
     assert done.returncode == 1
-    assert f"{WORKBOOK} has another content than the descriptor says" in done.stderr
+    assert f"{WORKBOOK} does not match the hash in the descriptor" in done.stderr
 
 
 def test_the_targets_help_names_the_command_that_publishes() -> None:

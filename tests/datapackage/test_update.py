@@ -126,5 +126,5 @@ def test_rows_of_which_no_key_can_be_made_are_named(old: Path) -> None:
     database.execute("INSERT INTO rows_0 VALUES ('2025-01-05T10:00:00Z', 'null', '[null,null,null,null,null]')")
     database.close()
 
-    with pytest.raises(DtmError, match=r"A row of Events .*kind is missing.* another folder"):
+    with pytest.raises(DtmError, match=r"A row of Events .*kind, a part of the key, is missing.* another folder"):
         run_lines(old, *messages())

@@ -204,7 +204,7 @@ def test_a_table_that_is_too_large_for_a_sheet_is_refused(folder: Path, monkeypa
     monkeypatch.setattr(workbook, "MOST_ROWS", 2)
     rows = [record("table", id=number) for number in range(3)]
     run_target([columns(), *rows[:2]], folder, formats=FORMATS)
-    with pytest.raises(DtmError, match=r"The table table has 3 rows, and a sheet of Excel holds 2: take xlsx out"):
+    with pytest.raises(DtmError, match=r"The table table has 3 rows, and a sheet of Excel holds 2: remove xlsx"):
         run_target([columns(), *rows], folder, formats=FORMATS)
 
 

@@ -1,1 +1,1 @@
-"""The ten questions of ``examples/questions/``: what the databases answer, and what the rows say without SQL."""
+"""The twelve questions of ``examples/questions/``: what the databases answer, and what the rows say without SQL."""

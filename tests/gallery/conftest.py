@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,4 +74,5 @@ def postgres_answers(loaded: Warehouse) -> Answers:
 
 def _ask(connection: psycopg.Connection, query: str) -> Answer:
     cursor = connection.execute(query.encode())
-    return Answer(tuple(column.name for column in cursor.description or ()), tuple(cursor.fetchall()))
+    rows = [tuple(float(each) if isinstance(each, Decimal) else each for each in row) for row in cursor]
+    return Answer(tuple(column.name for column in cursor.description or ()), tuple(rows))

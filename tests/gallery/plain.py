@@ -30,6 +30,21 @@ DAY: Final = dt.date(2022, 12, 31)
 """The day that the last question is about."""
 TODAY: Final = dt.date(2026, 1, 1)
 """A day by which every operation of the sandbox has been silent for long, and which has passed."""
+KINDS: Final = ["BA", "SA", "ETT"]
+"""The assessment types of the sandbox, in the order in which one of them is chosen."""
+INHABITANTS: Final = {
+    "XA01": 410_000,
+    "XA02": 95_000,
+    "XA03": 1_250_000,
+    "XB01": 330_000,
+    "XB02": 48_000,
+    "XDA001": 760_000,
+    "XDA002": 52_000,
+    "XE01": 205_000,
+    "XE02": 118_000,
+    "XE04": 640_000,
+}
+"""An invented census."""
 
 
 @dataclass(frozen=True)
@@ -264,6 +279,61 @@ def at_the_date(_: World, world: World) -> list[tuple[Any, ...]]:
     return lines
 
 
+def standing(world: World) -> dict[tuple[str, str], list[Round]]:
+    """Return the newest round of each operation that is not closed: once for each type, BA before SA before others."""
+    found: dict[tuple[Any, ...], Round] = {}
+    for level in LEVELS:
+        for rounds in rounds_of(world, level).values():
+            for each in rounds:
+                found.setdefault((*each.series, each.date, each.number), each)
+    newest = {each.series: each for each in sorted(found.values(), key=lambda each: (each.date, each.number))}
+    last = newest_rounds(world)
+    statuses = {(row["admin0Pcode"], row["operation"]): row["operationStatus"] for row in world.operation_list()}
+    operations: dict[tuple[str, str], list[Round]] = defaultdict(list)
+    for series, each in sorted(newest.items(), key=lambda item: KINDS.index(item[0][2])):
+        if statuses[series[:2]] != "Inactive" and is_last(each, last):
+            operations[series[:2]].append(each)
+    return operations
+
+
+def headlines(world: World) -> dict[str, Round]:
+    """Return the round that stands for each country. All are stale, so the newest one does."""
+    chosen: dict[str, Round] = {}
+    for (pcode, _), (first, *_) in standing(world).items():
+        chosen[pcode] = max(first, chosen.get(pcode, first), key=lambda each: (each.date, each.idps))
+    return chosen
+
+
+def per_thousand(_: World, world: World) -> list[tuple[Any, ...]]:
+    lines = []
+    for this in headlines(world).values():
+        (found,) = [
+            each
+            for each in rounds_of(world, 1).get(this.series, [])
+            if (each.date, each.number) == (this.date, this.number)
+        ]
+        for (code, name), rows in groups(found.rows, "admin1Pcode", "admin1Name").items():
+            inhabitants = INHABITANTS.get(code)
+            rate = inhabitants and math.floor(10000 * total(rows) / inhabitants + 0.5) / 10
+            place = (this.pcode, code, name, *this.series[1:], this.date, "stale")
+            lines.append((*place, total(rows), inhabitants, rate))
+    return sorted(lines, key=lambda line: (line[0], -(line[-1] or -1), line[1]))
+
+
+def where_the_choice_matters(_: World, world: World) -> list[tuple[Any, ...]]:
+    lines = []
+    for pcode, this in headlines(world).items():
+        others = {
+            key[1]: rounds for key, rounds in standing(world).items() if key[0] == pcode and key != this.series[:2]
+        }
+        if others:
+            figures = [each.idps for rounds in others.values() for each in rounds]
+            times = round(max(*figures, this.idps) / min(*figures, this.idps), 1)
+            said = (*this.series, this.date, "newest date", this.idps)
+            lines.append((*said, len(others), min(figures), max(figures), times))
+    return sorted(lines, key=lambda line: (-line[-1], line[0]))
+
+
 PLAIN: Final[dict[str, Callable[[World, World], list[tuple[Any, ...]]]]] = {
     "01_newest_figures": newest_figures,
     "02_change_since_the_round_before": changes,
@@ -275,5 +345,7 @@ PLAIN: Final[dict[str, Callable[[World, World], list[tuple[Any, ...]]]]] = {
     "08_double_counts": double_counts,
     "09_what_changed": changed,
     "10_figures_at_a_date": at_the_date,
+    "11_per_thousand_inhabitants": per_thousand,
+    "12_where_the_choice_matters": where_the_choice_matters,
 }
 """From the publications before and after to the rows of each answer."""

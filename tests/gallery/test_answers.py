@@ -99,8 +99,8 @@ def test_the_sql_keeps_to_what_all_three_databases_read_alike(question: Question
     assert re.search(r"\bORDER BY\b[^)]*;\s*$", sql), "the order of the rows would be left to chance"
 
 
-def test_there_are_ten_and_nothing_else_lies_there() -> None:
-    assert [question.name[:2] for question in QUESTIONS] == [f"{number:02}" for number in range(1, 11)]
+def test_there_are_twelve_and_nothing_else_lies_there() -> None:
+    assert [question.name[:2] for question in QUESTIONS] == [f"{number:02}" for number in range(1, 13)]
     names = {path.name for path in FOLDER.iterdir()}
     assert names == {f"{question.name}.sql" for question in QUESTIONS} | {"README.md"}
 

@@ -97,7 +97,7 @@ class TestAFailingCountry:
         errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
         assert len(errors) == 2
         assert errors[0].startswith("XAA failed and keeps its rows and bookmarks: /v3/displacement/admin0 Admin0Pcode=")
-        assert "answered with rows of XZZ when asked for XCA: nothing was taken" in errors[1]
+        assert "answered with rows of XZZ when asked for XCA: the answer was discarded" in errors[1]
 
     @pytest.mark.parametrize(
         ("level", "field", "value", "name"),
@@ -150,7 +150,7 @@ class TestAFailingCountry:
         with ScriptedServer(doctored(small_world(), alter)) as server:
             config = config_for(server)
             run_tap(MemoryTarget(), **config, error=DtmPartialSyncError)
-        said = f"admin0 answered with something that is not a row ({row!r}): nothing was taken"
+        said = f"admin0 answered with something that is not a row ({row!r}): the answer was discarded"
         assert said in caplog.text
 
     def test_unknown_fields_are_no_error(self) -> None:

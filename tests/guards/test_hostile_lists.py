@@ -62,7 +62,7 @@ class TestARowOfTheListOfCountriesThatCannotBeRead:
         assert scene.countries("countries") == EVERY
         assert "A row of the list is left out: /v3/displacement/country-list answered with" in caplog.text
         assert "has left DTM's country list" not in caplog.text
-        assert "nothing was taken." not in caplog.text
+        assert "the answer was discarded." not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tap_dtm.exact.country import Aside, CountryChanges, Job
     from tests.hostile.support import Hostility
 
-TOO_LARGE = r"the answer is larger than 2 MB, which all answers together may take\. .* raise answer_budget_mb"
+TOO_LARGE = r"the answer is larger than 2 MB, which is the limit of all answers\. .* raise answer_budget_mb"
 TOO_SLOW = r"the answer was not complete within 0\.5 s\. Raise request_timeout"
 NO_END = r"the head of the answer does not end"
 HOSTILITIES: dict[str, tuple[Hostility, str]] = {
@@ -42,8 +42,8 @@ HOSTILITIES: dict[str, tuple[Hostility, str]] = {
     "dripping 100 Continue": (support.dripping_continue, TOO_SLOW),
     "endless 100 Continue": (support.endless_continue, NO_END),
     "endless trailers": (support.endless_trailers, TOO_LARGE),
-    "endless trailer": (support.endless_trailer, "failed or broke off|larger than 2 MB"),
-    "endless chunk size": (support.endless_chunk_size, "failed or broke off|larger than 2 MB"),
+    "endless trailer": (support.endless_trailer, "failed or was interrupted|larger than 2 MB"),
+    "endless chunk size": (support.endless_chunk_size, "failed or was interrupted|larger than 2 MB"),
     "memory bomb": (support.memory_bomb, "would take far more memory than rows of the DTM API do"),
     "memory bomb in one row": (support.nested_bomb, "is not valid JSON"),
 }

@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[Callable[[Request], Answer], str]] = {
     "to a file": (lambda _: Answer(302, "", {"Location": "file:///etc/passwd"}), "redirects to file:///etc/passwd"),
     "with a name": (lambda _: Answer(302, "", {"Location": "http://a:b@127.0.0.1/"}), "redirects to"),
     "a page": (lambda _: Answer(200, "<html>Invented</html>"), "it is a web page, not CSV"),
-    "a long wait": (lambda _: Answer(503, "", {"Retry-After": "9999"}), "The site asks to wait 9999 s"),
+    "a long wait": (lambda _: Answer(503, "", {"Retry-After": "9999"}), "The site asks for a pause of 9999 s"),
 }
 
 
@@ -100,7 +100,7 @@ def test_a_list_without_end_is_refused(
 
 
 def test_nobody_there(sandbox: SandboxServer, target: MemoryTarget, waits: list[float]) -> None:
-    with pytest.raises(DtmError, match=r"the connection to 127\.0\.0\.1:9 failed or broke off") as raised:
+    with pytest.raises(DtmError, match=r"the connection to 127\.0\.0\.1:9 failed or was interrupted") as raised:
         load(target, sandbox, "http://127.0.0.1:9/list.csv", max_retries=2)
 
     assert "the setting pcodes" in str(raised.value)

@@ -142,7 +142,7 @@ def test_a_package_that_may_not_be_published_is_neither_committed_nor_cached(hub
     failed, output = hub.run(permission="")
 
     assert failed == "Check"
-    assert "This package may not be passed on: it says that redistribution is not permitted" in output
+    assert "This package may not be passed on: it does not permit redistribution" in output
     assert hub.messages == ["Begin"]
     assert not hub.cache.exists()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_dtm.exact.round import sortable
 from tap_dtm.metadata import load_catalogue
 from tests.views import areas
+from tests.views.headlines import headlines, reason_class
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Reference:
         self.levels = sorted(levels)
         self.rows = {level: tables[f"idp_admin{level}"] for level in self.levels}
         self.places = areas.areas(self.rows, tables.get("pcodes", []))
+        self.preferences = tables.get("preferred_operations", [])
         self.statuses = {(r["admin0_pcode"], r["operation"]): r["operation_status"] for r in tables["operations"]}
         self.names = {row["admin0_pcode"]: row["admin0_name"] for rows in self.rows.values() for row in rows}
         self.sums = {level: _group(rows, _ROUND) for level, rows in self.rows.items()}
@@ -75,7 +77,8 @@ class Reference:
 
     def current(self, level: int) -> Iterator[Row]:
         for row in self.rows[level]:
-            yield {**row, "displacement_reasons": self.has_sex and _reasons(row)}
+            reasons = _reasons(row) if self.has_sex else []
+            yield {**row, "displacement_reasons": reasons, "reason_class": reason_class(reasons)}
 
     def operation_rounds(self) -> Iterator[Row]:
         for rounds in _series(self.first_level).values():
@@ -147,6 +150,15 @@ class Reference:
                     "freshness": operation["freshness"],
                 }
 
+    def headline_stock_admin0(self) -> Iterator[Row]:
+        return headlines(self.operation_rounds(), self.operation_freshness(), self.preferences, self.today)
+
+    def headline_stock(self, level: int) -> Iterator[Row]:
+        chosen = {tuple(row[name] for name in _ROUND): row for row in self.headline_stock_admin0()}
+        for (key, _), rows in _by_area(self.rows[level], level).items():
+            if key in chosen and _idps(rows) is not None:
+                yield {**chosen[key], **_names(rows, *_areas(level)), "num_present_idp_ind": _idps(rows)}
+
     def stock_by_reason(self) -> Iterator[Row]:
         def reason(row: Row) -> str | None:
             return "; ".join(_reasons(row)) or None
@@ -157,7 +169,8 @@ class Reference:
                 **row,
                 "reason": parts_reason,
                 "displacement_reason": _least(part["displacement_reason"] for part in parts),
-                "displacement_reasons": parts_reason.split("; ") if parts_reason else [],
+                "displacement_reasons": _reasons(parts[0]),
+                "reason_class": reason_class(_reasons(parts[0])),
             }
 
     def stock_by_sex(self) -> Iterator[Row]:

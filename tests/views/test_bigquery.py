@@ -15,7 +15,9 @@ import pytest
 
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.views import load_views
+from tap_dtm.views.preferences import Preference, load_preferences
 from tap_dtm.views.script import query_of, script, views_of
+from tests.bigquery.emulator import QueryError
 from tests.chance import CHANCE
 from tests.views.databases import SCHEMA, assert_views_answer, place, rows_of
 from tests.views.odd import load, odd_rows
@@ -86,6 +88,31 @@ def test_with_codes_and_names_of_areas_at_random(dataset: Dataset, seed: int) ->
             dataset.emulator.execute_script(where.dialect.create(view, query_of(where, view)))
 
     assert_views_answer(dataset.emulator.query, tables, where, asked)
+
+
+def test_preferred_operations_are_replaced_unless_one_is_unknown(dataset: Dataset) -> None:
+    where = place("bigquery", f"{dataset.emulator.project}.{dataset.name}")
+    (table,) = load_views("v3", section="tables")
+    known = [Preference("XAA", "Invented Réponse", "BA"), Preference("XBB", "Invented o'er")]
+    # The views take long to make here, so these stand for them.
+    listed = dict.fromkeys(known, "TIMESTAMP '2026-01-01'") | dict.fromkeys(known[:1], "CAST(NULL AS TIMESTAMP)")
+    operations = " UNION ALL ".join(
+        f'SELECT "{each.admin0_pcode}" AS admin0_pcode, "{each.operation}" AS operation, {time} AS _sdc_deleted_at'
+        for each, time in listed.items()
+    )
+    dataset.emulator.execute_script(
+        f"CREATE SCHEMA {dataset.name};\nCREATE TABLE {dataset.name}.operations AS {operations};\n"  # noqa: S608
+        f"CREATE TABLE {dataset.name}.operation_rounds AS SELECT * FROM {dataset.name}.operations;\n"
+        + where.dialect.create_table(table)
+    )
+
+    dataset.emulator.execute_script(load_preferences(where, [Preference("XAA", "Invented Réponse")]))
+    dataset.emulator.execute_script(load_preferences(where, known))
+    with pytest.raises(QueryError, match='The nearest: "Invented Réponse"'):
+        dataset.emulator.execute_script(load_preferences(where, [Preference("XAA", "Invented response")]))
+
+    rows = dataset.query("SELECT * FROM {dataset}.preferred_operations ORDER BY admin0_pcode")
+    assert [Preference(**row) for row in rows] == known
 
 
 def test_every_table_view_and_column_is_described_in_the_script() -> None:

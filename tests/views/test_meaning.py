@@ -5,62 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
-from tap_dtm.metadata import load_catalogue
-from tap_dtm.views.script import script
-from tests.views.databases import SCHEMA, place, rows_of
-from tests.views.odd import load
-from tests.world import LEVELS
+from tests.views.cases import SOUTH, row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    Row = dict[str, Any]
-    Ask = Callable[..., list[tuple[Any, ...]]]
+    from tests.views.cases import Ask, Row
 
-NORTH: dict[str, Any] = {"admin1_pcode": "XA01", "admin1_name": "North"}
-SOUTH: dict[str, Any] = {"admin1_pcode": "XA02", "admin1_name": "South"}
 UNPLACED: dict[str, Any] = {"admin2_pcode": "Not available", "admin2_name": "Unknown"}
-
-
-def row(day: str, number: int | None = 1, idps: int | None = 100, kind: str | None = "BA", **more: Any) -> Row:
-    """Return a row of an invented operation."""
-    known = {
-        "admin0_pcode": "XAA",
-        "admin0_name": "Invented Country",
-        "operation": "Invented Monitoring",
-        "assessment_type": kind,
-        "reporting_date": dt.date.fromisoformat(day),
-        "round_number": number,
-        "num_present_idp_ind": idps,
-        "displacement_reason": "Conflict",
-        "idp_origin_admin1_pcode": "XA01",
-        "idp_origin_admin1_name": "North",
-    }
-    return {**known, **NORTH, "admin2_pcode": "XA0101", "admin2_name": "Northtown", **more}
-
-
-@pytest.fixture
-def views() -> Iterator[Callable[..., Ask]]:
-    """Load the rows of each level, and return what asks a view for some columns."""
-    with duckdb.connect() as db:
-
-        def loaded(*levels: list[Row]) -> Ask:
-            tables: dict[str, list[Row]] = {name: [] for name in load_catalogue().resources} | {
-                f"idp_admin{level}": rows for level, rows in zip(LEVELS, levels, strict=True)
-            }
-            where = place("duckdb")
-            db.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, where, 'duckdb')} {script(where)}")
-
-            def ask(view: str, *columns: str) -> list[tuple[Any, ...]]:
-                rows = rows_of(db, f"SELECT {', '.join(columns)} FROM {SCHEMA}.{view} ORDER BY ALL")  # noqa: S608
-                return [tuple(str(v) if isinstance(v, dt.date) else v for v in each.values()) for each in rows]
-
-            return ask
-
-        yield loaded
 
 
 def test_a_round_that_only_finer_levels_have_is_the_newest(views: Callable[..., Ask]) -> None:

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from psycopg.sql import SQL, Identifier, Literal
 
+from tap_dtm.metadata import load_catalogue
+from tap_dtm.metadata.views import load_views
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny
 from tap_dtm.singer.tap import TapDTM
 from tap_dtm.views.install import address_of
@@ -130,7 +132,7 @@ def test_every_table_view_and_column_is_described(loaded: Warehouse) -> None:
         assert found.pop((table.name, None)) == table.full_description
         for field in table.fields:
             assert found.pop((table.name, field.name)) == field.full_description
-    for view in views_of(where):
+    for view in (*views_of(where), *load_views("v3", section="tables")):
         assert found.pop((view.name, None)) == view.full_description
         for column in view.columns:
             assert found.pop((view.name, column.name)) == column.description
@@ -206,6 +208,31 @@ def test_views_of_another_version_or_other_levels_go(warehouse: Warehouse, fewer
     assert set(rights(warehouse)) == {view.name for view in views_of(where)} | {"of_an_analyst"}
     install(warehouse)
     assert_views_are_right(warehouse.query, sandbox.world, place("postgres", warehouse.schema))
+
+
+def test_preferred_operations_are_loaded_kept_and_refused_if_unknown(warehouse: Warehouse) -> None:
+    names = {"admin0_pcode": "XAA", "admin0_name": "Invented Country"}
+    tables: dict[str, Any] = {name: [] for name in load_catalogue().resources}
+    tables["operations"] = [{**names, "operation": name} for name in ("Invented Re\u0301ponse", "Invented Survey")]
+    warehouse.drop()
+    made = load(tables, place("postgres", warehouse.schema), "postgres")
+    execute(warehouse, f"CREATE SCHEMA {warehouse.schema}; {made}")
+    file, wrong = warehouse.folder / "preferred.csv", warehouse.folder / "wrong.csv"
+    header = "admin0_pcode,operation,assessment_type\n"
+    file.write_text(f"{header}XAA,Invented R\u00e9ponse,BA\n", "utf-8")
+    wrong.write_text(f"{header}XAA,Invented servey,\n", "utf-8")
+
+    install(warehouse, "--preferred-operations", str(file))
+    loaded = warehouse.query("SELECT * FROM preferred_operations")
+    install(warehouse)
+    said = install(warehouse, DTM_VIEWS_PREFERRED_OPERATIONS=str(wrong), exit_code=1)
+
+    assert [tuple(row.values()) for row in loaded] == [("XAA", "Invented R\u00e9ponse", "BA")]
+    assert warehouse.query("SELECT * FROM preferred_operations") == loaded
+    assert said == (
+        'Error: The preferred operation "Invented servey" of XAA is not one of its operations. The nearest: "Invented '
+        'Survey". Correct the file of preferred operations. Nothing was changed.\n'
+    )
 
 
 def test_columns_that_appear_in_the_api_appear_in_the_views(warehouse: Warehouse) -> None:

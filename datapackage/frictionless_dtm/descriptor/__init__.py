@@ -1,4 +1,4 @@
-"""What a package says of itself: its settings, the shapes of its tables, and ``datapackage.json``.
+"""The descriptor of a package, ``datapackage.json``, with the settings and the shapes of tables.
 
-The ground floor: imports no other room of this package.
+Imports no other room of this package.
 """

@@ -1,7 +1,7 @@
-"""What a data package is made of: the contract between the rooms of this package.
+"""The contents of a data package, which the rooms of this package pass to each other.
 
-``target`` gathers rows and writes the data files with their descriptor; ``pages`` and ``quality`` read the files, and
-never touch the store behind them.
+``target`` collects rows, and writes the data files and their descriptor. ``pages`` and ``quality`` read only these
+files, never the store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoundChange:
-    """A round that differs from the package's previous version."""
+    """A round that differs from the previous version of the package."""
 
     country: str
     operation: str
@@ -31,7 +31,7 @@ class RoundChange:
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """A table that differs from the package's previous version, with the numbers of rows if they are known."""
+    """A table that differs from the previous version of the package, with the numbers of rows if known."""
 
     name: str
     kind: str  # added, changed, removed: the table
@@ -41,7 +41,7 @@ class ResourceChange:
 
     @property
     def is_of_rows(self) -> bool:
-        """Whether it has other rows, and not the same rows in another form."""
+        """Whether the rows differ, not only their form."""
         return self.kind != "changed" or (self.added, self.changed, self.removed) != (0, 0, 0)
 
 
@@ -56,11 +56,11 @@ class Derived:
 
 @dataclass(frozen=True)
 class Contents:
-    """A data package about to be finished.
+    """A data package before its pages are written.
 
-    ``descriptor`` is the finished Data Package v2 descriptor (resources with bytes, hash and rows included),
-    ``folder`` has its data files, ``scratch`` is a folder for temporary files, ``changes`` has the rounds that are new
-    against the version before (None at first), ``others`` the tables that differ without a round that tells it.
+    ``descriptor`` is the complete Data Package v2 descriptor. ``folder`` has the data files, and ``scratch`` is for
+    temporary files. ``changes`` has the rounds that differ from the previous version (None in the first version), and
+    ``others`` the tables that differ while none of their rounds does.
     """
 
     descriptor: Mapping[str, Any]

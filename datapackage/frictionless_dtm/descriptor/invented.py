@@ -1,4 +1,4 @@
-"""Data of the sandbox: how to tell them, and what a package of them says instead of naming IOM."""
+"""Data of the sandbox: recognises them, and describes a package of them without naming IOM."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
     from tap_dtm.metadata import Package
 
-# ISO 3166-1 leaves XAA to XZZ to its users; the sandbox uses them. XKX is in use for Kosovo.
+# ISO 3166-1 reserves XAA to XZZ for users, such as the sandbox. XKX is in use for Kosovo.
 _INVENTED: Final = re.compile(r"X(?!KX)[A-Z]{2}\Z")
 _CREDIT: Final = "Invented data, made by the sandbox of tap-dtm; not data of IOM"
 
 
 def is_invented(countries: Collection[str]) -> bool:
-    """Say whether these country codes are invented ones, as in the sandbox."""
+    """Return whether a country code is one of the sandbox."""
     return any(_INVENTED.match(code) for code in countries)
 
 
 def as_invented(package: Package) -> Package:
-    """Return what a package of invented data says: the same form, but nobody's figures, and nobody to ask."""
+    """Return the description of a package with invented data: without IOM as source, and without a contact."""
     makers = tuple(each for each in package.contributors if "rightsHolder" not in each.roles)
     home = makers[-1].url if makers else package.homepage
     return structs.replace(

@@ -1,7 +1,7 @@
-"""The one place through which every value passes into Markdown.
+"""Escapes values for Markdown.
 
-The templates of Markdown files pass every value that they print through `escaped`. What must not be escaped is of the
-type `Markdown`, which the functions of this module return.
+The templates of Markdown files pass every value through `escaped`. It leaves values of the type `Markdown` unchanged,
+which the functions of this module return.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from tap_dtm.metadata import is_email_address, is_web_address
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]#|~$])")
-# What begins a list, a rule or a line below a heading, if it is the first thing in a line.
+# Characters that begin a list, a rule or the line below a heading, if they are the first in a line.
 _FIRST: Final = re.compile(r"^(?:([-+=])|(\d{1,9})([.)])(?=\s|$))")
 _IN_URLS: Final = ":/?#@!&'()*+,;=%[]~$"
 
 
 class Markdown(str):
-    """Text that is Markdown already."""
+    """Text that is already Markdown."""
 
     __slots__ = ()
 
 
 def escaped(value: object) -> Markdown:
-    """Return any value as Markdown that shows it as it is, on one line."""
+    """Return Markdown that shows a value unchanged, on one line."""
     if isinstance(value, Markdown):
         return value
     if isinstance(value, Undefined):
@@ -40,7 +40,7 @@ def escaped(value: object) -> Markdown:
 
 
 def code(value: object) -> Markdown:
-    """Return a value as code, on one line; a table may have it in a cell."""
+    """Return a value as code on one line, which may be in a cell of a table."""
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(value).split()))
     fence = _fence(text, 1)
     room = " " if text.startswith("`") or text.endswith("`") else ""
@@ -54,12 +54,12 @@ def fenced(text: str, language: str) -> Markdown:
 
 
 def url(value: str) -> Markdown:
-    """Return the address of a page as a link; as text if it is no address of a page."""
+    """Return the address of a web page as a link, and anything else as text."""
     return Markdown(f"<{quote(value, safe=_IN_URLS)}>") if is_web_address(value) else escaped(value)
 
 
 def email(value: str) -> Markdown:
-    """Return an e-mail address as a link; as text if it is none."""
+    """Return an e-mail address as a link, and anything else as text."""
     return Markdown(f"<{value}>") if is_email_address(value) else escaped(value)
 
 

@@ -1,6 +1,6 @@
-"""What ``datapackage.json`` says: Data Package v2, from the catalogue and from what was written. No I/O.
+"""Builds ``datapackage.json`` (Data Package v2) from the catalogue and the written files. No I/O.
 
-Only what both frictionless and the standard's own JSON Schema accept; everything else stands under `PREFIX`.
+Properties must be valid for both frictionless and the standard's JSON Schema. The names of all others have `PREFIX`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from msgspec import structs
 from frictionless_dtm.descriptor.invented import as_invented, is_invented
 from frictionless_dtm.descriptor.profile import fields_of
 from frictionless_dtm.descriptor.settings import PERMITTED
-from frictionless_dtm.descriptor.table_schema import NULL, PREFIX, field_descriptor
+from frictionless_dtm.descriptor.table_schema import NULL, PREFIX, field_descriptor, foreign_key
+from tap_dtm.views.package import PREFERRED
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,19 +33,19 @@ _MEDIA_TYPES: Final = {
     "parquet": "application/vnd.apache.parquet",
 }
 WORKBOOK: Final = f"{PREFIX}workbook"
-"""The property of a package that describes its workbook. It is no resource: frictionless would read its first sheet."""
+"""The property that describes the workbook. As a resource, frictionless would read only its first sheet."""
 _RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 _LONGEST: Final = 100
 _NUMBERS: Final = {"integer", "number"}
 UNKNOWN_TERMS: Final = "nobody has stated the terms of these data."
 GENERAL_TERMS: Final = "Beyond this permission, the general terms hold:"
 _NOT_IN_PACKAGES: Final = {"deleted_rows_stay"}
-"""Warnings that do not hold here: rows that the API withdrew leave the package."""
+"""Warnings that do not apply, because withdrawn rows leave the package."""
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file of the package: its path in it, format (csv, csv.gz, parquet), bytes and sha256."""
+    """One file of the package: path in the package, format (csv, csv.gz, parquet), bytes and sha256."""
 
     path: str
     format: str
@@ -54,11 +55,11 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Content:
-    """What was written of one stream.
+    """The written files of one stream.
 
-    ``resource`` describes it where the catalogue knows it; ``broken`` holds the fields of foreign keys that some
-    rows do not keep, with the number of values that lack their counterpart; ``unmet`` the constraints that some rows
-    do not meet, by column; ``source_date`` is the date of a source other than the package's.
+    ``resource`` is its description in the catalogue, if any. ``broken`` has the foreign keys that some rows violate, by
+    their fields, with the number of missing values. ``unmet`` has the constraints that some rows violate, by column.
+    ``source_date`` is the date of a source other than the package's.
     """
 
     name: str
@@ -77,12 +78,12 @@ class Content:
         if not self.resource or not self.resource.source:
             return None
         source = self.resource.source
-        return _without_nothing({"title": source.title, "path": source.url, "version": self.source_date})
+        return _without_empty({"title": source.title, "path": source.url, "version": self.source_date})
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Which dates and which countries (ISO 3166-1 alpha-3) the figures are about."""
+    """The dates and the countries (ISO 3166-1 alpha-3) of the figures."""
 
     start: str
     end: str
@@ -90,10 +91,10 @@ class Coverage:
 
 
 def resource_name(stream: str) -> str:
-    """Return the name of a stream's resource: small letters, digits, ``-``, ``_`` and ``.`` only.
+    """Return the name of a stream's resource, of lower-case letters, digits, ``-``, ``_`` and ``.``.
 
-    It is the name of a file as well, on every system: never hidden, never one that Windows reserves, never too long.
-    Where a name has none of these letters, as in other scripts, it gets a number of its own, the same every time.
+    The name is also that of a file on every system: it is not hidden, not reserved by Windows, and not too long. For a
+    stream without such letters, as in other scripts, it is a hash.
     """
     name = re.sub(r"[^a-z0-9._]+", "-", stream.lower()).strip("-").lstrip(".-")
     number = hashlib.sha256(stream.encode()).hexdigest()[:8]
@@ -105,12 +106,12 @@ def resource_name(stream: str) -> str:
 
 
 def file_names(name: str, formats: Sequence[str]) -> list[str]:
-    """Return the names of a stream's resources: the first has the stream's, the others name their format."""
+    """Return the names of a stream's resources. The first is the stream's name; the others add their format."""
     return [name if number == 0 else f"{name}-{each.replace('.', '-')}" for number, each in enumerate(formats)]
 
 
 def hxl_tags(shape: Shape, resource: Resource | None) -> list[str] | None:
-    """Return the HXL tag of each column, nothing where there is none; None for a stream without any."""
+    """Return the HXL tag of each column, which may be empty; None for a stream that has no tags."""
     if resource is None:
         return None
     known = fields_of(shape, resource)
@@ -130,12 +131,12 @@ def describe_package(  # noqa: PLR0913
     """Return the descriptor of a package.
 
     Args:
-        package: What the catalogue says of the whole; None for streams that no catalogue knows.
-        contents: What was written, in the order of the resources.
+        package: The description of the package in the catalogue; None if no catalogue knows the streams.
+        contents: The written files, in the order of the resources.
         settings: The checked settings.
-        api_version: The version of the API that the data come from, if known.
-        coverage: What the figures are about, if known.
-        created: When the data were read, in UTC.
+        api_version: The version of the API, if known.
+        coverage: The dates and countries of the figures, if known.
+        created: The time at which the data were read, in UTC.
         version: The package's version.
     """
     if package and coverage and is_invented(coverage.countries):
@@ -160,10 +161,11 @@ def describe_package(  # noqa: PLR0913
     head |= {f"{PREFIX}redistribution": redistribution(package, settings), f"{PREFIX}permission": settings.permission}
     parts = (head["description"], *_other_terms(contents), terms_in_words(head))
     head["description"] = "\n\n".join(filter(None, parts))
+    head[PREFERRED] = [_without_empty(vars(each)) for each in settings.preferred_operations]
     if coverage:
         head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
         head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)
-    return _without_nothing(head) | {"resources": resources}
+    return _without_empty(head) | {"resources": resources}
 
 
 def _as_invented(content: Content, package: Package) -> Content:
@@ -202,11 +204,11 @@ def _terms_of(content: Content, package: Package | None) -> dict[str, Any]:
         sources.insert(0, {"title": package.source.title, "path": package.source.url})
         licenses.insert(0, package.license)
     named = [{"name": each.name, "title": each.title, "path": each.url} for each in licenses if each]
-    return _without_nothing({"sources": sources, "licenses": named})
+    return _without_empty({"sources": sources, "licenses": named})
 
 
 def redistribution(package: Package | None, settings: Settings) -> str:
-    """Return whether the package may be passed on: as its licence has it, or else as the settings have it."""
+    """Return whether the package may be redistributed, by its licence or else by the settings."""
     return PERMITTED if package and package.license.redistribution else settings.redistribution
 
 
@@ -216,7 +218,7 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
         "homepage": package.homepage,
         "keywords": list(package.keywords),
         "sources": [
-            _without_nothing(
+            _without_empty(
                 {
                     "title": source.title,
                     "path": source.url,
@@ -238,23 +240,23 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
     }
 
 
-def terms_in_words(said: Mapping[str, Any]) -> str:
-    """Return the terms of a package as the end of its description, from the other properties of its descriptor."""
-    licenses: Sequence[Mapping[str, str]] = said.get("licenses") or ()
+def terms_in_words(descriptor: Mapping[str, Any]) -> str:
+    """Return the terms in a descriptor as text, which is the end of the package's description."""
+    licenses: Sequence[Mapping[str, str]] = descriptor.get("licenses") or ()
     license_ = licenses[0] if licenses else None
-    stated = f"{license_['title']} ({license_['path']}): {' '.join(said[f'{PREFIX}terms'])}" if license_ else ""
-    permission = said.get(f"{PREFIX}permission")
+    stated = f"{license_['title']} ({license_['path']}): {' '.join(descriptor[f'{PREFIX}terms'])}" if license_ else ""
+    permission = descriptor.get(f"{PREFIX}permission")
     if permission:
         stated = f"Redistribution permitted: {permission}" + (f"\n\n{GENERAL_TERMS} {stated}" if stated else "")
-    elif said[f"{PREFIX}redistribution"] != PERMITTED:
+    elif descriptor[f"{PREFIX}redistribution"] != PERMITTED:
         stated = f"Not for redistribution: {stated or UNKNOWN_TERMS}"
-    return "\n\n".join(filter(None, (stated, said.get(f"{PREFIX}creditLine"))))
+    return "\n\n".join(filter(None, (stated, descriptor.get(f"{PREFIX}creditLine"))))
 
 
 def _resource(
     content: Content, file: DataFile, number: int, settings: Settings, included: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return one resource. The first file of a stream has the stream's name, the others name it."""
+    """Return one resource. The first file of a stream has the stream's name; the others refer to it."""
     is_text = file.format != "parquet"
     schema = _schema(content, included)
     known = content.resource
@@ -268,8 +270,8 @@ def _resource(
         "format": "csv" if is_text else file.format,
         "mediatype": _MEDIA_TYPES[file.format],
         "encoding": "utf-8" if is_text else None,
-        # frictionless never counts the bytes of Parquet, and then finds that they differ.
-        # Our plugin knows the files that it is to read by this property.
+        # frictionless never counts the bytes of Parquet, so its check would fail. The other name also marks the files
+        # that our plugin reads.
         "bytes" if is_text else f"{PREFIX}bytes": file.bytes,
         "hash": f"sha256:{file.sha256}",
         "rows": content.rows,
@@ -292,7 +294,7 @@ def _resource(
         described[f"{PREFIX}brokenForeignKeys"] = [
             {"fields": list(fields), "values": count} for fields, count in sorted(content.broken.items())
         ]
-    return _without_nothing(described) | {"schema": schema}
+    return _without_empty(described) | {"schema": schema}
 
 
 def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:
@@ -301,14 +303,14 @@ def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:
         "lineTerminator": "\n",
         "quoteChar": '"',
         "doubleQuote": True,
-        "skipInitialSpace": False,  # the default, which frictionless guesses otherwise from some texts
+        "skipInitialSpace": False,  # the default; without it, frictionless guesses wrongly for some texts
         "header": True,
     }
     return dialect | ({"headerRows": [1], "commentRows": [2]} if has_hxl_row else {})
 
 
 def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how frictionless must read Parquet: by itself it reads numbers that may be null as NaN."""
+    """Return the dialect without which frictionless reads nullable numbers as NaN."""
     nullable = [
         field["name"]
         for field in schema["fields"]
@@ -318,7 +320,7 @@ def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
-    """Return the Table Schema; a foreign key is declared when all rows keep it, so that the package is valid."""
+    """Return the Table Schema. A foreign key is declared only if no row violates it, so that the package is valid."""
     shape, known = content.shape, content.resource
     fields = fields_of(shape, known)
     described = [
@@ -334,10 +336,7 @@ def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
     if shape.key:
         schema["primaryKey"] = list(shape.key)
     references = [
-        {
-            "fields": list(key.fields),
-            "reference": {"resource": included[key.resource], "fields": list(key.reference_fields)},
-        }
+        foreign_key(key, included[key.resource])
         for key in (known.foreign_keys if known else ())
         if key.resource in included and key.fields not in (content.broken or {})
     ]
@@ -346,7 +345,7 @@ def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
 
 def _field(column: Column, key: Sequence[str]) -> dict[str, Any]:
     constraints = ({"required": True} if column.name in key else {}) | dict(column.constraints)
-    return _without_nothing(
+    return _without_empty(
         {
             "name": column.name,
             "type": column.kind,
@@ -358,11 +357,11 @@ def _field(column: Column, key: Sequence[str]) -> dict[str, Any]:
 
 
 def _without(described: Mapping[str, Any], unmet: Collection[str]) -> dict[str, Any]:
-    """Return a field without the constraints that some rows do not meet."""
+    """Return a field without the constraints that some rows violate."""
     constraints = {name: value for name, value in described.get("constraints", {}).items() if name not in unmet}
     rest = {name: value for name, value in described.items() if name != "constraints" or constraints}
     return rest | ({"constraints": constraints} if constraints else {})
 
 
-def _without_nothing(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _without_empty(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in properties.items() if value not in (None, "", [], {})}

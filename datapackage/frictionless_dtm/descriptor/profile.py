@@ -1,4 +1,4 @@
-"""The profile: all that the target knows of what its streams mean. Without it, it is a target like any other."""
+"""The profile, which gives the target the meaning of its streams. The target works for streams without one, too."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["Profile", "Resource", "fields_of"]
 
 _OF_DTM: Final = frozenset({"admin0_pcode", "operation"})
-"""Columns that all streams of DTM's figures have, and hardly any other stream."""
+"""Columns of all streams of DTM's figures, and of hardly any other stream."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a catalogue says of the streams of a package."""
+    """The descriptions of a package's streams in a catalogue."""
 
     catalogue: Catalogue
 
     @classmethod
     def at(cls, path: Path | None) -> Profile:
-        """Return the profile that a folder or a YAML file holds; this project's without a path.
+        """Return the profile in a folder or a YAML file; without a path, this project's.
 
         Raises:
-            CatalogueError: It cannot be read, or says something that a catalogue cannot say.
+            CatalogueError: The catalogue cannot be read, or is not valid.
         """
         return cls(load_catalogue_from(path, is_foreign=True)) if path else cls.of_dtm()
 
@@ -47,10 +47,10 @@ class Profile:
         return self.catalogue is load_catalogue()
 
     def resource_of(self, shape: Shape) -> Resource | None:
-        """Return what the catalogue says of a stream: the resource of the same name and with the same key.
+        """Return the resource of the catalogue with the name and the key of a stream.
 
-        DTM's streams are recognised by their columns, because a stream map may give a stream any name. Columns that
-        the catalogue does not know, such as those that a map adds, are described by the stream's own schema.
+        DTM's streams are recognised by their columns, because a stream map can rename a stream. Other columns, such as
+        those that a map adds, are described by the stream's own schema.
         """
         if self._is_of_dtm:
             return _by_columns(shape, self.catalogue)
@@ -58,9 +58,9 @@ class Profile:
         return resource if resource and resource.key == shape.key else None
 
     def package_of(self, shape: Shape) -> Package | None:
-        """Return what the catalogue says of the package that a stream belongs to, above all its terms; None if nothing.
+        """Return the catalogue's description of the package of a stream, with its terms, if there is one.
 
-        A stream map may change the key of one of DTM's streams, which then lacks a description. The terms still hold.
+        A stream map can change the key of a DTM stream, which then has no description. Its terms still apply.
         """
         if self.resource_of(shape):
             return self.catalogue.package
@@ -70,13 +70,13 @@ class Profile:
         return self.catalogue.package if is_known else None
 
     def place(self, shape: Shape) -> tuple[int, str]:
-        """Return what sorts streams as the catalogue does, and those that it does not know after them, by name."""
+        """Return the sort key of a stream: the order of the catalogue, then unknown streams by name."""
         order = list(self.catalogue.resources)
         resource = self.resource_of(shape)
         return order.index(resource.name) if resource else len(order), shape.stream
 
     def api_version(self, shapes: Iterable[Shape]) -> str | None:
-        """Return the version of the API that rows with these columns come from; None if either has them."""
+        """Return the version of the API that has these columns; None if both versions have them."""
         fitting = set(API_VERSIONS)
         for shape in shapes:
             if resource := self.resource_of(shape):
@@ -87,37 +87,38 @@ class Profile:
         return fitting.pop() if len(fitting) == 1 else None
 
     def complaints(self, shapes: Iterable[Shape]) -> list[str]:
-        """Return what the catalogue says otherwise than the streams do, a sentence each."""
-        found = []
+        """Return a sentence for each contradiction between the catalogue and the streams."""
+        complaints = []
         shapes = list(shapes)
         if not self._is_of_dtm and not any(shape.stream in self.catalogue.resources for shape in shapes):
-            found.append(
-                f"The metadata describes {', '.join(self.catalogue.resources)}, and the input has none of them but "
-                f"{', '.join(shape.stream for shape in shapes)}: it describes nothing of this package."
+            complaints.append(
+                "The metadata describes no stream of the input. "
+                f"It describes {', '.join(self.catalogue.resources)}, and the input has "
+                f"{', '.join(shape.stream for shape in shapes)}."
             )
         for shape in shapes:
             resource = self.resource_of(shape)
             named = self.catalogue.resources.get(shape.stream)
             if named and resource is None:
                 lost = "warnings and missing values" if self.package_of(shape) else "terms, warnings, missing values"
-                found.append(
-                    f"The stream {shape.stream} has the key {', '.join(shape.key) or 'none'}, and the metadata's "
-                    f"{named.name} has {', '.join(named.key)}: the package describes the stream by its own schema "
-                    f"only, without the metadata's {lost}."
+                complaints.append(
+                    f"The stream {shape.stream} has the key {', '.join(shape.key) or 'none'}, and in the metadata "
+                    f"it is {', '.join(named.key)}. So the package describes the stream only by its own schema, "
+                    f"without the metadata's {lost}."
                 )
             elif resource:
-                said = {field.name: field.type for field in resource.fields}
-                found += [
-                    f"The column {column.name} of {shape.stream} is of the type {column.kind}, and the metadata says "
-                    f"{said[column.name]}: the package says {column.kind}."
+                types = {field.name: field.type for field in resource.fields}
+                complaints += [
+                    f"The column {column.name} of {shape.stream} has the type {column.kind}, and the metadata has "
+                    f"{types[column.name]}. The package uses {column.kind}."
                     for column in shape.columns
-                    if said.get(column.name, column.kind) != column.kind
+                    if types.get(column.name, column.kind) != column.kind
                 ]
-        return found
+        return complaints
 
 
 def _by_columns(shape: Shape, catalogue: Catalogue) -> Resource | None:
-    """Return the resource with the key of the stream and most of its columns; of equal ones that of the same name."""
+    """Return the resource with the key and most columns of a stream. The same name decides between equal ones."""
     fitting = [
         resource
         for resource in catalogue.resources.values()
@@ -131,7 +132,7 @@ def _by_columns(shape: Shape, catalogue: Catalogue) -> Resource | None:
 
 
 def _is_known(shape: Shape, resource: Resource) -> bool:
-    """Whether a resource has at least half of the columns of a stream."""
+    """Return whether a resource has at least half of the columns of a stream."""
     return 2 * len(_known(shape, resource)) >= len(shape.names)
 
 
@@ -140,17 +141,16 @@ def _known(shape: Shape, resource: Resource) -> set[str]:
 
 
 def fields_of(shape: Shape, resource: Resource | None) -> dict[str, Field]:
-    """Return what the catalogue says of the columns that it knows.
+    """Return the catalogue's descriptions of columns.
 
-    A column that has another type in the stream than in the catalogue is of the stream's: of the catalogue's words,
-    its constraints and its example are then left out.
+    If the stream declares another type for a column, that type counts, without the catalogue's constraints and example.
     """
-    said = {field.name: field for field in resource.fields} if resource else {}
-    found = {}
+    known = {field.name: field for field in resource.fields} if resource else {}
+    fields = {}
     for column in shape.columns:
-        if field := said.get(column.name):
+        if field := known.get(column.name):
             is_same = field.type == column.kind
-            found[column.name] = (
+            fields[column.name] = (
                 field if is_same else structs.replace(field, type=cast("Any", column.kind), constraints={}, example="")
             )
-    return found
+    return fields

@@ -1,6 +1,6 @@
-"""What a state of tap-dtm says of its streams: which rows the target has. States of other taps say nothing here.
+"""Reads from a state of tap-dtm which rows the target has. The states of other taps are ignored.
 
-A stream is recognised by its columns, because a stream map may give it any name; the state has it under tap-dtm's own.
+A stream is recognised by its columns, because a stream map can rename it. The state has tap-dtm's own name.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Resource
 
 
-def bookmarks(shape: Shape, state: Any) -> Any:  # noqa: ANN401  whatever JSON holds
-    """Return the part of a state that says how far an IDP stream is; nothing for other streams.
+def bookmarks(shape: Shape, state: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Return the bookmarks of an IDP stream in a state; an empty mapping for other streams.
 
-    The first STATE of a run is written before any IDP stream has moved its bookmarks.
+    The first STATE of a run has the bookmarks with which the run began.
     """
     resource = _resource(shape)
     return bookmark(resource.name, state) if resource and announces_deliveries(shape) else {}
 
 
 def announces_deliveries(shape: Shape) -> bool:
-    """Whether a STATE message comes before and after each delivery of a stream, as in the IDP streams of tap-dtm."""
+    """Return whether a STATE message precedes and follows each delivery, as in the IDP streams of tap-dtm."""
     resource = _resource(shape)
     return resource is not None and resource.level is not None and not resource.history_of
 
 
 def delivered(shape: Shape, state: Any) -> int:  # noqa: ANN401
-    """Return how many rows of an IDP stream were delivered in full, as a state says."""
+    """Return how many rows of an IDP stream are delivered according to a state."""
     countries = positions(bookmarks(shape, state)).values()
     return sum(rows for _, operations in countries for content, rows in operations.values() if content)
 
 
 def listed_keys(shape: Shape, state: Any) -> list[tuple[str, ...]] | None:  # noqa: ANN401
-    """Return the keys that a list of tap-dtm may have in the target, as a state says; None for other streams."""
+    """Return the keys of a list of tap-dtm according to a state; None for other streams."""
     resource = _resource(shape)
     if resource is None or resource.level is not None:
         return None
@@ -54,13 +54,13 @@ def listed_keys(shape: Shape, state: Any) -> list[tuple[str, ...]] | None:  # no
 
 
 def api_version(state: Any) -> str | None:  # noqa: ANN401
-    """Return the version of the API that a state says its rows came from."""
+    """Return the version of the API in a state, if it has one."""
     stated = bookmark("countries", state).get("api_version")
     return str(stated) if stated else None
 
 
 def bookmark(stream: str, state: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return what a state says of a stream; nothing where it is not a state, as another tap's may be."""
+    """Return the bookmark of a stream in a state; an empty mapping if the value has another form."""
     return _mapping(_mapping(_mapping(state).get("bookmarks")).get(stream))
 
 

@@ -1,4 +1,4 @@
-"""What pages and publishing read of a descriptor, typed. A property that is missing is an empty text or list."""
+"""Types for the parts of a descriptor that pages and publishing read. A missing property is an empty text or list."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from frictionless_dtm.descriptor.table_schema import PREFIX
 
 
 def own(name: str, default: Any = "") -> Any:  # noqa: ANN401
-    """Return the field of a property that the Data Package standard does not know."""
+    """Return the field of a property that is not in the Data Package standard."""
     return msgspec.field(name=f"{PREFIX}{name}", default=default)
 
 
 class Contributor(msgspec.Struct):
-    """Who made the data, or whom to ask."""
+    """A creator of the data, or a contact."""
 
     title: str = ""
     path: str = ""
@@ -24,7 +24,7 @@ class Contributor(msgspec.Struct):
 
 
 class Source(msgspec.Struct):
-    """Where the data come from."""
+    """A source of the data."""
 
     title: str = ""
     path: str = ""
@@ -32,7 +32,7 @@ class Source(msgspec.Struct):
 
 
 class License(msgspec.Struct):
-    """On what terms."""
+    """A licence."""
 
     name: str = ""
     title: str = ""
@@ -40,7 +40,7 @@ class License(msgspec.Struct):
 
 
 class Warning(msgspec.Struct):  # noqa: A001
-    """How the figures of a table must not be used."""
+    """A warning about the use of a table's figures."""
 
     text: str
     code: str = ""

@@ -1,4 +1,4 @@
-"""The settings of target-datapackage: their JSON Schema, and what they mean once checked."""
+"""The settings of target-datapackage: their JSON Schema, and their checked values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frictionless_dtm.descriptor.terms import is_permission
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import check_names, setting, texts
+from tap_dtm.views.preferences import Preference, read_preferences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,55 +25,61 @@ SETTINGS: Final = {
     "path": setting(
         "string",
         title="Folder",
-        description="The folder of the data package. It is replaced as a whole whenever the data change; what the "
-        "target remembers between the runs stands next to it, in a hidden folder.",
+        description="The folder of the data package. It is replaced as a whole when the data change. The target keeps "
+        "its own records in a hidden folder next to it.",
     ),
     "formats": setting(
         ["array", "string"],
         items={"type": ["string"]},
         default=["csv"],
         title="Formats",
-        description="What each table is written as, the main one first: csv, csv.gz, parquet. Add xlsx for a workbook "
-        "of Excel with all tables.",
+        description="The formats of each table, the main one first: csv, csv.gz, parquet. Add xlsx for an Excel "
+        "workbook with all tables.",
     ),
     "metadata": setting(
         "string",
         title="Metadata",
         description="For streams of other taps: a folder with fields.yaml, resources.yaml and package.yaml in the form "
-        "of this project's own, or one YAML file with fields, warnings, resources and package. Streams of tap-dtm "
-        "are described by this project's when it is not set.",
+        "of this project's files, or one YAML file with fields, warnings, resources and package. Without it, this "
+        "project's files describe the streams of tap-dtm.",
     ),
     "include_hxl_row": setting(
         "boolean",
         default=False,
         title="HXL row",
-        description="Write a row of HXL tags below the header of CSV files; the dialect then says so.",
+        description="Write a row of HXL tags below the header of CSV files. The dialect declares this row.",
     ),
     "redistribution": setting(
         "string",
         default=NOT_PERMITTED,
         title="Redistribution",
-        description="Whether the package may be passed on: 'not permitted', as IOM's terms have it, or 'permitted', "
-        "which takes a permission.",
+        description="Whether the package may be redistributed: 'not permitted', as in IOM's terms, or 'permitted', "
+        "which needs the setting permission.",
     ),
     "permission": setting(
         "string",
         title="Permission",
-        description="Who permitted the redistribution, when and for what: printed in the package.",
+        description="Who permitted the redistribution, when and for what. The package shows this text.",
+    ),
+    "preferred_operations": setting(
+        "string",
+        title="Preferred operations",
+        description="A CSV file with the columns admin0_pcode, operation and assessment_type: the operation that the "
+        "headline of a country is taken from, and its assessment type, which may be empty. The package prints it.",
     ),
     "version": setting(
         "string",
         title="Version",
-        description="The version of the package, such as 1.2.0; counted up by itself when it is not set.",
+        description="The version of the package, such as 1.2.0. Without it, the target increases the version itself.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings, checked. ``path`` is absolute; ``permission`` is set exactly when redistribution is permitted.
+    """The checked settings. ``path`` is absolute. ``permission`` is set if and only if redistribution is permitted.
 
-    ``formats`` are those of single tables, and ``has_workbook`` says whether a workbook has all of them.
+    ``formats`` are the formats of single tables. ``has_workbook`` is true if there is also a workbook of all tables.
     """
 
     path: Path
@@ -82,15 +89,16 @@ class Settings:
     include_hxl_row: bool = False
     permission: str | None = None
     version: str | None = None
+    preferred_operations: tuple[Preference, ...] = ()
 
     @property
     def redistribution(self) -> str:
-        """Whether the package may be passed on, as the setting has it."""
+        """Whether the settings permit redistribution, in the words of the setting."""
         return PERMITTED if self.permission else NOT_PERMITTED
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
-        """Check the target's configuration, which has passed its JSON Schema.
+        """Check a configuration that has passed its JSON Schema.
 
         Raises:
             DtmError: A setting is wrong or unknown; the message names it.
@@ -114,6 +122,9 @@ class Settings:
             include_hxl_row=bool(config.get("include_hxl_row")),
             permission=_permission(config),
             version=version,
+            preferred_operations=read_preferences(_path(config, "preferred_operations"))
+            if config.get("preferred_operations")
+            else (),
         )
 
 
@@ -121,7 +132,7 @@ def _path(config: Mapping[str, Any], name: str) -> Path:
     try:
         path = Path(config[name]).expanduser()
         path.exists()
-        str(path.resolve()).encode()  # its name is in the package, which is UTF-8
+        str(path.resolve()).encode()  # the name is in the package, which is UTF-8
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error).rstrip(".")
         raise DtmError(f"The setting {name} is {config[name]!r}, which is not a valid path: {reason}.") from error
@@ -132,10 +143,10 @@ def _formats(config: Mapping[str, Any]) -> tuple[str, ...]:
     formats = texts(config, "formats", separator=",") or ["csv"]
     for name in formats:
         if name not in FORMATS:
-            raise DtmError(f"The setting formats lists {name!r}: it knows {', '.join(FORMATS)}.")
+            raise DtmError(f"The setting formats lists {name!r}. Choose from {', '.join(FORMATS)}.")
     if formats == [XLSX]:
         raise DtmError(
-            "The setting formats lists xlsx alone, but programs read the tables of a data package in other formats. "
+            "The setting formats lists only xlsx, but programs read the tables of a data package in other formats. "
             "List csv or parquet as well."
         )
     return tuple(dict.fromkeys(formats))
@@ -151,12 +162,12 @@ def _permission(config: Mapping[str, Any]) -> str | None:
         )
     if redistribution == PERMITTED and not is_permission(permission):
         raise DtmError(
-            "The setting redistribution is 'permitted' without a permission: say in the setting permission who "
-            "permitted it, when and for what. It is printed in the package."
+            "The setting redistribution is 'permitted' without a permission. Write into the setting permission who "
+            "permitted it, when and for what. The package shows this text."
         )
     if redistribution == NOT_PERMITTED and permission:
         raise DtmError(
-            "The setting permission is there although redistribution is 'not permitted': set redistribution to "
-            "'permitted', or take the permission out."
+            "The setting permission is set although redistribution is 'not permitted'. Set redistribution to "
+            "'permitted', or remove the setting permission."
         )
     return permission or None

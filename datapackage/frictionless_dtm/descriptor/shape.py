@@ -1,4 +1,4 @@
-"""What a stream's rows look like: columns and keys from a Singer SCHEMA message."""
+"""The shape of a stream's rows: columns and key from a Singer SCHEMA message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kind = Literal["string", "integer", "number", "boolean", "date", "datetime", "ti
 
 DELETED_AT: Final = "_sdc_deleted_at"
 BOOKKEEPING: Final = "_sdc_"
-"""Begins the name of every column that tells of the transport and not of the data."""
+"""The prefix of columns that are about the transport, not the data."""
 
 _FORMATS: Final[Mapping[str, Kind]] = {"date": "date", "date-time": "datetime", "time": "time"}
 _KINDS: Final[Mapping[str, Kind]] = {
@@ -29,12 +29,12 @@ _NOT_IN_NAMES: Final = frozenset('"\\')
 _NO_KEYS: Final = {"object", "array"}
 TIMES: Final = frozenset({"date", "datetime", "time"})
 _PLAIN_KEYS: Final = {"string", "integer", "date"}
-"""Kinds of which one value has one spelling."""
+"""Kinds in which each value has one spelling."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, and what the stream's schema says of it."""
+    """One column, as the stream's schema describes it."""
 
     name: str
     kind: Kind
@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Shape:
-    """The columns of a stream in order, without bookkeeping, and the names of those that identify a row."""
+    """The columns of a stream in order, without bookkeeping, and the names of its key columns."""
 
     stream: str
     columns: tuple[Column, ...]
@@ -53,63 +53,60 @@ class Shape:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns' names."""
+        """The names of the columns."""
         return tuple(column.name for column in self.columns)
 
     @property
     def plain_key(self) -> tuple[str, ...]:
-        """The key columns whose values the store compares as they are. The others it compares in a form of its own."""
+        """The key columns whose values the store compares unchanged. It converts the others before it compares them."""
         kinds = {column.name: column.kind for column in self.columns}
         return tuple(name for name in self.key if kinds[name] in _PLAIN_KEYS)
 
     @property
     def others(self) -> tuple[Column, ...]:
-        """All columns but the plain key, in order."""
+        """All columns except the plain key, in order."""
         plain = set(self.plain_key)
         return tuple(column for column in self.columns if column.name not in plain)
 
 
 def shape_of(stream: str, schema: Mapping[str, Any], key: Sequence[str]) -> Shape:
-    """Return the shape that a SCHEMA message announces.
+    """Return the shape in a SCHEMA message.
 
     Raises:
-        ValueError: It announces no columns, one that a table cannot have, or a key that it lacks or that no data
-            package can have.
+        ValueError: The message has no columns, or a column or a key that is not possible in a data package.
     """
     properties = schema.get("properties") or {}
     if not isinstance(properties, dict):
-        raise ValueError("its properties are no mapping")  # noqa: TRY004  the message is wrong, not the program
+        raise ValueError("its properties are not a mapping")  # noqa: TRY004  the message is wrong, not the program
     if missing := [name for name in key if name not in properties]:
-        raise ValueError(f"the key names {', '.join(missing)}, which the schema lacks")
+        raise ValueError(f"the key has {', '.join(missing)}, which the schema does not declare")
     if DELETED_AT in key:
-        raise ValueError(f"the key names {DELETED_AT}, which marks removed rows")
+        raise ValueError(f"the key has {DELETED_AT}, which marks removed rows")
     columns = tuple(
         _column(name, definition)
         for name, definition in properties.items()
         if not name.startswith(BOOKKEEPING) or name in key
     )
     if not columns:
-        raise ValueError("it announces no columns")
+        raise ValueError("it has no columns")
     for column in columns:
         if column.name in key and column.kind in _NO_KEYS:
-            raise ValueError(
-                f"the key column {column.name} is of the type {column.kind}, which cannot be part of a key"
-            )
+            raise ValueError(f"the key column {column.name} has the type {column.kind}, which is not possible in a key")
     return Shape(stream, columns, tuple(key))
 
 
-def _column(name: str, definition: Any) -> Column:  # noqa: ANN401  whatever JSON holds
+def _column(name: str, definition: Any) -> Column:  # noqa: ANN401  any JSON value
     if not name or name != name.strip() or not name.isprintable() or _NOT_IN_NAMES.intersection(name):
         raise ValueError(
-            f"a column is called {name!r}: rename it in the tap, without quotes, backslashes, line breaks, and blanks "
-            "at its ends"
+            f"a column has the name {name!r}; rename it in the tap, without quotes, backslashes, line breaks, and "
+            "blanks at its ends"
         )
     if definition is None or isinstance(definition, bool):
-        definition = {}  # JSON Schema's true: whatever comes
+        definition = {}  # JSON Schema's true: any value
     try:
         kind = _kind(definition)
     except (AttributeError, TypeError) as error:
-        raise ValueError(f"the property {name} is no JSON Schema") from error
+        raise ValueError(f"the property {name} is not a JSON Schema") from error
     title, description = (
         text if isinstance(text := definition.get(each), str) else None for each in ("title", "description")
     )
@@ -117,7 +114,7 @@ def _column(name: str, definition: Any) -> Column:  # noqa: ANN401  whatever JSO
 
 
 def _constraints(kind: Kind, definition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what all values meet, as values of the column's type; what is no such value says nothing."""
+    """Yield the constraints, as values of the column's type. Limits of another type are ignored."""
     for each, rounded in _LIMITS.items():
         limit = definition.get(each)
         if kind in {"integer", "number"} and isinstance(limit, (int, float)) and not isinstance(limit, bool):
@@ -131,7 +128,7 @@ def _constraints(kind: Kind, definition: Mapping[str, Any]) -> Iterator[tuple[st
 
 
 def _kind(definition: Any) -> Kind:  # noqa: ANN401
-    """Return the one type that values other than null have; ``any`` where there are several or none."""
+    """Return the one type of values other than null; ``any`` if there are several or none."""
     if isinstance(definition, bool):
         return "any"
     alternatives = definition.get("anyOf") or definition.get("oneOf")

@@ -1,4 +1,4 @@
-"""The catalogue as Table Schemas: pure functions, shared by the package that is written and by ``dtm://``."""
+"""The catalogue as Table Schemas, for packages and for ``dtm://``. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tap_dtm.metadata import Field, Resource
+    from tap_dtm.metadata.model import ForeignKey
 
 PREFIX: Final = "dtm:"
-"""Begins the name of every property that the Data Package standard does not know."""
+"""The prefix of properties that are not in the Data Package standard."""
 
 NULL: Final = ""
-"""How a null is written in text files."""
+"""The spelling of null in text files."""
 
 
 def table_schema(
     resource: Resource, api_version: str, *, leave_out: Collection[str] = (), foreign_keys: bool = True
 ) -> dict[str, Any]:
-    """Return the Table Schema of a resource, as Data Package v2 has it.
+    """Return the Table Schema (Data Package v2) of a resource.
 
     Args:
-        resource: The resource, as the catalogue declares it.
-        api_version: The API version that the rows come from.
-        leave_out: Names of fields that the table does not carry. A key that needs one of them is left out too.
-        foreign_keys: Whether the table stands in a package together with those that it refers to.
+        resource: The resource in the catalogue.
+        api_version: The version of the API.
+        leave_out: The names of fields that the table does not have. Keys that need them are left out, too.
+        foreign_keys: Whether the package also has the tables to which foreign keys refer.
 
     Raises:
         CatalogueError: The resource has no such API version.
@@ -38,29 +39,26 @@ def table_schema(
     }
     if names.issuperset(resource.key):
         schema["primaryKey"] = list(resource.key)
-    references = [
-        {
-            "fields": list(key.fields),
-            "reference": {"resource": key.resource, "fields": list(key.reference_fields)},
-        }
-        for key in resource.foreign_keys
-        if names.issuperset(key.fields)
-    ]
+    references = [foreign_key(key, key.resource) for key in resource.foreign_keys if names.issuperset(key.fields)]
     if foreign_keys and references:
         schema["foreignKeys"] = references
     return schema
 
 
-def field_descriptor(field: Field, *, is_key: bool) -> dict[str, Any]:
-    """Return the Table Schema field of a column; what the standard has no word for stands under `PREFIX`.
+def foreign_key(key: ForeignKey, resource: str) -> dict[str, Any]:
+    """Return the descriptor of a foreign key to a resource of the package."""
+    return {"fields": list(key.fields), "reference": {"resource": resource, "fields": list(key.reference_fields)}}
 
-    Only a column of the key is required: the tap delivers null wherever else the API publishes nothing, whatever the
-    catalogue has seen so far.
+
+def field_descriptor(field: Field, *, is_key: bool) -> dict[str, Any]:
+    """Return the Table Schema field of a column. Properties that are not in the standard have `PREFIX`.
+
+    Only key columns are required. In any other column, the API may begin to publish nulls.
     """
     constraints: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value for name, value in field.constraints.items()
     }
-    # A placeholder reads as missing, so a column that has one is never required.
+    # A placeholder counts as missing, so a column with placeholders cannot be required.
     if is_key and not field.missing_values:
         constraints = {"required": True, **constraints}
     described: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What counts as a permission to pass data on."""
+"""Decides whether a text counts as a permission to redistribute data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LEAST: Final = 3
 
 
 def is_permission(text: object) -> bool:
-    """Whether a text can say who permits something: it has a few letters or digits that a reader sees."""
+    """Return whether a text can name who permits something: it has at least three visible letters or digits."""
     if not isinstance(text, str):
         return False
     seen = (each for each in text if each.isalnum() and "FILLER" not in unicodedata.name(each, ""))

@@ -12,6 +12,7 @@ from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.pages import words
 from frictionless_dtm.quality.streams import reference_date
 from tap_dtm.metadata import is_web_address
+from tap_dtm.views.preferences import Preference  # noqa: TC001  msgspec reads the type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,7 @@ class Front(Descriptor, kw_only=True):
     redistributes: str = own("redistribution")
     permission: str = own("permission")
     citation: str = own("citation")
+    preferred: list[Preference] = own("preferredOperations", [])
     accessed: str = ""
     invented: bool = False
 

@@ -2,7 +2,8 @@
 
 Rounds are lists ``[date, number, assessment type, persons, males, females, level, rows without a figure]``; numbers
 of people are null where no row has one. Areas are named once per
-operation, in ``places``, and referred to by position.
+operation, in ``places``, and referred to by position. The areas of a headline are lists ``[code, name, persons]``, and
+at the second level ``[code, name, persons, position of the parent]``.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from frictionless_dtm.pages.figures import Operation, Place, RoundFigures
+    from frictionless_dtm.pages.headlines import Headline
     from frictionless_dtm.quality.database import Database
 
 _ORIGIN = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
 
 
-def payload(operations: Sequence[Operation], database: Database) -> dict[str, Any]:
-    """Return the figures of all operations for the page."""
+def payload(operations: Sequence[Operation], headlines: Iterable[Headline], database: Database) -> dict[str, Any]:
+    """Return the figures of all operations for the page, and of the areas of the headlines."""
+    places = {(each.country, each.name): place for place, each in enumerate(operations)}
     return {
         "countries": dict(sorted((each.country, each.country_name) for each in operations)),
+        "headlines": [_headline(each, places[each.country, each.operation]) for each in headlines],
         "operations": [_operation(each, database) for each in operations],
     }
 
@@ -33,6 +37,22 @@ def as_script(data: Any) -> str:  # noqa: ANN401
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def _headline(headline: Headline, operation: int) -> dict[str, Any]:
+    parents: dict[str, int] = {}
+    return {
+        "country": headline.country,
+        "operation": operation,
+        "type": headline.assessment_type,
+        "date": headline.reporting_date,
+        "areas": [
+            [each.code, each.name, each.idps]
+            + ([parents.setdefault(each.parent, len(parents))] if each.level > 1 else [])
+            for each in headline.areas
+        ],
+        "parents": list(parents),
+    }
 
 
 def _operation(operation: Operation, database: Database) -> dict[str, Any]:

@@ -16,18 +16,23 @@ from frictionless_dtm.pages.changelog import changelog
 from frictionless_dtm.pages.citation import citation_cff
 from frictionless_dtm.pages.figures import operations_of
 from frictionless_dtm.pages.front import front_of
+from frictionless_dtm.pages.headlines import headlines_of
 from frictionless_dtm.pages.linked_data import linked_data
 from frictionless_dtm.pages.payload import as_script, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
 from frictionless_dtm.pages.templating import as_html, as_markdown
 from frictionless_dtm.quality.database import database_of
 from frictionless_dtm.quality.reporting import RULE
+from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.views import load_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.pages.front import Column, File, Front
+    from frictionless_dtm.pages.headlines import Headline
 
 _VERDICTS = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
 _SHOWN = 50
@@ -44,8 +49,9 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     """
     with database_of(contents) as database:
         operations = operations_of(database)
+        headlines = headlines_of(database, operations)
         report = quality.report(database)
-        figures_json = as_script(payload(operations, database)) if operations else ""
+        figures_json = as_script(payload(operations, headlines, database)) if operations else ""
     front = front_of(contents.descriptor, invented=is_invented({each.country for each in operations}))
     resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
     sample = sample_file(front.resources)
@@ -66,10 +72,17 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "summary": _summary(front, len({each.country for each in operations}), len(operations)),
     }
     style = _asset("page.css")
-    scripts = [_asset(name) for name in ("page.js", *(("vega.js", "charts.js", "explore.js") if operations else ()))]
+    scripts = [
+        _asset(name)
+        for name in ("page.js", *(("vega.js", "charts.js", "figures.js", "explore.js") if operations else ()))
+    ]
     page = as_html(
         "index.html.j2",
         **shared,
+        headlines=headlines,
+        headline_rule=_headline_rule(),
+        without_headline=_without(headlines, operations),
+        places={(each.country, each.name): place for place, each in enumerate(operations)},
         shown=_SHOWN,
         files_for_people=("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
         changes=contents.changes,
@@ -88,6 +101,17 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "index.html": page,
     }
     return {name: text.encode() for name, text in texts.items()}
+
+
+def _headline_rule() -> str:
+    """Return how the figure of a country is chosen, as users of a warehouse read it."""
+    return next(view.description for view in load_views(API_VERSIONS[-1]) if view.name == "headline_stock_admin0")
+
+
+def _without(headlines: Iterable[Headline], operations: Iterable[Operation]) -> list[tuple[str, str]]:
+    """Return the countries that have no headline, with their names."""
+    chosen = {each.country for each in headlines}
+    return list(dict.fromkeys((each.country, each.country_name) for each in operations if each.country not in chosen))
 
 
 def _tables(front: Front) -> list[File]:
@@ -112,6 +136,7 @@ def _summary(front: Front, countries: int, operations: int) -> list[tuple[str, s
         ("Data accessed", front.accessed),
         ("Countries", str(countries) if countries else ""),
         ("Operations", str(operations) if operations else ""),
+        ("Preferred operations", "; ".join(map(str, front.preferred))),
     ]
     return [(label, value) for label, value in lines if value]
 

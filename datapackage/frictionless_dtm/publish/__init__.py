@@ -1,1 +1,1 @@
-"""Publishing a finished data package as an archive or to CKAN, or checking that it may be published."""
+"""Publishes a finished data package as an archive or to CKAN, or only checks that it may be published."""

@@ -1,9 +1,8 @@
-"""The package as one zip file with its checksums: the same bytes for the same package."""
+"""Writes a package and its checksums as one zip file. The same package gives the same bytes."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
+import filecmp
 import os
 import re
 import tempfile
@@ -11,7 +10,6 @@ import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from frictionless_dtm.publish.folder import CHUNK
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -24,25 +22,27 @@ _MODE: Final = 0o644
 
 
 def archive_path(folder: Folder) -> Path:
-    """Return where the archive goes unless an option says otherwise: next to the folder."""
-    # The standard allows slashes in a name.
+    """Return the default path of the archive, which is next to the folder."""
+    # The standard allows slashes in the name of a package.
     name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.name}-{folder.version}")
     return folder.path.resolve().parent / f"{name}.zip"
 
 
 def checksums(folder: Folder) -> str:
-    """Return what ``sha256sum -c`` reads."""
+    """Return the checksums in the format of ``sha256sum -c``."""
     return "".join(f"{file.sha256}  {file.path}\n" for file in folder.files)
 
 
 def write_archive(folder: Folder, target: Path) -> bool:
-    """Write the archive next to its place and rename it; return False when it is there already, byte for byte.
+    """Write the archive under another name, then rename it. Return False if the target already has the same bytes.
 
     Raises:
-        DtmError: A file changed meanwhile, or has the name of the checksums; what was there before is left as it is.
+        DtmError: A file changed in the meantime, or has the name of the checksums. The target stays as it was.
     """
     if taken := [file.path for file in folder.files if file.path.casefold() == SUMS.casefold()]:
-        raise DtmError(f"The package has a file {taken[0]}, where the archive holds its checksums: rename the file.")
+        raise DtmError(
+            f"The package has a file {taken[0]}, but the archive needs this name for its checksums. Rename the file."
+        )
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     draft = Path(name)
     try:
@@ -50,14 +50,13 @@ def write_archive(folder: Folder, target: Path) -> bool:
             _write(folder, stream)
             stream.flush()
             os.fsync(stream.fileno())
-        if target.is_file() and _digest(target) == _digest(draft):
+        if target.is_file() and filecmp.cmp(target, draft, shallow=False):
             return False
         draft.chmod(_MODE)
         draft.replace(target)
         return True
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def _write(folder: Folder, stream: IO[bytes]) -> None:
@@ -69,7 +68,7 @@ def _write(folder: Folder, stream: IO[bytes]) -> None:
 
 
 def _add(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterator[bytes]) -> None:
-    # Neither the clock nor this machine leaves a trace.
+    # The archive does not depend on the clock or the machine.
     entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     entry.create_system = 3
     entry.external_attr = (0o100000 | _MODE) << 16
@@ -78,11 +77,3 @@ def _add(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterator[bytes]
     with archive.open(entry, "w") as member:
         for chunk in chunks:
             member.write(chunk)
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""A finished data package on disk: its files, checked against what the descriptor says of them."""
+"""A finished data package on disk: its files, checked against the descriptor."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 1 << 20
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
-"""Lists of checksums and archives cannot hold these characters; a surrogate stands for a byte that is not UTF-8."""
+"""Characters that lists of checksums and archives cannot hold. A surrogate is a byte that is not UTF-8."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of the package. ``path`` is that in the package, with slashes; ``resource`` the data it holds, if any."""
+    """A file of the package. ``path`` is in the package, with slashes; ``resource`` describes its data, if any."""
 
     path: str
     source: Path
@@ -36,7 +36,7 @@ class File:
         """Yield the content.
 
         Raises:
-            DtmError: It is no longer what it was when the package was checked.
+            DtmError: The file has changed since the package was checked.
         """
         digest = hashlib.sha256()
         with self.source.open("rb") as stream:
@@ -44,14 +44,16 @@ class File:
                 digest.update(chunk)
                 yield chunk
         if digest.hexdigest() != self.sha256:
-            raise DtmError(f"{self.path} changed while it was being published: run again when the package is at rest.")
+            raise DtmError(
+                f"{self.path} changed while it was published. Wait until nothing writes the package, and run again."
+            )
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A finished package; ``files`` in the order of their paths, the descriptor among them.
+    """A finished package. Its ``files``, with the descriptor, are in the order of their paths.
 
-    ``others`` are files and folders that are in the folder and do not belong to the package.
+    ``others`` are the files and folders in its folder that do not belong to the package.
     """
 
     path: Path
@@ -71,27 +73,27 @@ class Folder:
 
     @property
     def data(self) -> tuple[File, ...]:
-        """The files that hold data: the resources in their order, then the workbook."""
+        """The files with data: the resources in their order, then the workbook."""
         paths = [file["path"] for file in described_files(self.descriptor)]
         return tuple(sorted((file for file in self.files if file.resource), key=lambda file: paths.index(file.path)))
 
     @property
     def documents(self) -> tuple[File, ...]:
-        """The files about the data; the descriptor is not one of them."""
+        """The files about the data, without the descriptor."""
         return tuple(file for file in self.files if not file.resource and file.path != DESCRIPTOR)
 
 
 def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     """Read a package that may be published.
 
-    Only the files that the descriptor names and the target's own pages belong to it.
+    Only the files in the descriptor and the target's own pages belong to it.
 
     Args:
         path: The package's folder.
-        include: Other files and folders in it that are published as well, by their path in the package.
+        include: The paths, in the package, of other files and folders to publish.
 
     Raises:
-        DtmError: It may not, or is none, or is not what its descriptor says.
+        DtmError: The package may not be published, or it does not match its descriptor.
     """
     descriptor = read_descriptor(path / DESCRIPTOR)
     check_witnesses(path, descriptor)
@@ -108,7 +110,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
 
 
 def described_files(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what the descriptor says of each file of data: of the resources, and of the workbook, if there is one."""
+    """Return the description of each file with data: the resources, and the workbook if there is one."""
     return [*descriptor["resources"], *(book for book in [descriptor.get(WORKBOOK)] if book)]
 
 
@@ -117,16 +119,16 @@ def _safe_path(resource: Mapping[str, Any]) -> str:
     what = resource.get("name") or resource.get("title")
     parts = PurePosixPath(path).parts if isinstance(path, str) and ":" not in path else ()
     if not parts or parts[0] == "/" or ".." in parts or any(part.startswith(".") for part in parts):
-        raise DtmError(f"The resource {what} is not one file in the package's folder: {path!r}.")
+        raise DtmError(f"The resource {what} must be one file in the package's folder, and its path is {path!r}.")
     return "/".join(parts)
 
 
 def _included(folder: Path, name: str) -> Iterator[str]:
-    """Yield the files that a user asks for, which may be a folder's."""
+    """Yield the files that a user includes by the name of a file or folder."""
     path = folder / name
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts or not _is_there(path):
-        raise DtmError(f"--include {name} is not a file or a folder in {folder}: name it as it is called there.")
+        raise DtmError(f"--include {name} is not a file or a folder in {folder}. Give its path in this folder.")
     if path.is_dir() and not path.is_symlink():
         for entry in sorted(path.iterdir()):
             yield from _included(folder, entry.relative_to(folder).as_posix())
@@ -135,7 +137,7 @@ def _included(folder: Path, name: str) -> Iterator[str]:
 
 
 def _others(folder: Path, inside: Path, names: Collection[str]) -> Iterator[str]:
-    """Yield what is in the folder and not published: files, and folders (with a slash) without a published file."""
+    """Yield the unpublished files of the folder, and its folders (with a slash) that have no published file."""
     for entry in sorted(inside.iterdir()):
         name = entry.relative_to(folder).as_posix()
         if entry.is_dir() and not entry.is_symlink():
@@ -154,18 +156,18 @@ def _is_there(path: Path) -> bool:
 def _check_name(name: str) -> None:
     if _UNFIT.search(name):
         raise DtmError(
-            f"The file {name!r} cannot be published under this name: rename it, without line breaks and other control "
-            "characters, back-slashes, and bytes that are not UTF-8."
+            f"The file {name!r} cannot be published under this name. Rename it without control characters, backslashes "
+            "and bytes that are not UTF-8."
         )
 
 
 def _check_source(folder: Path, name: str) -> None:
-    """Refuse what is not a file in the folder itself."""
+    """Refuse links, and everything else that is not a file in the folder itself."""
     parts = PurePosixPath(name).parts
     for end in range(1, len(parts) + 1):
         source = folder.joinpath(*parts[:end])
         if source.is_symlink():
-            raise DtmError(f"{source} is a link: put the file itself into the package.")
+            raise DtmError(f"{source} is a link. Replace it with the file itself.")
     if not (folder / name).is_file():
         raise DtmError(f"{folder / name} is not a file: only files can be published.")
 
@@ -186,7 +188,7 @@ def _file(folder: Path, path: str, resources: Mapping[str, Mapping[str, Any]]) -
 
 def _verify(file: File, resource: Mapping[str, Any]) -> None:
     if resource.get("hash") != f"sha256:{file.sha256}":
-        wrong = "has another content than the descriptor says" if resource.get("hash") else "has no hash to verify"
+        wrong = "does not match the hash in the descriptor" if resource.get("hash") else "has no hash in the descriptor"
         raise DtmError(f"{file.path} {wrong}: nothing was published. Write the package again with target-datapackage.")
     if resource.get("bytes", file.size) != file.size:
-        raise DtmError(f"{file.path} has {file.size} bytes, and {resource['bytes']} by its descriptor: write it again.")
+        raise DtmError(f"{file.path} has {file.size} bytes, but {resource['bytes']} in the descriptor: write it again.")

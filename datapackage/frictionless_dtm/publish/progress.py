@@ -1,4 +1,4 @@
-"""How much of a file has been sent, as a bar on the terminal."""
+"""A progress bar for a file that is sent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def with_progress(parts: Iterable[bytes], name: str, size: int) -> Generator[bytes]:
-    """Yield the parts of a file, and show on standard error how much of it is gone. In a pipe, show nothing.
+    """Yield the parts of a file, and show on standard error how much has been sent. In a pipe, show nothing.
 
-    Close it when the file is sent or has failed, so that what is printed next begins a line of its own.
+    Close the generator when the file has been sent or has failed, so that later output begins on a new line.
 
     Args:
         parts: The content.

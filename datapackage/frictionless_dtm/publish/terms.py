@@ -1,10 +1,11 @@
-"""Whether a package may be passed on at all."""
+"""Checks whether a package may be redistributed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.markdown import escaped
+from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.descriptor.terms import is_permission
 from frictionless_dtm.target.record import recorded_descriptor
@@ -16,40 +17,39 @@ if TYPE_CHECKING:
 
 REDISTRIBUTION: Final = f"{PREFIX}redistribution"
 PERMISSION: Final = f"{PREFIX}permission"
-PERMITTED: Final = "permitted"
 _TERMS: Final = (REDISTRIBUTION, PERMISSION, "licenses", f"{PREFIX}terms", f"{PREFIX}creditLine")
 _REFUSED: Final = "Not for redistribution"
 _IN_PAGES: Final = {"README.md": f"> **{_REFUSED}.**", "index.html": f"<strong>{_REFUSED}.</strong>"}
-"""How the pages of a package say that it may not be passed on."""
+"""The marks in the pages of a package that may not be redistributed."""
 _GRANTED: Final = "> **Redistribution permitted.** "
 
 
 def check_permission(descriptor: Mapping[str, Any]) -> str:
-    """Return the text of the permission to pass a package on.
+    """Return the text of the permission to redistribute a package.
 
     Raises:
-        DtmError: There is none; the message says no more of the terms than the package does.
+        DtmError: There is no permission. The message gives the terms as far as the package has them.
     """
     permission = descriptor.get(PERMISSION)
     if descriptor.get(REDISTRIBUTION) != PERMITTED:
-        says = "says that redistribution is not permitted" if REDISTRIBUTION in descriptor else "permits it to nobody"
+        reason = "does not permit redistribution" if REDISTRIBUTION in descriptor else "names no permission"
         raise DtmError(
-            f"This package may not be passed on: it {says}{_by_which_terms(descriptor)}. {_whom_to_ask(descriptor)}, "
+            f"This package may not be passed on: it {reason}{_by_which_terms(descriptor)}. {_whom_to_ask(descriptor)}, "
             "write the package again with the settings redistribution: permitted and permission: who permitted it, "
             "when and for what."
         )
     if not is_permission(permission):
         raise DtmError(
-            "This package may not be passed on: it says that redistribution is permitted, but not by whom. Write it "
-            "again with the setting permission: who permitted it, when and for what."
+            "This package may not be passed on: it permits redistribution, but does not name who permitted it. Write "
+            "it again with the setting permission: who permitted it, when and for what."
         )
     return str(permission)
 
 
 def check_witnesses(folder: Path, descriptor: Mapping[str, Any]) -> None:
-    """Check that everything which states the terms of a permitted package states the same.
+    """Check that descriptor, pages and the target's record of a permitted package state the same terms.
 
-    The descriptor can be edited by hand, and so can the pages. The target's own record shows what it wrote.
+    The descriptor and the pages can be edited by hand. The record shows what the target wrote.
 
     Raises:
         DtmError: Two of them contradict each other; the message names both.
@@ -72,14 +72,14 @@ def check_witnesses(folder: Path, descriptor: Mapping[str, Any]) -> None:
 
 def _contradiction(witness: str) -> DtmError:
     return DtmError(
-        f"This package may not be passed on: datapackage.json says that redistribution is permitted, and {witness} "
-        "contradicts it. Do not edit the package: write it again with target-datapackage and the settings "
+        f"This package may not be passed on: datapackage.json permits redistribution, and {witness} "
+        "contradicts it. Do not edit the package. Write it again with target-datapackage and the settings "
         "redistribution and permission."
     )
 
 
 def _text(page: Path) -> str:
-    """Return the text of a page; nothing where it is missing."""
+    """Return the text of a page; an empty text if the page is missing."""
     try:
         return page.read_text("utf-8", errors="replace")
     except FileNotFoundError:
@@ -92,8 +92,8 @@ def _by_which_terms(descriptor: Mapping[str, Any]) -> str:
 
 
 def _whom_to_ask(descriptor: Mapping[str, Any]) -> str:
-    """Begin a sentence with whom the package names as its contact, if anybody."""
+    """Return the beginning of a sentence, with the contact of the package if it names one."""
     for who in descriptor.get("contributors", ()):
         if "contact" in who.get("roles", ()) and (name := " ".join(filter(None, (who.get("title"), who.get("email"))))):
             return f"Ask {name}; once they agree"
-    return "Once whoever has the rights to these data agrees"
+    return "Once the owner of the rights to these data agrees"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +18,9 @@ from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
 from tap_dtm.views.dialects import DuckDB
-from tap_dtm.views.package import reader
+from tap_dtm.views.package import preferences_of, reader
 from tap_dtm.views.placeholders import fill, placeholders
+from tap_dtm.views.preferences import COLUMNS, check_known
 from tap_dtm.views.script import query_of
 from tap_dtm.views.warehouse import Warehouse
 
@@ -46,6 +47,9 @@ _VIEWS: Final = frozenset(
     {
         "operation_rounds",
         "operation_freshness",
+        "headline_stock_admin0",
+        "headline_stock_admin1",
+        "headline_stock_admin2",
         "stock_by_reason",
         "stock_by_sex",
         "origin_to_host",
@@ -130,7 +134,7 @@ def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_
         views: The names of the views that are computed, as far as the package has what they read.
 
     Raises:
-        DtmError: They cannot be read or added up.
+        DtmError: They cannot be read or added up, or a preferred operation is not one of them.
     """
     tables = figure_tables(contents.descriptor)
     reference = reference_date(contents.descriptor)
@@ -173,6 +177,14 @@ def _statements(database: Database, contents: Contents, views: Collection[str]) 
         listed = reader(contents.folder, resources[database.pcodes])
         yield f"CREATE TABLE dtm.pcodes AS SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at FROM {listed}"
     warehouse = database.warehouse
+    for own in load_views(warehouse.api_version, section="tables"):
+        yield warehouse.dialect.create_table(own)
+    if preferences := preferences_of(contents.descriptor):
+        relations = ("dtm.operations", *(table.relation for table in database.tables))
+        known = database.answer(" UNION ".join(f"SELECT admin0_pcode, operation FROM {each}" for each in relations))
+        check_known(preferences, [(each["admin0_pcode"], each["operation"]) for each in known])
+        values = warehouse.dialect.values(COLUMNS, [astuple(each) for each in preferences])
+        yield f"INSERT INTO dtm.preferred_operations {values}"
     for view in load_views(warehouse.api_version):  # all, also those that nothing can be in: the page asks them
         if view.level not in {None, *warehouse.levels} or (view.with_pcodes and not database.has_areas):
             continue

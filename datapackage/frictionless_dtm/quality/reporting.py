@@ -9,6 +9,7 @@ from frictionless_dtm.quality.areas import areas
 from frictionless_dtm.quality.database import key_of
 from frictionless_dtm.quality.pcodes import pcodes
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
+from tap_dtm.metadata.views import load_reason_classes
 
 if TYPE_CHECKING:
     from frictionless_dtm.quality.database import Database, Row
@@ -29,6 +30,7 @@ CHECKS: Final = {
     "exact_duplicates": "Rows that repeat an earlier row",
     "pcodes": "P-codes that break their country's pattern",
     "areas": "Areas that OCHA's list of P-codes does not have, or has under another name",
+    "reasons": "Reasons of displacement that are not known",
     "sex": "Rows with more males and females than people",
     "missing_levels": "Operations that lack a level, or rounds of it",
     "staleness": "Operations that are stale",
@@ -52,6 +54,7 @@ def report(database: Database) -> dict[str, Any]:
         "assessed_twice": _assessed_twice(database),
         "exact_duplicates": _duplicates(database),
         "pcodes": pcodes(database, EXAMPLES),
+        "reasons": _reasons(database),
         "sex": _sex(database),
         "missing_levels": _missing_levels(database),
         "staleness": _staleness(database),
@@ -164,6 +167,26 @@ def _duplicates(database: Database) -> dict[str, Any]:
         "found": sum(each["rows"] for each in by_operation),
         "by_operation": sorted(by_operation, key=lambda each: (each["country"], each["operation"], each["resource"])),
         "examples": examples,
+    }
+
+
+def _reasons(database: Database) -> dict[str, Any]:
+    words = database.rows("""
+        SELECT country, word, CAST(SUM(rows) AS BIGINT) AS rows
+        FROM (
+          SELECT country, UNNEST($split($reason)) AS word, rows
+          FROM (SELECT admin0_pcode AS country, displacement_reason, COUNT(*) AS rows FROM $rows GROUP BY ALL)
+        )
+        GROUP BY country, word
+        ORDER BY country, word""")
+    known = load_reason_classes().known
+    unknown = [each for each in words if each["word"] not in known]
+    return {
+        "about": "Reasons of displacement, one by one and in lower case, that have no class of their own. The views of "
+        "a warehouse call their class other.",
+        "checked": len({each["word"] for each in words}),
+        "found": len({each["word"] for each in unknown}),
+        "by_country": unknown,
     }
 
 

@@ -1,1 +1,1 @@
-"""``dtm://``: DTM's answers as resources of Frictionless. May import ``descriptor`` and the rooms of ``tap_dtm``."""
+"""``dtm://``: answers of the API as Frictionless resources. May import ``descriptor`` and ``tap_dtm``."""

@@ -1,4 +1,4 @@
-"""Packages of ``dtm://``: the tables of a country or an operation, and how they hang together."""
+"""Packages of ``dtm://``: the tables of a country or an operation, with their foreign keys."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class DtmAdapter(Adapter):
-    """Describes a package without asking the API for anything."""
+    """Describes a package without a request to the API."""
 
     def __init__(self, address: Address) -> None:  # noqa: D107
         self._address = address
 
     @override
     def read_package(self) -> Package:
-        """Return the package; its tables are read when they are opened."""
+        """Return the package. Its tables are read when they are opened."""
         return Package.from_descriptor(descriptor(self._address))
 
 
 def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
-    """Return the reader of a package; None for the address of a single table, unless a package of it is wanted.
+    """Return the reader of a package; None for the address of a single table, unless ``packagify`` is set.
 
     Raises:
         FrictionlessException: The address is wrong.
@@ -44,7 +44,7 @@ def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
 
 
 def descriptor(address: Address) -> dict[str, Any]:
-    """Return the descriptor of a package: where it comes from, its terms, and its tables."""
+    """Return the descriptor of a package: its source, terms and tables."""
     is_sandbox = address.sandbox is not None
     package = as_invented(load_catalogue().package) if is_sandbox else load_catalogue().package
     terms = package.license
@@ -84,6 +84,6 @@ def _table(address: Address, *, foreign_keys: bool) -> dict[str, Any]:
         f"{PREFIX}usageWarnings": [
             {"code": warning.code, "text": warning.text}
             for warning in resource.warnings
-            if warning.code != "deleted_rows_stay"  # what DTM withdrew is not there
+            if warning.code != "deleted_rows_stay"  # these tables have no withdrawn rows
         ],
     }

@@ -1,4 +1,4 @@
-"""``dtm://`` addresses: what a text asks for, and every way to write it wrongly. Pure functions."""
+"""Reads ``dtm://`` addresses, and reports the mistakes in them. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TABLES: Final = {
     "admin1": "idp_admin1",
     "admin2": "idp_admin2",
 }
-"""The streams by what an address calls them."""
+"""The streams by their names in addresses."""
 _SANDBOX_OPTIONS: Final = ("publication", "seed", "countries", "rows")
 _SPELLINGS: Final = {
     **{plain(name): name for name in TABLES},
@@ -45,8 +45,8 @@ _SPELLINGS: Final = {
 class Address:
     """A table of DTM, or a package of tables when ``table`` is None.
 
-    ``table`` is what the address calls it (``admin1``), not the stream's name. ``sandbox`` holds the options of the
-    invented world; None asks for the real one.
+    ``table`` is the name in the address (``admin1``), not the stream's. ``sandbox`` has the options of the sandbox;
+    None is the real API.
     """
 
     api_version: str
@@ -56,14 +56,14 @@ class Address:
 
     @property
     def resource(self) -> Resource:
-        """What the catalogue says of the table."""
+        """The description of the table in the catalogue."""
         if self.table is None:
-            raise ValueError("A package has no resource of its own.")
+            raise ValueError("A package is not a resource.")
         return load_catalogue().resources[TABLES[self.table]]
 
     @property
     def tables(self) -> tuple[Address, ...]:
-        """The tables of a package: the lists, and the figures if something says whose; a table's is itself."""
+        """The tables of a package: the lists, and the figures if a filter names a place. For a table, only itself."""
         if self.table is not None:
             return (self,)
         names = [name for name in TABLES if self.filters.has_place or name in {"countries", "operations"}]
@@ -73,7 +73,7 @@ class Address:
 
     @override
     def __str__(self) -> str:
-        """Return the address in its one canonical spelling."""
+        """Return the address in its canonical spelling."""
         place = [SANDBOX] if self.sandbox is not None else []
         place += [self.api_version, *([self.table] if self.table else [])]
         query = urlencode({**(self.sandbox or {}), **self.filters.values}, quote_via=quote)
@@ -84,18 +84,18 @@ def parse(text: str) -> Address:
     """Read an address such as ``dtm://v3/admin1?country=XAA&from=2024-01-01``.
 
     Raises:
-        DtmError: It is none; the message is one sentence, and never repeats a value that may be a key.
+        DtmError: The address is not valid. The message never repeats a value that may be a key.
     """
     try:
         parts = urlsplit(text)
     except ValueError:
         raise DtmError(
-            "A dtm:// address has no brackets and no special letters before its '?': write it like dtm://v3/admin1?..."
+            "A dtm:// address cannot have brackets or special letters before its '?'. Write it like dtm://v3/admin1?..."
         ) from None
     if "@" in parts.netloc:
         raise _holds_a_key()
     if parts.fragment:
-        raise DtmError("A dtm:// address has no part after '#': write %23 for a '#' in a name.")
+        raise DtmError("A dtm:// address cannot have a part after '#'. Write %23 for a '#' in a name.")
     segments = [segment.lower() for segment in f"{parts.netloc}/{parts.path}".split("/") if segment]
     is_sandbox = segments[:1] == [SANDBOX]
     segments = segments[is_sandbox:]
@@ -104,13 +104,13 @@ def parse(text: str) -> Address:
         segments.pop(0)
     table = _table(segments) if segments else None
     if version is None and not is_sandbox and table is None:
-        raise DtmError("A dtm:// address begins with a version of the API: write dtm://v3, or say dtm://sandbox/v3.")
+        raise DtmError("A dtm:// address begins with a version of the API. Write dtm://v3 or dtm://sandbox/v3.")
     sandbox, filters = _query(parts.query, table, is_sandbox=is_sandbox)
     needs_place = table not in {None, "countries", "operations"} or (table is None and filters.values)
     if needs_place and not filters.has_place:
         raise DtmError(
-            f"{'dtm://.../' + table if table else 'A package of figures'} needs to know whose figures: add "
-            "country=, countryName= or operation=; dtm://v3/countries lists the countries."
+            f"{'dtm://.../' + table if table else 'A package of figures'} needs a country or an operation. Add "
+            "country=, countryName= or operation=. dtm://v3/countries lists the countries."
         )
     return Address(version or _VERSIONS[0], table, filters, sandbox if is_sandbox else None)
 
@@ -120,14 +120,14 @@ def _table(segments: list[str]) -> str:
     if name is not None:
         return name
     if re.fullmatch(r"v\d+", segments[0]):
-        raise DtmError(f"dtm:// knows the API's versions {' and '.join(_VERSIONS)}, not '{segments[0]}'.")
+        raise DtmError(f"There is no version '{segments[0]}' of the API. Write {' or '.join(_VERSIONS)}.")
     near = difflib.get_close_matches(plain(segments[-1]), _SPELLINGS, n=1)
     hint = f"the nearest is {_SPELLINGS[near[0]]}" if near else f"it has {', '.join(TABLES)}"
     raise DtmError(f"dtm:// has no table '{'/'.join(segments)}'; {hint}.")
 
 
 def _filters_of(table: str | None) -> tuple[str, ...]:
-    """The names of the filters that a table has; a package has those that all of its figures have."""
+    """Return the names of a table's filters; for a package, those that all of its figures have."""
     if table == "countries":
         return ("country", "countryName")
     if table == "operations":
@@ -148,9 +148,9 @@ def _query(query: str, table: str | None, *, is_sandbox: bool) -> tuple[dict[str
         if into is options and not (is_sandbox and key in _SANDBOX_OPTIONS):
             raise _unknown(written, table, known, is_sandbox=is_sandbox)
         if not value:
-            raise DtmError(f"The parameter {written} has no value: give it one, or leave it out.")
+            raise DtmError(f"The parameter {written} has no value. Add a value, or leave the parameter out.")
         if name in into:
-            raise DtmError(f"The parameter {written} is there twice: DTM takes one value of each.")
+            raise DtmError(f"The parameter {written} appears twice. DTM accepts one value for each parameter.")
         into[name] = value
     return options, Filters.check(values)
 
@@ -168,6 +168,6 @@ def _unknown(written: str, table: str | None, known: Mapping[str, str], *, is_sa
 
 def _holds_a_key() -> DtmError:
     return DtmError(
-        "A key does not belong into a dtm:// address, which ends up in descriptors and logs: put it into the "
-        f"environment variable {KEY_VARIABLE}."
+        "A dtm:// address must not have a key, because addresses are written to descriptors and logs. Put the key into "
+        f"the environment variable {KEY_VARIABLE}."
     )

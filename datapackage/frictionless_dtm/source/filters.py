@@ -1,8 +1,7 @@
-"""The filters of the API's figures: how an address names them, what is sent for them, and which rows they keep.
+"""The filters of the API's figures: their names in addresses, the parameters to send, and the rows that they keep.
 
-The API does not document how its filters match, so every answer is filtered again here: a filter that the API takes
-for a prefix, or ignores, changes nothing. Names are compared without regard to case, as countries and operations
-are; nothing else is guessed.
+The API does not document how its filters match, so this module filters every answer again. The result is the same if
+the API ignores a filter or matches a prefix. Names are compared without regard to case.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """A filter: other spellings of its name, the parameters it is sent as, and the lowest level that has it."""
+    """A filter: other spellings of its name, the parameters to send, and the first level that has it."""
 
     spellings: tuple[str, ...]
     sent_as: tuple[str, ...]
@@ -36,7 +35,7 @@ BY_NAME: Final[Mapping[str, Kind]] = {
     "round": Kind(("roundNumber",), ("FromRoundNumber", "ToRoundNumber")),
     "fromRound": Kind(("fromRoundNumber",), ("FromRoundNumber",)),
     "toRound": Kind(("toRoundNumber",), ("ToRoundNumber",)),
-    # The API answers some questions for area names with 500, every time: these are filtered here only.
+    # The API answers some requests for area names with 500, every time. So these are filtered only here.
     "admin1Name": Kind((), (), level=1),
     "admin1Pcode": Kind((), ("Admin1Pcode",), level=1),
     "admin2Name": Kind((), (), level=2),
@@ -57,22 +56,22 @@ _ROUNDS: Final = ("round", "fromRound", "toRound")
 
 
 def plain(name: str) -> str:
-    """Return a name as all its spellings have it: ``admin1_pcode`` and ``Admin1Pcode`` are one."""
+    """Return the common form of a name's spellings: ``admin1_pcode`` and ``Admin1Pcode`` are equal."""
     return re.sub(r"[-_\s]", "", name).lower()
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Values by the name of their filter, checked."""
+    """Checked values by the name of their filter."""
 
     values: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def check(cls, values: Mapping[str, str]) -> Filters:
-        """Check values, and bring them into one spelling.
+        """Check values, and convert them to one spelling.
 
         Raises:
-            DtmError: A value is no date, round or code, or a range is upside down.
+            DtmError: A date, round or code is not valid, or the end of a range is before its beginning.
         """
         checked = dict(values)
         if "country" in checked:
@@ -80,9 +79,7 @@ class Filters:
         checked |= {name: _date(name, checked[name]) for name in _DATES if name in checked}
         checked |= {name: _round(name, checked[name]) for name in _ROUNDS if name in checked}
         if "round" in checked and {"fromRound", "toRound"} & checked.keys():
-            raise DtmError(
-                "The parameter round stands for one round: leave it out where fromRound or toRound is given."
-            )
+            raise DtmError("The parameter round names one round. Leave it out if you use fromRound or toRound.")
         if "from" in checked and "to" in checked and checked["from"] > checked["to"]:
             raise DtmError(f"The parameter from ({checked['from']}) is after to ({checked['to']}): swap them.")
         if "fromRound" in checked and "toRound" in checked and int(checked["fromRound"]) > int(checked["toRound"]):
@@ -91,12 +88,12 @@ class Filters:
 
     @property
     def has_place(self) -> bool:
-        """Whether it is said whose figures: the API refuses to answer otherwise."""
+        """Whether a filter names a country or an operation. Without one, the API refuses the request."""
         return any(name in self.values for name in _PLACES)
 
     @property
     def country(self) -> str | None:
-        """The country's code, if it was asked for by code."""
+        """The country's code, if a filter has it."""
         return self.values.get("country")
 
     def only(self, names: Collection[str]) -> Filters:
@@ -105,7 +102,7 @@ class Filters:
 
     @property
     def params(self) -> dict[str, str]:
-        """The parameters to send. Round 0 cannot be asked for, since the API takes 0 for "no limit"."""
+        """The parameters to send. Round 0 is never sent, because 0 means "no limit" to the API."""
         return {
             parameter: value
             for name, value in self.values.items()
@@ -114,7 +111,7 @@ class Filters:
         }
 
     def keep(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the rows that pass, in their order."""
+        """Return the rows that match, in their order."""
         wanted = [(_COLUMNS[name], value.casefold()) for name, value in self.values.items() if name in _COLUMNS]
         first, last = self.values.get("from", ""), self.values.get("to", "9999-12-31")
         one = self.values.get("round")
@@ -151,5 +148,5 @@ def _date(name: str, value: str) -> str:
 
 def _round(name: str, value: str) -> str:
     if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
-        raise DtmError(f"The parameter {name} is '{value}': write a whole number, from 0.")
+        raise DtmError(f"The parameter {name} is '{value}': write a whole number of 0 or more.")
     return str(int(value))

@@ -1,6 +1,6 @@
-"""Parquet files of this project's packages as frictionless reads them, but with their hash, and without pandas.
+"""Reads Parquet files of our packages for frictionless, with their hash and without pandas.
 
-frictionless lets pyarrow open a Parquet file, never sees its bytes, and so cannot tell that a figure was changed.
+frictionless lets pyarrow open a Parquet file and never sees its bytes. So it cannot detect a changed figure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class HashedParquetParser(ParquetParser):
-    """Yields the rows of a file that is read once, and notes its hash for frictionless to compare."""
+    """Yields the rows of a file. It reads the file once, and records its hash, which frictionless compares."""
 
     @override
     def read_cell_stream_create(self) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""Tables of ``dtm://`` as frictionless reads them."""
+"""Reads tables of ``dtm://`` for frictionless."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _readings: dict[int, Reading] = {}
 
 
 class DtmParser(Parser):
-    """Yields the rows of a table as the API publishes them, under the names of the streams."""
+    """Yields the rows of a table as the API publishes them, with the column names of the streams."""
 
     supported_types: ClassVar[list[str]] = ["date", "integer", "string"]
 
@@ -47,17 +47,17 @@ class DtmParser(Parser):
             cells = [row[name] for name in names]
             digest.update(json.dumps(cells, ensure_ascii=False).encode())
             yield cells
-        # There is no file to hash. This one shows whether DTM still publishes the same rows in the same order.
+        # There is no file to hash. This hash changes if DTM publishes other rows or another order.
         self.resource.stats.sha256 = digest.hexdigest()
 
     @override
     def write_row_stream(self, source: TableResource) -> NoReturn:
-        """Refuse: DTM is read only."""
-        raise failure(DtmError("DTM takes no data: dtm:// can be read only."))
+        """Refuse to write."""
+        raise failure(DtmError("Cannot write to dtm://, which is read-only."))
 
 
 def complete(resource: Resource) -> None:
-    """Give a table its format and, unless it brings its own, name and schema.
+    """Set the format of a table, and its name and schema unless the user gave them.
 
     Raises:
         FrictionlessException: The address is wrong.
@@ -65,7 +65,7 @@ def complete(resource: Resource) -> None:
     address = address_of(resource)
     resource.format = FORMAT
     resource.datatype = "table"
-    # What the user gave: by now frictionless has made a name of the address, and a schema may be a path.
+    # The user's values: frictionless derives a public name from the address, and a schema may be a path.
     name, schema = resource._name, resource._schema  # noqa: SLF001
     if not name:
         resource.name = address.resource.name
@@ -77,8 +77,8 @@ def complete(resource: Resource) -> None:
 def schema_of(address: Address, *, foreign_keys: bool = False) -> dict[str, Any]:
     """Return the Table Schema of a table, without the columns that the tap adds.
 
-    The figures thereby lose their primary key, which rests on one of them: DTM publishes no other, and rows that are
-    equal in every column.
+    So the figures have no primary key, because it needs one of these columns. DTM publishes no other key, and some rows
+    are equal in every column.
     """
     resource = address.resource
     added = {field.name for field in resource.fields if field.api_name is None}
@@ -89,26 +89,28 @@ def address_of(resource: Resource) -> Address:
     """Return the address that a table is read from.
 
     Raises:
-        FrictionlessException: It is wrong.
+        FrictionlessException: The address is wrong, or names a package.
     """
     try:
         address = parse(resource.path or "")
     except DtmError as error:
         raise failure(error) from error
     if address.table is None:
-        raise failure(DtmError(f"{resource.path} is a package of tables: for one table, write dtm://v3/admin1, say."))
+        raise failure(
+            DtmError(f"{resource.path} is a package of tables. For one table, write for example dtm://v3/admin1.")
+        )
     return address
 
 
 def failure(error: DtmError) -> FrictionlessException:
-    """Return what frictionless reports as one sentence, without a traceback."""
+    """Return the exception that frictionless reports as one sentence, without a traceback."""
     return FrictionlessException(SchemeError(note=str(error)))
 
 
 def _reading(owner: object) -> Reading:
-    """Return the one reading of a package, or of a table that stands alone, for as long as that lives.
+    """Return the one reading of a package or a single table. It lives as long as its owner.
 
-    frictionless reads copies of the tables that a foreign key refers to; all of them belong to the same package.
+    For foreign keys, frictionless reads copies of the referenced tables. All copies belong to the same package.
     """
     key = id(owner)
     if key not in _readings:

@@ -1,4 +1,4 @@
-"""The rows behind ``dtm://`` addresses: each table asked for once per reading, with the tap's client and checks."""
+"""The rows of ``dtm://`` addresses. A reading requests each table once, with the tap's client and checks."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.source.address import Address
 
-_PATIENCE = 60.0  # seconds until a table that failed is asked for again
-# As Meltano hands them to the tap.
+_PATIENCE = 60.0  # seconds until a failed table is requested again
+# The names are those that Meltano uses for the tap.
 _VARIABLE_PREFIX = "TAP_DTM_"
 _VARIABLES = ("api_url", "request_timeout", "answer_budget_mb", "max_retries", "user_agent")
 
 
 class Reading:
-    """Tables of DTM as they were when first asked for, so that keys are checked against what was read.
+    """Keeps tables as they were at the first request, so that foreign keys are checked against the rows that were read.
 
-    A new reading asks again; nothing is kept on disk.
+    A new reading requests them again. Nothing is kept on disk.
     """
 
-    def __init__(self) -> None:
-        """Ask for nothing yet."""
+    def __init__(self) -> None:  # noqa: D107
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._failed: dict[str, tuple[float, DtmError]] = {}
         self._clients: dict[tuple[str, bool, str], DtmClient] = {}
@@ -47,7 +46,7 @@ class Reading:
         name = str(address)
         if name not in self._rows:
             since, failure = self._failed.get(name, (0.0, None))
-            # Each key that refers to a table asks for it: what has just failed after all retries is not asked again.
+            # Each foreign key reads its table. A table that has just failed after all retries is not requested again.
             if failure and time.monotonic() - since < _PATIENCE:
                 raise failure
             try:
@@ -62,7 +61,7 @@ class Reading:
         path = resource.endpoints[address.api_version]
         builder = RecordBuilder(resource, address.api_version)
         if resource.level is None:
-            # The lists take no parameters: all filters of one list share one answer.
+            # The lists have no parameters, so all filters of a list share one answer.
             if address.filters.values:
                 whole = replace(address, filters=address.filters.only(()))
                 return address.filters.keep(self.rows(whole))
@@ -79,7 +78,7 @@ class Reading:
         return address.filters.keep(map(as_dict, builder.build(answer.rows, address.filters.country)))
 
     def _is_listed(self, address: Address) -> bool:
-        """Whether DTM knows the operation after all: one without areas of this level may be unknown there."""
+        """Return whether DTM lists the operation. A level may not know an operation that has no areas there."""
         if any(name.startswith("admin") for name in address.filters.values):
             return False
         places = address.filters.only(("country", "countryName", "operation"))
@@ -102,23 +101,23 @@ def _settings(address: Address, sandbox: str) -> Settings:
     if address.sandbox is not None:
         config["api_url"] = f"sandbox://?{sandbox}" if sandbox else "sandbox://"
     elif str(config.get("api_url")).startswith("sandbox:"):
-        # Its descriptor would pass invented data off as IOM's.
-        raise DtmError(f"{_VARIABLE_PREFIX}API_URL asks for invented data: write dtm://sandbox/..., so that it shows.")
+        # The descriptor would name IOM as the source of invented data.
+        raise DtmError(f"{_VARIABLE_PREFIX}API_URL is the sandbox. For invented data, write dtm://sandbox/... instead.")
     elif not key_of_environment():
         raise DtmAccessError(
-            f"There is no key for the DTM API: put yours into the environment variable {KEY_VARIABLE} (register at "
-            "https://dtm-apim-portal.iom.int for one), or write dtm://sandbox/... for invented data."
+            "No subscription key for the DTM API. Register at https://dtm-apim-portal.iom.int, and put the key into "
+            f"the environment variable {KEY_VARIABLE}. For invented data, write dtm://sandbox/... instead."
         )
     settings = Settings.from_config(config)
     if settings.is_sandbox:
-        from tap_dtm.sandbox import in_sandbox  # noqa: PLC0415  only those who ask for invented data load it
+        from tap_dtm.sandbox import in_sandbox  # noqa: PLC0415  only loaded for invented data
 
         return in_sandbox(settings)
     return settings
 
 
 def _checked(variable: str, value: str, schema: Mapping[str, Any]) -> str | int:
-    """Return the value of a setting, which the tap's schema bounds."""
+    """Return the value of a setting within the bounds of the tap's schema."""
     if "integer" not in schema["type"]:
         return value
     least, most = schema["minimum"], schema.get("maximum", math.inf)

@@ -1,4 +1,4 @@
-"""What is new against the package before: rounds added, revised and withdrawn. Pure functions."""
+"""Finds the rounds that were added, revised or withdrawn since the previous package. Pure functions."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
 class RoundDigests:
-    """Digests each round of a stream while its rows pass by, in the order of their key.
+    """Computes a digest of each round of a stream from its rows in the order of the key.
 
-    The position of a row is not part of it: it shifts when an earlier round grows.
+    The position of a row is not part of the digest, because it shifts when an earlier round grows.
     """
 
     def __init__(self, names: Sequence[str]) -> None:  # noqa: D107
@@ -34,7 +34,7 @@ class RoundDigests:
         self._digests: dict[RoundKey, Any] = {}
 
     def add(self, rows: Iterable[Values]) -> None:
-        """Take in the next rows."""
+        """Add the next rows."""
         for key, group in groupby(rows, key=self._round):
             digest = self._digests.get(key)
             if digest is None:
@@ -50,11 +50,11 @@ class RoundDigests:
 def compare(
     before: Mapping[str, Mapping[RoundKey, str]], after: Mapping[str, Mapping[RoundKey, str]]
 ) -> tuple[RoundChange, ...]:
-    """Return how rounds differ, all levels taken together; by country, operation, date, round and type.
+    """Return the rounds that differ at any level, sorted by country, operation, date, round and type.
 
     Args:
-        before: Digests of the rounds of each level, as the package before has them.
-        after: The same of the package now.
+        before: The digests of the rounds of each level in the previous package.
+        after: The digests in the new package.
     """
     old = {key for rounds in before.values() for key in rounds}
     new = {key for rounds in after.values() for key in rounds}

@@ -1,4 +1,4 @@
-"""Whether all rows of a table meet what its schema declares. What they do not meet is left out of the descriptor."""
+"""Checks the constraints of a table's schema. The descriptor leaves out those that some rows violate."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _CHECKED: Final = ("enum", "minimum", "maximum", "pattern")
 
 
 class Checks:
-    """The constraints of a table, tried on each row that is written.
+    """Checks the constraints of a table on each written row.
 
     Args:
         shape: The columns, with the constraints of the stream's own schema.
-        resource: What the catalogue says of them, if it knows the stream: its constraints come before the stream's.
+        resource: The stream in the catalogue, if any. The catalogue's constraints replace the stream's.
     """
 
     def __init__(self, shape: Shape, resource: Resource | None) -> None:  # noqa: D107
@@ -34,7 +34,7 @@ class Checks:
         self._declared: dict[str, Mapping[str, Any]] = {}
         self._open: list[_Check] = []
         self.broken: dict[str, dict[str, Any]] = {}
-        """By column and constraint: a value that does not meet it."""
+        """A value that violates a constraint, by column and constraint."""
         for number, column in enumerate(shape.columns):
             field = known.get(column.name)
             declared = field.constraints if field else dict(column.constraints)
@@ -44,7 +44,7 @@ class Checks:
                 self._open.append(_Check(column.name, name, itemgetter(number), _test(name, limit), missing))
 
     def add(self, rows: Sequence[Values]) -> None:
-        """Try rows."""
+        """Check rows."""
         for check in list(self._open):
             values = set(map(check.pick, rows)) - check.missing
             unmet = sorted(value for value in values if not check.is_met(value))
@@ -53,24 +53,24 @@ class Checks:
                 self.broken.setdefault(check.column, {})[check.name] = unmet[0]
 
     def warnings(self) -> list[str]:
-        """Return a sentence for each constraint that a row does not meet."""
+        """Return a sentence for each constraint that a row violates."""
         return [
-            f"The schema of {self._stream} declares {name} {_shown(self._declared[column][name])} for {column}, and a "
+            f"The schema of {self._stream} declares {name} {_shown(self._declared[column][name])} for {column}, but a "
             f"row has {quoted(repr(value) if isinstance(value, str) else value, 100)}. The row is kept, and "
-            "datapackage.json does not declare this."
-            for column, found in self.broken.items()
-            for name, value in found.items()
+            f"datapackage.json does not declare {name}."
+            for column, violations in self.broken.items()
+            for name, value in violations.items()
         ]
 
     def left_out_of(self, descriptor: Mapping[str, Any], table: str) -> dict[str, dict[str, Any]]:
-        """Return, like `broken`, which constraints a package of the same rows does not declare."""
+        """Return, in the form of `broken`, the constraints that a package of the same rows does not declare."""
         resource = next(each for each in descriptor["resources"] if each["name"] == table)
         present = {field["name"]: field.get("constraints", {}) for field in resource["schema"]["fields"]}
-        found = {
+        absent = {
             column: {name: None for name in declared if name not in present.get(column, {})}
             for column, declared in self._declared.items()
         }
-        return {column: names for column, names in found.items() if names}
+        return {column: names for column, names in absent.items() if names}
 
 
 class _Check:
@@ -95,7 +95,7 @@ def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401
     if name == "enum":
         return frozenset(limit).__contains__
     if name == "pattern":
-        # A whole value matches it, as the Table Schema standard says.
+        # The Table Schema standard requires that the whole value matches.
         pattern = re.compile(limit)
         return lambda value: pattern.fullmatch(value) is not None
     compare = ge if name == "minimum" else le

@@ -1,4 +1,4 @@
-"""What becomes of stored values when a column gets another type: the same value, or a refusal."""
+"""Converts stored values when a column changes its type, or refuses if a value would change."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _PYTHON: Final[dict[str, Any]] = {
 
 
 def converted(raw: bytes, kind: Kind) -> bytes:
-    """Return a value, as JSON, as one of another type.
+    """Convert a value, as JSON, to another type.
 
     Raises:
-        ValueError: The other type has no value that says the same.
+        ValueError: The value cannot be represented in the other type.
     """
     value = decode_exactly(raw)
     if value is None or _has_kind(value, kind):
         return raw
-    # Numbers and truth values as texts are what JSON writes, and back.
+    # As texts, numbers and booleans have their JSON form.
     if kind == "string" and isinstance(value, (bool, int, Decimal)):
         return _encode(raw.decode())
     if kind in {"integer", "number"} and isinstance(value, (str, Decimal)):
@@ -56,7 +56,7 @@ def _number(value: str | Decimal) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         number = Decimal("NaN")
-    # 007 is a code, not a number: it would not come back as it was.
+    # 007 is a code, not a number: as a number, it would lose its zeros.
     if not number.is_finite() or (isinstance(value, str) and _encode(number).decode() != value):
         raise ValueError(f"{value} is not a number")
     return number
@@ -74,7 +74,7 @@ def check_key(before: Shape, after: Shape) -> None:
     """Check that a stream has the same key as before.
 
     Raises:
-        DtmError: It has another, or a part of it has another type.
+        DtmError: The key has other columns, or a column has another type.
     """
     kinds = {column.name: column.kind for column in before.columns}
     for column in after.columns:
@@ -83,17 +83,17 @@ def check_key(before: Shape, after: Shape) -> None:
     if before.key != after.key:
         raise DtmError(
             f"The key of {after.stream} was {', '.join(before.key) or 'none'} and is now "
-            f"{', '.join(after.key) or 'none'}: write it into another folder, or start from scratch, without a state."
+            f"{', '.join(after.key) or 'none'}: write into another folder, or start from scratch, without a state."
         )
 
 
 def mover(before: Shape, after: Shape, refused: list[DtmError]) -> Callable[[bytes], bytes]:
-    """Return what turns a row that the store has into one of another shape.
+    """Return the function that converts a stored row to another shape.
 
     Args:
-        before: The shape that the row has.
-        after: The shape that it gets; columns that it did not have are null.
-        refused: Takes in why a row cannot be turned, before that is raised.
+        before: The present shape of the row.
+        after: The new shape. New columns are null.
+        refused: Receives the error if a row cannot be converted.
     """
     old = [column.name for column in before.others]
     kinds = {column.name: column.kind for column in before.others}
@@ -102,21 +102,21 @@ def mover(before: Shape, after: Shape, refused: list[DtmError]) -> Callable[[byt
 
     def moved(row: bytes) -> bytes:
         values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
-        found = [values[position] for position in positions]
+        new = [values[position] for position in positions]
         for place, column in enumerate(after.others):
             if retyped[place]:
                 try:
-                    found[place] = msgspec.Raw(converted(bytes(found[place]), column.kind))
+                    new[place] = msgspec.Raw(converted(bytes(new[place]), column.kind))
                 except ValueError as error:
                     refused.append(_retyped_error(after, column, kinds[column.name], str(error)))
                     raise
-        return msgspec.json.encode(found)
+        return msgspec.json.encode(new)
 
     return moved
 
 
 def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
-    """Return the refusal of a column's other type."""
+    """Return the error for a column whose type cannot change."""
     return DtmError(
         f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}. Rows of "
         f"earlier runs cannot be converted ({reason}). Start the tap without a state, and write the package into "

@@ -1,4 +1,4 @@
-"""Data files: rows in, bytes and their sha256 out. Same rows, same bytes."""
+"""Writes CSV files and returns their size and sha256. The same rows give the same bytes."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ _TEXT_AS_IS: Final = {"string", "integer", "date", "datetime", "time", "number"}
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the number of bytes and their sha256 in hexadecimal."""
+    """The number of written bytes, and their sha256 in hexadecimal."""
 
     bytes: int
     sha256: str
 
 
 class Output(Protocol):
-    """Takes rows in batches."""
+    """Writes rows in batches."""
 
     def write(self, batch: Batch) -> None:
         """Write rows."""
 
     def close(self) -> Written:
-        """Write what is left, and tell what was written."""
+        """Write the remaining rows, close the file, and return its size and hash."""
 
 
 class HashingFile(io.RawIOBase):
-    """A new file that counts and hashes what is written into it."""
+    """A new file that counts and hashes the bytes that are written."""
 
     def __init__(self, path: Path) -> None:  # noqa: D107
         self._file = path.open("xb")
@@ -55,7 +55,7 @@ class HashingFile(io.RawIOBase):
 
     @override
     def writable(self) -> bool:
-        """Whether one can write: yes."""
+        """Return True."""
         return True
 
     @override
@@ -78,24 +78,24 @@ class HashingFile(io.RawIOBase):
 
     @property
     def written(self) -> Written:
-        """What was written so far."""
+        """The size and hash so far."""
         return Written(self._bytes, self._sha256.hexdigest())
 
 
 class CsvOutput:
-    """CSV as RFC 4180 has it but for LF: UTF-8, a header row, quotes only where needed, null as nothing.
+    """A CSV file as in RFC 4180, but with LF: UTF-8, a header row, quotes only if needed, and null as an empty cell.
 
     Args:
-        path: The file to make; gzipped when its name ends with ``.gz``.
+        path: The new file. It is gzipped if its name ends with ``.gz``.
         shape: The columns.
-        second_row: A row of HXL tags below the header; None for none.
+        second_row: A row of HXL tags below the header, if any.
     """
 
     def __init__(self, path: Path, shape: Shape, second_row: Sequence[str] | None = None) -> None:  # noqa: D107
         self._file = HashingFile(path)
         self._out: Any = self._file
         if path.suffix == ".gz":
-            # Neither name nor time in the header: same rows, same bytes. Level 6 is that of the gzip command.
+            # No name and time in the header, so that the same rows give the same bytes. Level 6 is gzip's default.
             self._out = gzip.GzipFile(
                 filename="", mode="wb", compresslevel=6, fileobj=cast("BinaryIO", self._file), mtime=0
             )
@@ -114,13 +114,13 @@ class CsvOutput:
                 for start in range(0, len(text), _CHUNK):
                     self._out.write(text[start : start + _CHUNK].encode())
             return
-        lines = self._quickly(rows)
+        lines = self._fast_csv(rows)
         if lines is None:
             lines = "".join(chain.from_iterable(map(csv_row, rows)))
         self._out.write(lines.encode())
 
-    def _quickly(self, rows: Sequence[Values]) -> str | None:
-        """Return rows as Python's csv module writes them; None where versions of Python differ or it cannot.
+    def _fast_csv(self, rows: Sequence[Values]) -> str | None:
+        """Return rows as Python's csv module writes them; None if versions of Python differ.
 
         Python 3.10 to 3.12 do not quote a carriage return, and 3.10 refuses NUL.
         """
@@ -142,7 +142,7 @@ class CsvOutput:
 
 
 def _as_text(shape: Shape) -> Callable[[Values], Values] | None:
-    """Return what turns a row's values into those that csv writes rightly; None when they are."""
+    """Return the function that converts the values of a row for csv; None if no value needs it."""
     others = [number for number, column in enumerate(shape.columns) if column.kind not in _TEXT_AS_IS]
     if not others:
         return None

@@ -1,4 +1,4 @@
-"""Whether texts are dates and times as a data package has them: as ISO 8601 writes them, in full."""
+"""Checks and compares dates and times. A data package has them in the full form of ISO 8601."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _FIRST_DAY: Final = "0001-01-01"
 
 
-@lru_cache(maxsize=65536)  # the same dates come again and again
+@lru_cache(maxsize=65536)  # the same dates repeat
 def is_written_as(kind: str, text: str) -> bool:
-    """Return whether a text is a ``date``, a ``datetime`` or a ``time``. An empty one is, since it reads as missing."""
-    found = _PATTERNS[kind].fullmatch(text)
-    if found is None:
+    """Return whether a text is a ``date``, a ``datetime`` or a ``time``. An empty text counts as missing, so it is."""
+    match = _PATTERNS[kind].fullmatch(text)
+    if match is None:
         return not text
-    parts = found.groupdict()
+    parts = match.groupdict()
     try:
         _moment(parts)
     except ValueError:
@@ -37,23 +37,23 @@ def is_written_as(kind: str, text: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def moment_of(kind: str, text: str) -> str:
-    """Return what is the same for two spellings of one moment, and sorts as moments do.
+    """Return the canonical form of a moment, which is the same for all its spellings and sorts as moments do.
 
     Args:
         kind: ``datetime`` or ``time``.
-        text: One that `is_written_as` this.
+        text: A text that `is_written_as` this kind.
 
     Raises:
-        ValueError: It is finer than a microsecond, which is as far as validators of data packages compare.
+        ValueError: The text is finer than a microsecond. Validators of data packages do not compare such moments.
     """
-    found = _PATTERNS[kind].fullmatch(text)
-    parts = found.groupdict() if found else {}
+    match = _PATTERNS[kind].fullmatch(text)
+    parts = match.groupdict() if match else {}
     fraction = (parts.get("fraction") or "").rstrip("0")
-    if found is None or len(fraction) > len("123456"):
+    if match is None or len(fraction) > len("123456"):
         raise ValueError(f"{text!r} is finer than a microsecond")
     zone = parts["zone"] or ""
     passed = (_moment(parts) - _moment({}) - _offset(zone)) // _MICROSECOND + int(fraction.ljust(6, "0"))
-    # A moment without a zone is never the same as one with a zone. An offset may lead to before the first day.
+    # A moment without a zone never equals one with a zone. An offset may lead to a moment before the first day.
     return f"{passed + 10**12:020d}{'Z' if zone else ''}"
 
 

@@ -1,4 +1,4 @@
-"""What SQLite, the file system and the decoder raise, in a sentence that also says how the data package is then."""
+"""Explains errors of SQLite, the file system and the decoder, and what has become of the data package."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-# By what SQLite says: the codes came with Python 3.11 only.
+# By SQLite's text, because error codes need Python 3.11.
 _ADVICE: Final = {
     "database is locked": "another run is writing this data package; wait for it to end",
     "disk is full": "the disk is full; make room",
-    "readonly database": "this user may not write it; change who may",
-    "unable to open": "it cannot be opened; see who may read and write it and its folder",
-    "not a database": "it is damaged; bring it back from a backup, or name another folder and start without state",
-    "malformed": "it is damaged; bring it back from a backup, or name another folder and start without state",
-    "disk I/O error": "the disk cannot be read or written; look at the disk, and at who may write the folder",
+    "readonly database": "this user may not write it; change its permissions",
+    "unable to open": "it cannot be opened; check the permissions of the file and its folder",
+    "not a database": "it is damaged; restore it from a backup, or name another folder and start without state",
+    "malformed": "it is damaged; restore it from a backup, or name another folder and start without state",
+    "disk I/O error": "the disk cannot be read or written; check the disk, and the permissions of the folder",
 }
 
 
@@ -30,22 +30,20 @@ NOTHING_KEPT: Final = "Nothing of this run was kept."
 
 @contextmanager
 def explained(path: Path, outcome: Callable[[], str]) -> Iterator[None]:
-    """Turn what goes wrong with the store or the input into one sentence.
+    """Raise errors of the store and the input as one sentence.
 
     Args:
         path: The file of the store.
-        outcome: Returns a sentence on what has become of the data package and its state so far.
+        outcome: Returns a sentence about the data package and its state at that time.
 
     Raises:
-        DtmError: Something went wrong.
+        DtmError: An error occurred.
     """
     try:
         yield
     except sqlite3.Error as error:
-        advice = next((advice for words, advice in _ADVICE.items() if words in str(error)), "look into that")
-        raise DtmError(
-            f"What the target remembers between runs ({path}) cannot be used ({error}): {advice}. {outcome()}"
-        ) from error
+        advice = next((advice for words, advice in _ADVICE.items() if words in str(error)), "check the file")
+        raise DtmError(f"The target's record {path} cannot be used ({error}): {advice}. {outcome()}") from error
     except OSError as error:
         name = f" ({os.fsdecode(error.filename)})" if error.filename else ""
         raise DtmError(

@@ -1,8 +1,8 @@
-"""The folder of a package: built next to it, put in place in one step, and put right after a kill.
+"""Builds a package next to its folder, puts it in place in one step, and recovers after a killed run.
 
-The order is: build, commit the store, rename ``building`` to ``next``, exchange it with the package, move the user's
-own files over, delete what is left. So ``building`` holds only what the target wrote, and ``next`` is either the new
-package or the one that has left its place.
+The steps are: build, commit the store, rename ``building`` to ``next``, exchange it with the package, move the user's
+own files, delete the rest. So ``building`` has only files of the target, and ``next`` is either the new package or the
+replaced one.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _RENAME_SWAP: Final = 2  # macOS, sys/stdio.h
 
 
 class Folder:
-    """The folder of a package, and the hidden one next to it that holds the store and the package in the making.
+    """The folder of a package, and the hidden folder next to it with the store and the next package.
 
     Args:
-        path: The package's folder, absolute; need not exist.
+        path: The absolute path of the package's folder, which need not exist.
 
     Raises:
-        DtmError: Another folder cannot take its place.
+        DtmError: The folder cannot be replaced.
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
@@ -44,14 +44,14 @@ class Folder:
         self.work = store_of(path).parent
         if os.path.ismount(path):
             raise DtmError(
-                f"The setting path names {path}, a mount point, which cannot be replaced in one step: name a folder "
+                f"The setting path names {path}, a mount point, which cannot be replaced in one step. Name a folder "
                 "inside it."
             )
-        with suppress(FileNotFoundError):  # of a current folder that is gone
+        with suppress(FileNotFoundError):  # the current folder may be deleted
             if Path.cwd().is_relative_to(path):
                 raise DtmError(
-                    f"The setting path names {path}, in which this command runs and which cannot be replaced: "
-                    "name a folder inside it, or start from elsewhere."
+                    f"The setting path names {path}, in which this command runs, so it cannot be replaced. "
+                    "Name a folder inside it, or start the command in another folder."
                 )
         if path.exists() and not path.is_dir():
             raise DtmError(f"The setting path names {path}, which is a file: name a folder.")
@@ -72,7 +72,7 @@ class Folder:
 
     @property
     def _next(self) -> Path:
-        """The package that is about to take its place; after that, the one that left it."""
+        """The new package before the exchange, the replaced one after it."""
         return self.work / "next"
 
     @property
@@ -93,7 +93,7 @@ class Folder:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Return an empty folder for temporary files, which is deleted in the end."""
+        """Return an empty folder for temporary files, which is deleted at the end."""
         self._scratch.mkdir(mode=0o700)
         try:
             yield self._scratch
@@ -101,7 +101,7 @@ class Folder:
             shutil.rmtree(self._scratch)
 
     def reuse(self, name: str) -> None:
-        """Put a file of the present package into the one in the making; files are never changed in place."""
+        """Reuse a file of the present package in the next one. Files are never changed in place."""
         source, target = self.path / name, self._building / name
         try:
             os.link(source, target)
@@ -109,20 +109,20 @@ class Folder:
             shutil.copy2(source, target)
 
     def ready(self) -> Manifest:
-        """End building: from now on the package is whole, and on disk."""
+        """End building. The package is complete and on disk."""
         _sync(self._building / "data")
         _sync(self._building)
         _sync(self.work)
         return Manifest.of(self._building)
 
     def install(self, previous: Manifest | None) -> None:
-        """Put the package that is ready in place of the present one. The store has been committed.
+        """Replace the present package with the new one. The store has been committed.
 
         Args:
-            previous: The files of the present package. Everything else in its folder moves along.
+            previous: The files of the present package. All other files in its folder are moved.
 
         Raises:
-            DtmError: The package is in place, but something of the user's cannot be moved into it.
+            DtmError: The package is in place, but a file of the user cannot be moved into it.
         """
         self._building.rename(self._next)
         self._replace(previous)
@@ -144,14 +144,14 @@ class Folder:
             carry_over(left, self.path, previous)
 
     def recover(self, current: Manifest | None, previous: Manifest | None) -> None:
-        """Finish what a killed run has begun.
+        """Finish the work of a killed run.
 
         Args:
-            current: The package that the store stands for.
-            previous: The one before it.
+            current: The package that the store describes.
+            previous: The package before it.
 
         Raises:
-            DtmError: The folder holds something else than this target's package, or something in it cannot be moved.
+            DtmError: The folder is not this target's package, or a file in it cannot be moved.
         """
         if current is None:
             self._check_unused()
@@ -167,23 +167,23 @@ class Folder:
     def _check_unused(self) -> None:
         if self.path.is_dir() and any(self.path.iterdir()):
             raise DtmError(
-                f"The folder {self.path} is not empty, and no run of this target has filled it (or {self.work} is "
-                "gone). Name another folder, or empty this one and start without state."
+                f"The folder {self.path} is not empty, and this target has not filled it (or {self.work} is "
+                "missing). Name another folder, or empty this one and start without state."
             )
         for left in filter(is_folder, (self._next, self._aside)):
             raise DtmError(
-                f"The folder {left} holds files of a run that this target has no record of. Move what you need "
-                "elsewhere, and delete it."
+                f"The folder {left} has files of a run that this target has no record of. Move the files that you "
+                "need, and delete the folder."
             )
 
 
 def store_of(path: Path) -> Path:
-    """Return the file in which the target keeps its record of the package in a folder, given by its absolute path."""
+    """Return the file with the target's record of a package, given by the absolute path of its folder."""
     return path.parent / f".{path.name}.target-datapackage" / "rows.sqlite"
 
 
 def _sync(folder: Path) -> None:
-    """Make the names in a folder permanent, where the system knows how."""
+    """Make the names in a folder permanent, if the system supports it."""
     with suppress(OSError, AttributeError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -193,7 +193,7 @@ def _sync(folder: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; False where the system cannot."""
+    """Exchange two folders in one step; return False if the system cannot."""
     first, second = os.fsencode(one), os.fsencode(other)
     try:
         if sys.platform == "linux":

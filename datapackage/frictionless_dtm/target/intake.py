@@ -1,7 +1,7 @@
-"""From Singer messages to the store.
+"""Reads Singer messages into the store.
 
 Rows are upserted by key, and removed by ``_sdc_deleted_at`` and ACTIVATE_VERSION. Streams without a key are only
-appended to. Properties that a stream's schema does not declare are not taken.
+appended to. Properties that a stream's schema does not declare are ignored.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from frictionless_dtm.descriptor.progress import announces_deliveries, delivered, listed_keys
 from frictionless_dtm.descriptor.shape import shape_of
+from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.rows import RecordError, RecordReader
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import quoted
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS: Final = 10_000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 LONGEST_LINE: Final = 10 * 1024 * 1024
-"""Bytes of a message. In memory, a record with a character beyond the basic plane takes up to 30 times that."""
+"""The largest message in bytes. In memory, a record with a character above U+FFFF takes up to 30 times as much."""
 
 _STREAM: Final = re.compile(r'"stream"\s*:\s*"([^"\\]*)"')
 
@@ -37,7 +38,7 @@ class _Message(msgspec.Struct, gc=False):
     type: str
     stream: str = ""
     record: msgspec.Raw = msgspec.Raw(b"{}")
-    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None  # what the store can hold
+    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None  # the range of SQLite's integers
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     value: msgspec.Raw = msgspec.Raw(b"null")
@@ -46,10 +47,10 @@ class _Message(msgspec.Struct, gc=False):
 _decode: Final = msgspec.json.Decoder(_Message).decode
 
 
-def _understood(value: msgspec.Raw) -> Any:  # noqa: ANN401  whatever JSON holds
-    """Return the value of a STATE message; None where it has numbers that no program can read, as tap-dtm's never has.
+def _decoded_state(value: msgspec.Raw) -> Any:  # noqa: ANN401  any JSON value
+    """Return the value of a STATE message; None if Python cannot read its numbers, which does not occur in tap-dtm.
 
-    A state is for its tap to understand: it is handed over as it came.
+    The state itself is passed on unchanged.
     """
     try:
         return msgspec.json.decode(value)
@@ -60,16 +61,16 @@ def _understood(value: msgspec.Raw) -> Any:  # noqa: ANN401  whatever JSON holds
             return None
 
 
-def _as_python_reads(line: str | bytes) -> Any:  # noqa: ANN401
-    """Return what Python reads in a line that is not quite JSON, such as one with NaN; None for nothing."""
+def _lenient_json(line: str | bytes) -> Any:  # noqa: ANN401
+    """Return the value of a line that is JSON only for Python, such as one with NaN; None for other lines."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
 
 
-def _is_half_a_pair(value: Any) -> bool:  # noqa: ANN401
-    """Whether it has one of two escapes that stand for a character together."""
+def _has_lone_surrogate(value: Any) -> bool:  # noqa: ANN401
+    """Return whether a value has half of a surrogate pair in a text."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -78,30 +79,30 @@ def _is_half_a_pair(value: Any) -> bool:  # noqa: ANN401
 
 
 def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], error: Exception) -> NoReturn:
-    value = _as_python_reads(line)
+    value = _lenient_json(line)
     stream = _stream_of(line)
     reason = str(error)
     if isinstance(error, RecursionError):
         reason = "it is nested too deeply"
-    elif _is_half_a_pair(value):
+    elif _has_lone_surrogate(value):
         reason = "it has half a surrogate pair, which is not text"
     elif (
         value is not None and isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError)
     ):
-        reason = "it has NaN or Infinity, which JSON does not know"
+        reason = "it has NaN or Infinity, which are not valid in JSON"
     of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
     if stream in inlets and isinstance(value, dict) and isinstance(value.get("record"), dict):
         key = inlets[stream].stream.shape.key
         parts = ", ".join(f"{name} {quoted(json.dumps(value['record'].get(name)), 100)}" for name in key)
         of_stream = f" (stream {quoted(stream, 100)}, key {parts})" if key else of_stream
     raise DtmError(
-        f"Line {number} of the input{of_stream} is not a Singer message: {reason}. Nothing of this run was kept."
+        f"Line {number} of the input{of_stream} is not a Singer message: {reason}. {NOTHING_KEPT}"
     ) from error
 
 
 def _stream_of(line: str | bytes) -> str:
     start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
-    return found[1] if (found := _STREAM.search(start)) else ""
+    return match[1] if (match := _STREAM.search(start)) else ""
 
 
 def _with_checked_length(number: int, line: str | bytes) -> str | bytes:
@@ -110,16 +111,15 @@ def _with_checked_length(number: int, line: str | bytes) -> str | bytes:
     stream = _stream_of(line)
     of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
     raise DtmError(
-        f"Line {number} of the input{of_stream} is longer than {LONGEST_LINE // 1024**2} MB, the most that this target "
-        "takes. Deselect the column with the longest text in the tap's catalog, or leave it out in a stream map. "
-        "Nothing of this run was kept."
+        f"Line {number} of the input{of_stream} is longer than {LONGEST_LINE // 1024**2} MB, the limit of this target. "
+        "Deselect the column with the longest text in the tap's catalog, or remove it with a stream map. "
+        f"{NOTHING_KEPT}"
     )
 
 
 def _refuse_stream(number: int, stream: str) -> NoReturn:
     raise DtmError(
-        f"Line {number} of the input is a record of {quoted(repr(stream), 100)} before its schema. Nothing of this run "
-        "was kept."
+        f"Line {number} of the input is a record of {quoted(repr(stream), 100)} before its schema. {NOTHING_KEPT}"
     )
 
 
@@ -129,12 +129,12 @@ def _refuse_record(number: int, message: _Message, inlet: _Inlet, error: Excepti
     with_key = f" with the key {key}" if key else ""
     raise DtmError(
         f"Line {number} of the input, a record of {message.stream}{with_key}, does not match its schema: {reason}. "
-        "Nothing of this run was kept."
+        f"{NOTHING_KEPT}"
     ) from error
 
 
 class _Inlet:
-    """Where the records of one stream go; collects them for one write."""
+    """Collects the records of one stream for one write."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
@@ -142,8 +142,8 @@ class _Inlet:
         self._read = self.reader.read
         self.has_key = bool(stream.shape.key)
         self._is_delivered_whole = announces_deliveries(stream.shape)
-        self.has_taken = False
-        # Of a stream that is sent from scratch: the last position of each operation, up to the last STATE and since.
+        self.has_pending = False
+        # For a stream that is sent from scratch: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}
         self._last_since: dict[Key, int] = {}
         self.rows: dict[Key, bytes | None] = {}
@@ -152,25 +152,25 @@ class _Inlet:
 
     @property
     def is_open(self) -> bool:
-        """Whether a delivery has begun that no STATE message has ended."""
-        return self._is_delivered_whole and self.has_taken
+        """Whether a delivery has begun, and no STATE message has ended it yet."""
+        return self._is_delivered_whole and self.has_pending
 
     def take(self, record: msgspec.Raw, version: int | None) -> None:
         key, row = self._read(record)
-        self.has_taken = True
+        self.has_pending = True
         if self.has_key:
             self.rows[key] = row
-            if self.stream.is_anew and row is not None:
+            if self.stream.is_from_scratch and row is not None:
                 self._last_since[key[:-1]] = max(int(key[-1]), self._last_since.get(key[:-1], 0))
-            # Only rows of the next version are noted by key: nothing else marks them.
+            # Keys are recorded only for a version that is not active yet: rows do not have a version.
             if version is not None and version != self.stream.active:
                 self.versioned.setdefault(version, []).append(key)
         elif row is not None:
             self.appended.append((row, version or 0))
 
     def settle(self) -> None:
-        """A STATE message, or the end: what was taken belongs to what it stands for."""
-        self.has_taken = False
+        """Confirm the records before a STATE message or the end of the input."""
+        self.has_pending = False
         for group, last in self._last_since.items():
             self.last[group] = max(last, self.last.get(group, 0))
         self._last_since.clear()
@@ -195,27 +195,27 @@ class Intake:
         self._inlets: dict[str, _Inlet] = {}
         self._pending = self._pending_bytes = 0
         self._since_state = 0
-        self._held: list[_Message] | None = []  # schemas before anything else came
+        self._held: list[_Message] | None = []  # schemas at the beginning of the input
         self._first_state: Any = None
-        self._state: msgspec.Raw | None = None  # states are large, and only the last one counts
+        self._state: msgspec.Raw | None = None  # not decoded: states are large, and only the last one counts
         self.has_state = False
 
     @property
-    def state(self) -> Any:  # noqa: ANN401  whatever JSON holds
-        """The value of the last STATE message as far as it can be read; None before one came."""
-        return None if self._state is None else _understood(self._state)
+    def state(self) -> Any:  # noqa: ANN401  any JSON value
+        """The value of the last STATE message; None before the first, or if Python cannot read it."""
+        return None if self._state is None else _decoded_state(self._state)
 
     @property
     def state_as_sent(self) -> str:
-        """The value of the last STATE message as JSON in ASCII: the same digits and the same order."""
+        """The value of the last STATE message as ASCII JSON, with the same digits and order."""
         text = b"null" if self._state is None else bytes(self._state)
-        return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text.decode())
+        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text.decode())
 
     def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
-        """Take in messages, one a line, and return how many there were of each type.
+        """Read messages, one per line, and return how many there were of each type.
 
         Raises:
-            DtmError: A line is no Singer message, or a record is not what its schema announced.
+            DtmError: A line is not a Singer message, or a record does not match its schema.
         """
         counter: Counter[str] = Counter()
         inlets = self._inlets
@@ -256,31 +256,31 @@ class Intake:
         return counter
 
     def finish(self) -> int:
-        """End the run, and return how many records were left out.
+        """End the run, and return how many records were discarded.
 
-        The IDP streams of tap-dtm announce each delivery by a STATE message and end it with another. Where records of
-        theirs follow the last one, the input was broken off in the middle of an operation, whose old and new figures
-        must not stand side by side: what came after the last STATE is left out, and the next run, which goes on from
-        it, brings everything again. Other streams promise nothing of the kind, and all that they sent is kept.
+        In the IDP streams of tap-dtm, a STATE message precedes and follows each delivery. If records of these streams
+        follow the last STATE, the input ended in the middle of an operation. Its old and new figures must not be mixed,
+        so all records after the last STATE are discarded. The next run continues from that STATE and sends them again.
+        Other streams have no such messages, so all their records are kept.
         """
-        left_out = 0
+        discarded = 0
         if self.has_state and any(inlet.is_open for inlet in self._inlets.values()):
             self._store.back_to_mark()
-            left_out = self._since_state
+            discarded = self._since_state
         else:
             for inlet in self._inlets.values():
                 inlet.settle()
         state = self.state
         for name, inlet in self._inlets.items():
-            if inlet.stream.is_anew and name in self._store.streams:
+            if inlet.stream.is_from_scratch and name in self._store.streams:
                 self._store.keep_up_to(self._store.streams[name], inlet.last)
-            # The state holds the keys of the lists: what else is there came in a run whose state never arrived.
+            # The state has the keys of the lists. Other rows are from a run whose state was lost.
             if (keys := listed_keys(inlet.stream.shape, state)) is not None and name in self._store.streams:
                 self._store.keep_only(self._store.streams[name], keys)
-        return left_out
+        return discarded
 
     def _begin(self, first_state: Any) -> None:  # noqa: ANN401
-        """Let the store find out what this run goes on from, then take in the schemas that came before."""
+        """Give the store the first state of the run, then declare the schemas before it."""
         held, self._held = self._held or [], None
         self._first_state = first_state
         self._store.resume(first_state)
@@ -292,7 +292,7 @@ class Intake:
             if message.type == "SCHEMA":
                 self._held.append(message)
                 return
-            self._begin(_understood(message.value) if message.type == "STATE" else None)
+            self._begin(_decoded_state(message.value) if message.type == "STATE" else None)
         match message.type:
             case "SCHEMA":
                 self._declare(message)
@@ -307,22 +307,22 @@ class Intake:
             case "ACTIVATE_VERSION":
                 self._activate(message)
             case other:
-                raise DtmError(f"The tap sent a message of the type {other}, which this target does not take.")
+                raise DtmError(f"The tap sent a message of the type {other}, which this target does not support.")
 
     def _declare(self, message: _Message) -> None:
         self._flush()
         try:
             shape = shape_of(message.stream, message.schema or {}, message.key_properties or ())
         except ValueError as error:
-            raise DtmError(f"The schema of {message.stream} is wrong ({error}): nothing was taken.") from error
+            raise DtmError(f"The schema of {message.stream} is wrong ({error}). {NOTHING_KEPT}") from error
         inlet = self._inlets.get(message.stream)
         if inlet is None or inlet.stream.shape != shape:
             stream = self._store.declare(shape)
             if inlet is None and delivered(shape, self._first_state) and not self._store.count(stream):
                 raise DtmError(
-                    f"The tap's state says that rows of {message.stream} were delivered before, but this package has "
-                    "none: its folder, or the hidden one next to it, is gone. Start the tap without state (with "
-                    "Meltano, --full-refresh)."
+                    f"According to the tap's state, rows of {message.stream} were delivered before, but this package "
+                    "has none: its folder, or the hidden folder next to it, is missing. Start the tap without state "
+                    "(with Meltano, --full-refresh)."
                 )
             self._inlets[message.stream] = _Inlet(stream)
 
@@ -330,7 +330,7 @@ class Intake:
         self._flush()
         inlet = self._inlets.get(message.stream)
         if inlet is None or message.version is None:
-            raise DtmError(f"ACTIVATE_VERSION of {message.stream!r} came before its schema: nothing was taken.")
+            raise DtmError(f"ACTIVATE_VERSION of {message.stream!r} came before its schema. {NOTHING_KEPT}")
         self._store.activate(inlet.stream, message.version)
 
     def _flush(self) -> None:

@@ -1,12 +1,12 @@
-"""What the last run changed in a stream's rows, in case that its state never arrived.
+"""Records what the last run changed in a stream's rows, in case its state is lost.
 
-A run commits the rows first and hands over the state after that. Killed in between, or when whoever takes the state is
-killed, the rows are one run ahead of the state that the next run goes on from; and the tap, which tells changes
-by that state, would never send what has changed back meanwhile. So a stream's rows can step back by one run, and do
-when the next run shows by its first STATE message that it goes on from the state before.
+A run first commits the rows and then writes the state. If the run or the reader of the state is killed in between, the
+rows are one run ahead of the state that the next run continues from. The tap finds changes by that state, so it would
+not send rows that have changed back in the meantime. Therefore a stream's rows can step back by one run. They do if the
+first STATE message of the next run is the earlier state.
 """
 
-# ruff: noqa: S608 - the names of tables and columns in the queries are numbers of this package's own
+# ruff: noqa: S608 - the names of tables and columns in the queries come from this package's own numbers
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Start(enum.Enum):
-    """What a stream's rows are when a run begins, as seen from the state that the run goes on from."""
+    """The rows of a stream at the beginning of a run, compared with the state that the run continues from."""
 
     IN_STEP = enum.auto()
     ONE_RUN_AHEAD = enum.auto()
@@ -33,10 +33,10 @@ class Start(enum.Enum):
 
 
 def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
-    """Compare the bookmarks that a run goes on from with those before and after the last run.
+    """Compare the bookmarks that a run continues from with those before and after the last run.
 
-    Any others, such as those of a backup, are out of step: the run will bring what has changed since them, which does
-    not take back what the rows have from later runs, nor add what they lack of earlier ones.
+    Any other bookmarks, such as those of a backup, are out of step. The run sends the changes since these bookmarks,
+    which neither remove rows of later runs nor add missing rows of earlier ones.
     """
     start = positions(first)
     if start == positions(after):
@@ -47,15 +47,15 @@ def start_of(first: Any, before: Any, after: Any) -> Start:  # noqa: ANN401
 
 
 Differences: TypeAlias = "tuple[int, int, int]"
-"""How many rows were added, changed and removed."""
+"""The numbers of rows that were added, changed and removed."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """The table of a stream: its number, its name, the columns of its key, and the one other column.
 
-    ``has_key`` says whether the stream has a key; the rows themselves are one where it has none. ``key_places`` are the
-    places in a row where parts of the key are as they were sent.
+    ``has_key`` is false if the stream has no key; then the rows themselves are the key. ``key_places`` are the places
+    in a row that have parts of the key as they were sent.
     """
 
     number: int
@@ -67,31 +67,30 @@ class Layout:
 
     @property
     def log(self) -> str:
-        """The name of the table that notes former values; null for a row that was not there."""
+        """The name of the table with former values; null for a row that did not exist."""
         return f"undo_{self.number}"
 
 
 class UndoLog:
-    """Notes the former values of the rows that a run changes, by triggers.
+    """Records the former values of the rows that a run changes, with triggers.
 
     Args:
         db: The store's database, inside a transaction.
-        by_value: Whether rows differ only if their values do, and not the spelling of their numbers: an earlier
-            version stored them with fewer digits.
+        by_value: Whether the spelling of numbers is ignored, because an earlier version stored fewer digits.
     """
 
     def __init__(self, db: sqlite3.Connection, *, by_value: bool = False) -> None:  # noqa: D107
         self._db = db
         self._by_value = by_value
-        # A stream that had no rows when the run began needs no log: it has none but the stream's former self.
+        # A stream that had no rows when the run began needs no log: all its rows are new.
         db.execute("CREATE TABLE IF NOT EXISTS undo (number INTEGER PRIMARY KEY, was_empty INTEGER, shape TEXT)")
 
     def begin(self, layout: Layout, shape: str) -> None:
-        """Forget what was noted of a stream, and note what changes from now on.
+        """Delete the log of a stream, and record changes from now on.
 
         Args:
-            layout: Its table.
-            shape: Its shape, as JSON.
+            layout: The table of the stream.
+            shape: The shape of the stream, as JSON.
         """
         log, key = layout.log, ", ".join(layout.key)
         for event in ("insert", "update", "delete"):
@@ -114,12 +113,12 @@ class UndoLog:
             )
 
     def was_empty(self, layout: Layout) -> bool:
-        """Whether a stream had no rows when the noting began."""
+        """Return whether a stream had no rows when its log began."""
         noted = self._db.execute("SELECT was_empty FROM undo WHERE number = ?", (layout.number,)).fetchone()
         return bool(noted and noted[0])
 
     def differences(self, layout: Layout) -> Differences:
-        """Count how a stream's rows differ from those when the noting began."""
+        """Count the differences between a stream's rows and those when its log began."""
         table, value, key = layout.table, layout.value, ", ".join(layout.key)
         self._db.create_function("differs", 2, self._comparison(layout.key_places), deterministic=True)
         if layout.has_key:
@@ -131,7 +130,7 @@ class UndoLog:
             )
             whole = f"SELECT count(*), 0, 0 FROM {table}"
         else:
-            # Of equal rows, whichever table version they belong to, only the number counts.
+            # Equal rows are only counted, regardless of their table version.
             query = (
                 "SELECT sum(max(net, 0)), 0, sum(max(-net, 0)) FROM ("
                 f"SELECT sum(coalesce(copies, 0) - coalesce(log.value, 0)) AS net"
@@ -142,7 +141,7 @@ class UndoLog:
         return added or 0, changed or 0, removed or 0
 
     def _comparison(self, key_places: Collection[int]) -> Callable[[bytes | None, bytes | None], bool | None]:
-        """Return what compares two rows of one key. Another spelling of the key is no difference."""
+        """Return the function that compares two rows of one key. The spelling of the key is ignored."""
         decode = json.loads if self._by_value else decode_exactly
 
         def rest(row: bytes) -> list[Any]:
@@ -156,9 +155,9 @@ class UndoLog:
         return differ
 
     def step_back(self, layout: Layout) -> str | None:
-        """Give a stream's rows the values that they had when the noting began, and return its shape then, as JSON.
+        """Restore a stream's rows as they were when its log began, and return its shape at that time, as JSON.
 
-        Not for a stream that had none: then nothing was noted.
+        Do not call this for a stream that had no rows, because it has no log.
         """
         noted = self._db.execute("SELECT shape FROM undo WHERE number = ?", (layout.number,)).fetchone()
         if noted is None:

@@ -1,7 +1,7 @@
-"""Moves the user's own files from a package that has left its place into the one that took it.
+"""Moves the user's own files from the replaced package into the new one.
 
-Whatever the target did not write is moved, never copied and never deleted: files, links, pipes, folders with their
-modes. A folder without files of the target moves as a whole, such as a git repository.
+Everything that the target did not write is moved, never copied and never deleted: files, links, pipes, and folders with
+their modes. A folder without files of the target, such as a git repository, moves as a whole.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _LOGGER = logging.getLogger("target-datapackage")
 
 
 def carry_over(left: Path, place: Path, written: Manifest | None) -> None:
-    """Delete the target's files from a package that has left its place, and move everything else.
+    """Delete the target's files from a replaced package, and move everything else.
 
-    Whatever is in the way of a new file of the target gets another name, and a warning says so.
+    A file with the name of a new file of the target gets another name, with a warning.
 
     Args:
-        left: The folder of the package that has left its place, which is gone afterwards; need not exist.
-        place: The folder of the package.
-        written: What the target wrote into the first one.
+        left: The folder of the replaced package, which is deleted in the end. It need not exist.
+        place: The folder of the new package.
+        written: The target's files in the replaced package.
 
     Raises:
-        DtmError: Something cannot be moved. Everything is still there, and the next call goes on from there.
+        DtmError: A file cannot be moved. Nothing is lost, and the next call continues.
     """
     if not is_folder(left):
         return
@@ -48,7 +48,7 @@ def carry_over(left: Path, place: Path, written: Manifest | None) -> None:
     except OSError as error:
         raise DtmError(
             f"The data package is new, but {os.fsdecode(error.filename or left)} cannot be moved into it "
-            f"({error.strerror}). Repair that, and run again: the next run moves it."
+            f"({error.strerror}). Correct its permissions or its place, and run again."
         ) from error
 
 
@@ -56,7 +56,7 @@ def _merge(source: Path, target: Path, prefix: str, own: tuple[set[str], set[str
     files, folders = own
     mode = _mode(source)
     _unlock(source)
-    # What is in the way of something else comes last, so that it takes no name that another one has.
+    # Files that need another name are last, so that they do not get the name of another file.
     for entry in sorted(source.iterdir(), key=lambda each: (os.path.lexists(target / each.name), each.name)):
         name, place = prefix + entry.name, target / entry.name
         if name in files and entry.is_file() and not entry.is_symlink():
@@ -84,18 +84,20 @@ def _move(entry: Path, place: Path) -> None:
             break
         free = place.with_name(f"{place.name}.kept{number if number > 1 else ''}")
     if is_folder(entry):
-        with unlocked(entry, at=(free,)):  # a folder that moves to another one is written to
+        with unlocked(entry, at=(free,)):  # moving a folder to another parent writes to it
             entry.rename(free)
     else:
         entry.rename(free)
     if free != place:
         _LOGGER.warning(
-            "%s was not written by this target, and is in the way of a file that now is: it is kept as %s", place, free
+            "This target did not write %s, but now needs the name for a file of its own. Your file is now %s",
+            place,
+            free,
         )
 
 
 def keep_modes(package: Path, place: Path) -> None:
-    """Give the folders of a new package the modes and owners of those that they are about to replace."""
+    """Give the folders of a new package the modes and owners of the present folders."""
     for folder in (package, *(path for path in package.rglob("*") if is_folder(path))):
         old = place / folder.relative_to(package)
         if not is_folder(old):
@@ -112,7 +114,7 @@ def check_movable(place: Path, written: Manifest) -> None:
     """Check that the user's own folders in a package can be moved into the next one.
 
     Raises:
-        DtmError: One cannot.
+        DtmError: A folder cannot be moved.
     """
     for folder in (place / name for name in sorted(written.folders)):
         if not is_folder(folder):
@@ -125,23 +127,23 @@ def check_movable(place: Path, written: Manifest) -> None:
                 )
             if not os.access(each, os.W_OK | os.X_OK) and not _is_mine(each):
                 raise DtmError(
-                    f"The folder {each} belongs to another user, and this user may not write to it, so it cannot be "
+                    f"The folder {each} belongs to another user, and this user may not write to it. So it cannot be "
                     "moved into the next data package. Change its owner or its permissions, or move it elsewhere."
                 )
 
 
 def is_folder(path: Path) -> bool:
-    """Whether this is a folder itself, not a link to one."""
+    """Return whether a path is a folder, not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
 @contextmanager
 def unlocked(folder: Path, at: Iterable[Path]) -> Iterator[None]:
-    """Let this user write to a folder that it owns, while the folder moves, and give its mode back afterwards.
+    """Let this user write to its own folder while the folder moves, and restore the mode afterwards.
 
     Args:
         folder: The folder.
-        at: Where it may be afterwards, if not where it was.
+        at: The paths that the folder may have afterwards.
     """
     mode = _mode(folder)
     _unlock(folder)

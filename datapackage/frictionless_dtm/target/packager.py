@@ -1,4 +1,4 @@
-"""From the store to a package in its folder: writes what has changed, and lets the rest stand."""
+"""Writes a package from the store, and reuses the files that have not changed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     Describe = Callable[[str, dt.datetime], dict[str, Any]]
 
 _FORM: Final = 2
-"""To be raised when the same rows and settings give other bytes: the packages that exist are then written again."""
+"""Increase this number if the same rows and settings give other bytes. Existing packages are then written again."""
 
 _LOGGER = logging.getLogger("target-datapackage")
 
@@ -74,11 +74,11 @@ class Packager:
         store: The rows.
         settings: The checked settings.
         folder: The package's folder.
-        render: Makes the pages; file name in the package → content.
-        derive: Computes more tables from those that are written.
+        render: Returns the pages by their file names in the package.
+        derive: Returns tables that are computed from the written ones.
 
     Raises:
-        DtmError: The catalogue that the settings name is wrong.
+        DtmError: The catalogue in the settings is wrong.
     """
 
     def __init__(  # noqa: D107
@@ -93,25 +93,25 @@ class Packager:
         self._new: Manifest | None = None
 
     def recover(self) -> None:
-        """Finish what a killed run has begun.
+        """Finish the work of a killed run.
 
         Raises:
-            DtmError: The folder holds something else than this target's package.
+            DtmError: The folder is not this target's package.
         """
         current = Manifest.from_json(self._store.get("manifest"))
         self._folder.recover(current, Manifest.from_json(self._store.get("previous")))
 
     def write(self, state: Mapping[str, Any] | None) -> bool:
-        """Bring the package up to the store and commit the store; False when the package stood as it should.
+        """Write the package and commit the store; return False if the package is up to date.
 
         Args:
-            state: The Singer state that the rows belong to, if one came.
+            state: The Singer state of the rows, if any.
         """
         before = Before.noted_in(self._store)
         if not self._store.streams:
             return False
         fingerprint = self._fingerprint(state)
-        if self._stands(before, fingerprint):
+        if self._is_up_to_date(before, fingerprint):
             self._store.commit(state)
             return False
         if self._settings.has_workbook:
@@ -138,35 +138,35 @@ class Packager:
             _make_permanent(building / name)
         manifest = self._folder.ready()
         previous = before.manifest if before else None
-        self._store.note("previous", previous.to_json() if previous else None)
+        self._store.note("previous", vars(previous) if previous else None)
         note(self._store, release, manifest, fingerprint, rounds)
         note_history(self._store, pages.get(CHANGELOG, b""))
         self._new = manifest
-        # From here on the new package is the one: a kill before it is in place is put right by the next start.
+        # From here on, the new package counts. If the run is killed before it is in place, the next start finishes.
         self._store.commit(state)
         self._folder.install(previous)
         return True
 
     @property
     def outcome(self) -> str:
-        """What has become of the data package, in a sentence, if the run ends now, before it delivers its state."""
+        """A sentence about the data package, for a run that ends before it delivers its state."""
         if self._new is None:
             return NOTHING_KEPT
         if digest(self._folder.path) == self._new.sha256:
             return f"The data package is new, but its state was not delivered. {self.next_run}"
         return (
-            "The run ended while the new data package was taking its place: it is the old or the new one, whole. "
+            "The run ended while it replaced the data package: the folder has all of the old or all of the new one. "
             f"{self.next_run}"
         )
 
     @property
     def next_run(self) -> str:
-        """What the next run does when no state was delivered."""
+        """A sentence about the next run, for a run without a delivered state."""
         if all(stream.shape.key for stream in self._store.streams.values()):
-            return "The next run sends the same again, which does no harm."
-        return "The next run sends the same again, and rows of streams without a key will be there twice."
+            return "The next run sends the same rows again, which does no harm."
+        return "The next run sends the same rows again, and duplicates the rows of streams without a key."
 
-    def _stands(self, before: Before | None, fingerprint: str) -> bool:
+    def _is_up_to_date(self, before: Before | None, fingerprint: str) -> bool:
         return (
             before is not None
             and before.fingerprint == fingerprint
@@ -175,7 +175,7 @@ class Packager:
         )
 
     def _fingerprint(self, state: Mapping[str, Any] | None) -> str:
-        """Return a digest of everything but rows that shapes the package."""
+        """Return a digest of everything except rows that determines the package."""
         shapes = [self._store.streams[name].shape for name in sorted(self._store.streams)]
         parts = (
             metadata.version("tap-dtm"),
@@ -204,8 +204,8 @@ class Packager:
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
             resource = self._profile.resource_of(shape)
-            may_stand = before and before.fingerprint == fingerprint and not stream.has_changed
-            files = self._standing(name, before) if before and may_stand else None
+            is_same = before and before.fingerprint == fingerprint and not stream.has_changed
+            files = self._unchanged_files(name, before) if before and is_same else None
             checks = Checks(shape, resource)
             if files and before:
                 count = self._store.count(stream)
@@ -226,8 +226,8 @@ class Packager:
             written.append(_Table(content, partial(self._store.batches, stream), stream))
         return written, rounds
 
-    def _standing(self, name: str, before: Before) -> tuple[DataFile, ...] | None:
-        """Return the files of a stream as the package has them, if they are there as they were written."""
+    def _unchanged_files(self, name: str, before: Before) -> tuple[DataFile, ...] | None:
+        """Return the files of a stream in the present package, if none has been changed since."""
         resources = {resource["path"]: resource for resource in before.descriptor["resources"]}
         files = []
         for each in self._settings.formats:
@@ -302,28 +302,28 @@ class Packager:
                 broken[key.fields] = count
         return replace(content, broken=broken)
 
-    # The workbook. Version and time of the package are in it, so it is written when they are settled.
+    # The workbook. It has the version and time of the package, so it is written after they are known.
 
     def _check_size(self) -> None:
-        from frictionless_dtm.target.workbook import check_size  # noqa: PLC0415  loaded where it is asked for
+        from frictionless_dtm.target.workbook import check_size  # noqa: PLC0415  only loaded for workbooks
 
         for stream in self._ordered():
             check_size(stream.shape, self._store.count(stream))
 
     def _with_workbook(
-        self, building: Path, said: Mapping[str, Any], tables: Sequence[_Table], scratch: Path
+        self, building: Path, descriptor: Mapping[str, Any], tables: Sequence[_Table], scratch: Path
     ) -> dict[str, Any]:
-        """Write the workbook, and return the descriptor with what it says of it."""
+        """Write the workbook, and return the descriptor with its description."""
         from frictionless_dtm.target.workbook import described, write_workbook  # noqa: PLC0415  see above
 
-        path = building / f"{resource_name(said['name'])}.xlsx"
+        path = building / f"{resource_name(descriptor['name'])}.xlsx"
         _LOGGER.info("Writing the workbook %s", path.name)
         sheets = {each.content.name: (each.content.shape, each.batches()) for each in tables}
-        write_workbook(path, said, sheets, scratch)
+        write_workbook(path, descriptor, sheets, scratch)
         _make_permanent(path)
-        return {name: value for name, value in said.items() if name != "resources"} | {
+        return {name: value for name, value in descriptor.items() if name != "resources"} | {
             WORKBOOK: described(path),
-            "resources": said["resources"],
+            "resources": descriptor["resources"],
         }
 
     # The descriptor.
@@ -364,7 +364,7 @@ def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:
     """Return a resource name for each stream.
 
     Raises:
-        DtmError: Resources of two streams would have the same.
+        DtmError: Resources of two streams would have the same name.
     """
     names: dict[str, str] = {}
     taken: dict[str, str] = {}
@@ -373,7 +373,7 @@ def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:
         for name in file_names(names[stream], formats):
             if name in taken:
                 raise DtmError(
-                    f"The streams {taken[name]} and {stream} would both be the resource {name!r}: rename "
+                    f"The streams {taken[name]} and {stream} would both be the resource {name!r}. Rename "
                     "one of them in the tap."
                 )
             taken[name] = stream

@@ -1,4 +1,4 @@
-"""Parquet files with the catalogue's words in their schema. Same rows, same bytes (with the same pyarrow)."""
+"""Writes Parquet files with the catalogue's descriptions. With one pyarrow, the same rows give the same bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.target.rows import Batch, Values
 
 _ROW_GROUP: Final = 50_000
-_MOST_BYTES: Final = 16 * 1024 * 1024  # of a row group, as JSON: rows are kept in memory until it is written
+_MOST_BYTES: Final = 16 * 1024 * 1024  # of a row group, as JSON; its rows are in memory
 _TYPES: Final = {
     "integer": pa.int64(),
     "number": pa.float64(),
@@ -40,10 +40,10 @@ class ParquetOutput:
     """One Parquet file, compressed by gzip, each page with a checksum.
 
     Args:
-        path: The file to make.
+        path: The new file.
         shape: The columns.
-        resource: What the catalogue says of them, if it knows the stream.
-        terms: What to write into the file as well, by name.
+        resource: The stream in the catalogue, if any.
+        terms: Other metadata of the file, by name.
         largest: The bytes of the largest row, as JSON.
     """
 
@@ -59,9 +59,9 @@ class ParquetOutput:
         self._columns = shape.columns
         self._schema = _schema(shape, resource, terms)
         self._file = HashingFile(path)
-        # gzip, because it ends each page with a checksum that every reader verifies. Those of Parquet and zstd none
-        # does unless asked to, and frictionless does not look at the hash of a Parquet file without our plugin.
-        # Dictionaries and statistics hold copies of the values.
+        # gzip ends each page with a checksum that every reader verifies. By default, no reader verifies the checksums
+        # of Parquet and zstd, and frictionless checks the hash of a Parquet file only with our plugin.
+        # Dictionaries and statistics have copies of the values.
         is_small = largest < LARGE
         self._writer = pq.ParquetWriter(
             cast("BinaryIO", self._file),
@@ -107,14 +107,14 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
     if column.kind == "number":
         return pa.array([None if value is None else _float(column, value) for value in values], kind)
     if kind is None:
-        # An empty text is null, as it is in CSV.
+        # An empty text is null, as in CSV.
         return pa.array([text_of(value) or None for value in values], pa.string())
     try:
         return pa.array(values, kind)
     except OverflowError as error:
         raise DtmError(
-            f"The column {column.name} has an integer of more than 64 bits, which Parquet cannot hold: take parquet "
-            "out of the setting formats."
+            f"The column {column.name} has an integer of more than 64 bits, which Parquet cannot hold. Remove "
+            "parquet from the setting formats."
         ) from error
 
 
@@ -125,8 +125,8 @@ def _float(column: Column, value: Decimal | int) -> float:
         number = math.inf
     if math.isinf(number):
         raise DtmError(
-            f"The column {column.name} has a number of more than 308 digits, which Parquet cannot hold: take parquet "
-            "out of the setting formats."
+            f"The column {column.name} has a number of more than 308 digits, which Parquet cannot hold. Remove "
+            "parquet from the setting formats."
         )
     return number
 
@@ -142,7 +142,7 @@ def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | N
         metadata = {
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for name, value in words.items()
-            # Which constraints hold is known when all rows are written: the descriptor says it.
+            # Constraints are only in the descriptor: they are checked while rows are written.
             if value and name not in {"name", "type", "constraints"}
         }
         fields.append(

@@ -1,4 +1,4 @@
-"""What the target has recorded of the package that it wrote. Unlike the package's files, nobody edits it."""
+"""Reads the target's own record of a package. Unlike the files of the package, nobody edits it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
-    """Return the descriptor as the target wrote it; None where its record is not next to the package.
+    """Return the descriptor as the target wrote it; None if there is no record next to the package.
 
     Raises:
-        DtmError: The record cannot be read: it is another user's, another run is using it, or the last one was killed.
+        DtmError: The record cannot be read: it is another user's, another run uses it, or the last run was killed.
     """
     store = store_of(folder.resolve())
     try:
@@ -28,8 +28,8 @@ def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
         return None
     except OSError as error:
         raise DtmError(
-            f"The target's record of this package, {store}, cannot be read ({error.strerror}), and without it nobody "
-            "knows whether the package was changed since. Publish as the user who ran target-datapackage."
+            f"The target's record of this package, {store}, cannot be read ({error.strerror}), so it is unknown "
+            "whether the package was changed. Publish as the user who ran target-datapackage."
         ) from None
     try:
         with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, timeout=0.2)) as db:
@@ -37,6 +37,6 @@ def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
     except sqlite3.Error as error:
         raise DtmError(
             f"The target's record of this package, {store}, cannot be read ({error}). Wait until no run of "
-            "target-datapackage is writing the package; after a killed run, run it once again."
+            "target-datapackage writes the package. If a run was killed, run it again."
         ) from None
     return json.loads(row[0]) if row else None

@@ -1,4 +1,4 @@
-"""What a package says against the one before it: its version, its time, and what changed."""
+"""Determines the version, the time and the changes of a package from the previous one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LOGGER = logging.getLogger("target-datapackage")
 
 @dataclass(frozen=True)
 class Release:
-    """What a package says of itself; the changes are None in the first."""
+    """The descriptor of a package and its changes, which are None in the first version."""
 
     descriptor: Mapping[str, Any]
     changes: tuple[RoundChange, ...] | None
@@ -43,7 +43,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Before(Release):
-    """The package as it is: with its files, the digests of its rounds by resource, and all else that shaped it."""
+    """The present package, with its files, the digests of its rounds by resource, and its fingerprint."""
 
     manifest: Manifest
     fingerprint: str
@@ -51,7 +51,7 @@ class Before(Release):
 
     @classmethod
     def noted_in(cls, store: Store) -> Before | None:
-        """Return what the store has noted of the package that it wrote; None before the first."""
+        """Return the package that is recorded in the store; None before the first."""
         manifest = Manifest.from_json(store.get("manifest"))
         if manifest is None:
             return None
@@ -70,8 +70,8 @@ class Before(Release):
 
 
 def note(store: Store, release: Release, manifest: Manifest, fingerprint: str, rounds: Rounds) -> None:
-    """Note in the store what `Before.noted_in` is to find."""
-    store.note("manifest", manifest.to_json())
+    """Record a package in the store, for `Before.noted_in`."""
+    store.note("manifest", vars(manifest))
     store.note("fingerprint", fingerprint)
     store.note("descriptor", release.descriptor)
     store.note("rounds", {name: [[*key, of] for key, of in each.items()] for name, each in rounds.items()})
@@ -86,17 +86,17 @@ def settle(
     differences: Callable[[str], Differences | None],
     pinned: str | None,
 ) -> Release:
-    """Decide on version and time: both stay when the data do.
+    """Determine version and time. Both stay the same if the data do.
 
     Args:
-        before: The package as it is, if there is one.
-        describe: Returns the descriptor of the new one, given its version and time.
-        rounds: Digests of its rounds, by resource.
-        differences: Returns how the rows of a resource differ from those of the package before; None if not known.
-        pinned: The version that the settings name.
+        before: The present package, if there is one.
+        describe: Returns the descriptor of the new package for a version and a time.
+        rounds: The digests of its rounds, by resource.
+        differences: Returns how the rows of a resource differ from the present package; None if unknown.
+        pinned: The version in the settings.
 
     Raises:
-        DtmError: Invented data would take the place of others; or the pinned version is not above that of other data.
+        DtmError: Invented data would replace real data, or the data have changed and the pinned version is not higher.
     """
     now = _now()
     if before is None:
@@ -106,8 +106,8 @@ def settle(
     places = _countries(before.descriptor)
     if places and is_invented(_countries(draft)) and not is_invented(places):
         raise DtmError(
-            "What came is invented by the sandbox, and this data package is not: it stands as it was. Name another "
-            "folder, or read the real API (with Meltano, --environment=prod)."
+            "The input is invented data of the sandbox, and this data package has real data. It was not changed. Name "
+            "another folder, or read the real API (with Meltano, --environment=prod)."
         )
     is_same_data = _hashes(before.descriptor) == _hashes(draft)
     changes = compare(before.rounds, rounds)
@@ -120,14 +120,14 @@ def settle(
         or any(each.added for each in others)
         or any(each["rows"] > rows.get(each["name"], each["rows"]) for each in draft["resources"])
     )
-    found = change(before.descriptor, draft, rows_added=has_new_rows)
+    kind = change(before.descriptor, draft, rows_added=has_new_rows)
     if pinned and not is_same_data and order(pinned) <= order(last):
         raise DtmError(
-            f"The data have changed, and the setting version is {pinned} while the package is {last} already: name a "
-            "higher version, or take the setting out and let the target count."
+            f"The data have changed, and the setting version is {pinned} while the package already is {last}. Set a "
+            "higher version, or remove the setting so that the target increases the version."
         )
-    version = pinned or increased(last, found)
-    if version == last and found is Change.NONE:
+    version = pinned or increased(last, kind)
+    if version == last and kind is Change.NONE:
         return Release(dict(before.descriptor), before.changes, before.others)
     created = dt.datetime.strptime(before.descriptor["created"], "%Y-%m-%dT%H:%M:%S%z")
     return Release(describe(version, created if is_same_data else now), changes, others)
@@ -136,15 +136,15 @@ def settle(
 def _others(
     before: Before, draft: Mapping[str, Any], rounds: Rounds, differences: Callable[[str], Differences | None]
 ) -> tuple[ResourceChange, ...]:
-    """Return how tables have changed, but for those whose rounds tell it."""
+    """Return the changes of tables that do not show in their rounds."""
     old, new = ({name: hashed for name, hashed, _ in _tables(each)} for each in (before.descriptor, draft))
-    found = [ResourceChange(name, "added", added=rows) for name, _, rows in _tables(draft) if name not in old]
+    changes = [ResourceChange(name, "added", added=rows) for name, _, rows in _tables(draft) if name not in old]
     for name, hashed in new.items():
         if name in old and old[name] != hashed and rounds.get(name) == before.rounds.get(name):
             counts = differences(name)
-            found.append(ResourceChange(name, "changed", *(counts or (None, None, None))))
-    found += [ResourceChange(name, "removed") for name in old if name not in new]
-    return tuple(sorted(found, key=lambda each: each.name))
+            changes.append(ResourceChange(name, "changed", *(counts or (None, None, None))))
+    changes += [ResourceChange(name, "removed") for name in old if name not in new]
+    return tuple(sorted(changes, key=lambda each: each.name))
 
 
 def _tables(descriptor: Mapping[str, Any]) -> list[tuple[str, str, int]]:
@@ -164,32 +164,32 @@ def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def history(store: Store, before: Before | None, folder: Path, version: str) -> tuple[str, ...]:
-    """Return the earlier entries of the change log, newest first, without one of this version.
+    """Return the earlier entries of the change log, newest first, without an entry of this version.
 
-    They are the target's own record. Only where an earlier release of this program has left no record, the file in the
-    package is read, and only if nobody has changed it.
+    The entries are recorded in the store. If an earlier release of this program has recorded none, they are read from
+    the file in the package, unless somebody has changed the file.
 
     Args:
-        store: Has the record.
-        before: The package as it is.
+        store: The store with the record.
+        before: The present package.
         folder: The folder of the package.
-        version: That of the new package.
+        version: The version of the new package.
     """
     is_ours = before is not None and before.manifest.has(folder, CHANGELOG)
     if before is not None and CHANGELOG in before.manifest.files and not is_ours:
         _LOGGER.warning(
-            "The file %s was changed or removed after this target wrote it. It is written again without that change.",
+            "The file %s was changed or removed after this target wrote it. It is written again without these changes.",
             folder / CHANGELOG,
         )
-    found = store.get("history")
-    if found is None:
-        found = _entries((folder / CHANGELOG).read_bytes()) if is_ours else ()
+    entries = store.get("history")
+    if entries is None:
+        entries = _entries((folder / CHANGELOG).read_bytes()) if is_ours else ()
     own = re.compile(rf"## \W*{re.escape(version)}(?![\w.])")
-    return tuple(entry for entry in found if not own.match(entry))
+    return tuple(entry for entry in entries if not own.match(entry))
 
 
 def note_history(store: Store, change_log: bytes) -> None:
-    """Note in the store what `history` is to find."""
+    """Record the entries of the change log in the store, for `history`."""
     store.note("history", _entries(change_log))
 
 
@@ -199,11 +199,11 @@ def _entries(change_log: bytes) -> list[str]:
 
 
 def _now() -> dt.datetime:
-    """Return the time in UTC; SOURCE_DATE_EPOCH sets it for builds that are to be repeated."""
+    """Return the time in UTC. SOURCE_DATE_EPOCH sets the time for reproducible builds."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
         return dt.datetime.now(dt.timezone.utc)
     try:
         return dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc)
     except (ValueError, OverflowError, OSError) as error:
-        raise DtmError(f"SOURCE_DATE_EPOCH is {epoch!r}: set it to seconds since 1970, or not at all.") from error
+        raise DtmError(f"SOURCE_DATE_EPOCH is {epoch!r}: set it to seconds since 1970, or unset it.") from error

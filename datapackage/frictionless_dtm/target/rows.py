@@ -1,4 +1,4 @@
-"""Between the JSON of RECORD messages and what the store holds: one key and one compact text for each row."""
+"""Converts RECORD messages to the form of the store, a key and a compact text for each row, and back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
 
 LARGE: Final = 2 * 1024 * 1024
-"""Bytes of a row, as JSON, from which on copies of it count."""
+"""Bytes of a row, as JSON, above which copies of the row take too much memory."""
 
 Key: TypeAlias = "tuple[str | int, ...]"
 Values: TypeAlias = "tuple[Any, ...]"
@@ -38,16 +38,16 @@ _TYPES: Final[Mapping[Kind, Any]] = {
     "array": list[Any],
     "any": Any,
 }
-_KEY_INTEGER: Final = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what the store can compare
+_KEY_INTEGER: Final = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # the range of SQLite's integers
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _NOUNS: Final = {"date": "date", "datetime": "date with time", "time": "time"}
 _NOTHING: Final = (None, "")
 _LONGEST: Final = 300  # digits of an integer that was sent as a decimal number
-_LARGEST: Final = 308  # digits: beyond it, a number is infinite, or zero, for most programs
+_LARGEST: Final = 308  # digits; most programs read larger numbers as infinite, and smaller ones as zero
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
-_PLAINLY: Final = {
+_PLAIN_REASONS: Final = {
     "Number out of range": "a number has more than 4300 digits",
     "Integer value out of range": "an integer has more than 4300 digits",
     f"Expected `int` <= {2**63 - 1}": "a key cannot have an integer of more than 64 bits, send it as text",
@@ -56,26 +56,26 @@ _PLAINLY: Final = {
 
 
 class RecordError(ValueError):
-    """Why a record cannot be taken, as a clause."""
+    """A record is refused. The text is the reason, as a clause."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows, values in column order, and the number of bytes that the store has of them."""
+    """Rows, with values in column order, and the number of their bytes in the store."""
 
     rows: list[Values]
     bytes: int
 
     @property
     def is_large(self) -> bool:
-        """Whether it holds a row so large that copies of it count."""
+        """Whether copies of the rows could take too much memory."""
         return self.bytes > LARGE
 
 
 class RowForm:
-    """Turns values in column order into what the store has of a row: its key, and the other values as JSON.
+    """Converts values in column order to the form of the store: the key, and the other values as JSON.
 
-    Two spellings of one value are one key, as they are for the validators of data packages.
+    As for validators of data packages, two spellings of a value are the same key.
     """
 
     def __init__(self, shape: Shape) -> None:  # noqa: D107
@@ -93,14 +93,14 @@ class RowForm:
         """Return the key.
 
         Raises:
-            RecordError: A part of it is missing, or cannot be part of a key.
+            RecordError: A part of the key is missing or not valid.
         """
         key = self._key(values)
         if self._forms:
             parts = list(key)
             for place, column, form in self._forms:
                 if key[place] in _NOTHING:
-                    raise RecordError(f"{column.name} is missing, which is part of the key")
+                    raise RecordError(f"{column.name}, a part of the key, is missing")
                 try:
                     parts[place] = form(key[place])
                 except ValueError as error:
@@ -116,7 +116,7 @@ class RowForm:
 
 
 class RecordReader:
-    """Takes RECORD messages of one stream apart. A record's values are checked against the shape's types."""
+    """Decodes RECORD messages of one stream, and checks their values against the types of the shape."""
 
     def __init__(self, shape: Shape) -> None:  # noqa: D107
         self._shape = shape
@@ -140,7 +140,7 @@ class RecordReader:
         """Return a record's key, and its other values as JSON; None for a tombstone.
 
         Raises:
-            RecordError: A value has not the declared type, a part of the key is missing, or there is no value at all.
+            RecordError: A value does not have the declared type, a part of the key is missing, or there is no value.
         """
         try:
             values = self._values(record)
@@ -160,11 +160,11 @@ class RecordReader:
         key = self._form.key(values)
         is_deleted = values[-1] is not None
         if not key and not is_deleted and not any(value not in _NOTHING for value in values[:-1]):
-            raise RecordError("it has neither key nor value, and a data package can hold no blank row")
+            raise RecordError("it has neither key nor value, and a data package cannot hold a blank row")
         return key, None if is_deleted else self._form.others(values)
 
     def named(self, record: msgspec.Raw) -> str:
-        """Return the key of a record for a message, as far as it has one: ``id 1, day "2024-01-01"``."""
+        """Return the key of a record for a message, if it has one: ``id 1, day "2024-01-01"``."""
         try:
             parts = msgspec.structs.astuple(self._decode_key(record))
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -179,7 +179,7 @@ class RecordReader:
             return msgspec.structs.astuple(self._decode(self._repaired(record, error)))
 
     def _with_numbers(self, values: Values) -> Values:
-        """Check what is in the columns of numbers; in a key, 1, 1.0 and 1E+0 are written in one way."""
+        """Check the number columns. In a key, 1, 1.0 and 1E+0 become the same number."""
         changed = list(values)
         for number in self._numbers:
             if (value := values[number]) is None:
@@ -198,10 +198,10 @@ class RecordReader:
         return tuple(changed)
 
     def _repaired(self, record: msgspec.Raw, error: msgspec.ValidationError) -> bytes:
-        """Write 1.0 as 1 where an integer is declared: JSON Schema takes both for the same."""
+        """Write 1.0 as 1 in integer columns, because 1.0 is an integer in JSON Schema."""
         reason = str(error)
-        for words, plainly in _PLAINLY.items():
-            reason = reason.replace(words, plainly)
+        for words, plain in _PLAIN_REASONS.items():
+            reason = reason.replace(words, plain)
         for number, name in reversed(list(enumerate(self._shape.names))):
             reason = reason.replace(f"`f{number}`", f"`{name}`")
         try:
@@ -226,7 +226,7 @@ class RecordReader:
 
 
 class RowReader:
-    """Puts rows of the store together again."""
+    """Converts rows of the store back to values in column order."""
 
     def __init__(self, shape: Shape) -> None:  # noqa: D107
         plain = shape.plain_key
@@ -236,7 +236,7 @@ class RowReader:
         self._is_plain = plain == shape.key
 
     def row(self, stored: tuple[Any, ...]) -> Values:
-        """Return a row's values in column order. Numbers are Decimals or ints; dates and times are texts."""
+        """Return the values of a row in column order. Numbers are Decimals or ints; dates and times are texts."""
         key = stored[:-1] if self._is_plain else self._plain(stored)
         return self._in_order((*key, *decode_exactly(stored[-1])))
 
@@ -277,7 +277,7 @@ _FORMS: Final[Mapping[str, Callable[[Any], str]]] = {
 
 
 def _getter(positions: list[int]) -> Callable[[Values], Values]:
-    """Return a function that picks these positions of a tuple, as a tuple whatever their number."""
+    """Return a function that picks these positions of a tuple. The result is a tuple even for one position or none."""
     if len(positions) > 1:
         return itemgetter(*positions)
     if positions:

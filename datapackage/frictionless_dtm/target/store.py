@@ -1,7 +1,7 @@
-# ruff: noqa: S608 - the names of tables and columns in the queries are numbers of this module's own
-"""The rows between the runs, in one SQLite file: what came in, by key, and what the package on disk was made of.
+# ruff: noqa: S608 - the names of tables and columns in the queries come from this module's own numbers
+"""The target's record between runs, in one SQLite file: the rows by key, and a description of the package on disk.
 
-Everything of a run is one transaction: it is there as a whole, or not at all.
+Each run is one transaction.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BATCH_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass
 class Stream:
-    """One stream: its table, and what has happened to it in this run.
+    """One stream: its table, and its changes in this run.
 
     ``active`` is the table version (ACTIVATE_VERSION) that its rows belong to.
     """
@@ -45,8 +45,8 @@ class Stream:
     shape: Shape
     active: int | None = None
     has_changed: bool = False
-    has_stepped_back: bool = False  # its rows are no longer those that the package on disk was made of
-    is_anew: bool = False  # the run brings all rows, and what it does not bring is gone
+    has_stepped_back: bool = False  # its rows differ from those of the package on disk
+    is_from_scratch: bool = False  # the run sends all rows; others are removed
     seen: int | None = field(default=None)  # the table version whose keys are being collected
 
     @property
@@ -61,7 +61,7 @@ class Stream:
 
     @property
     def definition(self) -> str:
-        """The statement that makes its table."""
+        """The statement that creates its table."""
         if not self.shape.key:
             columns = "row BLOB, version INTEGER, copies INTEGER, PRIMARY KEY (row, version)"
         else:
@@ -79,11 +79,11 @@ class Stream:
 
 
 class Store:
-    """Opens the file, or makes it; one process at a time.
+    """Opens or creates the file, for one process at a time.
 
     Raises:
-        DtmError: Another run has it open, or it was written by another version of this program.
-        sqlite3.Error: It cannot be opened, read or written; so do all methods.
+        DtmError: Another run has the file open, or a newer version of this program wrote it.
+        sqlite3.Error: The file cannot be opened, read or written. All methods raise this error.
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
@@ -109,10 +109,10 @@ class Store:
             if "locked" not in str(error):
                 raise
             raise DtmError(
-                f"Another run is writing this data package ({path} is locked): wait for it to end."
+                f"Another run is writing this data package ({path} is locked): wait until it ends."
             ) from error
-        found = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if found not in {0, FIRST_FORMAT, _FORMAT}:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in {0, FIRST_FORMAT, _FORMAT}:
             raise DtmError(
                 f"{path} was written by a newer version of tap-dtm. Install that version, or name another folder and "
                 "start the tap without state."
@@ -122,9 +122,9 @@ class Store:
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, number INTEGER, shape TEXT, active INTEGER)"
         )
-        self._undo = UndoLog(self._db, by_value=found == FIRST_FORMAT)
+        self._undo = UndoLog(self._db, by_value=version == FIRST_FORMAT)
         self._load()
-        if found == FIRST_FORMAT:
+        if version == FIRST_FORMAT:
             for stream in self.streams.values():
                 upgrade(self._db, stream)
 
@@ -134,35 +134,35 @@ class Store:
             self.streams[name] = Stream(number, msgspec.json.decode(shape, type=Shape), active)
             self.streams[name].seen = self.get(f"seen {name}")
 
-    # What a run brings.
+    # Input.
 
     def resume(self, first: Any) -> None:  # noqa: ANN401
-        """Begin to take in what a run brings.
+        """Set the state that the run continues from.
 
         Args:
-            first: The value of its first STATE message; None where other messages come first, or none.
+            first: The value of the first STATE message; None if other messages come first.
         """
         self._first = first
 
     def _begin(self, stream: Stream) -> None:
-        """Bring a stream's rows in step with the state that the run goes on from, and note what changes from here.
+        """Adjust a stream's rows to the state that the run continues from, and begin to log changes.
 
         Raises:
-            DtmError: They cannot be.
+            DtmError: The rows do not fit the state.
         """
         name = stream.shape.stream
         if self._first is not None and (marks := (self.get("marks") or {}).get(name)):
             start = start_of(bookmarks(stream.shape, self._first), *marks)
             if start is Start.OUT_OF_STEP:
                 raise DtmError(
-                    f"The tap's state is not the one that the last run left, so {name} in this package would lack "
-                    "rows, or keep some that are gone. Go on from that state, or start the tap without state (with "
+                    f"The tap's state is not the state of the last run. With it, {name} in this package would lack "
+                    "rows or keep removed ones. Use the state of the last run, or start the tap without state (with "
                     "Meltano, --full-refresh)."
                 )
             was_empty = start is Start.ONE_RUN_AHEAD and self._undo.was_empty(stream.layout)
             if start is Start.UNKNOWN_TO_IT or was_empty:
-                # The run starts from nothing: it brings every row, and knows of none to take back.
-                stream.is_anew = True
+                # The run starts from scratch: it sends every row, and no tombstones.
+                stream.is_from_scratch = True
             elif start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
                 stream.shape = msgspec.json.decode(shape, type=Shape)
                 stream.has_changed = stream.has_stepped_back = True
@@ -170,10 +170,10 @@ class Store:
         self._begun.add(name)
 
     def declare(self, shape: Shape) -> Stream:
-        """Take in what a stream looks like. Rows of an earlier shape keep the columns that are still there.
+        """Declare the shape of a stream. Stored rows keep the columns that still exist.
 
         Raises:
-            DtmError: The stream had another key before, or the run goes on from a state that its rows do not have.
+            DtmError: The stream had another key before, or the rows do not fit the state of the run.
         """
         stream = self.streams.get(shape.stream)
         if stream is None:
@@ -195,7 +195,7 @@ class Store:
         return stream
 
     def _reshape(self, stream: Stream, shape: Shape) -> None:
-        refused: list[DtmError] = []  # SQLite hides what a function of ours raises
+        refused: list[DtmError] = []  # SQLite hides errors of our function
         self._db.create_function("moved", 1, mover(stream.shape, shape, refused), deterministic=True)
         try:
             self._move(stream, shape)
@@ -233,16 +233,16 @@ class Store:
 
     def keep_only(self, stream: Stream, keys: Iterable[Key]) -> None:
         """Remove the rows of all other keys."""
-        found = self._db.execute(f"SELECT {', '.join(stream.parts)} FROM {stream.table}").fetchall()
-        self.put(stream, dict.fromkeys(set(found).difference(keys)))
+        stored = self._db.execute(f"SELECT {', '.join(stream.parts)} FROM {stream.table}").fetchall()
+        self.put(stream, dict.fromkeys(set(stored).difference(keys)))
 
     def keep_up_to(self, stream: Stream, last: Mapping[Key, int]) -> None:
-        """Remove the rows whose last part of the key is beyond that given for its other parts, or without one."""
+        """Remove the rows with a position above the last one of their group. A position is the last part of a key."""
         *group, position = stream.parts
         columns = ", ".join(group)
-        found = self._db.execute(f"SELECT {columns}, max({position}) FROM {stream.table} GROUP BY {columns}").fetchall()
+        ends = self._db.execute(f"SELECT {columns}, max({position}) FROM {stream.table} GROUP BY {columns}").fetchall()
         where = " AND ".join(f"{part} = ?" for part in group)
-        for *key, end in found:
+        for *key, end in ends:
             if end > (kept := last.get(tuple(key), -1)):
                 gone = f"DELETE FROM {stream.table} WHERE {where} AND {position} > ?"
                 self._db.execute(gone, (*key, kept))
@@ -257,7 +257,7 @@ class Store:
         stream.has_changed |= written > 0
 
     def saw(self, stream: Stream, version: int, keys: Iterable[Key]) -> None:
-        """Remember which keys a table version has, until it is activated, which a later run may do."""
+        """Record the keys of a table version until it is activated, perhaps in a later run."""
         parts = ", ".join(stream.parts)
         if stream.seen != version:
             self._forget_seen(stream)
@@ -273,7 +273,7 @@ class Store:
         self.note(f"seen {stream.shape.stream}", None)
 
     def activate(self, stream: Stream, version: int) -> None:
-        """Remove what does not belong to a table version."""
+        """Remove the rows that do not belong to a table version."""
         if version == stream.active:
             return
         if not stream.shape.key:
@@ -289,14 +289,10 @@ class Store:
             self._forget_seen(stream)
         self._db.execute("UPDATE streams SET active = ? WHERE name = ?", (version, stream.shape.stream))
 
-    # What a package is made of.
-
-    def values(self, stream: Stream) -> Iterator[Values]:
-        """Yield a stream's rows in the order of the key, or of their values where there is none."""
-        return map(RowReader(stream.shape).row, self._stored(stream))
+    # Output.
 
     def batches(self, stream: Stream) -> Iterator[Batch]:
-        """Yield the same rows in batches that are limited in number and bytes. Each is empty when the next is made."""
+        """Yield a stream's rows, by key or else by value, in batches of limited size. The next one empties the last."""
         read = RowReader(stream.shape).row
         rows: list[Values] = []
         size = 0
@@ -329,13 +325,13 @@ class Store:
         return int(self._db.execute(f"SELECT {what} FROM {stream.table}").fetchone()[0])
 
     def differences(self, stream: Stream) -> Differences | None:
-        """Return how a stream's rows differ from those of the package on disk; None where that is not known."""
+        """Return how a stream's rows differ from those of the package on disk; None if unknown."""
         if stream.has_stepped_back:
             return None
         return self._undo.differences(stream.layout) if stream.shape.stream in self._begun else (0, 0, 0)
 
     def orphans(self, stream: Stream, fields: Iterable[str], other: Stream, other_fields: Iterable[str]) -> int:
-        """Return how many different values of these key fields have no row in another stream."""
+        """Return how many distinct values of these key fields have no row in another stream."""
         mine = [stream.parts[stream.shape.key.index(name)] for name in fields]
         theirs = [other.parts[other.shape.key.index(name)] for name in other_fields]
         query = (
@@ -345,18 +341,18 @@ class Store:
         return int(self._db.execute(query).fetchone()[0])
 
     def get(self, name: str) -> Any:  # noqa: ANN401
-        """Return what is noted under a name; None when nothing is."""
+        """Return the value that is recorded under a name, if any."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row else None
 
     def note(self, name: str, value: Any) -> None:  # noqa: ANN401
-        """Note something that JSON can hold."""
+        """Record a JSON value under a name."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
 
     # Transactions.
 
     def mark(self) -> None:
-        """Mark a place in the run to which `back_to_mark` can return."""
+        """Mark a point in the run for `back_to_mark`."""
         if self._marked is not None:
             self._db.execute("RELEASE mark")
         self._db.execute("SAVEPOINT mark")
@@ -364,17 +360,17 @@ class Store:
         self._begun_at_mark = set(self._begun)
 
     def back_to_mark(self) -> None:
-        """Forget what came in since the last mark; nothing where there is none."""
+        """Discard everything since the last mark, if there is one."""
         if self._marked is not None:
             self._db.execute("ROLLBACK TO mark")
             self.streams = self._marked
             self._begun = self._begun_at_mark
 
     def commit(self, state: Any = None) -> None:  # noqa: ANN401
-        """Make all that happened since the last commit permanent, and go on.
+        """Commit the transaction, and begin the next one.
 
         Args:
-            state: The Singer state that the rows are up to now; None where none came.
+            state: The Singer state of the rows, if any.
         """
         if state is not None:
             marks = self.get("marks") or {}
@@ -389,10 +385,10 @@ class Store:
         self._marked = None
         self._db.execute("BEGIN EXCLUSIVE")
         self.streams = {
-            name: replace(stream, has_changed=False, is_anew=False, has_stepped_back=False)
+            name: replace(stream, has_changed=False, is_from_scratch=False, has_stepped_back=False)
             for name, stream in self.streams.items()
         }
 
     def close(self) -> None:
-        """Close the file. What was not committed never happened."""
+        """Close the file. Uncommitted changes are discarded."""
         self._db.close()

@@ -1,4 +1,4 @@
-"""How a value is written as text: in a CSV cell, in a text column of Parquet, and in a key."""
+"""The text form of values in a CSV cell, in a text column of Parquet, and in a key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 decode_exactly: Final = msgspec.json.Decoder(float_hook=Decimal).decode
-"""Reads JSON; a number with a point or an exponent is a Decimal with the digits that were sent."""
+"""Decodes JSON. A number with a point or an exponent becomes a Decimal with the same digits."""
 
 _TO_QUOTE: Final = re.compile('[,"\r\n]')
 _as_json: Final = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 
 
-def text_of(value: Any) -> str:  # noqa: ANN401  whatever JSON holds
-    """Return a value as text: JSON for truth values, objects and arrays, nothing for null, digits as they were sent."""
+def text_of(value: Any) -> str:  # noqa: ANN401  any JSON value
+    """Return a value as text: JSON for booleans, objects and arrays, an empty text for null, and numbers unchanged."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -30,9 +30,9 @@ def text_of(value: Any) -> str:  # noqa: ANN401  whatever JSON holds
 
 
 def csv_row(values: Sequence[Any]) -> Iterator[str]:
-    r"""Yield a row as CSV, ended by ``\n``, in pieces, so that a large text need not be in memory several times.
+    r"""Yield a row as CSV in pieces, so that a large text is not copied. The row ends with ``\n``.
 
-    A text is quoted if it has a comma, a quote, ``\r`` or ``\n``. A row of one empty cell is no blank line.
+    A text is quoted if it has a comma, a quote, ``\r`` or ``\n``, or if it is the only cell and empty.
     """
     for number, value in enumerate(values):
         if number:

@@ -1,5 +1,5 @@
-# ruff: noqa: S608 - the names of tables and columns in the queries are numbers of the store's own
-"""Brings what version 0.1 has stored to the present form: keys that are compared by value."""
+# ruff: noqa: S608 - the names of tables and columns in the queries come from the store's own numbers
+"""Converts a store of version 0.1 to the present form, in which keys are compared by value."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from frictionless_dtm.target.store import Stream
 
 FIRST_FORMAT: Final = 1
-"""The number that version 0.1 gave to its files."""
+"""The format number of version 0.1."""
 
 _PLAIN: Final = {"string", "integer", "date", "datetime", "time"}
-"""Kinds that were stored in the key only, as they were sent."""
+"""Kinds whose values were stored only in the key, unchanged."""
 
-_COMPARED_OTHERWISE: Final = {"datetime", "time", "boolean", "any"}
+_COMPARED_DIFFERENTLY: Final = {"datetime", "time", "boolean", "any"}
 
 
 def upgrade(db: sqlite3.Connection, stream: Stream) -> None:
-    """Give the rows of a stream the keys that records have now. Of rows that are the same by value, one is kept.
+    """Give the rows of a stream keys in the present form. Rows with the same key by value become one.
 
     Raises:
-        DtmError: No key can be made of what a row has.
+        DtmError: A row has no valid key.
     """
     kinds = {column.name: column.kind for column in stream.shape.columns}
-    if not any(kinds[name] in _COMPARED_OTHERWISE for name in stream.shape.key):
+    if not any(kinds[name] in _COMPARED_DIFFERENTLY for name in stream.shape.key):
         return
     before, parts = f"before_{stream.number}", ", ".join(stream.parts)
     db.execute(f"ALTER TABLE {stream.table} RENAME TO {before}")
@@ -52,7 +52,7 @@ def upgrade(db: sqlite3.Connection, stream: Stream) -> None:
     stream.has_changed = True
 
 
-def _rows(stream: Stream, stored: Any) -> Iterator[tuple[Key, bytes]]:  # noqa: ANN401  rows, by way of a list or not
+def _rows(stream: Stream, stored: Any) -> Iterator[tuple[Key, bytes]]:  # noqa: ANN401  a cursor or a list
     shape = stream.shape
     kinds = {column.name: column.kind for column in shape.columns}
     in_key = [name for name in shape.key if kinds[name] in _PLAIN]
@@ -60,8 +60,8 @@ def _rows(stream: Stream, stored: Any) -> Iterator[tuple[Key, bytes]]:  # noqa: 
     form = RowForm(shape)
     for *key, row in stored:
         plain = [key[shape.key.index(name)] for name in in_key]
-        found = dict(zip(names, [*plain, *decode_exactly(row)], strict=True))
-        values = tuple(found[name] for name in shape.names)
+        by_name = dict(zip(names, [*plain, *decode_exactly(row)], strict=True))
+        values = tuple(by_name[name] for name in shape.names)
         try:
             yield form.key(values), form.others(values)
         except RecordError as error:

@@ -1,4 +1,4 @@
-"""What the next version of a package is: the recipe of the Data Package standard, as pure functions."""
+"""Determines the next version of a package by the rules of the Data Package standard. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 FIRST: Final = "1.0.0"
 _OF_THE_RUN: Final = ("version", "created", f"{PREFIX}citation", f"{PREFIX}accessed")
-"""What changes with every package, and is no change by itself."""
+"""Properties that differ in every package, and do not count as changes."""
 
 
 class Change(enum.IntEnum):
-    """How much a package differs from the one before."""
+    """How much a package differs from the previous one."""
 
     NONE = 0
     PATCH = 1
@@ -27,14 +27,14 @@ class Change(enum.IntEnum):
 def change(before: Mapping[str, Any], after: Mapping[str, Any], *, rows_added: bool) -> Change:
     """Compare two descriptors.
 
-    Major: a resource is gone, or its fields or key are others (added, removed, renamed, reordered, of another type).
-    Minor: a resource is new, or the data have new rows. Patch: data were corrected or withdrawn, or the descriptor
-    says other words.
+    Major: a resource is removed, or its fields or key change (added, removed, renamed, reordered, of another type).
+    Minor: a resource is new, or the data have new rows. Patch: data are corrected or withdrawn, or the descriptor
+    changes.
 
     Args:
-        before: The descriptor of the package as it is.
-        after: That of the package to be.
-        rows_added: Whether the data that changed have new rows.
+        before: The descriptor of the present package.
+        after: The descriptor of the new package.
+        rows_added: Whether the changed data have new rows.
     """
     old = {resource["name"]: resource for resource in before["resources"]}
     new = {resource["name"]: resource for resource in after["resources"]}
@@ -48,7 +48,7 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any], *, rows_added: b
 
 
 def increased(version: str, by: Change) -> str:
-    """Return the version that follows a version, which is three numbers and perhaps more."""
+    """Return the next version. A version has three numbers and an optional suffix."""
     major, minor, patch = (int(part) for part in version.split("-", maxsplit=1)[0].split("+", maxsplit=1)[0].split("."))
     match by:
         case Change.MAJOR:
@@ -62,14 +62,14 @@ def increased(version: str, by: Change) -> str:
 
 
 def order(version: str) -> tuple[Any, ...]:
-    """Return what sorts versions as Semantic Versioning does: 1.0.0-rc.1 comes before 1.0.0, and +build is nothing."""
+    """Return the sort key of Semantic Versioning: 1.0.0-rc.1 comes before 1.0.0, and +build is ignored."""
     numbers, _, before = version.partition("+")[0].partition("-")
     parts = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in before.split("."))
     return (*(int(part) for part in numbers.split(".")), not before, parts)
 
 
 def without_times(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a descriptor without what every run could write differently although nothing has changed."""
+    """Return a descriptor without the properties that differ in every package."""
     rest = {name: value for name, value in descriptor.items() if name not in _OF_THE_RUN}
     sources = [
         {name: value for name, value in source.items() if name not in _OF_THE_RUN}

@@ -1,7 +1,7 @@
-"""The package as one workbook for Excel. Same rows, same bytes (with the same XlsxWriter).
+"""Writes a package as an Excel workbook. With one XlsxWriter, the same rows give the same bytes.
 
-Its sheets: the terms, the dictionary, and each table. XlsxWriter has a mode that writes each row to disk at once, is
-faster than openpyxl, and has no dependencies.
+The sheets are the terms, the dictionary, and each table. XlsxWriter can write each row to disk at once, is faster than
+openpyxl, and has no dependencies.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 1_048_575  # of a sheet, below the header
 _MOST_COLUMNS: Final = 16_384
-_LONGEST: Final = 32_767  # characters of a cell, those beyond U+FFFF counted twice
-_DIGITS: Final = 10**15  # Excel shows 15 digits of a number, and zeros in place of any others
+_LONGEST: Final = 32_767  # characters of a cell; those above U+FFFF count twice
+_DIGITS: Final = 10**15  # Excel keeps 15 digits of a number, and replaces the others with zeros
 _LARGEST: Final = 9.99e307
 _DAY_0: Final = dt.date(1899, 12, 30).toordinal()
-_FIRST_DAY: Final = "1900-03-01"  # before it, Excel has a day that never was, or no dates at all
+_FIRST_DAY: Final = "1900-03-01"  # Excel has an invalid day before this date, and no dates before 1900
 _LONGEST_NAME: Final = 31  # of a sheet
-_RESERVED: Final = {TERMS.lower(), DICTIONARY.lower(), "history"}  # the last by Excel
+_RESERVED: Final = {TERMS.lower(), DICTIONARY.lower(), "history"}  # Excel reserves "history"
 _EVERYWHERE: Final = "A1:XFD1048576"
-_TAKE_OUT: Final = "take xlsx out of the setting formats."
+_TAKE_OUT: Final = "remove xlsx from the setting formats."
 
 
 class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter declares no types
     @override
     def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
-        """Write a text as it is: XlsxWriter takes one between ``<r>`` and ``</r>`` for XML of its own."""
+        """Write a text unchanged. XlsxWriter takes a text between ``<r>`` and ``</r>`` for its own XML."""
         self._xml_inline_string(string, True, attributes)  # noqa: FBT003
 
 
 def check_size(shape: Shape, rows: int) -> None:
-    """Check that a table fits into a sheet, before any work is done that would be lost.
+    """Check that a table fits into a sheet, before anything is written.
 
     Raises:
-        DtmError: It does not; the message names the table.
+        DtmError: The table is too large; the message names it.
     """
     if rows > MOST_ROWS:
         raise DtmError(
@@ -71,8 +71,8 @@ def write_workbook(
     """Write the workbook of a package.
 
     Args:
-        path: The file to make.
-        descriptor: What the package says of itself.
+        path: The new file.
+        descriptor: The descriptor of the package.
         tables: Shape and rows of each table, by the name of its resource.
         scratch: A folder for temporary files, about as large as the tables in XML.
 
@@ -94,7 +94,7 @@ def write_workbook(
 
 
 def described(path: Path) -> dict[str, Any]:
-    """Return what the descriptor says of the workbook, which is not a table and so no resource."""
+    """Return the description of the workbook for the descriptor. It is not a table, so it is not a resource."""
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(1024 * 1024):
@@ -109,9 +109,9 @@ def described(path: Path) -> dict[str, Any]:
 
 
 class _Table:
-    """One table: a header that stays in sight, and rows.
+    """One table: a frozen header and rows.
 
-    Columns of texts have the format of texts, so that Excel leaves a code such as 007 alone when somebody edits it.
+    Text columns have the text format, so that Excel keeps a code such as 007 when somebody edits it.
     """
 
     def __init__(self, sheet: Any, workbook: Any, shape: Shape) -> None:  # noqa: ANN401
@@ -147,7 +147,7 @@ class _Table:
             cell = None if value is None else self._convert[number](value)
             if isinstance(cell, str):
                 if cell:
-                    # Never a formula and never a link, whatever it begins with.
+                    # write_string never makes a formula or a link of a text.
                     sheet.write_string(row, number, self._checked(cell, row, self._shape.columns[number]), self._text)
             elif isinstance(cell, bool):
                 sheet.write_boolean(row, number, cell)
@@ -164,7 +164,7 @@ class _Table:
 
 
 def _date(text: str) -> Cell:
-    """Return a date as Excel counts days; as text where Excel has no such date."""
+    """Return Excel's number of a date, or text if Excel has no such date."""
     return float(dt.date.fromisoformat(text).toordinal() - _DAY_0) if text >= _FIRST_DAY else text
 
 
@@ -181,16 +181,16 @@ _CELLS: Final[Mapping[Kind, Callable[[Any], Cell]]] = {
     "integer": _number,
     "number": _number,
 }
-"""By kind of column, what becomes of values; those of all other kinds are texts, as they are in CSV."""
+"""The conversion of values by kind of column. All other kinds are texts, as in CSV."""
 
 
 def _width(column: Column) -> int:
-    """Return the width of a column in characters: that of its name with the button of the filter, within reason."""
+    """Return the width of a column in characters: its name and the filter button, within limits."""
     return min(max(len(column.name) + 3, 12), 40)
 
 
 def _sheet_names(tables: Iterable[str]) -> dict[str, str]:
-    """Return a name that Excel accepts for the sheet of each table, all different."""
+    """Return a valid and unique name for the sheet of each table."""
     names = {}
     for table in tables:
         names[table] = table

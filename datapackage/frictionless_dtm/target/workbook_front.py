@@ -1,4 +1,4 @@
-"""What the first sheets of a workbook say: the terms, how to read the figures, and every column. Pure functions."""
+"""The first sheets of a workbook: the terms, how to read the figures, and all columns. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 TERMS: Final = "Terms"
 DICTIONARY: Final = "Dictionary"
 _CELLS: Final = (
-    "An empty cell has no value; that is not 0. Codes are text, so that their zeros stay. Integers of more than 15 "
-    "digits are text, because Excel would change them. Decimal numbers have at most 16 digits here, and all in CSV."
+    "An empty cell has no value, which is not 0. Codes are text, so that they keep their zeros. Integers of more than "
+    "15 digits are text, because Excel would change them. Decimal numbers have at most 16 digits here; CSV has all."
 )
 _HEADER: Final = ("Table", "Column", "Type", "Title", "Meaning", "Unit", "Measure", "HXL tag", "Missing values")
 
@@ -23,7 +23,7 @@ def terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator[
     """Yield labels and paragraphs of the first sheet; the first label is the title.
 
     Args:
-        descriptor: What the package says of itself.
+        descriptor: The descriptor of the package.
         sheets: The names of the sheets, by the names of their tables.
     """
     words = terms_in_words(descriptor)

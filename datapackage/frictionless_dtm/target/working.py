@@ -1,4 +1,4 @@
-"""The hidden folder in which the target works: private, and this user's own."""
+"""The target's hidden folder, which only its user can read and write."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _OTHERS: Final = 0o077
 
 
 def private_folder(path: Path, *, others: tuple[str, ...] = ()) -> None:
-    """Make a folder that only this user can read and write, or check the one that is there.
+    """Create a folder that only this user can read and write, or check an existing one.
 
     Args:
         path: The folder.
-        others: The names in it that may belong to somebody else.
+        others: The names in it that may belong to other users.
 
     Raises:
-        DtmError: It cannot be made, or it is not this user's own.
+        DtmError: The folder cannot be created, or belongs to another user.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,36 +30,36 @@ def private_folder(path: Path, *, others: tuple[str, ...] = ()) -> None:
             path.mkdir(mode=0o700)
         _check(path)
         for each in sorted(path.iterdir()):
-            _check(each, is_anybodys=each.name in others)
-        with suppress(OSError):  # of file systems without modes
+            _check(each, is_shared=each.name in others)
+        with suppress(OSError):  # some file systems have no modes
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
         is_near = path.stat().st_dev == path.parent.stat().st_dev
     except OSError as error:
         raise DtmError(f"The hidden folder {path} cannot be used: {error.strerror}.") from error
     if not is_near:
         raise DtmError(
-            f"The hidden folder {path} is on another file system than the data package next to it, which can then not "
-            "be replaced in one step. Move it to the same file system."
+            f"The hidden folder {path} is not on the file system of the data package next to it, so the package cannot "
+            "be replaced in one step. Move the folder to the same file system."
         )
 
 
-def _check(path: Path, *, is_anybodys: bool = False) -> None:
-    """Refuse links and what belongs to others: they would lead what is written to places that others chose."""
+def _check(path: Path, *, is_shared: bool = False) -> None:
+    """Refuse links and files of other users, who could choose with them where data are written."""
     status = path.lstat()
     if stat.S_ISLNK(status.st_mode):
         raise DtmError(
-            f"{path} is a symbolic link, and target-datapackage writes only to files of its own. Delete the link."
+            f"{path} is a symbolic link, and target-datapackage writes only to its own files. Delete the link."
         )
-    if not is_anybodys and not _is_mine(path, status):
+    if not is_shared and not _is_mine(path, status):
         raise DtmError(
-            f"{path} belongs to another user, and target-datapackage writes only to files of its own. Run it as that "
-            "user, or write the data package into a folder that nobody else may write to."
+            f"{path} belongs to another user, and target-datapackage writes only to its own files. Run it as that "
+            "user, or write the data package into a folder that only this user may write to."
         )
 
 
 def _is_mine(path: Path, status: os.stat_result) -> bool:
     if not hasattr(os, "geteuid") or status.st_uid == os.geteuid():
         return True
-    # Some network file systems show one owner for everything, also for what this user makes.
+    # Some network file systems show the same owner for all files, even for new ones of this user.
     with tempfile.TemporaryDirectory(prefix=".target-datapackage-", dir=path.parent) as mine:
         return Path(mine).lstat().st_uid == status.st_uid

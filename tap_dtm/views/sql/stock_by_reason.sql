@@ -29,5 +29,9 @@ sums AS (
 stock AS (
   SELECT *, $is_newest AS is_newest, $round_idps AS round_idps FROM sums WHERE admin_level = first_level
 )
-SELECT *, $split(reason) AS displacement_reasons, $share(idps, round_idps) AS share
+SELECT
+  *,
+  $split(reason) AS displacement_reasons,
+  $reason_class AS reason_class,
+  $share(idps, round_idps) AS share
 FROM stock

@@ -2,11 +2,13 @@
 // Vega-Lite specifications from one operation's figures; nothing here touches the page.
 
 const charts = (() => {
-  const INK = "#17212b", SOFT = "#4a5866", LINE = "#d5dce3";
-  const TYPES = new Map([["BA", ["#0b5fa5", "circle"]], ["SA", ["#b4530a", "square"]], ["ETT", ["#6b2fa0", "triangle-up"]]]);
-  const OTHER = ["#3f4b57", "diamond"];
-  const SEXES = [["Female", "#8e4585"], ["Male", "#2f7f79"], ["Not known", "#c3cad2"]];
-  const WAYS = [["Within the same area", "#2f7f79"], ["From another area", "#0b5fa5"], ["Origin not known", "#aab4bf"]];
+  // Colours are those of the style sheet, so that a drawing follows it, into the dark and onto paper.
+  const [INK, SOFT, LINE, PAPER, GREY, BLUE, BROWN, GREEN, VIOLET] =
+    ["ink", "soft", "line", "paper", "grey", "blue", "brown", "green", "violet"].map((name) => `var(--${name})`);
+  const TYPES = new Map([["BA", [BLUE, "circle"]], ["SA", [BROWN, "square"]], ["ETT", [VIOLET, "triangle-up"]]]);
+  const OTHER = [SOFT, "diamond"];
+  const SEXES = [["Female", VIOLET], ["Male", GREEN], ["Not known", GREY]];
+  const WAYS = [["Within the same area", GREEN], ["From another area", BLUE], ["Origin not known", GREY]];
   const BARS = 25, SEX_ROUNDS = 36, NODES = 12;
 
   // The same as in the style sheet, spelled out: Vega measures texts with this font.
@@ -15,7 +17,7 @@ const charts = (() => {
   const config = {
     font: FONT, background: null, view: { stroke: null },
     axis: { labelColor: SOFT, titleColor: SOFT, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
-      gridColor: "#e7ecf0", domainColor: "#9aa7b3", tickColor: "#9aa7b3" },
+      gridColor: LINE, domainColor: GREY, tickColor: GREY },
     legend: { labelColor: INK, titleColor: SOFT, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
       orient: "top", symbolSize: 90, symbolOpacity: 1, columnPadding: 14, offset: 6 },
     text: { color: INK, fontSize: 12 },
@@ -52,7 +54,7 @@ const charts = (() => {
       layer: [
         { mark: { type: "line", strokeWidth: 1.5, opacity: 0.5, strokeDash: [4, 3] }, encoding: { color, detail: { field: "key" } } },
         { transform: [{ filter: "datum.chosen === 1" }], mark: { type: "point", size: 260, stroke: INK, strokeWidth: 1.5, filled: false } },
-        { mark: { type: "point", filled: true, size: 75, opacity: 1, stroke: "#fff", strokeWidth: 1 },
+        { mark: { type: "point", filled: true, size: 75, opacity: 1, stroke: PAPER, strokeWidth: 1 },
           encoding: { color, shape: { field: "key", type: "nominal", title: "Assessment type", legend, scale: { domain: types.map(asKey), range: looks.map((l) => l[1]) } },
             tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
               { field: "type", title: "Type" }, { field: "shown", title: "People" }] } },
@@ -108,7 +110,7 @@ const charts = (() => {
     const total = Math.max(1, pairs.reduce((sum, pair) => sum + pair.people, 0));
     const slots = Math.max(sides[0].order.length, sides[1].order.length);
     // Room for the names on both sides, as much as the longest needs and the page has; then in two lines.
-    const longest = Math.max(...sides.flatMap((each) => each.order.map((key) => names.get(key).length)));
+    const longest = Math.max(...sides.flatMap((each) => each.order.map((key) => Math.max(names.get(key).length, count(each.sums.get(key)).length))));
     const side = Math.round(Math.min(width * 0.31, 24 + longest * 7)), share = side / (width - 2 * side), limit = side - 10;
     const fits = Math.floor(limit / 6.5);
     // A gap leaves room for the lines of text next to the thinnest node.
@@ -171,5 +173,17 @@ const charts = (() => {
     return tops;
   }
 
-  return { stock, bars, sex, flows, count, typeName, roundName, WAYS, BARS, SEX_ROUNDS, NODES, LINE };
+  // A drawing that stands alone: with a title, and texts in lines that fit.
+  function titled(spec, text, texts) {
+    const fits = Math.floor(spec.width / 7.5);
+    const subtitle = texts.flatMap(function wrapped(line) {
+      const split = line.length > fits ? line.lastIndexOf(" ", fits) : -1;
+      return split > 0 ? [line.slice(0, split), ...wrapped(line.slice(split + 1))] : [line];
+    });
+    const margin = 16, height = spec.height + 48 + 17 * subtitle.length + 2 * margin;  // with room for the texts
+    return { ...spec, height, padding: margin, title: { text, subtitle, anchor: "start", frame: "bounds", fontSize: 20, subtitleFontSize: 13,
+      subtitlePadding: 6, offset: 16, color: INK, subtitleColor: SOFT } };
+  }
+
+  return { stock, bars, sex, flows, titled, count, typeName, roundName, WAYS, BARS, SEX_ROUNDS, NODES, BLUE, BROWN };
 })();

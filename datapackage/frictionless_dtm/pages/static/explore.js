@@ -1,227 +1,138 @@
 "use strict";
-// Wires the controls to the charts and their tables. Text goes into the page as text, never as markup.
+// What is chosen, in the address and in the controls, and the table of areas. Text goes into the page as text, never as markup.
 
-const TYPE_WORDS = new Map([["BA", "baseline assessment (BA)"], ["SA", "site assessment (SA)"], ["ETT", "emergency tracking tool (ETT)"]]);
-const UNKNOWN = "How many people they were is not known: DTM published no figure.";
-const unknown = (rows, place) => (rows.length && rows.every((row) => row[place] === null) ? UNKNOWN : null);
 const byId = (id) => document.getElementById(id);
-
-function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
-}
-
-function table(caption, heads, rows) {
-  const made = element("table");
-  made.append(element("caption", caption));
-  const head = made.createTHead().insertRow();
-  heads.forEach((title, i) => head.append(element("th", title, { scope: "col", ...(typeof rows[0]?.[i] === "number" ? { class: "n" } : {}) })));
-  const body = made.createTBody();
-  for (const row of rows) {
-    const line = body.insertRow();
-    row.forEach((cell, i) => {
-      const isNumber = typeof cell === "number";
-      line.append(element(i ? "td" : "th", isNumber || cell === null ? charts.count(cell) : cell, { ...(i ? {} : { scope: "row" }), ...(isNumber ? { class: "n" } : {}) }));
-    });
-  }
-  return made;
-}
 
 function explore(data) {
   const [countries, operations, snapshots] = ["country", "operation", "snapshot"].map(byId);
-  const drawn = new Map();
-  let shown = null;
-
-  const name = (operation, place) => {
-    const [code, title, known] = operation.places[place];
-    return known ? title || code : "Not known";
-  };
-  const where = (operation, place) => {
-    const [code, title, known] = operation.places[place];
-    return known && title && code ? `${title} (${code})` : name(operation, place);
-  };
+  const figures = drawings(data);
+  let isChosen = false, section = "";
 
   function fill(select, entries) {
     select.replaceChildren(...entries.map(([value, text]) => element("option", text, { value })));
   }
 
-  function chooseCountry(code) {
-    countries.value = code;
-    fill(operations, data.operations.map((each, i) => [i, each.name, each.country]).filter((each) => each[2] === code));
-    chooseOperation(operations.value);
-  }
-
-  function chooseOperation(index) {
-    operations.value = index;
+  function show(index, snapshot) {
     const operation = data.operations[index];
+    countries.value = operation.country;
+    fill(operations, data.operations.map((each, i) => [i, each.name, each.country]).filter((each) => each[2] === operation.country));
+    operations.value = index;
     fill(snapshots, operation.snapshots.map(({ round: [date, number, type] }, i) =>
       [i, `${charts.typeName(type)} · round ${charts.roundName(number)} · ${date}`]));
-    show();
+    snapshots.value = snapshot;
+    figures.show(operation, operation.snapshots[snapshot]);
   }
 
-  function show() {
-    const operation = data.operations[operations.value];
-    const snapshot = operation.snapshots[snapshots.value];
-    shown = { operation, snapshot };
-    headline(operation, snapshot);
-    draw();
+  const typeAt = (index, type) => Math.max(0, data.operations[index].snapshots.findIndex((each) => each.round[2] === type));
+
+  // A country is shown with the operation and the type of its headline.
+  function showCountry(code) {
+    const headline = data.headlines.find((each) => each.country === code);
+    const index = headline?.operation ?? data.operations.findIndex((each) => each.country === code);
+    show(index, headline ? typeAt(index, headline.type) : 0);
   }
 
-  function figure(id, { note, caption, heads, rows, spec, instead }) {
-    const frame = byId(`fig-${id}`), chart = frame.querySelector("[data-chart]");
-    if (note !== undefined) frame.querySelector("[data-note]").textContent = note;
-    frame.querySelector("details").hidden = !rows?.length;
-    frame.querySelector("[data-table]").replaceChildren(...(rows?.length ? [table(caption, heads, rows)] : []));
-    drawn.get(id)?.then((result) => result?.finalize());
-    if (instead) {
-      drawn.delete(id);
-      chart.replaceChildren(element("p", instead));
-      return;
+  // The address is a section, and what is chosen: #charts&country=XAA&operation=A+name&type=BA
+  function address(part, index, snapshot) {
+    const { country, name, snapshots: all } = data.operations[index];
+    return `#${part}&${new URLSearchParams({ country, operation: name, type: all[snapshot].round[2] ?? "" })}`;
+  }
+
+  function read(hash) {
+    const parts = hash.slice(1).split("&");
+    return { section: parts[0].includes("=") ? "" : parts.shift(), chosen: new URLSearchParams(parts.join("&")) };
+  }
+
+  function follow(hash) {
+    const { chosen, ...rest } = read(hash);
+    section = rest.section;
+    isChosen = chosen.has("country");
+    const missing = byId("missing");
+    missing.hidden = true;
+    if (!isChosen) return showCountry(countries.options[0].value);
+    const [country, name, type] = ["country", "operation", "type"].map((each) => chosen.get(each));
+    const index = data.operations.findIndex((each) => each.country === country && (name === null || each.name === name));
+    const isThere = index >= 0 && (type === null || data.operations[index].snapshots.some((each) => (each.round[2] ?? "") === type));
+    missing.hidden = isThere;
+    missing.textContent = isThere ? ""
+      : `The address names ${[country, name, type].filter(Boolean).join(", ")}, which this package does not have.`;
+    if (index >= 0 && name !== null) return show(index, typeAt(index, type || null));
+    return showCountry(data.countries[country] ? country : countries.options[0].value);
+  }
+
+  function remember() {
+    isChosen = true;
+    byId("missing").hidden = true;
+    history.pushState(null, "", address(section, operations.value, snapshots.value));
+  }
+
+  function jump(event) {
+    const link = event.target.closest("a[href^='#']");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const wanted = read(link.getAttribute("href"));
+    const target = byId(wanted.section);
+    if (!target) return;
+    event.preventDefault();
+    if (wanted.chosen.has("country")) {
+      history.pushState(null, "", link.getAttribute("href"));
+      follow(location.hash);
+    } else {
+      section = wanted.section;
+      history.pushState(null, "", isChosen ? address(section, operations.value, snapshots.value) : `#${section}`);
     }
-    const style = getComputedStyle(frame);
-    const width = Math.floor(frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight));
-    // Every drawing gets a place of its own: one that is finished late must not show up in another's.
-    const canvas = element("div");
-    chart.replaceChildren(canvas);
-    // With an interpreter instead of generated code, the page needs no right to evaluate text; with the styles in the
-    // page's own style sheet, it needs no right to add any.
-    drawn.set(id, vegaEmbed(canvas, spec(Math.max(240, width)),
-      { actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true } }));
+    target.scrollIntoView();
+    target.focus({ preventScroll: true });
   }
 
-  function total(operation, snapshot) {
-    const [date, number, type] = snapshot.round;
-    return operation.rounds.find((each) => each[0] === date && each[1] === number && each[2] === type);
-  }
-
-  function headline(operation, snapshot) {
-    const [date, number, type, people, males, females, , unknown] = total(operation, snapshot);
-    const known = operation.sex && people ? Math.round((100 * (males + females)) / people) : null;
-    const origins = snapshot.flows === null || !people ? null : knownOrigins(operation, snapshot, people);
-    const facts = element("ul");
-    const fact = (label, value) => {
-      const item = element("li", `${label} `);
-      item.append(element("b", value));
-      facts.append(item);
-    };
-    if (unknown) fact("Rows without a figure", charts.count(unknown));
-    fact("Rounds known", charts.count(operation.rounds.length));
-    if (people !== null) fact("Sex known", known === null ? "not published" : `${known} % of the people`);
-    if (origins !== null) fact("Origin known", origins);
-    if (operation.status) fact("IOM's status", operation.status);
-    byId("headline").replaceChildren(
-      element("p", people === null ? "Not known" : charts.count(people), { class: "count" }),
-      element("p", `${people === null ? "how many people were" : "people"} displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS.get(type) ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
-      facts,
-    );
-  }
-
-  function knownOrigins(operation, snapshot, people) {
-    const known = snapshot.flows.reduce((sum, [from, , n]) => sum + (operation.places[from][2] ? n : 0), 0);
-    return `${Math.round((100 * known) / people)} % of the people`;
-  }
-
-  function draw() {
-    const { operation, snapshot } = shown;
-    const [date, number, type] = snapshot.round;
-    const round = `Round ${charts.roundName(number)} of ${date}, ${charts.typeName(type)}`;
-    const people = total(operation, snapshot)[3];
-    figure("stock", {
-      caption: "People displaced, by round; not to be added up", heads: ["Date", "Round", "Type", "People"],
-      rows: operation.rounds.map((each) => [each[0], charts.roundName(each[1]), charts.typeName(each[2]), each[3]]).reverse(),
-      spec: (width) => charts.stock(operation, snapshot.round, width),
-      instead: operation.rounds.some((each) => each[3] !== null) ? null : UNKNOWN,
-    });
-    const areas = snapshot.areas;
-    document.querySelector(".figures").classList.toggle("tall", areas.length > 7);
-    figure("areas", {
-      note: `${round}, by first-level area of stay. An area that is not listed was not reported, which is unknown, not zero.${areas.length > charts.BARS ? ` The ${charts.BARS} largest; the table has all ${areas.length}.` : ""}`,
-      caption: `${round}: people by area`, heads: ["Area", "People", "Share"],
-      rows: areas.map(([place, n]) => [where(operation, place), n, share(n, people)]),
-      spec: (width) => charts.bars(areas.map(([place, n]) => [name(operation, place), n]), "#0b5fa5", width),
-      instead: areas.length ? unknown(areas, 1) : "This package has no figures below the country for this round.",
-    });
-    const reasons = snapshot.reasons ?? [];
-    figure("reasons", {
-      note: `${round}, by reason. People who named several reasons stand under the combination, so that nobody counts twice.`,
-      caption: `${round}: people by reason`, heads: ["Reason", "People", "Share"],
-      rows: reasons.map(([reason, n]) => [reason, n, share(n, people)]),
-      spec: (width) => charts.bars(reasons, "#8a5a00", width),
-      instead: snapshot.reasons ? unknown(reasons, 1) : "The version of the API that these data come from publishes no reasons.",
-    });
-    drawSex(operation, type);
-    drawFlows(operation, snapshot, round);
-  }
-
-  function drawSex(operation, type) {
-    const rounds = operation.rounds.filter((each) => each[2] === type);
-    const anyone = operation.sex && rounds.some((each) => each[3] !== null && each[4] + each[5]);
-    figure("sex", {
-      note: `Each bar is one round of assessment type ${charts.typeName(type)}; bars are not to be added up. Grey is everyone whose sex is not known, and says nothing about which it is.${rounds.length > charts.SEX_ROUNDS ? " The newest rounds; the table has all." : ""}`,
-      caption: "People by sex and round; not to be added up", heads: ["Date", "Round", "Female", "Male", "Not known", "Known"],
-      rows: operation.sex ? rounds.map(([date, number, , people, males, females]) =>
-        [date, charts.roundName(number), females, males, people === null ? null : Math.max(0, people - males - females), share(males + females, people)]).reverse() : [],
-      spec: (width) => charts.sex(rounds, width),
-      instead: anyone ? null : operation.sex ? "The sex of nobody in this operation is known." : "The version of the API that these data come from publishes no sexes.",
-    });
-  }
-
-  function drawFlows(operation, snapshot, round) {
-    const all = snapshot.flows ?? [];
-    const places = operation.places;
-    const same = (from, to) => (places[from][0] && places[to][0] ? places[from][0] === places[to][0] : places[from][1] === places[to][1]);
-    const way = (from, to) => charts.WAYS[!places[from][2] ? 2 : same(from, to) ? 0 : 1][0];
-    // The drawing shows the largest areas of each side; the rest goes into one band per side.
-    const keep = ["from", "to"].map((end, side) => {
-      const sums = new Map();
-      for (const flow of all) sums.set(flow[side], (sums.get(flow[side]) ?? 0) + flow[2]);
-      const order = [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
-      return new Set(order.slice(0, charts.NODES));
-    });
-    const names = new Map();
-    const merged = new Map();
-    for (const [from, to, people] of all.filter((flow) => flow[2] !== null)) {
-      const ends = [["from", from], ["to", to]].map(([end, place], side) => {
-        const key = keep[side].has(place) ? `${end}:${place}` : `${end}:rest`;
-        names.set(key, keep[side].has(place) ? name(operation, place) : "Other areas");
-        return key;
+  // The areas of the headlines. They are drawn as they are shown, since there may be tens of thousands.
+  function areas() {
+    const lines = data.headlines.flatMap(({ country, operation, date, type, areas: all, parents }) => {
+      const source = data.operations[operation];
+      const href = address("charts", operation, typeAt(operation, type));
+      return all.map(([code, title, people, parent]) => {
+        const name = title || code || "Not known", level = parent === undefined ? 1 : 2;
+        const within = [parents[parent], data.countries[country]].filter(Boolean).join(", ");
+        return {
+          words: () => [name, code, within, country, source.name].join(" "),
+          keys: [name, within, level, people, date, source.name],
+          row: () => line(code && code !== name ? [name, code] : [name], within, level, people, date, source.name, href),
+        };
       });
-      const pair = { from: ends[0], to: ends[1], people: 0, way: way(from, to) };
-      const key = JSON.stringify(pair);
-      merged.set(key, merged.get(key) ?? pair).get(key).people += people;
-    }
-    const pairs = [...merged.values()].filter((pair) => pair.people);
-    figure("flows", {
-      note: `${round}: from the area of origin (left) to the area of stay (right). A band is as wide as the number of people who stayed there on that date; it is not a movement during a period.${names.has("from:rest") || names.has("to:rest") ? ` The ${charts.NODES} largest areas of each side; the table has all.` : ""}`,
-      caption: `${round}: people by area of origin and area of stay`, heads: ["Origin", "Stay", "People", "Way"],
-      rows: all.map(([from, to, n]) => [where(operation, from), where(operation, to), n, way(from, to)]),
-      spec: (width) => charts.flows(pairs, names, width),
-      instead: pairs.length ? null : snapshot.flows ? unknown(all, 2) ?? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
     });
+    if (!lines.length) return;
+    listed(byId("areas-table"), lines, { onPaper: false });
+    document.querySelectorAll("[data-areas]").forEach((each) => { each.hidden = false; });
   }
 
-  const share = (n, whole) => (whole && n !== null ? `${((100 * n) / whole).toFixed(1)} %` : "–");
+  function line([name, code], within, level, people, date, operation, href) {
+    const row = element("tr"), cell = (label, content, attributes = {}) =>
+      row.appendChild(element("td", content, { "data-label": label, ...attributes }));
+    const head = row.appendChild(element("th", undefined, { scope: "row", "data-label": "Area" }));
+    head.append(element("bdi", name), ...(code ? [" ", element("span", code, { class: "code" })] : []));
+    cell("In", within);
+    cell("Level", level, { class: "n" });
+    cell("People", charts.count(people), { class: "n" });
+    cell("Date", date, { class: "d" });
+    cell("Operation").append(element("a", operation, { href }));
+    return row;
+  }
 
-  fill(countries, Object.entries(data.countries).sort((a, b) => a[1].localeCompare(b[1], "en")).map(([code, title]) => [code, `${title} (${code})`]));
-  countries.addEventListener("change", () => chooseCountry(countries.value));
-  operations.addEventListener("change", () => chooseOperation(operations.value));
-  snapshots.addEventListener("change", show);
-  document.querySelectorAll("[data-operation]").forEach((link) => link.addEventListener("click", () => {
-    const index = link.dataset.operation;
-    chooseCountry(data.operations[index].country);
-    chooseOperation(index);
-  }));
-  let width = window.innerWidth, timer;
-  window.addEventListener("resize", () => {
-    if (window.innerWidth === width) return;
-    width = window.innerWidth;
-    clearTimeout(timer);
-    timer = setTimeout(draw, 150);
+  fill(countries, Object.entries(data.countries).sort((a, b) => collator.compare(a[1], b[1])).map(([code, title]) => [code, `${title} (${code})`]));
+  document.querySelectorAll("[data-operation]").forEach((text) => {
+    const index = Number(text.dataset.operation);
+    const href = address("charts", index, "type" in text.dataset ? typeAt(index, text.dataset.type || null) : 0);
+    text.replaceChildren(element("a", text.textContent, { href }));
   });
-  chooseCountry(countries.value);
-  return () => Promise.all(drawn.values());
+  areas();
+  countries.addEventListener("change", () => { showCountry(countries.value); remember(); });
+  operations.addEventListener("change", () => { show(operations.value, 0); remember(); });
+  snapshots.addEventListener("change", () => { show(operations.value, snapshots.value); remember(); });
+  document.addEventListener("click", jump);
+  window.addEventListener("popstate", () => follow(location.hash));
+  follow(location.hash);
+  // The browser knows no element of such an address; after a reload, it knows where the reader was.
+  const isOpened = performance.getEntriesByType("navigation")[0].type === "navigate";
+  return figures.drawn().then(() => { if (isChosen && isOpened) byId(section)?.scrollIntoView(); });
 }
 
-explore(JSON.parse(byId("figures").textContent))().then(() => document.documentElement.setAttribute("data-ready", "true"));
+explore(JSON.parse(byId("figures").textContent)).then(() => document.documentElement.setAttribute("data-ready", "true"));

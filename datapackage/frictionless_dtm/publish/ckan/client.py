@@ -1,4 +1,4 @@
-"""The action API of a CKAN site, addressed with a token that goes nowhere else."""
+"""The action API of a CKAN site. The token is sent only to that site."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from frictionless_dtm.publish.descriptor import as_shape
 from tap_dtm import redaction
 from tap_dtm.api import network
 from tap_dtm.api.budget import Budget, OverBudget
-from tap_dtm.api.transport import Bounds, Session, TooMuchAround, TooSlow, fetch
+from tap_dtm.api.transport import Bounds, EndlessHead, Session, TooSlow, fetch
 from tap_dtm.errors import DtmAccessError, DtmError
 from tap_dtm.settings import LOOPBACK
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE: Final = "CKAN_API_TOKEN"  # noqa: S105  the name of a variable
 _API: Final = "/api/3/action/"
-_READ_TIMEOUT: Final = 600.0  # seconds, in which a site may be busy with a file that it was sent
+_READ_TIMEOUT: Final = 600.0  # seconds: a site may need long to process a file
 _LONGEST: Final = 900.0  # seconds, for a whole answer
-_LARGEST: Final = 16_000_000  # bytes of an answer: that of a dataset with thousands of files
+_LARGEST: Final = 16_000_000  # bytes of an answer, enough for a dataset with thousands of files
 
 
 class _Named(msgspec.Struct):
@@ -43,7 +43,7 @@ class _Extra(msgspec.Struct):
     value: Any
 
 
-class _Made(msgspec.Struct):
+class _Created(msgspec.Struct):
     """A dataset or a resource."""
 
     id: str
@@ -52,11 +52,11 @@ class _Made(msgspec.Struct):
 
 
 class _Dataset(msgspec.Struct):
-    """A dataset. Without the list of its resources, all of them would be sent again; HDX leaves out extras."""
+    """A dataset. The resources are required: without them, all files would be sent again. HDX has no extras."""
 
     id: str
     private: bool
-    resources: list[_Made]
+    resources: list[_Created]
     tags: list[_Named] = []
     groups: list[_Named] = []
     extras: list[_Extra] = []
@@ -69,25 +69,25 @@ class _Answer(msgspec.Struct):
 
 
 _SHAPES: Final[Mapping[str, Any]] = {"package_show": _Dataset, "resource_delete": None}
-"""What an action answers, if not `_Made`."""
+"""The form of an action's result, if not `_Created`."""
 
 
 class Client:
     """A client of one site.
 
     Args:
-        url: Where the site is, such as ``https://data.example.org``.
-        token: What identifies the user; None to ask for what everybody may see.
+        url: The address of the site, such as ``https://data.example.org``.
+        token: The user's token; None to see only what is public.
     """
 
     def __init__(self, url: str, token: str | None) -> None:  # noqa: D107
         parts = _split(url)
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"[?#@\s]", url):
-            raise DtmError("The address of the site must look like https://data.example.org, without anything behind.")
+            raise DtmError("The address of the site must look like https://data.example.org, without parameters.")
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise DtmError(f"{url} would send the token unencrypted: use https://.")
         if token and not re.fullmatch(r"[!-~]+", token):
-            raise DtmAccessError(f"{TOKEN_VARIABLE} holds blanks or characters that no token has: copy it again.")
+            raise DtmAccessError(f"{TOKEN_VARIABLE} has blanks or characters that no token has: copy it again.")
         self.url = url.rstrip("/")
         self.host = parts.netloc
         self.has_token = bool(token)
@@ -103,34 +103,34 @@ class Client:
         self._session.close()
 
     def dataset(self, name: str) -> dict[str, Any] | None:
-        """Return the dataset of this name as the site has it, None if there is none.
+        """Return the dataset of this name on the site, if there is one.
 
         Raises:
-            DtmError: The site refuses, does not answer, or answers with something else.
+            DtmError: The site refuses, does not answer, or answers in another form.
         """
-        status, body = self._ask("GET", "package_show", params={"id": name})
+        status, body = self._request("GET", "package_show", params={"id": name})
         if status == requests.codes.not_found and _is_failure(body):
             return None
         return self._result("package_show", status, body)
 
     def act(self, action: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Do something, and return the result, which is empty for an action without one; raises as `dataset` does."""
+        """Run an action, and return its result, which may be empty. Raises the errors of `dataset`."""
         body = json.dumps(fields, ensure_ascii=False).encode()
         return self._post(action, body, "application/json")
 
     def upload(self, action: str, fields: Mapping[str, str], name: str, content: Iterable[bytes]) -> dict[str, Any]:
-        """Send a file whose ``size`` and ``mimetype`` are among the fields; returns and raises as `act` does."""
+        """Send a file. Its ``size`` and ``mimetype`` are among the fields. The rest is as in `act`."""
         form = _Form(fields, name, content)
         return self._post(action, form, form.content_type)
 
     def _post(self, action: str, data: bytes | _Form, content_type: str) -> dict[str, Any]:
-        return self._result(action, *self._ask("POST", action, data=data, headers={"Content-Type": content_type}))
+        return self._result(action, *self._request("POST", action, data=data, headers={"Content-Type": content_type}))
 
-    def _ask(self, method: str, action: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401
+    def _request(self, method: str, action: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401
         """Return the status and the JSON of the answer, None for one that is not JSON."""
         try:
             with self._budget.share() as share:
-                # Redirects are not followed: the token would go along, and a POST would become a GET.
+                # Redirects are not followed: they would get the token, and a POST would become a GET.
                 reply = fetch(
                     self._session,
                     method,
@@ -141,20 +141,18 @@ class Client:
                 )
         except OverBudget:
             raise DtmError(
-                f"{self.host} answers with more than {_LARGEST // 1_000_000} MB: that is not an answer of its API. "
+                f"{self.host} answers with more than {_LARGEST // 1_000_000} MB, which cannot be an answer of its API. "
                 "Check the address."
             ) from None
-        except (TooSlow, TooMuchAround):
-            raise DtmError(
-                f"{self.host} does not come to the end of its answer. Check the address, and run again."
-            ) from None
+        except (TooSlow, EndlessHead):
+            raise DtmError(f"{self.host} does not finish its answer. Check the address, and run again.") from None
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             failure = network.explain(error, self.url, self.host, "the address of the site", trust_env=True)
             raise DtmError(f"{self.host} cannot be reached: {failure.words} Then run again.") from None
         if reply.is_redirect:
             raise self._redirected(reply, action)
         try:
-            # Some sites repeat what they were sent: nothing of the answer is shown or kept with the token in it.
+            # Some sites repeat what they receive, so the token is removed from the answer.
             return reply.status, _masked(json.loads(reply.body))
         except (ValueError, RecursionError):
             return reply.status, None
@@ -163,38 +161,37 @@ class Client:
         target = _split(redaction.quoted(reply.headers["location"]))
         where = target.netloc.rpartition("@")[2] if target else ""
         if where == self.host:
-            return DtmError(f"{self.host} says that {_API}{action} has moved: give its new name or address.")
-        return DtmError(f"{self.host} redirects to {where or 'another page'}: give its final address.")
+            return DtmError(f"{self.host} reports that {_API}{action} has moved: use the new name or address.")
+        return DtmError(f"{self.host} redirects to {where or 'another page'}: use its final address.")
 
     def _result(self, action: str, status: int, body: Any) -> dict[str, Any]:  # noqa: ANN401
         if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not self.has_token):
-            what = "refuses the token in" if self.has_token else "wants a token: put one into"
+            what = "refuses the token in" if self.has_token else "needs a token: put one into"
             raise DtmAccessError(f"{self.host} {what} {TOKEN_VARIABLE} ({status}).")
         if status >= requests.codes.bad_request:
             raise DtmError(f"{self.host} {_reason(action, status, body)}.")
         if body is None:
             raise DtmError(f"{self.host} answers {action} with something that is not JSON: check the address.")
-        what = f"What {self.host} answers to {action} is not an answer of CKAN's action API: check the address"
+        what = f"The answer of {self.host} to {action} is not from CKAN's action API: check the address"
         result = as_shape(body, _Answer, what).result
-        shape = _SHAPES.get(action, _Made)
+        shape = _SHAPES.get(action, _Created)
         if shape is None:
             return {}
         as_shape(result, shape, what)
-        whole: dict[str, Any] = result
-        return whole
+        return result  # type: ignore[no-any-return]
 
 
 def _reason(action: str, status: int, body: Any) -> str:  # noqa: ANN401
-    """Say in one sentence what CKAN says of a failure in a form of its own for each kind."""
+    """Return CKAN's reason for a failure in one sentence. CKAN has another form for each kind of failure."""
     reasons = body.get("error") if _is_failure(body) else None
     if status == requests.codes.forbidden:
-        said = reasons.get("message") if isinstance(reasons, dict) else None
-        why = redaction.quoted(said or "no reason given")
-        return f"does not let this token do {action} ({why}): ask for an editor's role"
+        message = reasons.get("message") if isinstance(reasons, dict) else None
+        why = redaction.quoted(message or "no reason given")
+        return f"does not allow this token to run {action} ({why}): ask for an editor's role"
     if isinstance(reasons, dict):
         texts = [
-            f"{name}: {'; '.join(map(str, said)) if isinstance(said, list) else said}"
-            for name, said in reasons.items()
+            f"{name}: {'; '.join(map(str, reason)) if isinstance(reason, list) else reason}"
+            for name, reason in reasons.items()
             if name != "__type"
         ]
         return f"refuses {action}: {redaction.quoted(', '.join(texts).rstrip('.'))}"
@@ -202,7 +199,7 @@ def _reason(action: str, status: int, body: Any) -> str:  # noqa: ANN401
 
 
 def _is_failure(body: Any) -> bool:  # noqa: ANN401
-    """Tell a failure that CKAN reports from one of a program in front of it."""
+    """Return whether CKAN itself reports a failure, not a program in front of it."""
     return isinstance(body, dict) and body.get("success") is False
 
 
@@ -210,14 +207,14 @@ def _split(url: str) -> SplitResult | None:
     """Return the parts of an address, None if it is invalid."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  a property that refuses what is no number
+        parts.port  # noqa: B018  the property refuses an invalid port
     except ValueError:
         return None
     return parts
 
 
 def _masked(value: Any) -> Any:  # noqa: ANN401
-    """Return a JSON value with no text that holds a secret."""
+    """Return a JSON value without secrets in its texts."""
     if isinstance(value, str):
         return redaction.masked(value)
     if isinstance(value, list):
@@ -239,7 +236,7 @@ class _Token(requests.auth.AuthBase):
 
 
 class _Form:
-    """A form with one file, read while it is sent."""
+    """A form with one file, which is read while it is sent."""
 
     def __init__(self, fields: Mapping[str, str], name: str, content: Iterable[bytes]) -> None:
         boundary = secrets.token_hex(16)

@@ -1,7 +1,6 @@
-"""What a CKAN site says of the package and its files. Pure functions.
+"""The metadata of a package and its files on a CKAN site. Pure functions.
 
-HDX has fields of its own for what it requires; on any other CKAN, which would drop them without a word, the same
-texts stand among the extras.
+HDX has its own fields for what it requires. Any other CKAN would silently drop them, so there the texts are extras.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ FREQUENCIES: Final = {
     "irregular": "-1",
     "never": "-2",
 }
-"""How often HDX is told to expect an update."""
+"""HDX's codes for the expected frequency of updates."""
 _HDX_ONLY: Final = (
     "dataset_source",
     "license_other",
@@ -61,10 +60,10 @@ _HDX_REQUIRES: Final = (
     "methodology",
     "tags",
 )
-# HDX takes tags of its own vocabulary only.
+# HDX accepts only tags of its own vocabulary.
 _HDX_TOPICS: Final = "b891512e-9516-4bf5-962a-7a289772a2a1"
 _HDX_TAGS: Final = ("displacement", "internally displaced persons-idp")
-# Formats by the names that HDX knows, which has none for Markdown.
+# HDX's names of formats. It has no name for Markdown.
 _KINDS: Final = {
     ".csv": ("CSV", "text/csv"),
     ".gz": ("GZ", "application/gzip"),
@@ -82,20 +81,20 @@ _DOCUMENTS: Final = {
     "README.md": "What the data are, how to use them, and how not to",
     "CHANGELOG.md": "What changed from version to version",
     "CITATION.cff": "How to cite the data",
-    "index.html": "The data at a glance: one page, to be downloaded and opened",
+    "index.html": "The data at a glance, on one page to download and open",
     "quality.json": "Quality report: facts about the data, not repairs",
 }
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where on the site the package goes, and what the package itself cannot know."""
+    """The place of the package on the site, and metadata that is not in the package."""
 
     owner_org: str
     dataset: str
     maintainer: str | None = None
     profile: str = HDX
-    public: bool | None = None  # None leaves it as it is on the site, and begins as not public
+    public: bool | None = None  # None keeps the visibility on the site; a new dataset is private
     frequency: str = "irregular"
     license_id: str | None = None
     groups: tuple[str, ...] | None = None
@@ -104,10 +103,10 @@ class Target:
 
 
 def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
-    """Return the dataset's fields, but for its visibility.
+    """Return the dataset's fields without its visibility.
 
     Raises:
-        DtmError: The package may not be published, or lacks what HDX requires.
+        DtmError: The package may not be published, or lacks a field that HDX requires.
     """
     descriptor = folder.descriptor
     check_permission(descriptor)
@@ -132,14 +131,14 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
         "subnational": "1" if any(_level(resource) for resource in descriptor["resources"]) else "0",
     }
     if target.license_id and target.license_id != "hdx-other":
-        # Not an open licence: whoever names one says which; the permission stands in the package.
+        # The user chose the licence. The permission in the package is added to the description.
         fields["notes"] = f"{fields['notes']}\n\n{license_text(descriptor)}"
     fields = {name: value for name, value in (fields | dict(target.overrides)).items() if value not in (None, "", [])}
     if target.profile != HDX:
         return _for_any_ckan(fields, descriptor)
     if absent := [name for name in _HDX_REQUIRES if not fields.get(name)]:
         raise DtmError(
-            f"HDX requires {', '.join(absent)}, which this package does not say: give "
+            f"HDX requires {', '.join(absent)}, which this package does not have: add "
             f"{' '.join(_OPTIONS.get(name, f'--set {name}=...') for name in absent)}."
         )
     return fields
@@ -147,7 +146,7 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
 
 def _for_any_ckan(fields: dict[str, Any], descriptor: Mapping[str, Any]) -> dict[str, Any]:
     extras: dict[str, str] = {name: fields.pop(name) for name in _HDX_ONLY if name in fields}
-    # Everything under our prefix and the lists that CKAN has no field for: as JSON, which can be read back.
+    # CKAN has no fields for these lists and our own properties. Programs can read them back from JSON.
     ours = sorted(key for key in descriptor if key.startswith(PREFIX) and key != WORKBOOK)  # the workbook is a file
     for name in ("sources", "contributors", "licenses", *ours):
         if value := descriptor.get(name):
@@ -156,7 +155,7 @@ def _for_any_ckan(fields: dict[str, Any], descriptor: Mapping[str, Any]) -> dict
 
 
 def resource_fields(file: File, folder: Folder) -> dict[str, str]:
-    """Return the fields of one file; all of them text, as a form carries them."""
+    """Return the fields of one file, all of them as text for a form."""
     kind, media_type = file_kind(file.path)
     fields = {
         "name": resource_name(file, folder),
@@ -178,7 +177,7 @@ def resource_fields(file: File, folder: Folder) -> dict[str, str]:
 
 
 def resource_name(file: File, folder: Folder) -> str:
-    """Return the name by which a file is found again on the site: its own, or its path where two share that."""
+    """Return the name of a file on the site: its own name, or its path if the name is not unique."""
     name = file.path.rsplit("/", 1)[-1]
     is_unique = sum(other.path.rsplit("/", 1)[-1] == name for other in folder.files) == 1
     return name if is_unique else file.path
@@ -191,7 +190,7 @@ def file_kind(path: str) -> tuple[str, str]:
 
 
 def license_text(descriptor: Mapping[str, Any]) -> str:
-    """Return the terms in words: the owner's, the permission, the credit line."""
+    """Return the terms in words: the owner's terms, the permission and the credit line."""
     entries = ({"title": entry.get("name"), **entry} for entry in descriptor.get("licenses", []))
     licenses = " ".join(f"{_with_path(entry)}." for entry in entries if _name(entry))
     parts = [
@@ -204,7 +203,7 @@ def license_text(descriptor: Mapping[str, Any]) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return a nested value as CKAN keeps it: one text, which programs can read back."""
+    """Return a nested value as one text, which CKAN can store and programs can read back."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
@@ -215,7 +214,7 @@ def _creators(descriptor: Mapping[str, Any]) -> list[str]:
 
 
 def _name(who: Mapping[str, Any]) -> str:
-    """Return what stands for somebody, or a source: the standard requires none of these."""
+    """Return the best name of a person, a licence or a source. The standard requires none of these properties."""
     return str(who.get("title") or who.get("path") or who.get("email") or "")
 
 
@@ -239,7 +238,7 @@ def _methodology(descriptor: Mapping[str, Any]) -> str:
 
 
 def _caveats(descriptor: Mapping[str, Any]) -> str:
-    """Return each warning once, with the resources that it holds for in the order of the descriptor."""
+    """Return each warning once, in the order of the descriptor."""
     texts = dict.fromkeys(
         warning["text"]
         for resource in descriptor["resources"]
@@ -254,7 +253,7 @@ def _period(descriptor: Mapping[str, Any]) -> str | None:
 
 
 def _groups(descriptor: Mapping[str, Any], target: Target) -> list[str]:
-    """Return the groups: on HDX, the countries; elsewhere none but those that were asked for."""
+    """Return the groups of the user. By default, they are the countries on HDX, and none elsewhere."""
     if target.groups is not None:
         return list(target.groups)
     codes = descriptor.get(f"{PREFIX}spatialCoverage", []) if target.profile == HDX else []

@@ -1,4 +1,4 @@
-"""What has to be sent to a CKAN site, given what is there already. Pure functions."""
+"""Plans what to send to a CKAN site, given its current dataset. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.publish.folder import File, Folder
 
-    There = Mapping[str, Mapping[str, Any]]
+    Resources = Mapping[str, Mapping[str, Any]]
     """The resources of the dataset on the site, by name."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One file: created without an ``id``, updated in place with one; ``is_new_content`` when it must be uploaded."""
+    """One file to create (without an ``id``) or to update. It is uploaded if ``is_new_content``."""
 
     file: File
     fields: Mapping[str, str]
     id: str | None
     is_new_content: bool
     is_new_metadata: bool
-    url: str | None = None  # where it can be downloaded, once it is there
-    content: bytes | None = None  # what is sent in place of the file's own content
+    url: str | None = None  # of the download, once the file is on the site
+    content: bytes | None = None  # sent in place of the file's own content
 
     @property
     def name(self) -> str:
@@ -39,7 +39,7 @@ class Step:
 
     @property
     def word(self) -> str:
-        """What happens to the file."""
+        """The action on the file, in words."""
         if self.id is None:
             return "new"
         if self.is_new_content:
@@ -49,9 +49,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that has to be sent: the dataset's fields, then the files in this order, the descriptor last.
+    """Everything to send: the dataset's fields, then the files in this order. The descriptor is last.
 
-    ``was_private`` is how the dataset is on the site, None for a new one.
+    ``was_private`` is the visibility on the site, None for a new dataset. ``existing`` are the resources on the site.
     """
 
     dataset_id: str | None
@@ -60,31 +60,31 @@ class Plan:
     private: bool
     was_private: bool | None
     steps: tuple[Step, ...]
-    there: There
+    existing: Resources
 
     @property
     def surplus(self) -> dict[str, str]:
-        """The ids of the resources that are no part of the package, by name."""
+        """The ids, by name, of the resources on the site that are not in the package."""
         ours = {step.name for step in self.steps}
-        return {name: str(resource["id"]) for name, resource in self.there.items() if name not in ours}
+        return {name: str(resource["id"]) for name, resource in self.existing.items() if name not in ours}
 
 
 def make_plan(
     folder: Folder, fields: Mapping[str, Any], existing: Mapping[str, Any] | None, *, public: bool | None
 ) -> Plan:
-    """Compare a package with the dataset that is on the site.
+    """Compare a package with the dataset on the site.
 
     Args:
         folder: The package.
-        fields: The dataset's fields, as they shall be.
-        existing: The dataset on the site; None when there is no such dataset.
-        public: Whether everybody shall see it; None for as it is, and nobody outside the organisation at first.
+        fields: The new fields of the dataset.
+        existing: The dataset on the site, if any.
+        public: Whether the dataset is public; None to keep its visibility. A new dataset is private.
     """
-    there = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
+    resources = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
     was_private = existing["private"] if existing else None
     private = was_private is not False if public is None else not public
     files = (*folder.data, *folder.documents)
-    steps = [_step(file, resource_fields(file, folder), there) for file in files]
+    steps = [_step(file, resource_fields(file, folder), resources) for file in files]
     merged = _merged(fields, existing or {})
     return Plan(
         dataset_id=str(existing["id"]) if existing else None,
@@ -92,15 +92,15 @@ def make_plan(
         is_new_metadata=existing is None or _differs({**merged, "private": private}, _with_names(existing, merged)),
         private=private,
         was_private=was_private,
-        steps=(*steps, descriptor_step(folder, steps, there)),
-        there=there,
+        steps=(*steps, descriptor_step(folder, steps, resources)),
+        existing=resources,
     )
 
 
-def descriptor_step(folder: Folder, steps: Iterable[Step], there: There) -> Step:
-    """Return the last step: the descriptor has the files' addresses, so that programs read the package from the site.
+def descriptor_step(folder: Folder, steps: Iterable[Step], existing: Resources) -> Step:
+    """Return the last step: a descriptor with the addresses of the files, so that programs can read it from the site.
 
-    It is settled when every file has its address.
+    The step is final only when every file has its address.
     """
     addresses = {step.file.path: step.url for step in steps if step.url}
     resources = [
@@ -113,11 +113,11 @@ def descriptor_step(folder: Folder, steps: Iterable[Step], there: There) -> Step
     content = (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode()
     file = next(file for file in folder.files if file.path == DESCRIPTOR)
     own = {"hash": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": str(len(content))}
-    return replace(_step(file, {**resource_fields(file, folder), **own}, there), content=content)
+    return replace(_step(file, {**resource_fields(file, folder), **own}, existing), content=content)
 
 
 def _merged(fields: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with what others have added to the dataset: a patch replaces lists as a whole."""
+    """Return the fields with the tags and extras of others, because a patch replaces whole lists."""
     merged = dict(fields)
     for name, key in (("tags", "name"), ("extras", "key")):
         if name in merged:
@@ -128,13 +128,13 @@ def _merged(fields: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str,
 
 
 def _with_names(existing: Mapping[str, Any], fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the dataset with its organisation by name if that is how we call it: CKAN keeps the id."""
+    """Return the dataset with the name of its organisation if our fields use the name. CKAN stores the id."""
     name = (existing.get("organization") or {}).get("name")
     return {**existing, "owner_org": name} if name is not None and name == fields.get("owner_org") else existing
 
 
-def _step(file: File, fields: Mapping[str, str], there: There) -> Step:
-    known = there.get(fields["name"])
+def _step(file: File, fields: Mapping[str, str], existing: Resources) -> Step:
+    known = existing.get(fields["name"])
     if known is None:
         return Step(file, fields, None, is_new_content=True, is_new_metadata=True)
     return Step(
@@ -147,12 +147,12 @@ def _step(file: File, fields: Mapping[str, str], there: There) -> Step:
     )
 
 
-def _differs(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
-    return any(_comparable(name, value) != _comparable(name, there.get(name)) for name, value in wanted.items())
+def _differs(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> bool:
+    return any(_comparable(name, value) != _comparable(name, existing.get(name)) for name, value in wanted.items())
 
 
 def _comparable(name: str, value: Any) -> Any:  # noqa: ANN401
-    """Bring a value and what CKAN made of it into one form: it adds to tags and groups, and sorts them."""
+    """Return a value in one form for comparison: CKAN adds properties to tags and groups, and sorts them."""
     if name in {"tags", "groups"}:
         return sorted(str(entry["name"]) for entry in value or ())
     if name == "extras":

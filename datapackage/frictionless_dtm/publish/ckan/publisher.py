@@ -1,4 +1,4 @@
-"""Sends a package to a CKAN site: files first, and what the dataset says of itself when all of them are there."""
+"""Sends a package to a CKAN site: first the files, then the metadata of the dataset."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class CkanPublisher:
     Args:
         site: The CKAN site.
         folder: The package.
-        target: Where it goes.
-        prune: Whether resources of the dataset that are no part of the package are removed.
+        target: The dataset and its metadata.
+        prune: Whether to remove resources of the dataset that are not in the package.
     """
 
     def __init__(self, site: Client, folder: Folder, target: Target, *, prune: bool = False) -> None:  # noqa: D107
@@ -38,58 +38,58 @@ class CkanPublisher:
         self._sent: list[Step] = []
 
     def plan(self) -> Plan:
-        """Return what there is to do. Asks the site what it has; changes nothing.
+        """Read the dataset on the site, and return the steps to publish the package. Change nothing.
 
         Raises:
-            DtmError: The site does not say.
+            DtmError: The site cannot be read, or the package may not be published.
         """
         fields = dataset_fields(self._folder, self._target)
         existing = self._site.dataset(self._target.dataset)
         if existing and existing.get("state") == "deleted":
             raise DtmError(
-                f"The dataset {self._target.dataset} was deleted on {self._site.host}, where nobody would see it: have "
-                "it restored or purged there, or choose another name with --dataset."
+                f"The dataset {self._target.dataset} was deleted on {self._site.host}. Have it restored or "
+                "purged there, or choose another name with --dataset."
             )
         return make_plan(self._folder, fields, existing, public=self._target.public)
 
-    def run(self, plan: Plan, say: Callable[[str], None]) -> str:
-        """Do it, and return the address of the dataset.
+    def run(self, plan: Plan, report: Callable[[str], None]) -> str:
+        """Run the steps, and return the address of the dataset.
 
         Raises:
-            DtmError: Something failed; the message says what is published and what is not.
+            DtmError: A step failed. The message lists what has been published.
         """
         if not self._site.has_token:
-            raise DtmAccessError(f"{self._site.host} wants a token: put yours into {TOKEN_VARIABLE}.")
+            raise DtmAccessError(f"{self._site.host} needs a token: put yours into {TOKEN_VARIABLE}.")
         try:
-            self._publish(plan, say)
+            self._publish(plan, report)
         except DtmError as error:
             done = ", ".join(step.name for step in self._sent) or "no file"
             raise type(error)(
-                f"{error} Up to date on the site: {done} ({len(self._sent)} of {len(plan.steps)} files); the rest is "
-                "not. Run the same command again to go on from there."
+                f"{error} Up to date on the site: {done} ({len(self._sent)} of {len(plan.steps)} files). "
+                "Run the same command again to send the rest."
             ) from None
         return f"{self._site.url}/dataset/{self._target.dataset}"
 
-    def _publish(self, plan: Plan, say: Callable[[str], None]) -> None:
+    def _publish(self, plan: Plan, report: Callable[[str], None]) -> None:
         dataset_id = plan.dataset_id
         if dataset_id is None:
-            # Nobody but the organisation sees it before it is whole.
+            # Only the organisation sees the dataset until it is complete.
             dataset_id = str(self._site.act("package_create", {**plan.fields, "private": True})["id"])
-            say(f"created the dataset {self._target.dataset}, private until it is whole")
+            report(f"created the dataset {self._target.dataset}, private until it is complete")
         for planned in plan.steps:
             is_last = planned is plan.steps[-1]  # all files have their addresses now
-            step = descriptor_step(self._folder, self._sent, plan.there) if is_last else planned
+            step = descriptor_step(self._folder, self._sent, plan.existing) if is_last else planned
             self._sent.append(self._send(step, dataset_id))
-            say(f"{step.name}: {step.word}")
+            report(f"{step.name}: {step.word}")
         for name, resource_id in plan.surplus.items() if self._prune else ():
             self._site.act("resource_delete", {"id": resource_id})
-            say(f"removed {name}")
+            report(f"removed {name}")
         if plan.is_new_metadata:
             self._site.act("package_patch", {"id": dataset_id, **plan.fields, "private": plan.private})
-            say(f"version {self._folder.version}, {'private' if plan.private else 'public'}")
+            report(f"version {self._folder.version}, {'private' if plan.private else 'public'}")
 
     def _send(self, step: Step, dataset_id: str) -> Step:
-        """Bring one file up to date; return the step with the file's address."""
+        """Update one file on the site, and return the step with the file's address."""
         action = "resource_patch" if step.id else "resource_create"
         fields = {**step.fields, **({"id": step.id} if step.id else {"package_id": dataset_id})}
         result: dict[str, Any]

@@ -14,7 +14,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons, CAST(NULL AS STRING) AS reason_class
 FROM `dtm`.idp_admin0
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -35,7 +35,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons, CAST(NULL AS STRING) AS reason_class
 FROM `dtm`.idp_admin1
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -58,7 +58,7 @@ SELECT
   num_present_idp_ind
 FROM (
 -- The rows that the API serves, without those that it no longer publishes.
-SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons
+SELECT *, REGEXP_EXTRACT_ALL(COALESCE(CAST(NULL AS STRING), ''), '[^; ][^;]*') AS displacement_reasons, CAST(NULL AS STRING) AS reason_class
 FROM `dtm`.idp_admin2
 WHERE _sdc_deleted_at IS NULL
 ) AS answer;
@@ -559,6 +559,209 @@ SELECT
   freshness
 FROM stock
 LEFT JOIN `dtm`.operation_freshness AS operations USING (admin0_pcode, operation)
+) AS answer;
+
+-- headline_stock_admin0
+SELECT
+  admin0_pcode,
+  admin0_name,
+  num_present_idp_ind,
+  operation,
+  assessment_type,
+  round_number,
+  reporting_date,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness
+FROM (
+-- One figure per country: the newest of one operation and one assessment type, and the rule that chose them.
+WITH rounds AS (  -- those that have a figure
+  SELECT
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    admin0_name,
+    idps,
+    RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+  FROM `dtm`.operation_rounds
+  WHERE idps IS NOT NULL
+),
+newest AS (
+  SELECT *, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round FROM rounds WHERE is_newest
+),
+operations AS (
+  SELECT admin0_pcode, operation, COALESCE(interval_days + 92, 365) AS current_days
+  FROM `dtm`.operation_freshness
+  WHERE freshness <> 'closed'
+),
+preferences AS (
+  SELECT admin0_pcode, NORMALIZE(operation, NFC) AS preferred_operation, MAX(assessment_type) AS preferred_type
+  FROM `dtm`.preferred_operations
+  GROUP BY admin0_pcode, NORMALIZE(operation, NFC)
+),
+types AS (  -- type_place 1: the type that stands for its operation
+  SELECT
+    newest.*,
+    CASE WHEN preferred_operation IS NULL THEN 0 ELSE 1 END AS is_preferred,
+    CASE
+      WHEN DATE_DIFF(CURRENT_DATE, CASE WHEN is_newest_round THEN newest_reporting_date ELSE reporting_date END, DAY) > current_days
+        THEN 0
+      ELSE 1
+    END AS is_current,
+    COUNT(CASE WHEN is_newest_round THEN 1 END) OVER (PARTITION BY newest.admin0_pcode, newest.operation)
+      AS type_count,
+    ROW_NUMBER() OVER (
+      PARTITION BY newest.admin0_pcode, newest.operation
+      ORDER BY
+        CASE WHEN assessment_type = preferred_type THEN 0 WHEN is_newest_round THEN 1 ELSE 2 END,
+        CASE assessment_type WHEN 'BA' THEN 1 WHEN 'SA' THEN 2 WHEN 'ETT' THEN 3 ELSE 4 END,
+        assessment_type NULLS LAST
+    ) AS type_place
+  FROM newest
+  JOIN operations ON newest.admin0_pcode = operations.admin0_pcode AND newest.operation = operations.operation
+  LEFT JOIN preferences
+    ON newest.admin0_pcode = preferences.admin0_pcode AND NORMALIZE(newest.operation, NFC) = preferred_operation
+),
+ranked AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (
+      PARTITION BY admin0_pcode
+      ORDER BY is_preferred DESC, is_current DESC, reporting_date DESC, idps DESC, operation
+    ) AS place,
+    COUNT(*) OVER (PARTITION BY admin0_pcode, is_preferred, is_current) AS candidates,
+    COUNT(*) OVER (PARTITION BY admin0_pcode, is_preferred, is_current, reporting_date) AS same_date,
+    COUNT(*) OVER (PARTITION BY admin0_pcode, is_preferred, is_current, reporting_date, idps) AS same_figure,
+    COUNT(CASE WHEN is_current = 1 THEN 1 END) OVER (PARTITION BY admin0_pcode) - is_current AS alternatives,
+    MIN(CASE WHEN is_current = 1 THEN idps END) OVER (PARTITION BY admin0_pcode) AS smallest,
+    MAX(CASE WHEN is_current = 1 THEN idps END) OVER (PARTITION BY admin0_pcode) AS largest
+  FROM types
+  WHERE type_place = 1
+)
+SELECT
+  *,
+  idps AS num_present_idp_ind,
+  DATE_DIFF(CURRENT_DATE, reporting_date, DAY) AS age_days,
+  CASE
+    WHEN is_preferred = 1 THEN 'preferred'
+    WHEN same_figure > 1 THEN 'name'
+    WHEN same_date > 1 THEN 'largest figure'
+    WHEN candidates > 1 THEN 'newest date'
+    WHEN type_count > 1 THEN 'assessment type'
+    ELSE 'only'
+  END AS chosen_by,
+  COALESCE((largest - idps) * 10 > idps OR (idps - smallest) * 10 > idps, FALSE) AS is_contested,
+  CASE WHEN is_current = 1 THEN 'current' ELSE 'stale' END AS freshness
+FROM ranked
+WHERE place = 1
+) AS answer;
+
+-- headline_stock_admin1
+SELECT
+  admin0_pcode,
+  admin0_name,
+  admin1_pcode,
+  admin1_name,
+  num_present_idp_ind,
+  operation,
+  assessment_type,
+  round_number,
+  reporting_date,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness
+FROM (
+-- The areas of one level in the round that each country's headline is from.
+WITH current_rows AS (
+  SELECT
+    published.admin1_pcode,
+    published.admin1_name,
+    published.admin2_pcode,
+    published.admin2_name,
+    published.num_present_idp_ind AS idps,
+    headline.*
+  FROM (
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+  FROM `dtm`.idp_admin1_current
+) AS published
+  JOIN `dtm`.headline_stock_admin0 AS headline ON published.admin0_pcode = headline.admin0_pcode AND published.operation = headline.operation AND published.reporting_date = headline.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(headline.assessment_type, '') AND (published.assessment_type IS NULL) = (headline.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(headline.round_number, 0) AND (published.round_number IS NULL) = (headline.round_number IS NULL)
+)
+SELECT
+  admin0_pcode, operation, assessment_type, reporting_date, round_number,
+  admin0_name,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness,
+  MAX(admin1_pcode) AS admin1_pcode,
+  MAX(admin1_name) AS admin1_name,
+  MAX(admin2_pcode) AS admin2_pcode,
+  MAX(admin2_name) AS admin2_name,
+  CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
+FROM current_rows
+GROUP BY
+  admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, age_days, chosen_by, alternatives, is_contested, freshness,
+  (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END), (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END)
+HAVING SUM(idps) IS NOT NULL
+) AS answer;
+
+-- headline_stock_admin2
+SELECT
+  admin0_pcode,
+  admin0_name,
+  admin1_pcode,
+  admin1_name,
+  admin2_pcode,
+  admin2_name,
+  num_present_idp_ind,
+  operation,
+  assessment_type,
+  round_number,
+  reporting_date,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness
+FROM (
+-- The areas of one level in the round that each country's headline is from.
+WITH current_rows AS (
+  SELECT
+    published.admin1_pcode,
+    published.admin1_name,
+    published.admin2_pcode,
+    published.admin2_name,
+    published.num_present_idp_ind AS idps,
+    headline.*
+  FROM (
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+  FROM `dtm`.idp_admin2_current
+) AS published
+  JOIN `dtm`.headline_stock_admin0 AS headline ON published.admin0_pcode = headline.admin0_pcode AND published.operation = headline.operation AND published.reporting_date = headline.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(headline.assessment_type, '') AND (published.assessment_type IS NULL) = (headline.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(headline.round_number, 0) AND (published.round_number IS NULL) = (headline.round_number IS NULL)
+)
+SELECT
+  admin0_pcode, operation, assessment_type, reporting_date, round_number,
+  admin0_name,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness,
+  MAX(admin1_pcode) AS admin1_pcode,
+  MAX(admin1_name) AS admin1_name,
+  MAX(admin2_pcode) AS admin2_pcode,
+  MAX(admin2_name) AS admin2_name,
+  CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
+FROM current_rows
+GROUP BY
+  admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, age_days, chosen_by, alternatives, is_contested, freshness,
+  (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END), (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END)
+HAVING SUM(idps) IS NOT NULL
 ) AS answer;
 
 -- stock_over_time

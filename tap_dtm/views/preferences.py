@@ -1,0 +1,136 @@
+"""The operations that the operator prefers: the file that lists them, and the statements that load it."""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from dataclasses import astuple, dataclass, fields
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from tap_dtm.errors import DtmError
+from tap_dtm.redaction import quoted
+from tap_dtm.views.placeholders import fill, placeholders
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from tap_dtm.views.warehouse import Warehouse
+
+_COUNTRY: Final = re.compile("[A-Z]{3}")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNKNOWN: Final = (
+    'The preferred operation "{}" of {} is not one of its operations. The nearest: "{}". Correct the file of preferred '
+    "operations."
+)
+_UNKNOWN_IN_SQL: Final = """\
+WITH known AS (
+  SELECT admin0_pcode, operation FROM $schema.operations WHERE _sdc_deleted_at IS NULL
+  UNION ALL
+  SELECT admin0_pcode, operation FROM $schema.operation_rounds
+),
+spelled AS (
+  SELECT DISTINCT admin0_pcode, $composed(operation) AS operation FROM known
+),
+unknown AS (
+  SELECT wanted.admin0_pcode, wanted.operation
+  FROM {wanted} AS wanted
+  LEFT JOIN spelled
+    ON wanted.admin0_pcode = spelled.admin0_pcode AND $composed(wanted.operation) = spelled.operation
+  WHERE spelled.operation IS NULL
+)
+SELECT CONCAT({message}) AS message
+FROM unknown
+JOIN spelled ON unknown.admin0_pcode = spelled.admin0_pcode
+ORDER BY unknown.admin0_pcode, {distance}, spelled.operation
+LIMIT 1"""
+
+
+@dataclass(frozen=True)
+class Preference:
+    """A row of the table ``preferred_operations``; without an assessment type, the views choose one."""
+
+    admin0_pcode: str
+    operation: str
+    assessment_type: str | None = None
+
+    @override
+    def __str__(self) -> str:
+        """Return it as a package prints it."""
+        return f"{self.admin0_pcode}: {self.operation}" + (f" ({self.assessment_type})" if self.assessment_type else "")
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Preference))
+
+
+def read_preferences(path: Path) -> tuple[Preference, ...]:
+    """Read a CSV file with these columns.
+
+    Raises:
+        DtmError: The file cannot be read, or a line is wrong.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(cells)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or ("it is not UTF-8" if isinstance(error, ValueError) else error)
+        raise DtmError(f"The file of preferred operations {path} cannot be read: {reason}.") from error
+    if not lines or tuple(lines[0][1]) != COLUMNS:
+        raise DtmError(f"{path}, line 1: write the names of the columns, {','.join(COLUMNS)}.")
+    found: dict[str, Preference] = {}
+    for number, cells in lines[1:]:
+        preference = _preference(cells, f"{path}, line {number}")
+        if preference.admin0_pcode in found:
+            raise DtmError(f"{path}, line {number}: {preference.admin0_pcode} is there twice: prefer one operation.")
+        found[preference.admin0_pcode] = preference
+    return tuple(found.values())
+
+
+def _preference(cells: Sequence[str], where: str) -> Preference:
+    if len(cells) != len(COLUMNS):
+        raise DtmError(f"{where}: write {len(COLUMNS)} values, {','.join(COLUMNS)}; the last one may be empty.")
+    country, operation, assessment_type = (unicodedata.normalize("NFC", cell) for cell in cells)
+    if not _COUNTRY.fullmatch(country):
+        raise DtmError(f'{where}: "{quoted(country, 100)}" is not an ISO 3166-1 alpha-3 code, such as HTI.')
+    if not operation or _UNPRINTABLE.search(operation + assessment_type):
+        raise DtmError(f"{where}: write the name of an operation in one line, as the stream operations has it.")
+    return Preference(country, operation, assessment_type or None)
+
+
+def check_known(preferences: Iterable[Preference], known: Collection[tuple[str, str]]) -> None:
+    """Check that the operations are known, where any of their country are.
+
+    Args:
+        preferences: The operations that are preferred.
+        known: Countries and operations.
+
+    Raises:
+        DtmError: One is not; the message names the nearest.
+    """
+    for each in preferences:
+        names = sorted({unicodedata.normalize("NFC", name) for country, name in known if country == each.admin0_pcode})
+        if names and unicodedata.normalize("NFC", each.operation) not in names:
+            nearest = max(names, key=lambda name: SequenceMatcher(None, each.operation, name).ratio())
+            raise DtmError(_UNKNOWN.format(each.operation, each.admin0_pcode, nearest))
+
+
+def load_preferences(warehouse: Warehouse, preferences: Sequence[Preference]) -> str:
+    """Return the statements that put these in the place of what the table holds, and fail if one is unknown.
+
+    They need the tables and the views.
+    """
+    dialect = warehouse.dialect
+    parts = (f"'{part}'" for part in _UNKNOWN.split("{}"))
+    names = ("unknown.operation", "unknown.admin0_pcode", "spelled.operation")
+    message = ", ".join(each for pair in zip(parts, (*names, "''"), strict=True) for each in pair)
+    query = fill(_UNKNOWN_IN_SQL.replace("{message}", message), placeholders(warehouse, None))
+    distance = dialect.distance.format("unknown.operation", "spelled.operation")
+    rows = [astuple(each) for each in preferences]
+    return dialect.replace_rows(
+        "preferred_operations", COLUMNS, rows, lambda wanted: query.format(wanted=wanted, distance=distance)
+    )
