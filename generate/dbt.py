@@ -68,7 +68,7 @@ def _package_description() -> str:
 
 
 def _tables() -> list[dict[str, Any]]:
-    return [_table(table) for table in load_catalogue().resources.values()]
+    return [_table(table) for table in load_catalogue().resources.values() if table.selected_by_default]
 
 
 def _table(table: Resource) -> dict[str, Any]:

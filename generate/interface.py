@@ -72,9 +72,8 @@ The names of environment variables begin with `TAP_DTM_` and `TARGET_DATAPACKAGE
 {_streams()}
 Deselected by default: {_deselected()}.
 
-Every record of a stream that is not a history, nor `runs`, has `_sdc_deleted_at` as well: null, or the time of the run
-that found the row gone. There, the positions in `row_number` count from 1 without a gap within a country and an
-operation.
+Every record but those of the histories and of `runs` has `_sdc_deleted_at` as well: null, or the time of the run that
+found the row gone. There, the positions in `row_number` count from 1 without a gap within a country and an operation.
 
 ## State
 

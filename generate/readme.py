@@ -74,7 +74,7 @@ def _streams() -> str:
 
 
 def _short_streams() -> str:
-    resources = [each for each in load_catalogue().resources.values() if each.selected_by_default]
+    resources = (each for each in load_catalogue().resources.values() if each.selected_by_default)
     rows = [(f"`{each.name}`", f"{each.grain.partition(';')[0].rstrip('.')}.", _key(each)) for each in resources]
     return table(("Stream", "Rows", "Key"), rows)
 

@@ -105,9 +105,9 @@ class _Runs(msgspec.Struct, forbid_unknown_fields=True):
 _FORMS: Final = {
     "countries": _Countries,
     "operations": _Operations,
-    "pcodes": _Pcodes,
     **{f"idp_admin{level}{kind}": _Idp for level in LEVELS for kind in ("", "_history")},
     "runs": _Runs,
+    "pcodes": _Pcodes,
 }
 _logger = logging.getLogger("tap-dtm")
 _REMEDY: Final = "Restore it from a backup, or empty the tables and start with an empty state."

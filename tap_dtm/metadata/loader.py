@@ -65,12 +65,12 @@ class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
     foreign_keys: tuple[ForeignKey, ...] = ()
     replication: _Replication = _Replication("FULL_TABLE")
     endpoints: dict[ApiVersion, Text] = {}
+    selected_by_default: bool = True
     source: Source | None = None
     license: License | None = None
     dated_by: Text | None = None
     warnings: tuple[Text, ...] = ()
     history_of: Text | None = None
-    selected_by_default: bool = True
 
 
 # Between a small letter or digit and a capital (admin1|Pcode), and before the last capital of a run
@@ -176,8 +176,7 @@ def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: b
     for name in document.section("resources"):
         said = _mapping(document, ("resources", name))
         listed = document.convert(("resources", name), _Listed)
-        own = (*_OF_DTM_RESOURCES, *(("license",) if "source" in said else ()))
-        _require(document, ("resources", name), said, () if is_foreign else own)
+        _require(document, ("resources", name), said, () if is_foreign else _of_dtm(said))
         resource = _resource(document, name, listed, fields, warnings)
         resources[name] = _history(document, resource, resources) if resource.history_of else resource
     for name, resource in resources.items():
@@ -185,6 +184,13 @@ def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: b
         for number, key in enumerate(resource.foreign_keys):
             _check_foreign_key(document, ("resources", name, "foreign_keys", number), key, resource, resources)
     return resources
+
+
+def _of_dtm(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a resource of this project must say: also where its rows come from, unless the tap makes them."""
+    if "history_of" in said or (said.get("replication") or {}).get("key") == "observed_at":
+        return _OF_DTM_RESOURCES
+    return (*_OF_DTM_RESOURCES, "license" if "source" in said else "endpoints")
 
 
 def _resource(

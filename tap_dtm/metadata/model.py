@@ -183,7 +183,7 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         foreign_keys: References to other resources.
         replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
         replication_key: Field that orders an INCREMENTAL resource; None otherwise.
-        endpoints: Path per API version, below the API's base URL; empty for what does not come from DTM's API.
+        endpoints: Path per API version, below the API's base URL; none for a list that is not DTM's.
         selected_by_default: Whether a run that is given no catalog reads the stream.
         source: Where the rows come from, if not from DTM.
         license: The terms of the rows, if they are not those of the package.

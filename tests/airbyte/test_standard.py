@@ -31,7 +31,7 @@ SCENARIOS = {
     ],
     "discovery": [{"config_path": "config.json"}],
     # The suite asks for full refreshes alone, and the catalog for those streams that have them.
-    "basic_read": [{"config_path": "config.json", "configured_catalog_path": "catalog.json"}],
+    "basic_read": [{"config_path": "read.json", "configured_catalog_path": "catalog.json"}],
     "full_refresh": [{"config_path": "v2.json", "configured_catalog_path": "catalog.json"}],
 }
 
@@ -43,6 +43,7 @@ def test_airbyte_s_standard_tests_pass(source: Source, tmp_path: Path) -> None:
         config = {"api_url": sandbox.url, "subscription_key": KEY}
         (tmp_path / "catalog.json").write_text(json.dumps(configured(dict.fromkeys(STREAMS, OVERWRITE))))
         (tmp_path / "config.json").write_text(json.dumps(config))
+        (tmp_path / "read.json").write_text(json.dumps(config))
         (tmp_path / "v2.json").write_text(json.dumps({**config, "api_version": "v2"}))
         (tmp_path / "bad_key.json").write_text(json.dumps({**config, "subscription_key": f"{KEY}-no-more"}))
         (tmp_path / "no_answer.json").write_text(json.dumps({**config, "api_url": "http://127.0.0.1:9"}))

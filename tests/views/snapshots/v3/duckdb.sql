@@ -649,7 +649,7 @@ newest AS (
   SELECT *, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round FROM rounds WHERE is_newest
 ),
 operations AS (
-  SELECT admin0_pcode, operation, COALESCE(interval_days + 92, 365) AS current_days
+  SELECT admin0_pcode, operation, COALESCE(interval_days + publication_days, 365) AS current_days
   FROM "dtm".operation_freshness
   WHERE freshness <> 'closed'
 ),
