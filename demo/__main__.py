@@ -23,7 +23,7 @@ from psycopg.sql import SQL, Identifier
 
 from demo.database import SCHEMA, answers, connect, explained, table
 from demo.postgres import EmbeddedPostgres, PostgresError
-from demo.questions import AFTER, BEFORE, KEEP, questions
+from demo.questions import AFTER, BEFORE, questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,18 +71,17 @@ def load_and_show() -> None:
 
 
 def load(url: str) -> None:
-    """Load the first publication, save its rounds, and load the second. Later runs load only what is new."""
+    """Load the first publication, then the second; later, only what is new in the second."""
     with connect(url) as db:
         (is_new, is_first_missing) = db.execute(
-            "SELECT to_regnamespace(%s) IS NULL, to_regclass('operation_rounds_before') IS NULL", [SCHEMA]
+            "SELECT to_regnamespace(%s) IS NULL, to_regclass('revisions') IS NULL", [SCHEMA]
         ).fetchone() or (True, True)
     if is_new:
-        forget("target-postgres")
-    blocks, settings = ("target-postgres", "dtm-views:install"), {"TARGET_POSTGRES_SQLALCHEMY_URL": alchemy(url)}
+        forget("tap-dtm--with-history", "target-postgres")
+    blocks = ("tap-dtm--with-history", "target-postgres", "dtm-views:install-with-history")
+    settings = {"TARGET_POSTGRES_SQLALCHEMY_URL": alchemy(url)}
     if is_first_missing:
         meltano_run(BEFORE, *blocks, **settings)
-        with connect(url) as db:
-            db.execute(KEEP.encode())
         print("\nThe API now adds, corrects and withdraws rounds. The next run reads only what changed.\n")
     meltano_run(AFTER, *blocks, **settings)
 
@@ -95,7 +94,7 @@ def alchemy(url: str) -> str:
 def meltano_run(publication: str, *blocks: str, **settings: str) -> None:
     """Run the job on a publication with the usual command, but without the user's own settings."""
     remove_stale_plugins()
-    arguments = ["run", "tap-dtm", *blocks]
+    arguments = ["run", *blocks]
     print(f"$ TAP_DTM_API_URL='{publication}' meltano --environment=sandbox", *arguments, flush=True)
     settings["TAP_DTM_API_URL"] = publication
     arguments.insert(1, f"--state-id-suffix={SUFFIX}")
@@ -108,9 +107,9 @@ def meltano_run(publication: str, *blocks: str, **settings: str) -> None:
         sys.exit(f"demo: meltano failed. {reason(lines)}")
 
 
-def forget(target: str) -> None:
+def forget(tap: str, target: str) -> None:
     """Clear the state of a target that has lost its tables, so that everything is loaded again."""
-    state = f"sandbox:tap-dtm-to-{target}:{SUFFIX}"
+    state = f"sandbox:{tap}-to-{target}:{SUFFIX}"
     with meltano("state", "clear", "--force", state, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         pass  # fails if there is no such state yet
 
@@ -141,10 +140,10 @@ def make_package() -> None:
     package = FOLDER / "package"
     publications: tuple[str, ...] = (AFTER,)
     if not package.exists():
-        forget("target-datapackage")
+        forget("tap-dtm", "target-datapackage")
         publications = (BEFORE, AFTER)
     for publication in publications:
-        meltano_run(publication, "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
+        meltano_run(publication, "tap-dtm", "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
     if not package.exists():
         sys.exit("demo: there is no package. Delete the folder output/demo and run this again.")
     print("\nThe data package is in the folder output/demo/package:\n")
@@ -243,7 +242,7 @@ def database() -> Iterator[psycopg.Connection]:
     if not (FOLDER / "postgres" / "data").exists():
         sys.exit("demo: There is no demo database yet. Make it with `python3 make.py demo`.")
     with _server() as server, connect(server.url) as db:
-        if db.execute("SELECT to_regclass('operation_rounds_before') IS NULL").fetchone() == (True,):
+        if db.execute("SELECT to_regclass('revisions') IS NULL").fetchone() == (True,):
             sys.exit("demo: The demo database is not complete. Run `python3 make.py demo` again.")
         yield db
 

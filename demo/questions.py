@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).parents[1] / "examples" / "questions"
-KEEP: Final = (FOLDER / "keep_rounds.sql").read_text(encoding="utf-8")
-"""Saves the rounds of the first publication, for the question about what changed."""
 BEFORE: Final = "sandbox://?seed=112&publication=2"
 """The publication that is loaded first."""
 AFTER: Final = "sandbox://?seed=112&publication=3"

@@ -35,7 +35,8 @@ _SOURCES_HEADER: Final = f"""\
 _VIEWS_HEADER: Final = """\
 # The views of tap-dtm-views, for dbt 1.10.8 or newer. Generated from their catalogue: python3 make.py generate
 #
-# Copy this file into the models folder of your dbt project, next to sources.yml. The schema is the same.
+# Copy it into the models folder of your dbt project, next to sources.yml. The schema is the same. Take out the views of
+# histories, from history_runs to publication_lag, if you do not load histories.
 """
 
 
@@ -125,6 +126,7 @@ def _views() -> list[dict[str, Any]]:
             "columns": [_described(column.name, column.description) for column in view.columns],
         }
         for view in (*load_views(_VERSION), *load_views(_VERSION, section="tables"))
+        if not view.is_function
     ]
 
 

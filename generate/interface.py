@@ -136,7 +136,10 @@ def _deselected() -> str:
 
 def _views(section: str) -> str:
     views = {view.name: view for version in API_VERSIONS for view in load_views(version, section=section)}
-    return _rows((name, _listed(column.name for column in view.columns)) for name, view in sorted(views.items()))
+    return _rows(
+        (name + ("(moment)" if view.is_function else ""), _listed(column.name for column in view.columns))
+        for name, view in sorted(views.items())
+    )
 
 
 def _rows(rows: Iterable[tuple[str, ...]]) -> str:

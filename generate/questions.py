@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from demo.questions import AFTER, BEFORE, FOLDER, KEEP, Question, questions
+from demo.questions import AFTER, BEFORE, FOLDER, Question, questions
 from generate import table, write
 from generate.catalogs import FOLDER as CATALOGS
 from tap_dtm.metadata.model import API_VERSIONS
@@ -67,9 +67,9 @@ duckdb -bail output/displacement.duckdb < output/views.sql
 duckdb -cmd 'USE dtm' output/displacement.duckdb < examples/questions/01_newest_figures.sql
 ```
 
-Question 9 compares two publications, but the tables hold only the newest one. Before the tap runs, run
-[`keep_rounds.sql`](keep_rounds.sql), which copies the figures of the rounds into a table. The demo does the same. A
-data package needs no copy, because its `CHANGELOG.md` lists the rounds that each run added, corrected and withdrew.
+Question 9 compares publications, and the usual tables hold only the newest. The demo loads
+[histories](../../docs/what-dtm-said-then.md), too, which keep all of them. A data package needs none for this, because
+its `CHANGELOG.md` lists the rounds that each run added, corrected and withdrew.
 """
 
 
@@ -114,9 +114,8 @@ def ask_duckdb(folder: Path) -> dict[str, Answer]:
     """
     with duckdb.connect() as database:
         _load(database, BEFORE, folder)
-        database.execute(f"USE {SCHEMA}")
-        database.execute(KEEP)
         _load(database, AFTER, folder)
+        database.execute(f"USE {SCHEMA}")
         return {each.name: _answer(database, each) for each in questions()}
 
 
@@ -126,11 +125,24 @@ def _load(database: duckdb.DuckDBPyConnection, api_url: str, folder: Path) -> No
     config.write_text(json.dumps({"api_url": api_url, "pcodes": "sandbox://", "scrub_fraction": 0}), "utf-8")
     target.write_text(json.dumps({"path": "package", "formats": ["parquet"]}), "utf-8")
     arguments = ["--state", str(state)] if state.exists() else []
-    messages = _run(folder, "tap-dtm", "--config", str(config), "--catalog", str(EVERYTHING), *arguments)
+    messages = _run(folder, "tap-dtm", "--config", str(config), "--catalog", str(_everything(folder)), *arguments)
     state.write_text(
         _run(folder, "target-datapackage", "--config", str(target), given=messages).splitlines()[-1], "utf-8"
     )
-    database.execute(_run(folder, "tap-dtm-views", "--dialect", "duckdb", "--package", "package", "--pcodes"))
+    database.execute(
+        _run(folder, "tap-dtm-views", "--dialect", "duckdb", "--package", "package", "--pcodes", "--history")
+    )
+
+
+def _everything(folder: Path) -> Path:
+    """Return a catalog that selects all streams, the histories included."""
+    catalog = json.loads(EVERYTHING.read_text("utf-8"))
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            entry["metadata"]["selected"] = True
+    path = folder / "catalog.json"
+    path.write_text(json.dumps(catalog), "utf-8")
+    return path
 
 
 def _run(folder: Path, program: str, *arguments: str, given: str = "") -> str:

@@ -36,6 +36,7 @@ def texts() -> dict[Path, str]:
         DOCS / "data-packages.md": {"target-settings": _settings(TARGET_SETTINGS)},
         DOCS / "streams.md": {"streams": _streams(), "fields": _fields()},
         DOCS / "views.md": {"views": _views()},
+        DOCS / "what-dtm-said-then.md": {"views": _views(with_history=True)},
     }
     return {path: _filled(path, blocks) for path, blocks in pages.items()}
 
@@ -105,10 +106,12 @@ def _fields() -> str:
     return table(("Field", "Type", "Meaning", "In"), rows)
 
 
-def _views() -> str:
+def _views(*, with_history: bool = False) -> str:
     rows = {}
     for view in load_views(API_VERSIONS[-1]):
-        name = f"`{view.kind.format(level='*')}`"
+        if view.with_history != with_history:
+            continue
+        name = f"`{view.kind.format(level='*')}{'(moment)' if view.is_function else ''}`"
         limits = ("" if "v2" in view.versions else " With v3 only.") + (_WITH_PCODES if view.with_pcodes else "")
         rows[name] = (name, view.description + limits)
     return table(("View", "What it holds"), rows.values())

@@ -50,7 +50,7 @@ class MeltanoProject(Project):
         super().__init__(folder)
         declared: dict[str, Any] = yaml.safe_load(_MELTANO_YML.read_text("utf-8"))
         for plugins in declared["plugins"].values():
-            for plugin in plugins:
+            for plugin in (each for each in plugins if "inherit_from" not in each):
                 del plugin["pip_url"]
                 program = programs.get(plugin["name"].replace("-", "_"), PROGRAMS / plugin["executable"])
                 plugin["executable"] = str(program)

@@ -56,11 +56,11 @@ def test_an_empty_target_gets_everything(warehouse: Warehouse, capfd: pytest.Cap
     url = demo.alchemy(warehouse.server.url)
 
     def run() -> str:
-        demo.meltano_run(AFTER, "target-postgres", TARGET_POSTGRES_SQLALCHEMY_URL=url)
+        demo.meltano_run(AFTER, "tap-dtm", "target-postgres", TARGET_POSTGRES_SQLALCHEMY_URL=url)
         return next(line for line in capfd.readouterr().out.splitlines() if "Read 6 countries" in line)
 
     assert "operations 12 new" in run()
-    demo.forget("target-postgres")
+    demo.forget("tap-dtm", "target-postgres")
     assert "operations 12 new" in run()
 
 
@@ -68,7 +68,7 @@ def test_a_data_package_that_was_deleted_is_made_again(
     project: MeltanoProject, capfd: pytest.CaptureFixture[str]
 ) -> None:
     package = project.folder / "output" / "demo" / "package"
-    demo.meltano_run(AFTER, "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
+    demo.meltano_run(AFTER, "tap-dtm", "target-datapackage", TARGET_DATAPACKAGE_PATH=str(package))
     for path in package.parent.glob("*package*"):
         shutil.rmtree(path)
 
@@ -84,7 +84,7 @@ def test_a_failure_ends_with_its_reason(warehouse: Warehouse) -> None:
     settings = database(warehouse.server) | {"TARGET_POSTGRES_PASSWORD": "invented-wrong-password"}
 
     with pytest.raises(SystemExit, match="password authentication failed") as ended:
-        demo.meltano_run(AFTER, "target-postgres", **settings)
+        demo.meltano_run(AFTER, "tap-dtm", "target-postgres", **settings)
 
     assert "invented-wrong-password" not in str(ended.value)
 

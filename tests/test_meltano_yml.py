@@ -69,6 +69,7 @@ def test_the_capabilities_are_the_taps() -> None:
 @pytest.mark.parametrize("name", PLUGINS)
 def test_no_plugin_needs_the_hub(name: str) -> None:
     plugin = PLUGINS[name]
+    plugin = PLUGINS[plugin["inherit_from"]] if "inherit_from" in plugin else plugin
     assert plugin["namespace"]
     assert plugin["pip_url"]
     for setting in plugin["settings"]:

@@ -1,41 +1,24 @@
 -- Which rounds did the last publication add, correct or withdraw?
 --
--- The tables hold what is published now and not what was, so this compares them with what keep_rounds.sql put aside
--- before. A renamed operation, or a round that got another number, date or assessment type, shows as one line withdrawn
--- and one added with the same figure: no more people, and no less. Changes that leave the total of a round alone (a
--- district, a reason, a sex) do not show.
+-- These are changes of what DTM publishes, and never movements of people. A run noticed each of them at valid_from; DTM
+-- may have made it at any time since the look before. A round that got another date under the same number shows as
+-- re-dated. A renamed operation, or a round that got another number or assessment type, shows as one line withdrawn and
+-- one published with the same figure: no more people, and no less. Corrections with the same figure before and after
+-- concern a reason, a sex or a name.
 --
 -- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
-WITH states AS (
-  SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    1 AS was_there, 0 AS is_there, idps AS idps_before, CAST(NULL AS BIGINT) AS idps_now
-  FROM operation_rounds_before
-  UNION ALL
-  SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    0 AS was_there, 1 AS is_there, CAST(NULL AS BIGINT) AS idps_before, idps AS idps_now
-  FROM operation_rounds
-),
-compared AS (
-  SELECT
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    MAX(was_there) AS was_there, MAX(is_there) AS is_there,
-    MAX(idps_before) AS idps_before, MAX(idps_now) AS idps_now
-  FROM states
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-)
 SELECT
   admin0_pcode,
   operation,
   assessment_type,
   reporting_date,
   round_number,
-  CASE WHEN was_there = 0 THEN 'added' WHEN is_there = 0 THEN 'withdrawn' ELSE 'corrected' END AS what,
-  idps_before,
-  idps_now
-FROM compared
-WHERE was_there <> is_there
-  OR COALESCE(idps_before, -1) <> COALESCE(idps_now, -1)
+  event,
+  previous_reporting_date,
+  previous_idps,
+  idps
+FROM revisions
+WHERE admin_level = 0
+  AND valid_from = (SELECT MAX(valid_from) FROM revisions WHERE admin_level = 0)
 ORDER BY admin0_pcode, operation, assessment_type, reporting_date, round_number;

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
+from google.cloud.bigquery import TimePartitioning, TimePartitioningType
 from target_bigquery.core import BaseBigQuerySink, bigquery_client_factory
 from target_bigquery.target import TargetBigQuery
 
@@ -37,6 +38,27 @@ class RowsMissingError(RuntimeError):
 
 class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
     """Counts the rows of a stream in BigQuery before they are merged into its table."""
+
+    def create_target(self, key_properties: list[str] | None = None) -> None:
+        """Create the table of the stream, partitioned by month.
+
+        The month is that of the time in the key, which queries ask for, where there is one, and that of loading
+        otherwise.
+        """
+        keys = key_properties or []
+        times = [name for name in keys if self.schema["properties"][name].get("format") == "date-time"]
+        if times:
+            options = {
+                "clustering_fields": tuple(name for name in keys if name not in times),
+                "time_partitioning": TimePartitioning(type_=TimePartitioningType.MONTH, field=times[0]),
+            }
+            self.table.create_table(
+                self.client,
+                self.apply_transforms,
+                table=options,
+                dataset={"location": self.config.get("location", "US")},
+            )
+        super().create_target(key_properties)  # which finds the table, if it has been made
 
     def clean_up(self) -> None:
         """Merge the staging table into the table of the stream, if it is complete.

@@ -43,6 +43,9 @@ CHOICES: Final = {
 PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
 
+LAG_ROUNDS: Final = 3
+"""The least number of rounds, noticed one after the other, whose lags say how long an operation needs."""
+
 ROUND_SPAN_DAYS: Final = 31
 """Rounds of one operation with one number, dated at most so many days apart, are one round that was assessed twice."""
 
@@ -181,12 +184,12 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
         replication_key: Field that orders an INCREMENTAL resource; None otherwise.
         endpoints: Path per API version, below the API's base URL; none for a list that is not DTM's.
-        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
         selected_by_default: Whether a run that is given no catalog reads the stream.
         source: Where the rows come from, if not from DTM.
         license: The terms of the rows, if they are not those of the package.
         dated_by: The field whose newest value is the date of that source; None where nothing says it.
         warnings: How the figures must not be used.
+        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
     """
 
     name: Text
@@ -204,8 +207,8 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: Source | None = None
     license: License | None = None
     dated_by: Text | None = None
-    history_of: Text | None = None
     warnings: tuple[UsageWarning, ...] = ()
+    history_of: Text | None = None
 
     @property
     def full_description(self) -> str:

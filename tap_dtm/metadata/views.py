@@ -26,6 +26,8 @@ class _View(Struct, forbid_unknown_fields=True):
     warnings: tuple[Text, ...]
     levels: tuple[Level, ...] = ()
     versions: tuple[ApiVersion, ...] = API_VERSIONS
+    with_history: bool = False
+    is_function: bool = False
     with_pcodes: bool = False
 
 
@@ -75,6 +77,8 @@ class View(Struct, frozen=True, kw_only=True):
         kind: Its name in views.yaml, such as ``latest_stock_admin{level}``.
         level: The level in its name; None if it has none.
         versions: API versions with which it exists.
+        with_history: Whether it is only there where histories are loaded.
+        is_function: Whether it takes a time, and is a function therefore.
         with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
         description: What one row stands for.
         warnings: How the figures must not be used.
@@ -84,6 +88,8 @@ class View(Struct, frozen=True, kw_only=True):
     kind: str
     level: int | None
     versions: tuple[str, ...]
+    with_history: bool
+    is_function: bool
     with_pcodes: bool
     description: str
     warnings: tuple[UsageWarning, ...]
@@ -118,7 +124,7 @@ def load_views(api_version: str, folder: Path | None = None, section: str = "vie
         # Names of the fields that are not of the API are general, and a view may mean something else by them.
         if name in columns and catalogue.fields[name].api_name:
             document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
-        column = document.convert(("columns", name), Column, name=name)
+        column = document.convert(("columns", name), Column, name=name.rpartition(".")[2])
         unit = f" Unit: {column.unit}." if column.unit else ""
         columns[name] = replace(column, description=column.description + unit)
     warnings = {warning.code: warning for table in catalogue.resources.values() for warning in table.warnings}
@@ -167,6 +173,8 @@ def _views(
     document: Document, place: tuple[str, str], columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
 ) -> Iterator[View]:
     listed = document.convert(place, _View)
+    own = {name.rpartition(".")[2]: column for name, column in columns.items() if name.startswith(f"{place[1]}.")}
+    columns = {name: column for name, column in columns.items() if "." not in name} | own
     for key, names, known in (("columns", listed.columns, columns), ("warnings", listed.warnings, warnings)):
         for number, name in enumerate(names):
             if name not in known:
@@ -176,6 +184,8 @@ def _views(
             kind=place[1],
             level=level,
             versions=listed.versions,
+            with_history=listed.with_history,
+            is_function=listed.is_function,
             with_pcodes=listed.with_pcodes,
             description=listed.description,
             warnings=tuple(warnings[code] for code in listed.warnings),

@@ -62,6 +62,13 @@ _SCHEMAS = {
     help="An administrative level that is loaded; repeat for each.",
 )
 @click.option(
+    "--history",
+    "has_history",
+    is_flag=True,
+    envvar="DTM_VIEWS_HISTORY",
+    help="The histories of these levels are loaded, and runs: make what answers questions about the past, too.",
+)
+@click.option(
     "--pcodes",
     "has_pcodes",
     is_flag=True,
@@ -101,6 +108,7 @@ def command(  # noqa: PLR0913 - one for each option
     schema: str,
     api_version: str,
     levels: Collection[int],
+    has_history: bool,
     has_pcodes: bool,
     package: Path | None,
     preferred_operations: Path | None,
@@ -118,8 +126,8 @@ def command(  # noqa: PLR0913 - one for each option
     try:
         loader = find_loader(loader_name, os.environ) if is_install else None
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
-        where = DIALECTS[dialect](schema)
-        warehouse = Warehouse(where, api_version, tuple(sorted(set(levels))), has_pcodes=has_pcodes)
+        where, loaded = DIALECTS[dialect](schema), tuple(sorted(set(levels)))
+        warehouse = Warehouse(where, api_version, loaded, has_pcodes=has_pcodes, has_history=has_history)
         preferences = preferences_in(package) if package is not None else None
         if preferred_operations is not None:
             preferences = read_preferences(preferred_operations)

@@ -19,6 +19,8 @@ _POSTGRES: Final = {
     "split": "STRING_TO_ARRAY(COALESCE({0}, ''), '; ')",
     "float": "DOUBLE PRECISION",
     "text": "TEXT",
+    "content_hash": "HASHTEXTEXTENDED($content, 0)",
+    "moment": "moment",
     # Only UTF-8 has these forms, and Postgres refuses the function elsewhere.
     "decomposed": "CASE WHEN GETDATABASEENCODING() = 'UTF8' THEN NORMALIZE({0}, NFD) ELSE {0} END",
     "sorted_words": "(SELECT STRING_AGG(word, ' ' ORDER BY word) FROM UNNEST(STRING_TO_ARRAY({0}, ' ')) AS word)",
@@ -34,6 +36,8 @@ _DUCKDB: Final = _POSTGRES | {
     "split": _SPLIT,
     "float": "DOUBLE",
     "text": "VARCHAR",
+    "content_hash": "CAST(HASH($content) AS HUGEINT)",
+    "moment": "CAST(moment AS TIMESTAMP)",
     "decomposed": "STRIP_ACCENTS({0})",
     "sorted_words": "ARRAY_TO_STRING(LIST_SORT(STRING_SPLIT({0}, ' ')), ' ')",
     "char": _RE2_CHAR,
@@ -45,6 +49,8 @@ _BIGQUERY: Final = {
     "split": _SPLIT,
     "float": "FLOAT64",
     "text": "STRING",
+    "content_hash": "MOD(FARM_FINGERPRINT($content), 1000000000000)",
+    "moment": "moment",
     "decomposed": "NORMALIZE({0}, NFD)",
     "sorted_words": "(SELECT STRING_AGG(word, ' ' ORDER BY word) FROM UNNEST(SPLIT({0}, ' ')) AS word)",
     "char": _RE2_CHAR,
@@ -53,6 +59,16 @@ _BIGQUERY: Final = {
     "all": "",
     "bytewise": "",
 }
+
+
+_POSTGRES_TYPES: Final = {
+    "string": "text",
+    "integer": "bigint",
+    "date": "date",
+    "datetime": "timestamp without time zone",
+    "array": "text[]",
+}
+"""By type of a column, as Postgres itself writes them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,8 @@ class Dialect(abc.ABC):
         begin: Statements before all others.
         end: Statements after all others.
         expressions: The placeholders of queries that are this database's own: see `placeholders`.
+        function_kind: What the functions that give rows are called.
+        signature: What follows the name of such a function where it is dropped.
         distance: How much two texts, ``{0}`` and ``{1}``, differ.
     """
 
@@ -71,6 +89,8 @@ class Dialect(abc.ABC):
     begin: ClassVar[str] = "BEGIN;\n"
     end: ClassVar[str] = "COMMIT;\n"
     expressions: ClassVar[Mapping[str, str]]
+    function_kind: ClassVar[str]
+    signature: ClassVar[str] = ""
     distance: ClassVar[str]
 
     @property
@@ -86,19 +106,24 @@ class Dialect(abc.ABC):
         """Return a text as a literal."""
         return "'" + text.replace("'", "''") + "'"
 
-    def prepare(self, views: Sequence[View], others: Sequence[str]) -> str:
+    def prepare(self, views: Sequence[View], others: Sequence[View]) -> str:
         """Return what must be done before the views are made, because views of an earlier run may be in the way.
 
         Args:
             views: Those that are about to be made.
-            others: Names of those that another API version or other levels would have.
+            others: Those that another API version or other levels would have.
         """
         del views, others
         return ""
 
-    def clean_up(self, others: Sequence[str]) -> str:
+    def clean_up(self, others: Sequence[View]) -> str:
         """Return the statements that drop the views of another API version or other levels."""
-        return "".join(f"DROP VIEW IF EXISTS {self.relation(name)};\n" for name in others)
+        return "".join(
+            f"DROP {self.function_kind} IF EXISTS {self.relation(view.name)}{self.signature};\n"
+            if view.is_function
+            else f"DROP VIEW IF EXISTS {self.relation(view.name)};\n"
+            for view in others
+        )
 
     @abc.abstractmethod
     def create(self, view: View, query: str) -> str:
@@ -155,6 +180,8 @@ class Postgres(Dialect):
     """Postgres: in one transaction. Views are replaced in place, so that rights on them and views on them survive."""
 
     expressions = _POSTGRES
+    function_kind = "FUNCTION"
+    signature = "(timestamp)"
     # Postgres has no edit distance of its own: the pairs of letters that only one of the texts has.
     distance = (
         "(SELECT COUNT(*) FROM (SELECT SUBSTR({0}, i, 2) AS pair FROM GENERATE_SERIES(1, LENGTH({0})) AS i"
@@ -176,7 +203,7 @@ END $$;
 """
 
     @override
-    def prepare(self, views: Sequence[View], others: Sequence[str]) -> str:
+    def prepare(self, views: Sequence[View], others: Sequence[View]) -> str:
         """Drop all views where one has columns that its successor has not in the same places; Postgres asks for it.
 
         The rights on them are kept for ``clean_up``, in a setting of the transaction.
@@ -208,19 +235,20 @@ BEGIN
       CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END), '; '), ''), TRUE)
     FROM pg_class, ACLEXPLODE(relacl)
     WHERE {self._are_views(names)} AND grantee <> relowner;
-    {self._drop([*names, *others])}
+    {self._drop([view.name for view in (*views, *others)])}
   END IF;
 END $$;
 """
 
     @override
-    def clean_up(self, others: Sequence[str]) -> str:
+    def clean_up(self, others: Sequence[View]) -> str:
         """Give the rights back that ``prepare`` put aside, and drop the other views, which no view reads any more."""
+        functions = super().clean_up([view for view in others if view.is_function])
         return f"""\
-DO $$
+{functions}DO $$
 BEGIN
   EXECUTE CURRENT_SETTING('tap_dtm.rights');
-  {self._drop(others)}
+  {self._drop([view.name for view in others])}
 END $$;
 """
 
@@ -235,7 +263,41 @@ END $$;
 
     @override
     def create(self, view: View, query: str) -> str:
-        return _create_and_comment(self, view, query)
+        return self._create_function(view, query) if view.is_function else _create_and_comment(self, view, query)
+
+    def _create_function(self, view: View, query: str) -> str:
+        """Replace a function, or drop it first where it has other columns, and keep the rights on it."""
+        name = self.relation(view.name)
+        columns = [f"{column.name} {_POSTGRES_TYPES[column.type]}" for column in view.columns]
+        listed = ", ".join(columns)
+        # Others have no rights to begin with where somebody took them away.
+        grant = f"GRANT EXECUTE ON FUNCTION {name}{self.signature} TO %s%s"
+        return f"""\
+DO $$
+DECLARE
+  old regprocedure := TO_REGPROCEDURE({self.literal(name + self.signature)});
+BEGIN
+  PERFORM SET_CONFIG('tap_dtm.rights_on_function', '', TRUE);
+  IF PG_GET_FUNCTION_RESULT(old) <> {self.literal(f"TABLE({listed})")} THEN
+    PERFORM SET_CONFIG('tap_dtm.rights_on_function', COALESCE(
+      'REVOKE ALL ON FUNCTION {name}{self.signature} FROM PUBLIC; ' || STRING_AGG(FORMAT(
+        {self.literal(grant)},
+        CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+        CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END), '; '), ''), TRUE)
+    FROM pg_proc, ACLEXPLODE(proacl)
+    WHERE pg_proc.oid = old;
+    DROP FUNCTION {name}{self.signature};
+  END IF;
+END $$;
+CREATE OR REPLACE FUNCTION {name}(moment timestamp)
+RETURNS TABLE ({listed})
+LANGUAGE SQL STABLE PARALLEL SAFE
+AS $$
+{query}
+$$;
+COMMENT ON FUNCTION {name}{self.signature} IS {self.literal(view.full_description)};
+DO $$ BEGIN EXECUTE CURRENT_SETTING('tap_dtm.rights_on_function'); END $$;
+"""
 
     @override
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
@@ -266,6 +328,7 @@ class DuckDB(Dialect):
     """DuckDB, in one transaction."""
 
     expressions = _DUCKDB
+    function_kind = "MACRO TABLE"
     distance = "LEVENSHTEIN({0}, {1})"
 
     @override
@@ -274,7 +337,15 @@ class DuckDB(Dialect):
 
     @override
     def create(self, view: View, query: str) -> str:
-        return _create_and_comment(self, view, query)
+        if not view.is_function:
+            return _create_and_comment(self, view, query)
+        name = self.relation(view.name)
+        description = self.literal(view.full_description)
+        return f"""\
+CREATE OR REPLACE MACRO {name}(moment) AS TABLE
+{query};
+COMMENT ON MACRO TABLE {name} IS {description};
+"""
 
     @override
     def describe(self, table: Resource, fields: Sequence[Field]) -> str:
@@ -287,6 +358,7 @@ class BigQuery(Dialect):
     begin = ""
     end = ""
     expressions = _BIGQUERY
+    function_kind = "TABLE FUNCTION"
     distance = "EDIT_DISTANCE({0}, {1})"
 
     @override
@@ -319,6 +391,13 @@ class BigQuery(Dialect):
 
     @override
     def create(self, view: View, query: str) -> str:
+        if view.is_function:
+            return f"""\
+CREATE OR REPLACE TABLE FUNCTION {self.relation(view.name)}(moment TIMESTAMP)
+OPTIONS (description = {self.literal(view.full_description)})
+AS
+{query};
+"""
         columns = ",\n  ".join(
             f"{column.name} OPTIONS (description = {self.literal(column.description)})" for column in view.columns
         )

@@ -44,7 +44,8 @@ def install(script: str, loader: Loader) -> None:
             f"The database says: {error.diag.message_primary}. Run the tap into this schema first, with every column. "
             "If it loads other levels or another version of the API than the views expect, name them: with --level and "
             "--api-version, or in the settings levels and api_version of dtm-views. The table pcodes is expected with "
-            "--pcodes, or with the setting pcodes. Nothing was changed."
+            "--pcodes, or with the setting pcodes. The histories of all levels that are loaded, and runs, are expected "
+            "with --history. Nothing was changed."
         ) from error
     except psycopg.errors.RaiseException as error:  # the script's own
         raise DtmError(f"{error.diag.message_primary} Nothing was changed.") from error

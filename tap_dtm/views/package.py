@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TYPES: Final = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
 """By type in the Table Schema; every other type is text in the file."""
 
+_DELETED_AT: Final = "_sdc_deleted_at"
 PREFERRED: Final = "dtm:preferredOperations"
 """The property of a descriptor that lists the preferred operations."""
 
@@ -39,15 +40,20 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
     for table in warehouse.tables:
         resource = resources.get(table.name)
         if resource is None:
-            instead = "name the levels that the package has with --level" if table.endpoints else "omit --pcodes"
+            instead = "omit --pcodes" if table.source else "name the levels that the package has with --level"
+            instead = f"omit --history, or {instead}" if table.keeps_the_past else instead
             raise DtmError(
                 f"The data package in {folder} has no table {table.name}: write it with that stream, or {instead}."
             )
         check_hash(folder, resource)
+        # Times are texts in the files. A package holds no deleted rows, but the views need the column.
+        times = [field.name for field in table.fields if field.type == "datetime" and field.name != _DELETED_AT]
+        columns = "*" if not times else f"* REPLACE ({', '.join(f'CAST({x} AS TIMESTAMP) AS {x}' for x in times)})"
+        if _DELETED_AT in table.marks:
+            columns += f", CAST(NULL AS TIMESTAMP) AS {_DELETED_AT}"
         statements.append(
-            # A package holds no deleted rows, but the views need the column.
             f"CREATE OR REPLACE TABLE {warehouse.dialect.relation(table.name)} AS\n"
-            f"SELECT *, CAST(NULL AS TIMESTAMP) AS _sdc_deleted_at\nFROM {reader(folder, resource)};"
+            f"SELECT {columns}\nFROM {reader(folder, resource)};"
         )
     return "\n".join(statements) + "\n"
 

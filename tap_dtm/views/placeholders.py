@@ -1,11 +1,13 @@
 """The named placeholders of the queries in ``sql/``: each ``$name``, and what it becomes.
 
-Some take arguments, ``$name(a, b)``, which are put in place of ``{0}`` and ``{1}``. Placeholders may contain others.
+Some take arguments, ``$name(a, b)``, which are put in place of ``{0}`` and so on. Placeholders may contain others.
 What each database has for itself is in `dialects`:
 
 * ``$days(a, b)``: the days from one date to another
 * ``$split(reason)``: the reasons one by one, as an array, which is empty where the text is null
 * ``$float`` and ``$text``: types
+* ``$content_hash``: a number for all that a row of a history says
+* ``$moment``: the time that a function is asked for, in UTC
 * ``$decomposed(text)``: the text with each accent as a character of its own, or without accents
 * ``$sorted_words(text)``: its words, with blanks between them, in order
 * ``$char(code)``: a character in the brackets of a pattern, by its hexadecimal number
@@ -25,7 +27,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.model import LEVELS, PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS, SINGLE_ROUND_DAYS
+from tap_dtm.metadata.model import (
+    LAG_ROUNDS,
+    LEVELS,
+    PUBLICATION_LAG_DAYS,
+    ROUND_SPAN_DAYS,
+    SINGLE_ROUND_DAYS,
+)
 from tap_dtm.views.reasons import reason_class
 
 if TYPE_CHECKING:
@@ -126,10 +134,27 @@ _SHARED: Final = {
     # blanks, because the databases have different notions of \s.
     "folded_reason": r"NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason,"
     r" $raw'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '$all), $raw'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', ''$all)), '')",
+    # The median of whole days, such as $middle(gap, place, count) where place numbers the gaps by size. The databases
+    # share no function for it: it is the gap in the middle, or the mean of the two.
+    "middle": "CAST(FLOOR(AVG(CASE WHEN {1} * 2 IN ({2}, {2} + 1, {2} + 2) THEN {0} END) + 0.5) AS BIGINT)",
+    # Of a change in round_versions: the value of the row that the run at that time added, of this one or of the next.
+    "of_that_run": "CASE WHEN step > 0 AND began_at = observed_at THEN {0}"
+    " WHEN step < 0 AND ceased_at = next_at THEN {1} END",
+    # The days that operations need for publication.
     "publication_days": str(PUBLICATION_LAG_DAYS),
+    "is_lag_measured": "FALSE",
+    "measured_lags": "",
     "single_days": str(SINGLE_ROUND_DAYS),
 }
 """What does not depend on the warehouse."""
+
+_WITH_HISTORY: Final = {
+    "publication_days": f"COALESCE(lag_days, {PUBLICATION_LAG_DAYS})",
+    "is_lag_measured": "lag_days IS NOT NULL",
+    "measured_lags": "LEFT JOIN ("
+    f"SELECT admin0_pcode, operation, lag_days FROM $schema.publication_lag WHERE look_count >= {LAG_ROUNDS}"
+    ") AS lags USING (admin0_pcode, operation)\n",
+}
 
 
 def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
@@ -144,9 +169,21 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
     has_reason = warehouse.api_version in fields["displacement_reason"].versions
     levels = warehouse.levels if level is None else (level,)
     return _SHARED | {
+        **(_WITH_HISTORY if warehouse.has_history else {}),
         **warehouse.dialect.expressions,
         "schema": warehouse.dialect.quoted_schema,
         "level": str(level),
+        "history": f"$schema.idp_admin{level}_history",
+        "added_rows": f"admin{level}_rows",
+        "follows": f"admin{level}_follows",
+        "content": _content(warehouse, level),
+        # The area of a row as people name it, and the areas of several rows.
+        "area": f"CASE WHEN $is_unknown(admin{level}_pcode) THEN COALESCE(admin{level}_name, '')"
+        f" ELSE admin{level}_pcode END"
+        if level
+        else "''",
+        "changed_areas": "ARRAY_AGG(CAST(area AS $text) ORDER BY area)" if level else "$split(CAST(NULL AS $text))",
+        "highest_level": str(min(warehouse.levels)),
         "area_of_row": f"$known_key(admin{level})",
         "parent_of_row": "'/' || $known_key(admin1)" if level == LEVELS[-1] else "figures.admin0_pcode",
         "level_count": str(len(warehouse.levels)),
@@ -178,6 +215,13 @@ def of_each_level(sql: str, warehouse: Warehouse) -> str:
         ),
         sql,
     )
+
+
+def _content(warehouse: Warehouse, level: int | None) -> str:
+    """Return all that the API says in a row as one text. No value has the character that parts them."""
+    fields = load_catalogue().resources[f"idp_admin{level or 0}"].fields_for(warehouse.api_version)
+    said = (field.name for field in fields if field.api_name)
+    return " || CHR(31) || ".join(f"COALESCE('=' || CAST({name} AS $text), '')" for name in said)
 
 
 def _rows(warehouse: Warehouse, level: int) -> str:

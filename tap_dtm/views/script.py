@@ -33,8 +33,8 @@ def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Prefere
     """
     dialect = warehouse.dialect
     views = views_of(warehouse)
-    known = {view.name: None for version in API_VERSIONS for view in load_views(version)}
-    others = [name for name in known if name not in {view.name for view in views}]
+    known = {view.name: view for version in API_VERSIONS for view in load_views(version)}
+    others = [view for name, view in known.items() if name not in {view.name for view in views}]
     return "\n".join(
         [
             "-- Descriptions and views of tap-dtm, generated from its catalogue. May be run again at any time.",
@@ -42,7 +42,7 @@ def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Prefere
             tables,
             *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
             *(dialect.create_table(table) for table in load_views(warehouse.api_version, section="tables")),
-            dialect.prepare(views, others),
+            dialect.prepare([view for view in views if not view.is_function], others),
             *(dialect.create(view, query_of(warehouse, view)) for view in views),
             dialect.clean_up(others),
             "" if preferences is None else load_preferences(warehouse, preferences),
@@ -57,6 +57,7 @@ def views_of(warehouse: Warehouse) -> list[View]:
         view if warehouse.has_pcodes else _without_pcodes(view)
         for view in load_views(warehouse.api_version)
         if (warehouse.has_pcodes or not view.with_pcodes)
+        and (warehouse.has_history or not view.with_history)
         and (view.level is None or view.level in warehouse.levels)
         and (view.kind not in _BELOW_THE_COUNTRY or set(warehouse.levels) & {1, 2})
         and (view.kind != "reconciliation" or len(warehouse.levels) > 1)

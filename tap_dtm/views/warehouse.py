@@ -25,6 +25,7 @@ class Warehouse:
         levels: The administrative levels that it holds, in order.
         today: The day from which ages are counted; None for the day of each query.
         has_pcodes: Whether it holds the table ``pcodes``.
+        has_history: Whether it holds the histories of these levels, and ``runs``.
     """
 
     dialect: Dialect
@@ -32,14 +33,19 @@ class Warehouse:
     levels: Collection[int]
     today: dt.date | None = None
     has_pcodes: bool = False
+    has_history: bool = False
 
     @property
     def tables(self) -> list[Resource]:
-        """The tables of these levels, and the lists; not those that a run loads only when asked to."""
+        """The tables of these levels, and the lists; of those that a run loads only when asked to, the histories."""
         tables = load_catalogue().resources.values()
         return [
             table
             for table in tables
             if table.level in {None, *self.levels}
-            and (table.selected_by_default or (self.has_pcodes and table.name == "pcodes"))
+            and (
+                table.selected_by_default
+                or (self.has_history and table.keeps_the_past)
+                or (self.has_pcodes and table.name == "pcodes")
+            )
         ]

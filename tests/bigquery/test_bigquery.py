@@ -23,6 +23,7 @@ from tap_dtm.sandbox.visible import (
 )
 from tests.chance import CHANCE
 from tests.pipeline import sandbox_config
+from tests.target import selecting
 from tests.test_postgres import ALL_CODES, any_filters
 
 if TYPE_CHECKING:
@@ -208,3 +209,20 @@ def test_no_state_is_confirmed_before_the_rows_are_in_their_tables(dataset: Data
 
     assert printed == b""
     assert dataset.query("SELECT * FROM {dataset}.days") == []
+
+
+def test_a_history_is_partitioned_by_the_month_of_its_runs_and_clustered_by_country(dataset: Dataset) -> None:
+    catalog = selecting("countries", "idp_admin0", "idp_admin0_history", "runs")
+    with SandboxServer(tiny(Random(1), countries=1)) as sandbox:
+        dataset.sync(sandbox_config(sandbox), catalog=catalog)
+
+    by_month = {"type": "MONTH", "field": "observed_at"}
+    for stream, clusters in (
+        ("idp_admin0_history", ["admin0_pcode", "operation", "row_number"]),
+        ("runs", ["admin0_pcode"]),
+    ):
+        table = dataset.emulator.table(dataset.name, stream)
+        assert table["timePartitioning"] == by_month
+        assert table["clustering"]["fields"] == clusters
+        assert dataset.query(f"SELECT observed_at FROM {{dataset}}.{stream}")  # noqa: S608
+    assert dataset.emulator.table(dataset.name, "idp_admin0")["timePartitioning"]["field"] == "_sdc_batched_at"

@@ -49,7 +49,7 @@ def duckdb_answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 @pytest.fixture(scope="package")
 def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """The demo's tables: both publications in Postgres, the rounds put aside in between."""
+    """The demo's tables: both publications in Postgres, with what the first one said."""
     folder = tmp_path_factory.mktemp("demo")
     warehouse = Warehouse(postgres, SCHEMA, folder)
     warehouse.drop()

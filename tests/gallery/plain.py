@@ -251,17 +251,23 @@ def double_counts(_: World, world: World) -> list[tuple[Any, ...]]:
 
 def changed(before: World, after: World) -> list[tuple[Any, ...]]:
     old, new = (
-        {(*each.series, each.date, each.number): each.idps for rounds in rounds_of(world).values() for each in rounds}
+        {(*each.series, each.date, each.number): each for rounds in rounds_of(world).values() for each in rounds}
         for world in (before, after)
     )
+    gone, come = [key for key in old if key not in new], [key for key in new if key not in old]
     lines: list[tuple[Any, ...]] = []
     for key in sorted({**old, **new}):
-        if key not in old:
-            lines.append((*key, "added", None, new[key]))
+        was = [each for each in gone if (*each[:3], each[4]) == (*key[:3], key[4])]
+        now = [each for each in come if (*each[:3], each[4]) == (*key[:3], key[4])]
+        if len(was) == len(now) == 1 and key[4] is not None:
+            if key in come:
+                lines.append((*key, "re-dated", was[0][3], old[was[0]].idps, new[key].idps))
+        elif key not in old:
+            lines.append((*key, "published", None, None, new[key].idps))
         elif key not in new:
-            lines.append((*key, "withdrawn", old[key], None))
-        elif old[key] != new[key]:
-            lines.append((*key, "corrected", old[key], new[key]))
+            lines.append((*key, "withdrawn", None, old[key].idps, None))
+        elif sorted(map(str, old[key].rows)) != sorted(map(str, new[key].rows)):
+            lines.append((*key, "corrected", None, old[key].idps, new[key].idps))
     return lines
 
 

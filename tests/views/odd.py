@@ -61,9 +61,21 @@ _REASONS = [
 ]
 _COLUMNS = ("pcode", "name")
 _TYPES = {
-    "postgres": {"string": "text", "integer": "bigint", "date": "date", "datetime": "timestamptz"},
-    "duckdb": {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMPTZ"},
-    "bigquery": {"string": "STRING", "integer": "INT64", "date": "DATE", "datetime": "TIMESTAMP"},
+    "postgres": {"string": "text", "integer": "bigint", "date": "date", "datetime": "timestamp", "boolean": "bool"},
+    "duckdb": {
+        "string": "VARCHAR",
+        "integer": "BIGINT",
+        "date": "DATE",
+        "datetime": "TIMESTAMP",
+        "boolean": "BOOLEAN",
+    },
+    "bigquery": {
+        "string": "STRING",
+        "integer": "INT64",
+        "date": "DATE",
+        "datetime": "TIMESTAMP",
+        "boolean": "BOOL",
+    },
 }
 
 
@@ -112,8 +124,9 @@ def load(tables: Mapping[str, list[dict[str, Any]]], where: Warehouse, dialect: 
     statements = []
     for table in where.tables:
         types = {field.name: _TYPES[dialect][field.type] for field in table.fields_for(where.api_version)}
-        deleted = {"admin0_pcode": "XAA", "operation": "Invented", "_sdc_deleted_at": "2026-01-01 00:00:00+00"}
-        rows = [{**row, "row_number": number} for number, row in enumerate([*tables[table.name], deleted], start=1)]
+        rows = [{"row_number": number, **row} for number, row in enumerate(tables[table.name], start=1)]
+        if "_sdc_deleted_at" in types:
+            rows.append({"admin0_pcode": "XAA", "operation": "Invented", "_sdc_deleted_at": "2026-01-01 00:00:00+00"})
         statements += _filled(where.dialect.relation(table.name), types, rows, dialect)
     for own in load_views(where.api_version, section="tables"):
         types = {column.name: _TYPES[dialect][column.type] for column in own.columns}

@@ -120,6 +120,8 @@ class Reference:
                 "interval_days": interval,
                 "age_days": age,
                 "age_in_intervals": _share(age, interval),
+                "publication_days": 92,
+                "is_lag_measured": False,
                 "freshness": _freshness(status, age, interval),
                 "overdue_days": None if interval is None else age - interval - 92,
             }

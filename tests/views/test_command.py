@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import world_at
 from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.package import tables_from_package
 from tests.pages import page
 from tests.pipeline import Warehouse
-from tests.target import COMMAND
+from tests.remembered import EVERYTHING
+from tests.target import COMMAND, selecting
 from tests.views.databases import assert_views_are_right, place, rows_of
+from tests.world import count, served
 
 if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
@@ -74,6 +75,36 @@ def test_duckdb_takes_the_package_and_the_views_and_takes_them_again(package: Pa
         )
     assert comment["comment"].startswith("One row per country, operation, reporting date, round and assessment type")
     assert column["comment"].startswith("Figure of this round minus that of the round before.")
+
+
+@pytest.mark.parametrize("format_", ["csv", "parquet"])
+def test_a_package_with_histories_says_what_was_known(tmp_path: Path, format_: str) -> None:
+    (tmp_path / "target.json").write_text(json.dumps({"path": "package", "formats": [format_]}))
+    (tmp_path / "catalog.json").write_text(json.dumps(selecting(*EVERYTHING)))
+    (tmp_path / "state.json").write_text("{}")
+    for publication in (2, 3):
+        (tmp_path / "tap.json").write_text(json.dumps({"api_url": f"sandbox://?publication={publication}"}))
+        arguments = ["--config", "tap.json", "--catalog", "catalog.json", "--state", "state.json"]
+        tap = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
+        target = subprocess.run(
+            [*TARGET, "--config", "target.json"], cwd=tmp_path, input=tap.stdout, stdout=subprocess.PIPE, check=True
+        )
+        (tmp_path / "state.json").write_bytes(target.stdout.splitlines()[-1])
+
+    printed = views("--dialect", "duckdb", "--package", str(tmp_path / "package"), "--history")
+
+    assert printed.returncode == 0, printed.stderr
+    with duckdb.connect() as db:
+        db.execute(f"{printed.stdout} USE dtm;")
+        times = rows_of(db, "SELECT DISTINCT CAST(observed_at AS TEXT) AS at FROM runs ORDER BY 1")
+        for publication, time in zip((2, 3), times, strict=True):
+            rows = rows_of(
+                db,
+                "SELECT * EXCLUDE (displacement_reasons, observed_at, looked_at)"  # noqa: S608
+                f" REPLACE (CAST(reporting_date AS TEXT) AS reporting_date) FROM idp_admin2_as_of('{time['at']}')",
+            )
+            assert count(rows) == served(world_at(publication=publication), 2)
+        assert {row["event"] for row in rows_of(db, "SELECT event FROM revisions")} > {"published", "withdrawn"}
 
 
 def page_line(dialect: str) -> str:
@@ -243,8 +274,7 @@ def test_any_name_of_a_folder_is_a_name_alone(package: Path, tmp_path: Path, nam
 def tables_of(statements: str) -> dict[str, list[dict[str, Any]]]:
     with duckdb.connect() as db:
         db.execute(statements)
-        tables = (each.name for each in load_catalogue().resources.values() if each.selected_by_default)
-        return {table: rows_of(db, f"SELECT * FROM dtm.{table}") for table in tables}  # noqa: S608
+        return {table.name: rows_of(db, f"SELECT * FROM dtm.{table.name}") for table in place("duckdb").tables}  # noqa: S608
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tap_dtm.sandbox.visible import backfill_round, rename_operation, withdraw_o
 from tests.meltano import MeltanoProject, database
 from tests.pipeline import Warehouse
 from tests.views.databases import assert_views_are_right, place
+from tests.world import count, served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +92,23 @@ def test_views_without_tables_fail_the_run_in_one_sentence(postgres: EmbeddedPos
     assert 'relation "dtm_of_nobody.idp_admin0" does not exist. Run the tap into this schema first' in run.stderr
     assert "Traceback" not in run.stderr
     assert postgres.password not in run.stderr + run.stdout
+
+
+def test_the_job_with_history_says_what_the_api_served_at_each_run(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    project = MeltanoProject(tmp_path / "project")
+    warehouse = Warehouse(postgres, "dtm_with_history", tmp_path)
+    environment = {**database(postgres), "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": warehouse.schema}
+    for publication in (2, 3):
+        url = f"sandbox://?publication={publication}"
+
+        run = project.run("--environment=prod", "run", "dtm-with-history", **environment, TAP_DTM_API_URL=url)
+
+        assert run.returncode == 0, run.stderr
+    assert_views_are_right(warehouse.query, world_at(publication=3), place("postgres", warehouse.schema))
+    times = warehouse.query("SELECT DISTINCT observed_at FROM runs ORDER BY 1")
+    more = ("displacement_reasons", "observed_at", "looked_at")
+    for publication, time in zip((2, 3), times, strict=True):
+        rows = warehouse.query("SELECT * FROM idp_admin2_as_of(%s)", time["observed_at"])
+        known = [{**row, "reporting_date": row["reporting_date"].isoformat()} for row in rows]
+        known = [{name: value for name, value in row.items() if name not in more} for row in known]
+        assert count(known) == served(world_at(publication=publication), 2)

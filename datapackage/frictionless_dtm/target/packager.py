@@ -243,10 +243,10 @@ class Packager:
     ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
         shape = stream.shape
         resource = self._profile.resource_of(shape)
+        table = self._files(building, name, shape, resource, self._store.largest(stream))
         # A history has each state of a round, which is no change of the round.
         has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
         digests = RoundDigests(shape.names) if has_rounds else None
-        table = self._files(building, name, shape, resource, self._store.largest(stream))
         for batch in self._store.batches(stream):
             checks.add(batch.rows)
             table.write(batch)

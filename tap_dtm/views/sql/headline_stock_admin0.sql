@@ -14,7 +14,7 @@ newest AS (
   SELECT *, $is_newest_round AS is_newest_round FROM rounds WHERE is_newest
 ),
 operations AS (
-  SELECT admin0_pcode, operation, COALESCE(interval_days + $publication_days, $single_days) AS current_days
+  SELECT admin0_pcode, operation, COALESCE(interval_days + publication_days, $single_days) AS current_days
   FROM $schema.operation_freshness
   WHERE freshness <> 'closed'
 ),

@@ -14,7 +14,7 @@ ranked AS (
     COUNT(gap) OVER (PARTITION BY admin0_pcode, operation) AS gap_count
   FROM gaps
 ),
-ages AS (  -- the databases share no function for a median: it is the gap in the middle, or the mean of the two
+ages AS (
   SELECT
     admin0_pcode,
     operation,
@@ -23,8 +23,7 @@ ages AS (  -- the databases share no function for a median: it is the gap in the
     MAX(reporting_date) AS newest_reporting_date,
     COUNT(DISTINCT reporting_date) AS date_count,
     $days(MAX(reporting_date), $today) AS age_days,
-    CAST(FLOOR(AVG(CASE WHEN place * 2 IN (gap_count, gap_count + 1, gap_count + 2) THEN gap END) + 0.5) AS BIGINT)
-      AS interval_days
+    $middle(gap, place, gap_count) AS interval_days
   FROM ranked
   GROUP BY admin0_pcode, operation
 ),
@@ -34,6 +33,8 @@ statuses AS (
 SELECT
   *,
   $share(age_days, interval_days) AS age_in_intervals,
+  CAST($publication_days AS BIGINT) AS publication_days,
+  $is_lag_measured AS is_lag_measured,
   CASE
     WHEN LOWER(operation_status) = 'inactive' THEN 'closed'
     WHEN interval_days IS NULL THEN 'single'
@@ -42,3 +43,4 @@ SELECT
   END AS freshness
 FROM ages
 LEFT JOIN statuses USING (admin0_pcode, operation)
+$measured_lags

@@ -202,6 +202,8 @@ SELECT
   interval_days,
   age_days,
   age_in_intervals,
+  publication_days,
+  is_lag_measured,
   freshness
 FROM (
 -- The age of an operation, compared with the median of the days from one of its rounds to the next.
@@ -220,7 +222,7 @@ ranked AS (
     COUNT(gap) OVER (PARTITION BY admin0_pcode, operation) AS gap_count
   FROM gaps
 ),
-ages AS (  -- the databases share no function for a median: it is the gap in the middle, or the mean of the two
+ages AS (
   SELECT
     admin0_pcode,
     operation,
@@ -229,8 +231,7 @@ ages AS (  -- the databases share no function for a median: it is the gap in the
     MAX(reporting_date) AS newest_reporting_date,
     COUNT(DISTINCT reporting_date) AS date_count,
     (CURRENT_DATE - MAX(reporting_date)) AS age_days,
-    CAST(FLOOR(AVG(CASE WHEN place * 2 IN (gap_count, gap_count + 1, gap_count + 2) THEN gap END) + 0.5) AS BIGINT)
-      AS interval_days
+    CAST(FLOOR(AVG(CASE WHEN place * 2 IN (gap_count, gap_count + 1, gap_count + 2) THEN gap END) + 0.5) AS BIGINT) AS interval_days
   FROM ranked
   GROUP BY admin0_pcode, operation
 ),
@@ -240,6 +241,8 @@ statuses AS (
 SELECT
   *,
   CAST(age_days AS DOUBLE) / NULLIF(interval_days, 0) AS age_in_intervals,
+  CAST(92 AS BIGINT) AS publication_days,
+  FALSE AS is_lag_measured,
   CASE
     WHEN LOWER(operation_status) = 'inactive' THEN 'closed'
     WHEN interval_days IS NULL THEN 'single'
@@ -260,10 +263,11 @@ SELECT
   interval_days,
   age_days,
   age_in_intervals,
+  publication_days,
   overdue_days
 FROM (
 -- The operations that are stale.
-SELECT *, age_days - interval_days - 92 AS overdue_days
+SELECT *, age_days - interval_days - publication_days AS overdue_days
 FROM "dtm".operation_freshness
 WHERE freshness = 'stale'
 ) AS answer;
@@ -645,7 +649,7 @@ newest AS (
   SELECT *, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round FROM rounds WHERE is_newest
 ),
 operations AS (
-  SELECT admin0_pcode, operation, COALESCE(interval_days + 92, 365) AS current_days
+  SELECT admin0_pcode, operation, COALESCE(interval_days + publication_days, 365) AS current_days
   FROM "dtm".operation_freshness
   WHERE freshness <> 'closed'
 ),

@@ -1,0 +1,132 @@
+-- Each round in every state in which it was seen, from the rows that began and ceased to count at the same time.
+{each_level}
+SELECT $level AS admin_level, *
+FROM (
+  WITH runs AS (
+    SELECT * FROM $schema.history_runs WHERE admin_level = $level
+  ),
+  breaks AS (  -- the runs that did not continue from the run before them
+    SELECT runs.admin0_pcode, runs.observed_at, cause, previous_observed_at
+    FROM runs
+    JOIN (
+      SELECT DISTINCT admin0_pcode, counts_until AS observed_at FROM runs WHERE counts_until IS NOT NULL
+    ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
+    WHERE counts_from = runs.observed_at
+  ),
+  history AS (
+    SELECT *, $area AS area, $content_hash AS content FROM $history
+  ),
+  sightings AS (
+    SELECT
+      history.*,
+      counts_from,
+      counts_until,
+      LEAD(counts_from) OVER place AS next_from,
+      LEAD(history.observed_at) OVER place AS next_at,
+      LEAD(seen_by) OVER place AS next_seen_by,
+      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
+      runs.cause AS run_cause,
+      LEAD(runs.cause) OVER place AS next_cause,
+      previous_observed_at,
+      LEAD(previous_observed_at) OVER place AS next_previous_at
+    FROM history
+    JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
+    WINDOW place AS (
+      PARTITION BY history.admin0_pcode, operation, row_number, counts_until ORDER BY history.observed_at
+    )
+  ),
+  spans AS (
+    SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
+    FROM sightings
+    WHERE NOT is_withdrawn AND (next_from IS NULL OR next_from > counts_from)
+  ),
+  deltas AS (  -- a row that ceases to count, and an equal one that begins to, are no change
+    SELECT
+      $round,
+      area,
+      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
+      MAX($of_that_run(seen_by, next_seen_by)) AS seen_by,
+      MAX($of_that_run(run_cause, next_cause)) AS run_cause,
+      MAX($of_that_run(previous_observed_at, next_previous_at)) AS run_before,
+      MAX(admin0_name) AS country,
+      SUM(step) AS added_rows,
+      SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
+      SUM(step * COALESCE(num_present_idp_ind, 0)) AS added_idps
+    FROM spans
+    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+    WHERE step > 0 OR ceased_at IS NOT NULL
+    GROUP BY $round, area, valid_from
+    HAVING SUM(step) <> 0 OR SUM(step * content) <> 0
+  ),
+  changes AS (
+    SELECT
+      $round,
+      valid_from,
+      MAX(seen_by) AS seen_by,
+      MAX(run_cause) AS run_cause,
+      MAX(run_before) AS run_before,
+      MAX(country) AS country,
+      $changed_areas AS changed_areas,
+      CAST(SUM(added_rows) AS BIGINT) AS added_rows,
+      CAST(SUM(added_figures) AS BIGINT) AS added_figures,
+      CAST(SUM(added_idps) AS BIGINT) AS added_idps
+    FROM deltas
+    GROUP BY $round, valid_from
+  ),
+  states AS (
+    SELECT
+      *,
+      MAX(country) OVER (PARTITION BY admin0_pcode) AS admin0_name,
+      ROW_NUMBER() OVER past AS number,
+      CAST(SUM(added_rows) OVER past AS BIGINT) AS row_count,
+      CAST(SUM(added_figures) OVER past AS BIGINT) AS figures,
+      CAST(SUM(added_idps) OVER past AS BIGINT) AS total,
+      LEAD(valid_from) OVER past AS valid_until
+    FROM changes
+    WINDOW past AS (PARTITION BY $round ORDER BY valid_from)
+  ),
+  compared AS (
+    SELECT
+      *,
+      CASE WHEN figures > 0 THEN total END AS idps,
+      CASE WHEN figures - added_figures > 0 THEN total - added_idps END AS idps_before,
+      CASE WHEN row_count = added_rows THEN 1 ELSE 0 END AS has_come,
+      CASE WHEN row_count = 0 THEN 1 ELSE 0 END AS has_gone
+    FROM states
+  ),
+  caused AS (
+    SELECT
+      compared.*,
+      COALESCE(run_cause, breaks.cause) AS cause,
+      COALESCE(run_before, previous_observed_at) AS not_seen_at
+    FROM compared
+    LEFT JOIN breaks ON breaks.admin0_pcode = compared.admin0_pcode AND breaks.observed_at = valid_from
+  ),
+  paired AS (  -- with the round of the same number that went when this one came
+    SELECT
+      *,
+      round_number IS NOT NULL
+        AND SUM(has_come) OVER same_number = 1
+        AND SUM(has_gone) OVER same_number = 1
+        AND has_come + has_gone = 1 AS is_redated,
+      MAX(CASE WHEN has_gone = 1 THEN reporting_date END) OVER same_number AS date_before,
+      MAX(CASE WHEN has_gone = 1 THEN idps_before END) OVER same_number AS redated_idps
+    FROM caused
+    WINDOW same_number AS (PARTITION BY $series, round_number, valid_from)
+  )
+  SELECT
+    *,
+    CASE
+      WHEN cause <> 'published' THEN cause
+      WHEN is_redated THEN 're-dated'
+      WHEN has_gone = 1 THEN 'withdrawn'
+      WHEN has_come = 0 THEN 'corrected'
+      WHEN number = 1 THEN 'published'
+      ELSE 'back'
+    END AS event,
+    CASE WHEN is_redated THEN date_before END AS previous_reporting_date,
+    CASE WHEN is_redated THEN redated_idps ELSE idps_before END AS previous_idps
+  FROM paired
+  WHERE NOT (is_redated AND has_gone = 1 AND cause = 'published')
+) AS level_versions
+{end}
