@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from tap_dtm.views.script import script
+from tests.views.cases import SOUTH, row
 from tests.views.databases import SCHEMA, place, rows_of
 from tests.views.odd import load
-from tests.views.test_meaning import SOUTH, row
 from tests.views.told import Look, tables_of
 
 if TYPE_CHECKING:
