@@ -141,16 +141,27 @@ def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_
     if not tables:
         yield Database((), reference)
         return
+    with connected(contents) as db:
+        made = Database(tables, reference, pcode_table(contents.descriptor), db)
+        for statement in _statements(made, contents, views):
+            db.execute(statement)
+        yield made
+
+
+@contextmanager
+def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
+    """Open an empty DuckDB for the figures of a package, of which nothing stays.
+
+    Raises:
+        DtmError: A statement fails.
+    """
     import duckdb  # noqa: PLC0415  takes its time to load
 
     try:
         with duckdb.connect(contents.scratch / "figures.duckdb", config=_SETTINGS) as db:
             db.execute("SET enable_progress_bar = FALSE")  # it is drawn on standard output, which has the state
             db.execute("BEGIN")  # and no commit: nothing of this is to stay
-            made = Database(tables, reference, pcode_table(contents.descriptor), db)
-            for statement in _statements(made, contents, views):
-                db.execute(statement)
-            yield made
+            yield db
     except duckdb.Error as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DtmError(
