@@ -12,22 +12,31 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from frictionless_dtm.pages.figures import Operation, Place, RoundFigures
     from frictionless_dtm.pages.headlines import Headline
+    from frictionless_dtm.pages.past import Past
     from frictionless_dtm.quality.database import Database
 
 _ORIGIN = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
 
 
-def payload(operations: Sequence[Operation], headlines: Iterable[Headline], database: Database) -> dict[str, Any]:
-    """Return the figures of all operations for the page, and of the areas of the headlines."""
+def payload(
+    operations: Sequence[Operation],
+    headlines: Iterable[Headline],
+    database: Database,
+    past: Mapping[tuple[str, str], Past] | None = None,
+) -> dict[str, Any]:
+    """Return the figures of all operations for the page, and of the areas of the headlines, with their past if known."""
     places = {(each.country, each.name): place for place, each in enumerate(operations)}
     return {
         "countries": dict(sorted((each.country, each.country_name) for each in operations)),
         "headlines": [_headline(each, places[each.country, each.operation]) for each in headlines],
-        "operations": [_operation(each, database) for each in operations],
+        "operations": [
+            _operation(each, database) | ({"past": past.get((each.country, each.name))} if past is not None else {})
+            for each in operations
+        ],
     }
 
 

@@ -18,6 +18,7 @@ from frictionless_dtm.pages.figures import operations_of
 from frictionless_dtm.pages.front import front_of
 from frictionless_dtm.pages.headlines import headlines_of
 from frictionless_dtm.pages.linked_data import linked_data
+from frictionless_dtm.pages.past import past_of
 from frictionless_dtm.pages.payload import as_script, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
 from frictionless_dtm.pages.templating import as_html, as_markdown
@@ -47,11 +48,12 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     Raises:
         DtmError: The data files cannot be read.
     """
+    past = past_of(contents)
     with database_of(contents) as database:
         operations = operations_of(database)
         headlines = headlines_of(database, operations)
         report = quality.report(database)
-        figures_json = as_script(payload(operations, headlines, database)) if operations else ""
+        figures_json = as_script(payload(operations, headlines, database, past)) if operations else ""
     front = front_of(contents.descriptor, invented=is_invented({each.country for each in operations}))
     resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
     sample = sample_file(front.resources)
@@ -88,6 +90,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         changes=contents.changes,
         other_changes=contents.others,
         figures_json=figures_json,
+        has_past=past is not None,
         linked_data=as_script(linked_data(front, contents.descriptor, operations)),
         style=style,
         scripts=scripts,

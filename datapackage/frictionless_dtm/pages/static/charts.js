@@ -9,7 +9,7 @@ const charts = (() => {
   const OTHER = [SOFT, "diamond"];
   const SEXES = [["Female", VIOLET], ["Male", GREEN], ["Not known", GREY]];
   const WAYS = [["Within the same area", GREEN], ["From another area", BLUE], ["Origin not known", GREY]];
-  const BARS = 25, SEX_ROUNDS = 36, NODES = 12;
+  const BARS = 25, SEX_ROUNDS = 36, CURVES = 12, NODES = 12;
 
   // The same as in the style sheet, spelled out: Vega measures texts with this font.
   const FONT = '"Source Sans 3", "Segoe UI", system-ui, -apple-system, "Noto Sans", "Helvetica Neue", Arial, sans-serif';
@@ -59,6 +59,26 @@ const charts = (() => {
             tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
               { field: "type", title: "Type" }, { field: "shown", title: "People" }] } },
       ],
+    });
+  }
+
+  // The curve as it was last seen, over the curves that were published before; each is {until, rounds}.
+  function past(curves, width) {
+    const values = curves.flatMap(({ until, rounds }, curve) => rounds.map(([date, number, , people]) => ({ date, round: roundName(number),
+      people, shown: count(people), curve, until: until ?? "now", key: until === null ? "As last seen" : "Published before" })));
+    const range = [BLUE, GREY], domain = ["As last seen", "Published before"];
+    return base(width, Math.min(340, Math.max(240, width * 0.45)), {
+      data: { values },
+      encoding: {
+        x: { field: "date", type: "temporal", title: null, scale: { type: "utc", padding: 14 },
+          axis: { grid: false, tickCount: Math.max(3, Math.floor(width / 110)), labelOverlap: "greedy", labelBound: false, format: "%b %Y", labelSeparation: 8 } },
+        y: { field: "people", ...persons("People displaced on the date") },
+        color: { field: "key", type: "nominal", title: null, scale: { domain, range } },
+        detail: { field: "curve" },
+        tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
+          { field: "shown", title: "People" }, { field: "until", title: "Published until (UTC)", type: "nominal" }],
+      },
+      layer: [{ mark: { type: "line", strokeWidth: 1.5 } }, { mark: { type: "point", filled: true, size: 45, opacity: 1 } }],
     });
   }
 
@@ -185,5 +205,5 @@ const charts = (() => {
       subtitlePadding: 6, offset: 16, color: INK, subtitleColor: SOFT } };
   }
 
-  return { stock, bars, sex, flows, titled, count, typeName, roundName, WAYS, BARS, SEX_ROUNDS, NODES, BLUE, BROWN };
+  return { stock, past, bars, sex, flows, titled, count, typeName, roundName, WAYS, BARS, SEX_ROUNDS, CURVES, NODES, BLUE, BROWN };
 })();

@@ -155,6 +155,7 @@ function drawings(data) {
       spec: (width) => charts.stock(operation, snapshot.round, width),
       instead: operation.rounds.some((each) => each[3] !== null) ? null : UNKNOWN,
     });
+    if (byId("fig-past")) drawPast(operation, type);
     const areas = snapshot.areas;
     document.querySelector(".figures").classList.toggle("tall", areas.length > 7);
     figure("areas", {
@@ -176,6 +177,30 @@ function drawings(data) {
     });
     drawSex(operation, type);
     drawFlows(operation, snapshot, round, of);
+  }
+
+  // DTM's changes to an operation, and the curves of one assessment type: as it was before each of them, and at the end.
+  function drawPast({ past }, type) {
+    const { times, rounds } = past ?? { times: [], rounds: [] };
+    const changes = rounds.filter((each) => each[6]).sort((a, b) => b[4] - a[4]);
+    const own = (each) => each[2] === type && each[3] !== null;
+    const before = (time) => rounds.filter((each) => own(each) && each[4] < time && (each[5] ?? Infinity) >= time);
+    const ends = [...new Set(changes.filter((each) => each[2] === type).map((each) => each[4]))].sort((a, b) => a - b);
+    const all = [...ends, Infinity].map((time) => ({ until: times[time] ?? null, rounds: before(time) }));
+    const text = (curve) => JSON.stringify(curve?.rounds.map((each) => each.slice(0, 4)));
+    const curves = all.filter((each, i) => each.rounds.length && text(each) !== text(all[i + 1]));
+    const earlier = curves.filter((each) => each.until !== null);
+    const people = (n, isThere) => (isThere ? charts.count(n) : "not published");
+    figure("past", {
+      note: `Rounds of assessment type ${charts.typeName(type)}. Each grey line is the curve as DTM published it before a change. Where lines differ, DTM added, corrected or withdrew a round; that is no movement of people. The table has all changes to the operation, and when a run noticed each of them.${earlier.length > charts.CURVES ? ` The ${charts.CURVES} newest of ${earlier.length} earlier curves.` : ""}`,
+      caption: "What DTM changed, and when a run noticed", heads: ["Noticed (UTC)", "What", "Date", "Round", "Type", "Before", "After"],
+      rows: changes.map(([date, number, of, after, time, , event, dateBefore, idpsBefore]) => [
+        times[time], dateBefore ? `${event}, was of ${dateBefore}` : event, date, charts.roundName(number), charts.typeName(of),
+        people(idpsBefore, !["published", "back"].includes(event)), people(after, event !== "withdrawn"),
+      ]),
+      spec: (width) => charts.past([...earlier.slice(-charts.CURVES), ...curves.filter((each) => each.until === null)], width),
+      instead: earlier.length ? null : times.length ? `Since ${times[0]} (UTC), DTM has changed no figure of this curve.` : "The histories of this package do not have this operation.",
+    });
   }
 
   function drawSex(operation, type) {

@@ -1,0 +1,61 @@
+"""What the page shows of the histories: the rounds of each operation in every state in which they were seen.
+
+An operation has its ``times``, in UTC, and ``rounds``: lists ``[date, number, assessment type, persons, from, until,
+event, date before, persons before]``, where the state was seen from one of these times until another, or until the end.
+The event is null where the change was not DTM's. Persons are null in a state in which the round was withdrawn.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.quality.history import histories_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.quality.database import Row
+
+Past = dict[str, list[Any]]
+
+# The figures of a round are those of the first level that has it, as in the chart of rounds.
+_STATES: Final = """
+    SELECT
+      admin0_pcode AS country, operation, reporting_date, round_number, assessment_type, idps,
+      CASE WHEN event IN (SELECT event FROM dtm.revisions) THEN event END AS event,
+      previous_reporting_date, previous_idps,
+      STRFTIME(valid_from, '%Y-%m-%d %H:%M:%S.%g') AS begins, STRFTIME(valid_until, '%Y-%m-%d %H:%M:%S.%g') AS ends
+    FROM dtm.round_versions
+    QUALIFY admin_level = MIN(admin_level) OVER (
+      PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+    )
+    ORDER BY ALL"""
+
+
+def past_of(contents: Contents) -> Mapping[tuple[str, str], Past] | None:
+    """Return the past of each operation, by country and name; None for a package without histories.
+
+    Raises:
+        DtmError: The histories cannot be read.
+    """
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    with histories_of(contents) as database:
+        if database is None:
+            return None
+        for row in database.answer(_STATES):
+            found[row["country"], row["operation"]].append(row)
+    return {key: _past(rows) for key, rows in found.items()}
+
+
+def _past(rows: list[Row]) -> Past:
+    times = sorted({row[end] for row in rows for end in ("begins", "ends") if row[end]})
+    places = {time: place for place, time in enumerate(times)}
+    rounds = [
+        [row["reporting_date"], row["round_number"], row["assessment_type"], row["idps"]]
+        + [places[row["begins"]], places.get(row["ends"])]
+        + [row["event"], row["previous_reporting_date"], row["previous_idps"]]
+        for row in rows
+    ]
+    return {"times": [time[:19] for time in times], "rounds": rounds}
