@@ -68,9 +68,9 @@ def test_the_table_has_what_dtm_changed_from_run_to_run(folder: Path, version: V
             run_tap(target, catalog=selecting(*EVERYTHING, api_version=version), **config)
             target.finish()
             seen.append([[json.loads(row) for row in served(sandbox.world, x, version).elements()] for x in LEVELS])
-            before = sandbox.world.countries
+            countries = sandbox.world.countries
             sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY), 4), rng=rng)
-            sandbox.world.countries = sandbox.world.countries or before  # an empty list is no answer
+            sandbox.world.countries = sandbox.world.countries or countries  # an empty list is no answer
 
     times = sorted({row["observed_at"] for row in typed_rows(folder, "runs")})
     found = [row | {"changed_areas": json.loads(row["changed_areas"])} for row in typed_rows(folder, "revisions")]
@@ -86,7 +86,8 @@ def test_the_table_has_what_dtm_changed_from_run_to_run(folder: Path, version: V
 def test_what_the_user_alone_did_is_no_revision(folder: Path) -> None:
     target = PackageTarget(folder)
     with SandboxServer(tiny(Random(1))) as sandbox:
-        for filters in ({}, {"start_date": "2022-06-01"}, {"end_date": "2024-06-01"}):
+        settings: list[dict[str, Any]] = [{}, {"start_date": "2022-06-01"}, {"end_date": "2024-06-01"}]
+        for filters in settings:
             run_tap(target, catalog=selecting(*EVERYTHING), **sandbox_config(sandbox), **filters)
             target.finish()
         target.state = {}

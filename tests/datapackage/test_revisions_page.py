@@ -1,4 +1,4 @@
-"""The page of a package with histories: the curves that DTM published of the chosen operation, and when they changed."""
+"""The page of a package with histories: the curves that DTM published of the chosen operation, and its changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ pytestmark = [
 ]
 CHANGES = (add_round, backfill_round, correct_figures, rekey_round, withdraw_round)
 FIGURES = "JSON.parse(document.getElementById('figures').textContent)"
-ROWS = "[...document.querySelectorAll('#fig-past tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+ROWS = (
+    "[...document.querySelectorAll('#fig-past tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
+)
 LINES = "document.querySelectorAll('#fig-past svg .mark-line path').length"
 
 Curve = dict[Any, "int | None"]
@@ -57,7 +59,7 @@ class Published:
 
     def curves(self, operation: str, kind: str | None) -> list[Curve]:
         """Return the curves of an operation and type that were served one after the other."""
-        all_of_them = [
+        all_of_them: list[Curve] = [
             {key: idps for key, idps in rounds.items() if key[1:3] == (operation, kind) and idps is not None}
             for rounds in self.seen
         ]

@@ -53,9 +53,12 @@ def _past(rows: list[Row]) -> Past:
     times = sorted({row[end] for row in rows for end in ("begins", "ends") if row[end]})
     places = {time: place for place, time in enumerate(times)}
     rounds = [
-        [row["reporting_date"], row["round_number"], row["assessment_type"], row["idps"]]
-        + [places[row["begins"]], places.get(row["ends"])]
-        + [row["event"], row["previous_reporting_date"], row["previous_idps"]]
+        [
+            *(row[name] for name in ("reporting_date", "round_number", "assessment_type", "idps")),
+            places[row["begins"]],
+            places.get(row["ends"]),
+            *(row[name] for name in ("event", "previous_reporting_date", "previous_idps")),
+        ]
         for row in rows
     ]
     return {"times": [time[:19] for time in times], "rounds": rounds}

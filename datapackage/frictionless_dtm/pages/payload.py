@@ -28,7 +28,7 @@ def payload(
     database: Database,
     past: Mapping[tuple[str, str], Past] | None = None,
 ) -> dict[str, Any]:
-    """Return the figures of all operations for the page, and of the areas of the headlines, with their past if known."""
+    """Return the figures of all operations, with their past if known, and of the areas of the headlines."""
     places = {(each.country, each.name): place for place, each in enumerate(operations)}
     return {
         "countries": dict(sorted((each.country, each.country_name) for each in operations)),

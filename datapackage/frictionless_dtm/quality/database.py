@@ -42,7 +42,14 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-_TYPES: Final = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMP"}
+TYPES: Final = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+    "boolean": "BOOLEAN",
+}
+"""DuckDB's types of the columns of DTM's tables."""
 _VIEWS: Final = frozenset(
     {
         "operation_rounds",
@@ -214,7 +221,7 @@ def _columns(table: Table) -> str:
     """Return the columns that the views expect; null where the file lacks them or has them with another type."""
     fields = load_catalogue().resources["idp_admin2"].fields
     return ", ".join(
-        field.name if table.has(field.name) else f"CAST(NULL AS {_TYPES[field.type]}) AS {field.name}"
+        field.name if table.has(field.name) else f"CAST(NULL AS {TYPES[field.type]}) AS {field.name}"
         for field in fields
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.database import Database, connected
+from frictionless_dtm.quality.database import TYPES, Database, connected
 from frictionless_dtm.quality.streams import FIGURES, columns_of
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _RUNS: Final = "runs"
 _VIEWS: Final = ("history_runs", "round_versions", "revisions")
-_TYPES: Final = {"string": "VARCHAR", "integer": "BIGINT", "date": "DATE", "datetime": "TIMESTAMP", "boolean": "BOOLEAN"}
 
 
 @contextmanager
@@ -66,6 +65,6 @@ def _levels(resources: Mapping[str, Mapping[str, Any]]) -> list[int]:
 def _columns(table: Resource, there: Mapping[str, str]) -> str:
     """Return the columns that the views expect; null where the file lacks them or has them with another type."""
     return ", ".join(
-        f"CAST({field.name if there.get(field.name) == field.type else 'NULL'} AS {_TYPES[field.type]}) AS {field.name}"
+        f"CAST({field.name if there.get(field.name) == field.type else 'NULL'} AS {TYPES[field.type]}) AS {field.name}"
         for field in table.fields
     )
