@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from frictionless_dtm.quality.history import histories_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.quality.database import Row
 
 Past = dict[str, list[Any]]
 
-# The figures of a round are those of the first level that has it, as in the chart of rounds.
 _STATES: Final = """
     SELECT
       admin0_pcode AS country, operation, reporting_date, round_number, assessment_type, idps,
@@ -34,14 +34,18 @@ _STATES: Final = """
     ORDER BY ALL"""
 
 
-def past_of(contents: Contents) -> Mapping[tuple[str, str], Past] | None:
+def past_of(contents: Contents, operations: Iterable[Operation]) -> Mapping[tuple[str, str], Past] | None:
     """Return the past of each operation, by country and name; None for a package without histories.
+
+    The figures of a round are those of the first level that has it, as in the chart of rounds. So only the histories of
+    levels that this chart has figures of are read: mostly that of the country level, which is the shortest by far.
 
     Raises:
         DtmError: The histories cannot be read.
     """
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    with histories_of(contents) as database:
+    levels = {each.admin_level for operation in operations for each in operation.rounds}
+    with histories_of(contents, sorted(levels)) as database:
         if database is None:
             return None
         for row in database.answer(_STATES):

@@ -48,12 +48,12 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     Raises:
         DtmError: The data files cannot be read.
     """
-    past = past_of(contents)
     with database_of(contents) as database:
         operations = operations_of(database)
         headlines = headlines_of(database, operations)
         report = quality.report(database)
-        figures_json = as_script(payload(operations, headlines, database, past)) if operations else ""
+    past = past_of(contents, operations)
+    figures_json = as_script(payload(operations, headlines, database, past)) if operations else ""
     front = front_of(contents.descriptor, invented=is_invented({each.country for each in operations}))
     resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
     sample = sample_file(front.resources)

@@ -15,7 +15,7 @@ from tap_dtm.views.script import query_of, views_of
 from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from frictionless_dtm.descriptor.contents import Contents
     from tap_dtm.metadata import Resource
@@ -25,18 +25,22 @@ _VIEWS: Final = ("history_runs", "round_versions", "revisions")
 
 
 @contextmanager
-def histories_of(contents: Contents) -> Iterator[Database | None]:
+def histories_of(contents: Contents, levels: Collection[int] = LEVELS) -> Iterator[Database | None]:
     """Read the histories of a package, and make the views on them; None if it has none.
+
+    Args:
+        contents: The package.
+        levels: The administrative levels to read, as far as the package has their histories.
 
     Raises:
         DtmError: They cannot be read.
     """
     resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
-    levels = _levels(resources)
-    if not levels:
+    there = [level for level in levels if _has(resources, _RUNS) and _has(resources, f"idp_admin{level}_history")]
+    if not there:
         yield None
         return
-    warehouse = Warehouse(DuckDB("dtm"), API_VERSIONS[-1], levels, has_history=True)
+    warehouse = Warehouse(DuckDB("dtm"), API_VERSIONS[-1], there, has_history=True)
     with connected(contents) as db:
         db.execute("CREATE SCHEMA dtm")
         for table in warehouse.tables:
@@ -50,16 +54,12 @@ def histories_of(contents: Contents) -> Iterator[Database | None]:
         yield Database((), "", None, db)
 
 
-def _levels(resources: Mapping[str, Mapping[str, Any]]) -> list[int]:
-    """Return the levels whose histories are there, with the runs, and with the columns that say what they hold."""
-    known = load_catalogue().resources
-
-    def has(name: str) -> bool:
-        needed = {*known[name].key, *known[name].marks, *(FIGURES if known[name].history_of else ())}
-        types = {field.name: field.type for field in known[name].fields if field.name in needed}
-        return name in resources and columns_of(resources[name]).items() >= types.items()
-
-    return [level for level in LEVELS if has(_RUNS) and has(f"idp_admin{level}_history")]
+def _has(resources: Mapping[str, Mapping[str, Any]], name: str) -> bool:
+    """Say whether a table is there, with the columns that say what it holds."""
+    known = load_catalogue().resources[name]
+    needed = {*known.key, *known.marks, *(FIGURES if known.history_of else ())}
+    types = {field.name: field.type for field in known.fields if field.name in needed}
+    return name in resources and columns_of(resources[name]).items() >= types.items()
 
 
 def _columns(table: Resource, there: Mapping[str, str]) -> str:
