@@ -149,7 +149,11 @@ def with_pcodes(row: Row, level: int | None, found: Mapping[Key, Row]) -> Iterat
     places = {"": (1, country, "admin1"), "origin_": (1, country, "idp_origin_admin1")}
     if level is not None:
         places = {"": (level, country if level == 1 else key_of(row, "admin1"), f"admin{level}")}
+    codes = []
     for prefix, (level_, parent, area) in places.items():
         match = found.get((country, level_, parent, key_of(row, area)), {})
         yield f"{prefix}cod_pcode", match.get("cod_pcode")
         yield f"is_{prefix}name_confirmed", match.get("is_name_confirmed", False)
+        codes.append(match.get("cod_pcode"))
+    if level is None and None not in codes:
+        yield "is_same_area", codes[0] == codes[1]

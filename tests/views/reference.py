@@ -28,6 +28,12 @@ _ROUND: Final = (*_SERIES, "reporting_date", "round_number")
 _ORIGIN: Final = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
 _PLACEHOLDERS: Final = {None, "", "Not available", "Unknown"}
 _BLANKS: Final = " \t\n\r\f\v"
+_OF_AREAS: Final = {
+    "origin_to_host",
+    "latest_stock_admin{level}",
+    "headline_stock_admin{level}",
+    "stock_over_time_admin{level}",
+}
 
 
 class Reference:
@@ -68,7 +74,7 @@ class Reference:
             name = "areas_over_time"
         found: Iterable[Row] = getattr(self, name)(*([] if level is None else [level]))
         named = [{**row, "admin0_name": self.names[row["admin0_pcode"]]} for row in found]
-        if kind in {"origin_to_host", "latest_stock_admin{level}", "stock_over_time_admin{level}"} and level != 0:
+        if kind in _OF_AREAS and level != 0:
             return [row | dict(areas.with_pcodes(row, level, self.places)) for row in named]
         return named
 

@@ -174,6 +174,20 @@ def test_a_code_in_another_numbering_is_the_area_of_its_name(views: Callable[...
     ]
 
 
+def test_people_who_stay_in_their_own_area_do_so_under_any_code_of_it(views: Callable[..., Ask]) -> None:
+    listed = [entry("XAG06", "West"), entry("XAG07", "East")]
+    own = figure(("XAA-G07", "East"), origin=("XA-G06", "East"))
+    other = figure(("XAA-G07", "East"), origin=("XA-G07", "West"))
+    unlisted = figure(("XAA-G07", "East"), origin=("XA-G09", "Elsewhere"))
+    ask = views(listed, [own, other, unlisted], has_all_views=True)
+
+    assert ask("SELECT idp_origin_admin1_pcode, is_same_area FROM origin_to_host ORDER BY 1") == [
+        ("XA-G06", True),
+        ("XA-G07", False),
+        ("XA-G09", False),
+    ]
+
+
 @pytest.mark.parametrize(
     ("second", "listed", "expected"),
     [

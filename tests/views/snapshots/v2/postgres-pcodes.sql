@@ -438,6 +438,138 @@ LEFT JOIN (
   ON areas.admin0_pcode = figures.admin0_pcode AND areas.parent = '/' || COALESCE((CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C", '!') AND areas.area = COALESCE((CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C", '!')
 ) AS answer;
 
+-- headline_stock_admin1
+SELECT
+  admin0_pcode,
+  admin0_name,
+  admin1_pcode,
+  admin1_name,
+  num_present_idp_ind,
+  operation,
+  assessment_type,
+  round_number,
+  reporting_date,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness,
+  cod_pcode,
+  is_name_confirmed
+FROM (
+-- What a view of one level selects, with the P-code of each area.
+SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
+FROM (
+-- The areas of one level in the round that each country's headline is from.
+WITH current_rows AS (
+  SELECT
+    published.admin1_pcode,
+    published.admin1_name,
+    published.admin2_pcode,
+    published.admin2_name,
+    published.num_present_idp_ind AS idps,
+    headline.*
+  FROM (
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
+  FROM "dtm".idp_admin1_current
+) AS published
+  JOIN "dtm".headline_stock_admin0 AS headline ON published.admin0_pcode = headline.admin0_pcode AND published.operation = headline.operation AND published.reporting_date = headline.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(headline.assessment_type, '') AND (published.assessment_type IS NULL) = (headline.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(headline.round_number, 0) AND (published.round_number IS NULL) = (headline.round_number IS NULL)
+)
+SELECT
+  admin0_pcode, operation, assessment_type, reporting_date, round_number,
+  admin0_name,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness,
+  MAX(admin1_pcode) AS admin1_pcode,
+  MAX(admin1_name) AS admin1_name,
+  MAX(admin2_pcode) AS admin2_pcode,
+  MAX(admin2_name) AS admin2_name,
+  CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
+FROM current_rows
+GROUP BY
+  admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, age_days, chosen_by, alternatives, is_contested, freshness,
+  (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C", (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C"
+HAVING SUM(idps) IS NOT NULL
+) AS figures
+LEFT JOIN (
+  SELECT
+    admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || COALESCE((CASE WHEN COALESCE(parent_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || parent_name ELSE parent_pcode END) COLLATE "C", '!') END AS parent,
+    COALESCE((CASE WHEN COALESCE(area_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || area_name ELSE area_pcode END) COLLATE "C", '!') AS area, cod_pcode, is_name_confirmed
+  FROM (SELECT *, pcode AS area_pcode, name AS area_name FROM "dtm".areas) AS named
+) AS areas
+  ON areas.admin0_pcode = figures.admin0_pcode AND areas.parent = figures.admin0_pcode AND areas.area = COALESCE((CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C", '!')
+) AS answer;
+
+-- headline_stock_admin2
+SELECT
+  admin0_pcode,
+  admin0_name,
+  admin1_pcode,
+  admin1_name,
+  admin2_pcode,
+  admin2_name,
+  num_present_idp_ind,
+  operation,
+  assessment_type,
+  round_number,
+  reporting_date,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness,
+  cod_pcode,
+  is_name_confirmed
+FROM (
+-- What a view of one level selects, with the P-code of each area.
+SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
+FROM (
+-- The areas of one level in the round that each country's headline is from.
+WITH current_rows AS (
+  SELECT
+    published.admin1_pcode,
+    published.admin1_name,
+    published.admin2_pcode,
+    published.admin2_name,
+    published.num_present_idp_ind AS idps,
+    headline.*
+  FROM (
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
+  FROM "dtm".idp_admin2_current
+) AS published
+  JOIN "dtm".headline_stock_admin0 AS headline ON published.admin0_pcode = headline.admin0_pcode AND published.operation = headline.operation AND published.reporting_date = headline.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(headline.assessment_type, '') AND (published.assessment_type IS NULL) = (headline.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(headline.round_number, 0) AND (published.round_number IS NULL) = (headline.round_number IS NULL)
+)
+SELECT
+  admin0_pcode, operation, assessment_type, reporting_date, round_number,
+  admin0_name,
+  age_days,
+  chosen_by,
+  alternatives,
+  is_contested,
+  freshness,
+  MAX(admin1_pcode) AS admin1_pcode,
+  MAX(admin1_name) AS admin1_name,
+  MAX(admin2_pcode) AS admin2_pcode,
+  MAX(admin2_name) AS admin2_name,
+  CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
+FROM current_rows
+GROUP BY
+  admin0_pcode, operation, assessment_type, reporting_date, round_number, admin0_name, age_days, chosen_by, alternatives, is_contested, freshness,
+  (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C", (CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C"
+HAVING SUM(idps) IS NOT NULL
+) AS figures
+LEFT JOIN (
+  SELECT
+    admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || COALESCE((CASE WHEN COALESCE(parent_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || parent_name ELSE parent_pcode END) COLLATE "C", '!') END AS parent,
+    COALESCE((CASE WHEN COALESCE(area_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || area_name ELSE area_pcode END) COLLATE "C", '!') AS area, cod_pcode, is_name_confirmed
+  FROM (SELECT *, pcode AS area_pcode, name AS area_name FROM "dtm".areas) AS named
+) AS areas
+  ON areas.admin0_pcode = figures.admin0_pcode AND areas.parent = '/' || COALESCE((CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C", '!') AND areas.area = COALESCE((CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin2_name ELSE admin2_pcode END) COLLATE "C", '!')
+) AS answer;
+
 -- stock_over_time_admin1
 SELECT
   admin0_pcode,
