@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.sandbox import SandboxServer, tiny
+from tap_dtm.sandbox.invisible import add_hidden_operation
 from tap_dtm.sandbox.visible import add_round, backfill_round, correct_figures, rekey_round, withdraw_round
 from tests.chance import CHANCE
 from tests.datapackage.pages_browser import DRAWN, Page, choose
@@ -124,6 +125,27 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(page: Page, published: Publis
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("version", ["v3", "v2"])
+def test_the_newest_states_are_the_rounds_of_the_chart_above(folder: Path, version: str) -> None:
+    """Also those of operations that only a lower level has."""
+    target = PackageTarget(folder)
+    with SandboxServer(tiny(Random(1))) as sandbox:
+        sandbox.world.publish(add_hidden_operation, rng=Random(1))
+        run_tap(
+            target, catalog=selecting(*EVERYTHING, api_version=version), **sandbox_config(sandbox, api_version=version)
+        )
+    target.finish()
+    page = (folder / "index.html").read_text("utf-8")
+    figures = json.loads(page.partition('id="figures">')[2].partition("</script>")[0])
+
+    levels = set()
+    for operation in figures["operations"]:
+        newest = [each for each in operation["past"]["rounds"] if each[5] is None]
+        assert Counter(tuple(each[:4]) for each in newest) == Counter(tuple(each[:4]) for each in operation["rounds"])
+        levels |= {each[6] for each in operation["rounds"]}
+    assert len(levels) > 1
+
+
 def test_a_package_without_histories_has_no_such_chart(tmp_path: Path) -> None:
     package = Published(tmp_path / "package", runs=1, streams=(*LISTS, *TABLES))
     text = (package.folder / "index.html").read_text("utf-8")
@@ -131,9 +153,7 @@ def test_a_package_without_histories_has_no_such_chart(tmp_path: Path) -> None:
     assert '"past":' not in text
 
 
-@pytest.mark.parametrize(
-    ("missing", "words"), [((), "has changed no figure of this curve"), (HISTORIES, "do not have this operation")]
-)
+@pytest.mark.parametrize(("missing", "words"), [((), "no run has noticed"), (HISTORIES, "do not have this operation")])
 def test_it_says_so_where_there_is_nothing_to_show(
     page: Page, folder: Path, missing: Sequence[str], words: str
 ) -> None:

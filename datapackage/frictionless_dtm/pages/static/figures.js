@@ -199,7 +199,7 @@ function drawings(data) {
         people(idpsBefore, !["published", "back"].includes(event)), people(after, event !== "withdrawn"),
       ]),
       spec: (width) => charts.past([...earlier.slice(-charts.CURVES), ...curves.filter((each) => each.until === null)], width),
-      instead: earlier.length ? null : times.length ? `Since ${times[0]} (UTC), DTM has changed no figure of this curve.` : "The histories of this package do not have this operation.",
+      instead: earlier.length ? null : times.length ? `Since ${times[0]} (UTC), no run has noticed that DTM changed a figure of this curve.` : "The histories of this package do not have this operation.",
     });
   }
 
