@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.quality.database import Database
-
     from tap_dtm.views.preferences import Preference
 
 _REASONS: Final = {
@@ -122,11 +121,11 @@ def without_effect(preferences: Iterable[Preference], headlines: Iterable[Headli
         headline = found.get(wanted.admin0_pcode)
         if headline and unicodedata.normalize("NFC", headline.operation) != wanted.operation:
             yield (
-                f'The preferred operation "{wanted.operation}" of {wanted.admin0_pcode} has no effect, because it is closed '
-                f'or has no figure. The headline is of "{headline.operation}".'
+                f'The preferred operation "{wanted.operation}" of {wanted.admin0_pcode} has no effect, because '
+                f'it is closed or has no figure. The headline is of "{headline.operation}".'
             )
         elif headline and wanted.assessment_type not in {None, headline.assessment_type}:
             yield (
-                f'The preferred assessment type "{wanted.assessment_type}" of {wanted.admin0_pcode} has no effect, because '
-                f'"{headline.operation}" has no figure of it. The headline is of {headline.assessment_type}.'
+                f'The preferred assessment type "{wanted.assessment_type}" of {wanted.admin0_pcode} has no effect, '
+                f'because "{headline.operation}" has no figure of it. The headline is of {headline.assessment_type}.'
             )
