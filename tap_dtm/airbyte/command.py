@@ -15,7 +15,7 @@ from tap_dtm.airbyte.catalog import discover
 from tap_dtm.airbyte.output import Output, Stopped
 from tap_dtm.airbyte.read import read
 from tap_dtm.airbyte.spec import specification
-from tap_dtm.api.pcodes import SETTING
+from tap_dtm.api.pcodes import is_set
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
 from tap_dtm.singer.command import SECRETS
@@ -107,7 +107,7 @@ def _check(output: Output, arguments: argparse.Namespace) -> None:
 
 def _discover(output: Output, arguments: argparse.Namespace) -> None:
     config = _config(arguments)
-    catalog = discover(checked_api_version(config), has_pcodes=bool(config.get(SETTING)))
+    catalog = discover(checked_api_version(config), has_pcodes=is_set(config))
     output.write({"type": "CATALOG", "catalog": catalog})
 
 

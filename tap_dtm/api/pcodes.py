@@ -18,7 +18,7 @@ from tap_dtm.settings import is_sandbox
 from tap_dtm.utf8 import BOM, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from tap_dtm.api.records import Entry
     from tap_dtm.metadata import Resource
@@ -39,6 +39,11 @@ _HXL: Final = "#"
 _OTHER_FILES: Final = {b"<": "a web page", b"{": "JSON", b"PK": "a zip archive or a workbook", b"\x1f\x8b": "gzip"}
 _KEPT: Final = "Nothing was taken, and the codes that were loaded before stay."
 _logger = logging.getLogger("tap-dtm")
+
+
+def is_set(config: Mapping[str, Any]) -> bool:
+    """Return whether the settings name a list. As in ``Settings``, blanks alone name none."""
+    return bool(str(config.get(SETTING) or "").strip())
 
 
 class _WrongListError(Exception):
@@ -132,6 +137,8 @@ class PcodeList:
 
 def _check_kind(content: bytes) -> None:
     start = content.removeprefix(BOM)[:100].lstrip()
+    if not start:
+        raise _WrongListError("it is empty")
     for sign, kind in _OTHER_FILES.items():
         if start.startswith(sign):
             raise _WrongListError(f"it is {kind}, not CSV")

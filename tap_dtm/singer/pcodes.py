@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from singer_sdk.singerlib.catalog import Metadata
 from typing_extensions import override
 
-from tap_dtm.api.pcodes import SETTING
+from tap_dtm.api.pcodes import SETTING, is_set
 from tap_dtm.errors import DtmAnswerError, DtmError
 from tap_dtm.singer.base import ListStream
 
@@ -45,7 +45,7 @@ class PcodeListStream(ListStream):
         """
         metadata = super().metadata
         if root := metadata.get(()):
-            if self.config.get(SETTING):
+            if is_set(self.config):
                 root.inclusion = Metadata.InclusionType.AVAILABLE
             elif self._tap_input_catalog is None:
                 root.inclusion = Metadata.InclusionType.UNSUPPORTED
@@ -57,7 +57,7 @@ class PcodeListStream(ListStream):
         Raises:
             DtmError: The catalog selects the stream, and the setting is not set.
         """
-        has_list = bool(self.config.get(SETTING))
+        has_list = is_set(self.config)
         if self.selected and not has_list:
             raise DtmError(f"The catalog selects the stream {self.name}, and {_WHAT_TO_SET}; or deselect the stream.")
         if has_list and not self.selected:
@@ -68,7 +68,7 @@ class PcodeListStream(ListStream):
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, then tombstones for what has left it; nothing if the list cannot be taken."""
-        if not self.config.get(SETTING):
+        if not is_set(self.config):
             return  # the SDK's connection test asks every stream
         try:
             self._check_countries()

@@ -147,3 +147,29 @@ def test_the_report_names_the_reasons_that_have_no_class() -> None:
         "found": 1,
         "by_country": [{"country": "XAA", "word": "invented reason", "rows": 2}],
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("XAA,Réponse inventée à la sécheresse & aux inondations,SA", None),
+        ("XAA,Réponse inventée à la sécheresse & aux inondations,", None),
+        ("XYZ,Invented operation of a country that is not loaded,BA", None),
+        ("XAA,Réponse inventée à la sécheresse & aux inondations,ba", 'preferred assessment type "ba" of XAA'),
+        ("{closed},", 'preferred operation "{name}" of {country} has no effect, because it is closed'),
+    ],
+    ids=["a type", "any type", "another country", "a type that is not there", "a closed operation"],
+)
+def test_a_preference_without_effect_is_named(
+    messages: list[Message], folder: Path, caplog: pytest.LogCaptureFixture, line: str, words: str | None
+) -> None:
+    rows = [message["record"] for message in messages if message.get("stream") == "operations" and "record" in message]
+    country, name = next(
+        (row["admin0_pcode"], row["operation"]) for row in rows if row["operation_status"] == "Inactive"
+    )
+
+    run_target(messages, folder, preferred_operations=prefer(folder.parent, line.format(closed=f'{country},"{name}"')))
+
+    warnings = [record.getMessage() for record in caplog.records if "has no effect" in record.getMessage()]
+    assert len(warnings) == (words is not None)
+    assert (words or "").format(name=name, country=country) in "".join(warnings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import json
 import struct
 import sys
 import time
@@ -340,6 +341,17 @@ def test_a_short_name_leaves_its_number_whole(page: Page, tmp_path: Path) -> Non
     assert "A" in labels
     assert any("," in each for each in labels)
     assert not any("\N{HORIZONTAL ELLIPSIS}" in each for each in labels)
+
+
+def test_a_description_with_a_long_address_fits_a_phone(page: Page, tmp_path: Path) -> None:
+    # Where the countries are not invented, the package names OCHA and the terms of its list.
+    tables = json.loads(json.dumps(tables_of(small_world())).replace('"X', '"Q'))
+    code = {"admin_level": 1, "pcode": "QA01", "name": "Invented", "parent_pcode": "QAA", "valid_from": "2020-01-31"}
+    tables["pcodes"] = [{"admin0_pcode": "QAA", **code, "_sdc_deleted_at": None}]
+    page.open(write(contents_of(tables), tmp_path), 390)
+
+    assert "https://creativecommons.org/licenses/" in page.evaluate("document.getElementById('about').innerText")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_thousands_of_areas_are_found_without_being_drawn(page: Page, tmp_path: Path) -> None:

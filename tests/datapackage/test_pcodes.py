@@ -102,7 +102,7 @@ def test_it_says_whose_the_codes_are_of_which_date_and_under_which_terms(message
     assert [each["name"] for each in areas["licenses"]] == ["other", "CC-BY-3.0-IGO"]
     assert [each["name"] for each in package["licenses"]] == ["other"]
     assert (
-        f"Tables with entries of OCHA, global P-code list ({OCHA}), as of 2024-01-31: pcodes, areas."
+        f"Tables with entries of OCHA, global P-code list ({OCHA}), the newest valid from 2024-01-31: pcodes, areas."
         in (package["description"])
     )
     assert "CC BY-IGO" in package["description"]

@@ -34,13 +34,12 @@ def text_of(*rows: str, header: str = HEADER) -> str:
 
 @cache
 def selecting_pcodes(api_version: str = "v3") -> dict[str, Any]:
-    """Return a catalog of all streams that a run loads unasked, and of the P-codes."""
+    """Return a catalog of the streams that are selected by default, and of the P-codes."""
     catalog: dict[str, Any] = TapDTM(config={"api_version": api_version, "pcodes": "sandbox://"}).catalog_dict
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            if not entry["breadcrumb"]:
-                is_asked_for = stream["tap_stream_id"] == "pcodes"
-                entry["metadata"]["selected"] = is_asked_for or entry["metadata"]["selected-by-default"]
+    (pcodes,) = (stream for stream in catalog["streams"] if stream["tap_stream_id"] == "pcodes")
+    for entry in pcodes["metadata"]:
+        if not entry["breadcrumb"]:
+            entry["metadata"]["selected"] = True
     return catalog
 
 

@@ -64,7 +64,8 @@ WRONG = {
     "JSON": (b'{"help": "invented"}', "it is JSON, not CSV"),
     "a workbook": (b"PK\x03\x04 invented", "it is a zip archive or a workbook, not CSV"),
     "no CSV": (b"Invented text.\n", "its first line, Invented text., lacks Location, Admin Level, P-Code, Name"),
-    "nothing": (b"", "its first line, , lacks Location"),
+    "nothing": (b"", "it is empty"),
+    "nothing but a BOM": (b"\xef\xbb\xbf\n", "it is empty"),
     "a column less": (
         "\n".join(line.rpartition(",")[0] for line in LINES).encode(),
         "lacks Valid from date",

@@ -52,9 +52,12 @@ class TestWhoGetsIt:
         assert (entry.metadata.root.selected, entry.metadata.root.selected_by_default) == (False, False)
         assert entry.metadata.root.inclusion == "available"
 
-    def test_selecting_it_without_the_setting_is_refused_and_says_what_to_set(self, target: MemoryTarget) -> None:
+    @pytest.mark.parametrize("config", [{}, {"pcodes": None}, {"pcodes": ""}, {"pcodes": " \t"}])
+    def test_selecting_it_without_the_setting_is_refused_and_says_what_to_set(
+        self, target: MemoryTarget, config: dict[str, Any]
+    ) -> None:
         with pytest.raises(DtmError, match=r"selects the stream pcodes, and the setting pcodes is not set\. Set it to"):
-            run_tap(target, catalog=selecting_pcodes(), api_url="sandbox://")
+            run_tap(target, catalog=selecting_pcodes(), api_url="sandbox://", **config)
 
         assert target.tables == {}
 

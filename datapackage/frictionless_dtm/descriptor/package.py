@@ -190,7 +190,7 @@ def _other_terms(contents: Sequence[Content]) -> Iterator[str]:
         tables = [content for content in contents if content.other_source == source]
         license_ = next(each.resource.license for each in tables if each.resource)
         names = ", ".join(content.name for content in tables)
-        date = f", as of {source['version']}" if "version" in source else ""
+        date = f", the newest valid from {source['version']}" if "version" in source else ""
         terms = f" {license_.title} ({license_.url}): {' '.join(license_.terms)}" if license_ else ""
         yield f"Tables with entries of {source['title']} ({source['path']}){date}: {names}.{terms}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 from frictionless_dtm.pages.figures import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.quality.database import Database
+    from tap_dtm.views.preferences import Preference
 
 _REASONS: Final = {
     "only": "The only {freshness} operation.",
@@ -110,3 +112,20 @@ def headlines_of(database: Database, operations: Sequence[Operation]) -> list[He
         for row in database.rows(_HEADLINES)
     ]
     return sorted(found, key=lambda each: (plain(each.country_name), each.country))
+
+
+def without_effect(preferences: Iterable[Preference], headlines: Iterable[Headline]) -> Iterator[str]:
+    """Yield a sentence for each preference that no headline follows, of the countries that have one."""
+    found = {each.country: each for each in headlines}
+    for wanted in preferences:
+        headline = found.get(wanted.admin0_pcode)
+        if headline and unicodedata.normalize("NFC", headline.operation) != wanted.operation:
+            yield (
+                f'The preferred operation "{wanted.operation}" of {wanted.admin0_pcode} has no effect, because '
+                f'it is closed or has no figure. The headline is of "{headline.operation}".'
+            )
+        elif headline and wanted.assessment_type not in {None, headline.assessment_type}:
+            yield (
+                f'The preferred assessment type "{wanted.assessment_type}" of {wanted.admin0_pcode} has no effect, '
+                f'because "{headline.operation}" has no figure of it. The headline is of {headline.assessment_type}.'
+            )

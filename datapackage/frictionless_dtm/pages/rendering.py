@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -16,7 +17,7 @@ from frictionless_dtm.pages.changelog import changelog
 from frictionless_dtm.pages.citation import citation_cff
 from frictionless_dtm.pages.figures import operations_of
 from frictionless_dtm.pages.front import front_of
-from frictionless_dtm.pages.headlines import headlines_of
+from frictionless_dtm.pages.headlines import headlines_of, without_effect
 from frictionless_dtm.pages.linked_data import linked_data
 from frictionless_dtm.pages.past import past_of
 from frictionless_dtm.pages.payload import as_script, payload
@@ -26,6 +27,7 @@ from frictionless_dtm.quality.database import database_of
 from frictionless_dtm.quality.reporting import RULE
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
+from tap_dtm.views.package import preferences_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.pages.headlines import Headline
 
 _VERDICTS = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
+_LOGGER = logging.getLogger("target-datapackage")
 _SHOWN = 50
 """The page shows at most so many findings of each check; quality.json counts them all."""
 
@@ -51,6 +54,8 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     with database_of(contents) as database:
         operations = operations_of(database)
         headlines = headlines_of(database, operations)
+        for complaint in without_effect(preferences_of(contents.descriptor), headlines):
+            _LOGGER.warning("%s", complaint)
         report = quality.report(database)
     past = past_of(contents, operations)
     figures_json = as_script(payload(operations, headlines, database, past)) if operations else ""
