@@ -35,8 +35,9 @@ _SOURCES_HEADER: Final = f"""\
 _VIEWS_HEADER: Final = """\
 # The views of tap-dtm-views, for dbt 1.10.8 or newer. Generated from their catalogue: python3 make.py generate
 #
-# Copy it into the models folder of your dbt project, next to sources.yml. The schema is the same. Take out the views of
-# histories, from history_runs to publication_lag, if you do not load histories.
+# Copy it into the models folder of your dbt project, next to sources.yml. The schema is the same. If you do not load
+# histories, remove their views, from history_runs to publication_lag. If you do not load pcodes, remove the view areas
+# and the columns cod_pcode, is_name_confirmed, origin_cod_pcode and is_origin_name_confirmed.
 """
 
 

@@ -45,7 +45,7 @@ def test_run_after_run_in_two_environments_of_one_database(postgres: EmbeddedPos
     run = project.run(*RUN, **database(postgres))
 
     assert run.returncode == 0, run.stderr
-    assert_views_are_right(sandbox.query, world_at(), place("postgres", "dtm_sandbox"))
+    assert_views_are_right(sandbox.query, world_at(), place("postgres", "dtm_sandbox", has_pcodes=True))
     names = {row["admin0_name"] for row in prod.query("SELECT admin0_name FROM countries")}
     assert names == {country["admin0Name"] for country in invent(8).country_list()}
 
@@ -77,7 +77,7 @@ def test_the_sandbox_keeps_away_from_the_schema_that_env_names(postgres: Embedde
     run = project.run(*RUN)
 
     assert run.returncode == 0, run.stderr
-    assert_views_are_right(sandbox.query, world_at(), place("postgres", "dtm_sandbox"))
+    assert_views_are_right(sandbox.query, world_at(), place("postgres", "dtm_sandbox", has_pcodes=True))
     (schemas,) = sandbox.query("SELECT COUNT(*) AS count FROM pg_namespace WHERE nspname = %s", real.schema)
     assert not schemas["count"]
 
@@ -89,7 +89,7 @@ def test_views_without_tables_fail_the_run_in_one_sentence(postgres: EmbeddedPos
     run = project.run("--environment=prod", "run", "dtm-views:install", **database(postgres), **settings)
 
     assert run.returncode == 1
-    assert 'relation "dtm_of_nobody.idp_admin0" does not exist. Run the tap into this schema first' in run.stderr
+    assert 'schema "dtm_of_nobody" does not exist. Run the tap into this schema first' in run.stderr
     assert "Traceback" not in run.stderr
     assert postgres.password not in run.stderr + run.stdout
 
