@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.programs
 
 STREAMS = {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"}
+HISTORIES = {"idp_admin0_history", "idp_admin1_history", "idp_admin2_history", "runs"}
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +116,14 @@ class TestWhatItIs:
     def test_discover_needs_no_key(self, tap: Command) -> None:
         code, output, log = tap.run("--discover")
         assert code == 0
-        assert {stream["tap_stream_id"] for stream in json.loads(output)["streams"]} == STREAMS | {"pcodes"}
+        assert {stream["tap_stream_id"] for stream in json.loads(output)["streams"]} == STREAMS | HISTORIES | {"pcodes"}
         assert "key" not in log
 
     def test_test_reaches_the_api(self, tap: Command, sandbox: SandboxServer) -> None:
         code, output, _ = tap.run("--test", config=sandbox_config(sandbox))
         assert code == 0
         messages = [json.loads(line) for line in output.splitlines()]
-        assert {message["stream"] for message in messages if message["type"] == "RECORD"} == STREAMS
+        assert {message["stream"] for message in messages if message["type"] == "RECORD"} == STREAMS | HISTORIES
 
     def test_test_with_a_bad_key(self, tap: Command, sandbox: SandboxServer) -> None:
         code, _, log = tap.run("--test", config=sandbox_config(sandbox, subscription_key="another-key"))
