@@ -38,7 +38,7 @@ _GRACE: Final = 3.0  # seconds to finish writing after a signal
 
 _STDOUT: Final = 1
 _METRICS: Final = "singer_sdk.metrics"  # structured logs are made from the arguments of this logger's records
-NEXT_RUN: Final = "The next run goes on from the last state."
+NEXT_RUN: Final = "The next run continues from the last state."
 _INTERRUPTED: Final = 130
 
 

@@ -307,7 +307,7 @@ class TestWrongSettings:
 
 
 class TestOutputThatGoesNowhere:
-    SAID = "Cannot write the output: {}. The next run goes on from the last state."
+    SAID = "Cannot write the output: {}. The next run continues from the last state."
 
     @pytest.mark.parametrize(
         ("path", "mode", "words"),

@@ -166,7 +166,7 @@ def test_sigterm_ends_the_run_at_once_and_in_one_sentence(tmp_path: Path) -> Non
             assert tap.wait() == 143
 
         log = (tmp_path / "tap.log").read_text("utf-8")
-        assert "Stopped by signal 15. The next run goes on from the last state." in log
+        assert "Stopped by signal 15. The next run continues from the last state." in log
         assert "Traceback" not in log
         assert len(target.live("idp_admin2")) < len(sandbox.world.rows(2))
 
@@ -182,7 +182,7 @@ def test_a_broken_pipe_is_one_sentence_too(tmp_path: Path) -> None:
         assert tap.wait() == 1
 
     log = (tmp_path / "tap.log").read_text("utf-8")
-    sentence = "Cannot write the output: Broken pipe. The next run goes on from the last state."
+    sentence = "Cannot write the output: Broken pipe. The next run continues from the last state."
     assert log.splitlines()[-1].endswith(sentence)
     assert "Traceback" not in log
 

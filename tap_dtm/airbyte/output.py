@@ -29,7 +29,7 @@ class Stopped(BaseException):
 
     def __init__(self, signum: int) -> None:
         """Tell which signal."""
-        super().__init__(f"Stopped by signal {signum}. The next sync goes on from the last state.")
+        super().__init__(f"Stopped by signal {signum}. The next sync continues from the last state.")
         self.signum = signum
 
     def end(self) -> None:

@@ -15,6 +15,7 @@ from singer_sdk.singerlib import Catalog
 from typing_extensions import override
 
 from tap_dtm.api.client import DtmClient
+from tap_dtm.console import NEXT_RUN
 from tap_dtm.errors import DtmError
 from tap_dtm.exact.state import check_state
 from tap_dtm.metadata import load_catalogue
@@ -195,5 +196,5 @@ class TapDTM(Tap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> NoReturn:
         """End at once. The STATE messages that were written are all there is to save."""
-        self.logger.warning("Stopped by signal %d. The next run goes on from the last state.", signum)
+        self.logger.warning("Stopped by signal %d. %s", signum, NEXT_RUN)
         sys.exit(128 + signum)

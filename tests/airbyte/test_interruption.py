@@ -173,4 +173,4 @@ def test_a_reader_that_leaves_ends_a_sync_with_a_sentence(source: Source) -> Non
     process.stderr.close()
 
     assert process.wait() == 1
-    assert log == "source-dtm: Cannot write the output: Broken pipe. The next run goes on from the last state.\n"
+    assert log == "source-dtm: Cannot write the output: Broken pipe. The next run continues from the last state.\n"
