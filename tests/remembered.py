@@ -125,7 +125,8 @@ class RememberedHistory(History):
                 killed_at=share,
             )
         self.target.end(is_killed=share < 1)
-        self.clock_must_go = share < 1
+        # The time of a killed run may be in no state: then the clock goes until a run that notes its time has ended.
+        self.clock_must_go = share < 1 or (self.clock_must_go and "runs" not in self.selected)
         if not self.may_fail:
             self.remember(messages, is_killed=share < 1)
 
