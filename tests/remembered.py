@@ -155,10 +155,15 @@ class RememberedHistory(History):
                 assert count(without_additions(looked)) == rows
                 continue
             # Of a country, either all is there that the killed run saw, or all that was known before.
-            before = by_country(self.as_of(level, max((time for time in self.seen if time < at), default="")))
+            before = by_country(self.as_of(level, self.time_before(at)))
             served_then = [json.loads(row) for row in rows.elements()]
             for code, country in by_country(found).items():
                 assert country in (before.get(code), by_country(served_then).get(code))
+
+    def time_before(self, at: str) -> str:
+        """Return the time of the run before this one, whatever became of it."""
+        times = (row["observed_at"] for row in self.target.tables.get("runs", {}).values())
+        return max((time for time in times if time < at), default="")
 
     def as_of(self, level: int, at: str) -> Rows:
         history = self.target.tables.get(HISTORIES[level], {}).values()
