@@ -1,199 +1,138 @@
-"""What the charts and the coverage show of each operation.
+"""The operations and the headlines of a package, as rows of the views that users install.
 
-Nothing is added up across operations, rounds, dates or assessment types. Within one round, the rows of an area
-are parts of it (one per reason and origin), and the rows of a level are parts of the country.
+Nothing is added up across operations, rounds, dates or assessment types.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-from unicodedata import combining, normalize
-
-from frictionless_dtm.quality.database import key_of
+import unicodedata
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from frictionless_dtm.quality.database import Database, RoundKey, Row
+    from frictionless_dtm.quality.database import Database, Row
+    from tap_dtm.views.preferences import Preference
 
-
-@dataclass(frozen=True)
-class Place:
-    """An area, by code and name; not known if both say so."""
-
-    code: str
-    name: str
-    is_known: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoundFigures:
-    """A round, with the figures of the coarsest level that has it.
-
-    Attributes:
-        idps: The people of all rows that have a figure; None when none has one, which is unknown and not 0.
-        unknown_rows: The number of rows without a figure.
-        reasons: People by reason; as flows and areas, of the newest round of each assessment type only.
-        flows: People by area of origin and area of stay.
-        areas: People by area of stay.
-    """
-
-    country: str
-    operation: str
-    reporting_date: str
-    round_number: int | None
-    assessment_type: str | None
-    admin_level: int
-    idps: int | None
-    is_newest: bool
-    is_newest_of_operation: bool
-    unknown_rows: int
-    males: int
-    females: int
-    reasons: list[tuple[str, int | None]]
-    flows: list[tuple[Place, Place, int | None]]
-    areas: list[tuple[Place, int | None]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """An operation of one country, as the view ``operation_freshness`` has it, and its rounds, the oldest first."""
-
-    country: str
-    country_name: str
-    name: str
-    status: str
-    first: str
-    last: str
-    age_days: int
-    interval_days: int | None
-    age_in_intervals: float | None
-    freshness: str
-    rounds: list[RoundFigures]
-    levels: list[int]
-
-    @property
-    def newest(self) -> list[RoundFigures]:
-        """Its newest round, once for each assessment type that reports it; the latest first."""
-        return [each for each in self.snapshots if each.is_newest_of_operation]
-
-    @property
-    def snapshots(self) -> list[RoundFigures]:
-        """The newest round of each assessment type, the latest first."""
-        newest = sorted((each for each in self.rounds if each.is_newest), key=lambda each: each.assessment_type or "")
-        return sorted(newest, key=lambda each: each.reporting_date, reverse=True)
-
-
-def operations_of(database: Database) -> list[Operation]:
-    """Return the operations by country name and name."""
-    rounds = _rounds(database)
-    levels: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for (country, operation, *_), unknown in database.unknown_rows().items():
-        levels[country, operation].update(unknown)
-    found = [
-        Operation(**row, rounds=rounds[row["country"], row["name"]], levels=sorted(levels[row["country"], row["name"]]))
-        for row in database.rows("""
-            SELECT
-              admin0_pcode AS country,
-              COALESCE(admin0_name, admin0_pcode) AS country_name,
-              operation AS name,
-              COALESCE(operation_status, '') AS status,
-              first_reporting_date AS first,
-              newest_reporting_date AS last,
-              age_days,
-              interval_days,
-              age_in_intervals,
-              freshness
-            FROM dtm.operation_freshness""")
-    ]
-    return sorted(found, key=lambda each: (plain(each.country_name), each.country, plain(each.name), each.name))
-
-
-def _rounds(database: Database) -> dict[tuple[str, str], list[RoundFigures]]:
-    unknown = database.unknown_rows()
-    sexes, reasons, flows = (_by_round(database.rows(query)) for query in (_SEXES, _REASONS, _FLOWS))
-    found: dict[tuple[str, str], list[RoundFigures]] = defaultdict(list)
-    for row in database.rows(_ROUNDS):
-        key = key_of(row)
-        (sex,) = sexes[key]
-        found[row["country"], row["operation"]].append(
-            RoundFigures(
-                **row,
-                unknown_rows=unknown[key][row["admin_level"]],
-                males=sex["males"] or 0,
-                females=sex["females"] or 0,
-                reasons=[(spell_reason(each["reason"]), each["idps"]) for each in reasons[key]],
-                flows=[(_place(each, "origin"), _place(each, "host"), each["idps"]) for each in flows[key]],
-                areas=_areas(flows[key]),
-            )
-        )
-    return found
-
-
-_ROUNDS: Final = """
-    SELECT $key, admin_level, idps, is_newest, is_newest_of_operation
-    FROM dtm.operation_rounds
-    ORDER BY $in_order"""
-_SEXES: Final = "SELECT $key, males, females FROM dtm.stock_by_sex"
-_REASONS: Final = "SELECT $key, reason, idps FROM dtm.stock_by_reason WHERE is_newest"
-# The view lacks rounds that are published by country alone. For these, the country is the place of stay.
-_FLOWS: Final = """
-    WITH flows AS (
-      SELECT $round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name, idps, TRUE AS is_area
-      FROM dtm.origin_to_host
-      UNION ALL
-      SELECT $round, MAX(idp_origin_admin1_pcode), MAX(idp_origin_admin1_name), admin0_pcode, MAX(admin0_name),
-        CAST(SUM(num_present_idp_ind) AS BIGINT), FALSE
-      FROM $rows
-      WHERE ROW($round) NOT IN (SELECT ROW($round) FROM dtm.origin_to_host)
-      GROUP BY $round, $area_key(idp_origin_admin1)
-    )
+_OPERATIONS: Final = """
     SELECT
-      $key,
-      is_area,
-      idps,
-      MAX(idp_origin_admin1_pcode) OVER origin AS origin_code,
-      MAX(idp_origin_admin1_name) OVER origin AS origin_name,
-      NOT ($is_unknown(idp_origin_admin1_pcode) AND $is_unknown(idp_origin_admin1_name)) AS is_origin_known,
-      MAX(admin1_pcode) OVER host AS host_code,
-      MAX(admin1_name) OVER host AS host_name,
-      NOT ($is_unknown(admin1_pcode) AND $is_unknown(admin1_name)) AS is_host_known
-    FROM flows
-    WHERE ROW($round) IN (SELECT ROW($round) FROM dtm.operation_rounds WHERE is_newest)
-    WINDOW
-      origin AS (PARTITION BY $round, $area_key(idp_origin_admin1)),
-      host AS (PARTITION BY $round, $area_key(admin1))"""
+      admin0_pcode AS country,
+      COALESCE(admin0_name, admin0_pcode) AS country_name,
+      operation,
+      COALESCE(operation_status, '') AS status,
+      first_reporting_date AS first,
+      newest_reporting_date AS last,
+      age_days,
+      interval_days,
+      age_in_intervals,
+      freshness,
+      levels
+    FROM dtm.operation_freshness
+    JOIN (
+      SELECT admin0_pcode, operation, LIST(DISTINCT admin_level ORDER BY admin_level) AS levels
+      FROM dtm.round_levels
+      GROUP BY ALL
+    ) USING (admin0_pcode, operation)"""
+_ROUNDS: Final = """
+    SELECT
+      $key, admin_level, idps, unknown, COALESCE(males, 0) AS males, COALESCE(females, 0) AS females, is_newest,
+      is_newest_of_operation
+    FROM (SELECT *, ROW($round) AS round FROM dtm.operation_rounds)
+    JOIN (SELECT ROW($round) AS round, males, females FROM dtm.stock_by_sex) USING (round)
+    JOIN (SELECT ROW($round) AS round, admin_level, unknown FROM dtm.round_levels) USING (round, admin_level)
+    ORDER BY $in_order"""
+_HEADLINES: Final = """
+    SELECT
+      admin0_pcode AS country, operation, assessment_type, round_number, reporting_date,
+      num_present_idp_ind AS idps, age_days, chosen_by, alternatives, is_contested, freshness
+    FROM dtm.headline_stock_admin0"""
+_REASONS: Final = {
+    "only": "The only {freshness} operation.",
+    "preferred": "Preferred by the publisher of this package.",
+    "newest date": "The newest date of the {freshness} operations.",
+    "largest figure": "The largest figure of the {freshness} operations with the newest date.",
+    "name": "The first by name of the {freshness} operations with the newest date and the largest figure.",
+    "assessment type": "The only {freshness} operation; of the types of its newest round, {type} comes first.",
+}
+"""By the view's ``chosen_by``."""
 
 
-def _by_round(rows: Iterable[Row]) -> dict[RoundKey, list[Row]]:
-    found: dict[RoundKey, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[key_of(row)].append(row)
-    return found
+def operations_of(database: Database) -> list[Row]:
+    """Return the operations by country name and name.
+
+    Each has its ``rounds``, the oldest first, with the people of the coarsest level that has the round (None if no row
+    of it has a figure) and the number of rows without a figure; ``snapshots``, the newest round of each assessment
+    type, the latest first; and ``newest``, those of them that report the newest round of the operation.
+    """
+    rounds = {key: list(rows) for key, rows in groupby(database.rows(_ROUNDS), operation_key)}
+    operations = database.rows(_OPERATIONS)
+    for each in operations:
+        each["rounds"] = rounds[operation_key(each)]
+        snapshots = sorted((of for of in each["rounds"] if of["is_newest"]), key=lambda of: of["assessment_type"] or "")
+        each["snapshots"] = sorted(snapshots, key=lambda of: str(of["reporting_date"]), reverse=True)
+        each["newest"] = [of for of in each["snapshots"] if of["is_newest_of_operation"]]
+    return sorted(operations, key=_by_name)
 
 
-def _place(flow: Row, end: str) -> Place:
-    return Place(flow[f"{end}_code"] or "", flow[f"{end}_name"] or "", is_known=flow[f"is_{end}_known"])
+def operation_key(row: Row) -> tuple[str, str]:
+    """Return the country and the operation of a row."""
+    return row["country"], row["operation"]
 
 
-def _areas(flows: Iterable[Row]) -> list[tuple[Place, int | None]]:
-    """Return the people by area of stay."""
-    found: dict[Place, int | None] = {}
-    for flow in flows:
-        if flow["is_area"]:
-            place = _place(flow, "host")
-            known = [each for each in (found.get(place), flow["idps"]) if each is not None]
-            found[place] = sum(known) if known else None
-    return list(found.items())
+def headlines_of(database: Database, operations: Iterable[Row]) -> list[Row]:
+    """Return the headlines by country name, each with the reason for the choice and what other operations show."""
+    names = {each["country"]: each["country_name"] for each in operations}
+    headlines = [
+        {**each, "country_name": names[each["country"]], "reason": reason(each), "dissent": dissent(each)}
+        for each in database.rows(_HEADLINES)
+    ]
+    return sorted(headlines, key=_by_name)
 
 
-def plain(text: str) -> str:
-    """Return text without case and accents, to sort by."""
-    return "".join(letter for letter in normalize("NFKD", text.casefold()) if not combining(letter))
+def reason(headline: Row) -> str:
+    """Return why the operation of a headline was chosen."""
+    words = _REASONS.get(headline["chosen_by"], "{chosen_by}.")
+    words = words.format(**headline, type=headline["assessment_type"] or "?")
+    is_last_resort = headline["freshness"] == "stale" and headline["chosen_by"] != "preferred"
+    return f"No operation is current. {words}" if is_last_resort else words
 
 
-def spell_reason(reason: str | None) -> str:
-    """Return a reason, which comes in small letters, as it is shown."""
-    return "; ".join(part[:1].upper() + part[1:] for part in (reason or "not recorded").split("; "))
+def dissent(headline: Row) -> str:
+    """Return how far the other current operations agree with a headline."""
+    if not headline["alternatives"]:
+        return ""
+    others, verb = "the other current operation", ("differs", "is")
+    if headline["alternatives"] > 1:
+        others, verb = f"the {headline['alternatives']} other current operations", ("differ (at least one)", "are")
+    if headline["is_contested"]:
+        return f"Contested: {others} {verb[0]} by more than a tenth."
+    return f"{others.capitalize()} {verb[1]} within a tenth of it."
+
+
+def without_effect(preferences: Iterable[Preference], headlines: Iterable[Row]) -> Iterator[str]:
+    """Yield a sentence for each preference that the headline of its country does not follow."""
+    by_country = {each["country"]: each for each in headlines}
+    for wanted in preferences:
+        headline = by_country.get(wanted.admin0_pcode)
+        if headline and unicodedata.normalize("NFC", headline["operation"]) != wanted.operation:
+            yield (
+                f'The preferred operation "{wanted.operation}" of {wanted.admin0_pcode} has no effect, because '
+                f'it is closed or has no figure. The headline is of "{headline["operation"]}".'
+            )
+        elif headline and wanted.assessment_type not in {None, headline["assessment_type"]}:
+            yield (
+                f'The preferred assessment type "{wanted.assessment_type}" of {wanted.admin0_pcode} has no effect, '
+                f'because "{headline["operation"]}" has no figure of it. The headline is of '
+                f"{headline['assessment_type']}."
+            )
+
+
+def _by_name(row: Row) -> tuple[Any, ...]:
+    """Return what operations and headlines are sorted by: names without case and accents."""
+    return _plain(row["country_name"]), row["country"], _plain(row["operation"]), row["operation"]
+
+
+def _plain(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))

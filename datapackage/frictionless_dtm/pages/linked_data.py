@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from frictionless_dtm.descriptor.reading import Workbook
-    from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.pages.front import File, Front
+    from frictionless_dtm.quality.database import Row
 
 _MEDIA_TYPES = {
     "csv": "text/csv",
@@ -19,9 +19,9 @@ _MEDIA_TYPES = {
 }
 
 
-def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequence[Operation]) -> dict[str, Any]:
+def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequence[Row]) -> dict[str, Any]:
     """Return the JSON-LD."""
-    countries = dict(sorted((line.country, line.country_name) for line in operations))
+    countries = dict(sorted((line["country"], line["country_name"]) for line in operations))
     said: dict[str, Any] = {
         "@context": "https://schema.org/",
         "@type": "Dataset",
@@ -40,7 +40,9 @@ def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequenc
         "creator": [{"@type": "Organization", "name": each.title, "url": each.path} for each in front.authors],
         "isBasedOn": [each.path for each in front.sources if each.path],
         "temporalCoverage": (
-            f"{min(line.first for line in operations)}/{max(line.last for line in operations)}" if operations else ""
+            f"{min(line['first'] for line in operations)}/{max(line['last'] for line in operations)}"
+            if operations
+            else ""
         ),
         "spatialCoverage": [{"@type": "Country", "name": name, "identifier": code} for code, name in countries.items()],
         "variableMeasured": [

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.descriptor.contents import Contents
-    from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.quality.database import Row
 
 Past = dict[str, list[Any]]
@@ -34,7 +33,7 @@ _STATES: Final = """
     ORDER BY ALL"""
 
 
-def past_of(contents: Contents, operations: Iterable[Operation]) -> Mapping[tuple[str, str], Past] | None:
+def past_of(contents: Contents, operations: Iterable[Row]) -> Mapping[tuple[str, str], Past] | None:
     """Return the past of each operation, by country and name; None for a package without histories.
 
     The figures of a round are those of the first level that has it, as in the chart of rounds. So only the histories of
@@ -44,7 +43,7 @@ def past_of(contents: Contents, operations: Iterable[Operation]) -> Mapping[tupl
         DtmError: The histories cannot be read.
     """
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    levels = {each.admin_level for operation in operations for each in operation.rounds}
+    levels = {each["admin_level"] for operation in operations for each in operation["rounds"]}
     with histories_of(contents, sorted(levels)) as database:
         if database is None:
             return None

@@ -1,104 +1,177 @@
-"""What the page's charts are drawn from, as compact as the page needs it.
+"""The data of the page's charts, as compact as the page needs it.
 
-Rounds are lists ``[date, number, assessment type, persons, males, females, level, rows without a figure]``; numbers
-of people are null where no row has one. Areas are named once per
-operation, in ``places``, and referred to by position. The areas of a headline are lists ``[code, name, persons]``, and
-at the second level ``[code, name, persons, position of the parent]``.
+Rounds are lists ``[date, number, assessment type, persons, males, females, level, rows without a figure]``. Persons are
+null if no row has a figure. Areas are in ``places`` of an operation, ``[code, name, 0 if neither is known]``, and are
+referred to by position. The areas of a headline are lists ``[code, name, persons]``, at the second level with the
+position of the parent.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+from frictionless_dtm.pages.figures import operation_key
+from frictionless_dtm.quality.database import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from frictionless_dtm.pages.figures import Operation, Place, RoundFigures
-    from frictionless_dtm.pages.headlines import Headline
-    from frictionless_dtm.pages.past import Past
-    from frictionless_dtm.quality.database import Database
+    from frictionless_dtm.quality.database import Database, RoundKey, Row
 
-_ORIGIN = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
+_REASONS: Final = "SELECT $key, reason, idps FROM dtm.stock_by_reason WHERE is_newest"
+# The view lacks rounds that are published by country alone. For these, the country is the place of stay.
+_FLOWS: Final = """
+    WITH flows AS (
+      SELECT $round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name, idps, TRUE AS is_area
+      FROM dtm.origin_to_host
+      UNION ALL
+      SELECT $round, MAX(idp_origin_admin1_pcode), MAX(idp_origin_admin1_name), admin0_pcode, MAX(admin0_name),
+        CAST(SUM(num_present_idp_ind) AS BIGINT), FALSE
+      FROM $rows
+      WHERE ROW($round) NOT IN (SELECT ROW($round) FROM dtm.origin_to_host)
+      GROUP BY $round, $area_key(idp_origin_admin1)
+    )
+    SELECT
+      $key,
+      is_area,
+      idps,
+      ROW(
+        COALESCE(MAX(idp_origin_admin1_pcode) OVER origin, ''),
+        COALESCE(MAX(idp_origin_admin1_name) OVER origin, ''),
+        CAST(NOT ($is_unknown(idp_origin_admin1_pcode) AND $is_unknown(idp_origin_admin1_name)) AS INT)
+      ) AS origin,
+      ROW(
+        COALESCE(MAX(admin1_pcode) OVER host, ''),
+        COALESCE(MAX(admin1_name) OVER host, ''),
+        CAST(NOT ($is_unknown(admin1_pcode) AND $is_unknown(admin1_name)) AS INT)
+      ) AS host
+    FROM flows
+    WHERE ROW($round) IN (SELECT ROW($round) FROM dtm.operation_rounds WHERE is_newest)
+    WINDOW
+      origin AS (PARTITION BY $round, $area_key(idp_origin_admin1)),
+      host AS (PARTITION BY $round, $area_key(admin1))"""
+
+_AREAS: Final = """
+    SELECT
+      admin0_pcode AS country,
+      $published(admin{level}_pcode) AS code,
+      $published(admin{level}_name) AS name,
+      num_present_idp_ind AS idps,
+      {parent} AS parent
+    FROM dtm.headline_stock_admin{level}
+    ORDER BY ALL"""
+_PARENTS: Final = {1: "NULL", 2: "COALESCE(NULLIF($published(admin1_name), ''), $published(admin1_pcode))"}
+_Place = tuple[str, str, int]
 
 
-def payload(
-    operations: Sequence[Operation],
-    headlines: Iterable[Headline],
-    database: Database,
-    past: Mapping[tuple[str, str], Past] | None = None,
-) -> dict[str, Any]:
-    """Return the figures of all operations, with their past if known, and of the areas of the headlines."""
-    places = {(each.country, each.name): place for place, each in enumerate(operations)}
+def payload(database: Database, operations: Sequence[Row], headlines: Iterable[Row]) -> dict[str, Any]:
+    """Return the figures of all operations, and of the areas of the headlines."""
+    places = {operation_key(each): place for place, each in enumerate(operations)}
+    areas, parents = _headline_areas(database)
+    reasons, flows = (_by_round(database.rows(query)) for query in (_REASONS, _FLOWS))
     return {
-        "countries": dict(sorted((each.country, each.country_name) for each in operations)),
-        "headlines": [_headline(each, places[each.country, each.operation]) for each in headlines],
-        "operations": [
-            _operation(each, database) | ({"past": past.get((each.country, each.name))} if past is not None else {})
-            for each in operations
+        "countries": dict(sorted((each["country"], each["country_name"]) for each in operations)),
+        "headlines": [
+            {
+                "country": each["country"],
+                "operation": places[operation_key(each)],
+                "type": each["assessment_type"],
+                "date": each["reporting_date"],
+                "areas": areas[each["country"]],
+                "parents": list(parents[each["country"]]),
+            }
+            for each in headlines
         ],
+        "operations": [_operation(each, database, reasons, flows) for each in operations],
     }
 
 
 def as_script(data: Any) -> str:  # noqa: ANN401
-    """Return JSON that may stand within a script element: nothing in it can end the element."""
+    """Return JSON that a script element may contain: nothing in it can end the element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
-def _headline(headline: Headline, operation: int) -> dict[str, Any]:
-    parents: dict[str, int] = {}
-    return {
-        "country": headline.country,
-        "operation": operation,
-        "type": headline.assessment_type,
-        "date": headline.reporting_date,
-        "areas": [
-            [each.code, each.name, each.idps]
-            + ([parents.setdefault(each.parent, len(parents))] if each.level > 1 else [])
-            for each in headline.areas
-        ],
-        "parents": list(parents),
-    }
+def _headline_areas(database: Database) -> tuple[dict[str, list[list[Any]]], dict[str, dict[str, int]]]:
+    """Return the areas of the headlines, and the positions of their parents, by country."""
+    areas: dict[str, list[list[Any]]] = defaultdict(list)
+    parents: dict[str, dict[str, int]] = defaultdict(dict)
+    for level in sorted({1, 2} & set(database.levels)):
+        for row in database.rows(_AREAS.format(level=level, parent=_PARENTS[level])):
+            known = parents[row["country"]]
+            parent = [] if row["parent"] is None else [known.setdefault(row["parent"], len(known))]
+            areas[row["country"]].append([row["code"], row["name"], row["idps"], *parent])
+    return areas, parents
 
 
-def _operation(operation: Operation, database: Database) -> dict[str, Any]:
-    places: dict[Place, int] = {}
+def _operation(
+    operation: Row, database: Database, reasons: Mapping[RoundKey, list[Row]], flows: Mapping[RoundKey, list[Row]]
+) -> dict[str, Any]:
+    places: dict[_Place, int] = {}
     has_sex = database.has("number_males", "number_females")
-    return {
-        "country": operation.country,
-        "name": operation.name,
-        "status": operation.status,
-        "sex": has_sex,
-        "rounds": [
-            [each.reporting_date, each.round_number, each.assessment_type, each.idps]
-            + ([each.males, each.females] if has_sex else [None, None])
-            + [each.admin_level, each.unknown_rows]
-            for each in operation.rounds
-        ],
-        "snapshots": [_snapshot(each, database, places) for each in operation.snapshots],
-        # Code, name, and 0 where neither is known.
-        "places": [[place.code, place.name, int(place.is_known)] for place in places],
-    }
 
-
-def _snapshot(each: RoundFigures, database: Database, places: dict[Place, int]) -> dict[str, Any]:
-    def position(place: Place) -> int:
+    def position(place: _Place) -> int:
         return places.setdefault(place, len(places))
 
+    def snapshot(each: Row) -> dict[str, Any]:
+        key = key_of(each)
+        return {
+            "round": [each["reporting_date"], each["round_number"], each["assessment_type"]],
+            "areas": [[position(host), persons] for host, persons in _largest_first(_areas(flows[key]))],
+            "reasons": _largest_first((_spelled(of["reason"]), of["idps"]) for of in reasons[key])
+            if database.has("displacement_reason")
+            else None,
+            # All pairs, so that the drawing adds up to the round, whichever of them the page puts together.
+            "flows": [
+                [position(origin), position(host), persons]
+                for origin, host, persons in _largest_first((of["origin"], of["host"], of["idps"]) for of in flows[key])
+            ]
+            if database.has("idp_origin_admin1_pcode", "idp_origin_admin1_name")
+            else None,
+        }
+
     return {
-        "round": [each.reporting_date, each.round_number, each.assessment_type],
-        "areas": [[position(area), persons] for area, persons in _largest_first(each.areas)],
-        "reasons": _largest_first(each.reasons) if database.has("displacement_reason") else None,
-        # All pairs, so that what the page draws adds up to the round whatever it puts together.
-        "flows": [[position(origin), position(host), persons] for origin, host, persons in _largest_first(each.flows)]
-        if database.has(*_ORIGIN)
-        else None,
+        "country": operation["country"],
+        "name": operation["operation"],
+        "status": operation["status"],
+        "sex": has_sex,
+        "rounds": [
+            [each["reporting_date"], each["round_number"], each["assessment_type"], each["idps"]]
+            + ([each["males"], each["females"]] if has_sex else [None, None])
+            + [each["admin_level"], each["unknown"]]
+            for each in operation["rounds"]
+        ],
+        "snapshots": [snapshot(each) for each in operation["snapshots"]],
+        "places": list(places),
     }
+
+
+def _areas(flows: Iterable[Row]) -> Iterable[tuple[_Place, int | None]]:
+    """Return the people by area of stay; None if no row of an area has a figure."""
+    areas: dict[_Place, int | None] = {}
+    for flow in flows:
+        if flow["is_area"]:
+            known = [each for each in (areas.get(flow["host"]), flow["idps"]) if each is not None]
+            areas[flow["host"]] = sum(known) if known else None
+    return areas.items()
+
+
+def _by_round(rows: Iterable[Row]) -> dict[RoundKey, list[Row]]:
+    found: dict[RoundKey, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[key_of(row)].append(row)
+    return found
 
 
 def _largest_first(parts: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return parts, each of which ends with its size, by size; those of unknown size last."""
     return sorted(parts, key=lambda part: (part[-1] is None, -(part[-1] or 0), str(part)))
+
+
+def _spelled(reason: str | None) -> str:
+    """Return a reason, which the views have in small letters, as it is shown."""
+    return "; ".join(part[:1].upper() + part[1:] for part in (reason or "not recorded").split("; "))

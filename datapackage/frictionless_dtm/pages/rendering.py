@@ -15,9 +15,8 @@ from frictionless_dtm.descriptor.invented import is_invented
 from frictionless_dtm.descriptor.package import GENERAL_TERMS
 from frictionless_dtm.pages.changelog import changelog
 from frictionless_dtm.pages.citation import citation_cff
-from frictionless_dtm.pages.figures import operations_of
+from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
 from frictionless_dtm.pages.front import front_of
-from frictionless_dtm.pages.headlines import headlines_of, without_effect
 from frictionless_dtm.pages.linked_data import linked_data
 from frictionless_dtm.pages.past import past_of
 from frictionless_dtm.pages.payload import as_script, payload
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.descriptor.contents import Contents
-    from frictionless_dtm.pages.figures import Operation
     from frictionless_dtm.pages.front import Column, File, Front
-    from frictionless_dtm.pages.headlines import Headline
+    from frictionless_dtm.quality.database import Row
 
 _VERDICTS = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
 _LOGGER = logging.getLogger("target-datapackage")
@@ -57,9 +55,13 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         for complaint in without_effect(preferences_of(contents.descriptor), headlines):
             _LOGGER.warning("%s", complaint)
         report = quality.report(database)
+        data = payload(database, operations, headlines)
     past = past_of(contents, operations)
-    figures_json = as_script(payload(operations, headlines, database, past)) if operations else ""
-    front = front_of(contents.descriptor, invented=is_invented({each.country for each in operations}))
+    if past is not None:
+        for each, drawn in zip(operations, data["operations"], strict=True):
+            drawn["past"] = past.get(operation_key(each))
+    countries = {each["country"] for each in operations}
+    front = front_of(contents.descriptor, invented=is_invented(countries))
     resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
     sample = sample_file(front.resources)
     shared = {
@@ -76,7 +78,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "sample": sample,
         "sample_is_dtm": sample is not None and shows_newest(sample),
         "snippets": snippets(sample, resources[sample.name], front.workbook) if sample else {},
-        "summary": _summary(front, len({each.country for each in operations}), len(operations)),
+        "summary": _summary(front, len(countries), len(operations)),
     }
     style = _asset("page.css")
     scripts = [
@@ -89,12 +91,12 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         headlines=headlines,
         headline_rule=_headline_rule(),
         without_headline=_without(headlines, operations),
-        places={(each.country, each.name): place for place, each in enumerate(operations)},
+        places={operation_key(each): place for place, each in enumerate(operations)},
         shown=_SHOWN,
         files_for_people=("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
         changes=contents.changes,
         other_changes=contents.others,
-        figures_json=figures_json,
+        figures_json=as_script(data),
         has_past=past is not None,
         linked_data=as_script(linked_data(front, contents.descriptor, operations)),
         style=style,
@@ -116,10 +118,12 @@ def _headline_rule() -> str:
     return next(view.description for view in load_views(API_VERSIONS[-1]) if view.name == "headline_stock_admin0")
 
 
-def _without(headlines: Iterable[Headline], operations: Iterable[Operation]) -> list[tuple[str, str]]:
+def _without(headlines: Iterable[Row], operations: Iterable[Row]) -> list[tuple[str, str]]:
     """Return the countries that have no headline, with their names."""
-    chosen = {each.country for each in headlines}
-    return list(dict.fromkeys((each.country, each.country_name) for each in operations if each.country not in chosen))
+    chosen = {each["country"] for each in headlines}
+    return list(
+        dict.fromkeys((each["country"], each["country_name"]) for each in operations if each["country"] not in chosen)
+    )
 
 
 def _tables(front: Front) -> list[File]:

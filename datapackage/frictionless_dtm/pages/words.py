@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from frictionless_dtm.descriptor.contents import ResourceChange
-    from frictionless_dtm.pages.figures import RoundFigures
+    from frictionless_dtm.quality.database import Row
 
 
 def number(value: float | None) -> str:
@@ -24,11 +24,11 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def people(of: RoundFigures) -> str:
+def people(of: Row) -> str:
     """Return the number of people of a round, and what of it is not known."""
-    if of.idps is None:
+    if of["idps"] is None:
         return "not known"
-    return number(of.idps) + (f" and {_rows(of.unknown_rows)} not known" if of.unknown_rows else "")
+    return number(of["idps"]) + (f" and {_rows(of['unknown'])} not known" if of["unknown"] else "")
 
 
 def days(number_of_days: int | None) -> str:

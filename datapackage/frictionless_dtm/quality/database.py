@@ -69,8 +69,9 @@ _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_st
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
     "in_order": "admin0_pcode, operation, reporting_date, round_number NULLS FIRST, assessment_type NULLS FIRST",
+    "published": "CASE WHEN $is_unknown({0}) THEN '' ELSE {0} END",
 }
-"""Placeholders of page and report: what makes a round, and the order in which rounds are shown."""
+"""Placeholders of page and report: a round, the order of rounds, and the text of an area, which may be empty."""
 
 
 @dataclass(frozen=True)
