@@ -200,7 +200,7 @@ def _render(contents: Contents) -> Mapping[str, bytes]:
 def _derive(contents: Contents) -> Sequence[Derived]:
     from frictionless_dtm.quality.derived import derived_tables  # noqa: PLC0415  see above
 
-    return derived_tables(contents)
+    return list(derived_tables(contents))
 
 
 def main() -> None:

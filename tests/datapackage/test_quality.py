@@ -181,7 +181,7 @@ def test_a_code_with_the_prefix_of_another_country_breaks_the_pattern(tables: di
 )
 def test_the_pattern_of_codes(codes: list[str], expected: str | None) -> None:
     pattern = pattern_of(codes)
-    assert (pattern and str(pattern)) == expected
+    assert (pattern and "".join(pattern)) == expected
 
 
 def test_placeholders_are_no_codes(tables: dict[str, list[Row]]) -> None:

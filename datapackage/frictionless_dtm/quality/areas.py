@@ -1,4 +1,4 @@
-"""The areas of a package that OCHA's list of P-codes does not have, or not for certain, and the people in them."""
+"""The areas of a package that OCHA's list of P-codes lacks or does not confirm, and the people in them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from frictionless_dtm.quality.database import Database
 
-ABOUT: Final = (
-    "The areas as published against OCHA's list of P-codes that is in this package. An area is not confirmed where its "
-    "code is in the list and its name is another one: it is spelled in another way, or the code has been given to "
-    "another area. People are those of the newest round of each operation and assessment type: never add them up. An "
-    "area whose code and name are placeholders is not judged, but the people in it are not matched."
+_ABOUT: Final = (
+    "The areas as published, compared with OCHA's list of P-codes in this package. An area is not confirmed if the "
+    "list has its code with another name: the spelling differs, or the code now belongs to another area. People are "
+    "those of the newest round of each operation and assessment type: never add them up. An area whose code and name "
+    "are placeholders is not checked, but the people in it count as not matched."
 )
 
 
@@ -20,7 +20,7 @@ def areas(database: Database, limit: int) -> dict[str, Any]:
     by_country = database.rows(_COUNTED)
     examples = database.rows(_EXAMPLES)
     return {
-        "about": ABOUT,
+        "about": _ABOUT,
         "checked": sum(each["areas"] for each in by_country),
         "found": sum(each["not_matched"] + each["not_confirmed"] for each in by_country),
         "by_country": by_country,

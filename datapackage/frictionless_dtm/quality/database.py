@@ -1,7 +1,7 @@
-"""A package's displacement figures in DuckDB, under the views that users install.
+"""The figures of a package in DuckDB, with the views that users install.
 
-What "newest", "stale" or "the round before" means is written there, and nowhere else. The files are read once, and each
-view that page and report show becomes a table, so that it is computed once.
+Only these views define "newest", "stale" and "the round before". The files are read once, and each view that the page
+or the report shows becomes a table, so that it is computed once.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _VIEWS: Final = frozenset(
     }
 )
 _VIEWS_OF_AREAS: Final = frozenset({"areas", "latest_stock_admin1", "latest_stock_admin2"})
-"""Those that the report shows in addition, where the package has OCHA's list of P-codes."""
+"""The views that the report also shows if the package has OCHA's list of P-codes."""
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
@@ -76,12 +76,12 @@ _ROUND: Final = {
 
 @dataclass(frozen=True)
 class Database:
-    """The figures of a package; empty where it has none.
+    """The figures of a package, which may have none.
 
     Attributes:
         tables: The tables of figures, from the country level down.
         reference: The day from which ages are counted: the same for the same package, whatever day it is.
-        pcodes: The name of the table of P-codes; None without one.
+        pcodes: The name of the table of P-codes, if there is one.
     """
 
     tables: tuple[Table, ...]
@@ -91,15 +91,15 @@ class Database:
 
     @property
     def levels(self) -> list[int]:
-        """The administrative levels that it has."""
+        """The administrative levels."""
         return [table.level for table in self.tables]
 
     def has(self, *columns: str) -> bool:
-        """Say whether a table has all of these columns."""
+        """Return whether a table has all of these columns."""
         return any(table.has(*columns) for table in self.tables)
 
     def rows(self, query: str) -> list[Row]:
-        """Return the answer to a query that may have the placeholders of the views."""
+        """Return the answer to a query, which may have the placeholders of the views."""
         return self.answer(self.filled(query)) if self.tables else []
 
     def answer(self, query: str) -> list[Row]:
@@ -114,35 +114,24 @@ class Database:
         """Return a query without placeholders."""
         return fill(query, placeholders(self.warehouse, None) | _ROUND)
 
-    def unknown_rows(self) -> dict[RoundKey, dict[int, int]]:
-        """Return every round with its levels, and with the number of rows that have no figure at each of them."""
-        found: dict[RoundKey, dict[int, int]] = {}
-        for row in self.rows("SELECT $key, admin_level, unknown FROM dtm.round_levels ORDER BY $in_order, admin_level"):
-            found.setdefault(key_of(row), {})[row["admin_level"]] = row["unknown"]
-        return found
-
     @property
     def has_areas(self) -> bool:
-        """Whether it has OCHA's list of P-codes, and areas that the list may have."""
+        """Whether there are OCHA's list of P-codes, and areas that the list may have."""
         return self.pcodes is not None and any(self.levels)
 
     @property
     def warehouse(self) -> Warehouse:
-        """Where the views are. Of all versions of the API the newest has the most of them."""
+        """The place of the views. The newest version of the API has most of them."""
         today = dt.date.fromisoformat(self.reference)
         return Warehouse(DuckDB("dtm"), API_VERSIONS[-1], self.levels, today, has_pcodes=self.has_areas)
 
 
 @contextmanager
 def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_AREAS) -> Iterator[Database]:
-    """Read the figures of a package.
-
-    Args:
-        contents: The package.
-        views: The names of the views that are computed, as far as the package has what they read.
+    """Read the figures of a package, and compute these views, as far as the package has the data for them.
 
     Raises:
-        DtmError: They cannot be read or added up, or a preferred operation is not one of them.
+        DtmError: The figures cannot be read or added up, or a preferred operation is not one of theirs.
     """
     tables = figure_tables(contents.descriptor)
     reference = reference_date(contents.descriptor)
@@ -158,17 +147,17 @@ def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_
 
 @contextmanager
 def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
-    """Open an empty DuckDB for the figures of a package, of which nothing stays.
+    """Open an empty DuckDB for the figures of a package. Nothing of it is kept.
 
     Raises:
         DtmError: A statement fails.
     """
-    import duckdb  # noqa: PLC0415  takes its time to load
+    import duckdb  # noqa: PLC0415  slow to load
 
     try:
         with duckdb.connect(contents.scratch / "figures.duckdb", config=_SETTINGS) as db:
-            db.execute("SET enable_progress_bar = FALSE")  # it is drawn on standard output, which has the state
-            db.execute("BEGIN")  # and no commit: nothing of this is to stay
+            db.execute("SET enable_progress_bar = FALSE")  # standard output is for the state
+            db.execute("BEGIN")  # never committed, because nothing is kept
             yield db
     except duckdb.Error as error:
         reason = str(error).splitlines()[0].rstrip(".")
@@ -178,7 +167,7 @@ def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
 
 
 def _statements(database: Database, contents: Contents, views: Collection[str]) -> Iterator[str]:
-    """Yield what loads the files and makes the views."""
+    """Yield the statements that load the files and create the views."""
     resources = {str(each["name"]): each for each in contents.descriptor["resources"]}
     yield "CREATE SCHEMA files; CREATE SCHEMA dtm"
     for table in database.tables:
@@ -204,7 +193,7 @@ def _statements(database: Database, contents: Contents, views: Collection[str]) 
         check_known(preferences, [(each["admin0_pcode"], each["operation"]) for each in known])
         values = warehouse.dialect.values(COLUMNS, [astuple(each) for each in preferences])
         yield f"INSERT INTO dtm.preferred_operations {values}"
-    for view in load_views(warehouse.api_version):  # all, also those that nothing can be in: the page asks them
+    for view in load_views(warehouse.api_version):  # including those that are empty, because the page reads them
         if view.level not in {None, *warehouse.levels} or (view.with_pcodes and not database.has_areas):
             continue
         query = query_of(warehouse, view)
@@ -219,7 +208,7 @@ def _statements(database: Database, contents: Contents, views: Collection[str]) 
 
 
 def _columns(table: Table) -> str:
-    """Return the columns that the views expect; null where the file lacks them or has them with another type."""
+    """Return the columns that the views expect; null if the file lacks a column or has another type."""
     fields = load_catalogue().resources["idp_admin2"].fields
     return ", ".join(
         field.name if table.has(field.name) else f"CAST(NULL AS {TYPES[field.type]}) AS {field.name}"
@@ -228,7 +217,7 @@ def _columns(table: Table) -> str:
 
 
 def key_of(row: Row) -> RoundKey:
-    """Return the round that a row of an answer is about."""
+    """Return the round of a row."""
     return row["country"], row["operation"], row["reporting_date"], row["round_number"], row["assessment_type"]
 
 

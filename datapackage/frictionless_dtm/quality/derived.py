@@ -1,8 +1,10 @@
-"""Tables that a package has in addition to those that came: views whose rows do not depend on the day."""
+"""The tables that a package has in addition to the streams: views whose rows do not depend on the day."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
+
+from msgspec import structs
 
 from frictionless_dtm.descriptor.contents import Derived
 from frictionless_dtm.descriptor.shape import Column, Shape
@@ -14,7 +16,7 @@ from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from frictionless_dtm.descriptor.contents import Contents
     from frictionless_dtm.quality.database import Database
@@ -22,67 +24,49 @@ if TYPE_CHECKING:
     from tap_dtm.metadata.views import Column as ViewColumn
     from tap_dtm.metadata.views import View
 
-_TITLES: Final[Mapping[str, str]] = {"areas": "Areas and their P-codes", "revisions": "What DTM has changed"}
-_SOURCES: Final = {"areas": "pcodes"}
-"""By view, the resource whose source and terms its rows have as well."""
 _ORIGIN: Final = "idp_origin_admin1_pcode"
-_TIME: Final = "STRFTIME({0}, '%Y-%m-%dT%H:%M:%S.%g+00:00') AS {0}"
-"""A time as the histories have it."""
+_TIME: Final = "STRFTIME({0}, '%Y-%m-%dT%H:%M:%S.%g+00:00') AS {0}"  # as in the histories
 
 
-def derived_tables(contents: Contents) -> Sequence[Derived]:
-    """Return the tables that follow from those of a package.
+def derived_tables(contents: Contents) -> Iterator[Derived]:
+    """Yield the tables that are computed from those of a package.
 
     Raises:
-        DtmError: Those cannot be read.
+        DtmError: The tables of the package cannot be read.
     """
-    return [*_areas(contents), *_revisions(contents)]
+    if pcode_table(contents.descriptor):
+        with database_of(contents, views=["areas"]) as database:
+            # The newest version of the API has origins, and columns about them.
+            version = API_VERSIONS[-1] if database.has(_ORIGIN) else API_VERSIONS[0]
+            if database.has_areas:
+                yield _derived("areas", "Areas and their P-codes", version, database, "pcodes")
+    with histories_of(contents) as history:
+        if history:
+            yield _derived("revisions", "What DTM has changed", API_VERSIONS[-1], history, "runs")
 
 
-def _areas(contents: Contents) -> Iterator[Derived]:
-    if pcode_table(contents.descriptor) is None:
-        return
-    with database_of(contents, views=["areas"]) as database:
-        # Without origins, there are no columns about them.
-        version = API_VERSIONS[-1] if database.has(_ORIGIN) else API_VERSIONS[0]
-        if set(database.levels) & {1, 2}:
-            yield _derived("areas", version, database)
-
-
-def _revisions(contents: Contents) -> Iterator[Derived]:
-    with histories_of(contents) as database:
-        if database:
-            yield _derived("revisions", API_VERSIONS[-1], database)
-
-
-def _derived(name: str, version: str, database: Database) -> Derived:
-    """Return all rows of a view, in one order."""
+def _derived(name: str, title: str, version: str, database: Database, like: str) -> Derived:
+    """Return all rows of a view, in one order, with the source and the terms of another resource."""
     (view,) = (each for each in load_views(version) if each.name == name)
-    shape = Shape(name, tuple(Column(each.name, each.type) for each in view.columns), ())
-    return Derived(shape, _resource(view), [tuple(row.values()) for row in database.answer(_query(view))])
-
-
-def _query(view: View) -> str:
     columns = ", ".join(_TIME.format(each.name) if each.type == "datetime" else each.name for each in view.columns)
-    return f"SELECT {columns} FROM dtm.{view.name} ORDER BY ALL"
+    shape = Shape(name, tuple(Column(each.name, each.type) for each in view.columns), ())
+    rows = database.answer(f"SELECT {columns} FROM dtm.{name} ORDER BY ALL")
+    return Derived(
+        shape, _resource(view, title, load_catalogue().resources[like]), [tuple(row.values()) for row in rows]
+    )
 
 
-def _resource(view: View) -> Resource:
-    listed = load_catalogue().resources[_SOURCES[view.name]] if view.name in _SOURCES else None
-    return Resource(
+def _resource(view: View, title: str, like: Resource) -> Resource:
+    return structs.replace(
+        like,
         name=view.name,
-        title=_TITLES[view.name],
+        title=title,
         description=view.description,
         grain=view.description.partition(". ")[0].rstrip(".") + ".",
-        level=None,
         key=(),
-        fields=tuple(_field(column) for column in view.columns),
+        fields=tuple(map(_field, view.columns)),
         foreign_keys=(),
-        replication_method="FULL_TABLE",
-        replication_key=None,
-        endpoints={},
-        source=listed.source if listed else None,
-        license=listed.license if listed else None,
+        dated_by=None,
         warnings=view.warnings,
     )
 
@@ -93,7 +77,7 @@ def _field(column: ViewColumn) -> Field:
         return known
     return Field(
         name=column.name,
-        type=cast("FieldType", column.type),  # an array of texts is written as any other
+        type=cast("FieldType", column.type),  # an array of texts is written like any other
         title=column.name.replace("_", " ").capitalize(),
         description=column.description,
         nullable=True,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-from typing_extensions import override
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -18,81 +16,67 @@ _MAJORITY: Final = 0.5
 
 
 def shape(code: str) -> str:
-    """Return the pattern of a code: A for a letter, 9 for a digit, everything else as it is."""
+    """Return the pattern of a code: A for a letter, 9 for a digit, and all other characters."""
     return re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", code))
 
 
-@dataclass(frozen=True)
-class Pattern:
-    """What most codes of a country look like: a prefix of letters as they are, and the shape of what follows."""
+class Pattern(NamedTuple):
+    """What most codes of a country look like: a prefix of letters, and the shape of the rest."""
 
     prefix: str
     rest: str
 
-    @override
-    def __str__(self) -> str:
-        """The prefix, then A for a letter and 9 for a digit."""
-        return self.prefix + self.rest
-
     def fits(self, code: str) -> bool:
-        """Say whether a code follows the pattern."""
+        """Return whether a code follows the pattern."""
         return code.startswith(self.prefix) and shape(code[len(self.prefix) :]) == self.rest
 
 
 def pattern_of(codes: Collection[str]) -> Pattern | None:
-    """Return the pattern of more than half of these codes; None where there is none.
+    """Return the pattern of more than half of these codes, if there is one.
 
-    The letters that they begin with belong to it where most codes have the same, as the country's prefix.
+    It includes the letters at their beginning if most codes have the same letters, which is the prefix of the country.
     """
     usual, count = _most_common(map(shape, codes))
     if count <= _MAJORITY * len(codes):
         return None
-    prefix, count = _most_common(code[: len(_letters(code))] for code in codes if shape(code) == usual)
+    letters = (re.sub(r"[\W\d_].*", "", code, flags=re.DOTALL) for code in codes if shape(code) == usual)
+    prefix, count = _most_common(letters)
     if count <= _MAJORITY * len(codes):
         prefix = ""
     return Pattern(prefix, usual[len(prefix) :])
 
 
 def _most_common(values: Iterable[str]) -> tuple[str, int]:
-    """Return the most common value and how often it is there; of equally common ones the first in the alphabet."""
-    return min(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    """Return the most common value and its number; of equally common ones the first in the alphabet."""
+    return _by_number(values)[0]
 
 
-def _letters(code: str) -> str:
-    """Return the letters that a code begins with."""
-    return re.match(r"[^\W\d_]*", code)[0]  # type: ignore[index]  # it always matches
+def _by_number(values: Iterable[str]) -> list[tuple[str, int]]:
+    return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
 
 
 def pcodes(database: Database, limit: int) -> dict[str, Any]:
     """Return the section of the report about codes, with so many examples at most."""
-    rows = _ROWS.format(rows=" UNION ALL ".join(_parts(database)) or _NO_ROWS)
-    codes: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
-    for each in database.rows(rows + _BY_CODE):
-        codes[each["country"], each["field"]][each["code"]] = each
+    rows = f"WITH codes (country, operation, field, code, name, place) AS ({' UNION ALL '.join(_parts(database))})"
+    codes = database.rows(rows + _BY_CODE)
     patterns: list[Row] = []
     breaking: list[Row] = []
-    for (country, field), of_column in codes.items():
+    for (country, field), group in groupby(codes, key=lambda each: (each["country"], each["field"])):
+        of_column = {each["code"]: each for each in group}
         pattern = pattern_of(of_column)
-        shapes = Counter(map(shape, of_column))
+        expected = "".join(pattern) if pattern else None
+        shapes = dict(_by_number(map(shape, of_column))[:limit])
         patterns.append(
-            {
-                "country": country,
-                "field": field,
-                "pattern": pattern and str(pattern),
-                "codes": len(of_column),
-                "shapes": dict(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:limit]),
-            }
+            {"country": country, "field": field, "pattern": expected, "codes": len(of_column), "shapes": shapes}
         )
-        breaking += [
-            {key: each[key] for key in ("country", "field", "code")} | {"expected": str(pattern)} | each
-            for code, each in of_column.items()
-            if pattern and not pattern.fits(code)
-        ]
+        if pattern:
+            breaking += [each | {"expected": expected} for code, each in of_column.items() if not pattern.fits(code)]
     return {
-        "about": "The pattern of most codes of a country in one column, and the codes that do not follow it: the "
-        "letters that most codes begin with as they are, then A for a letter and 9 for a digit. A country without a "
-        "majority has no pattern. Codes of origin are judged by themselves, since people may come from elsewhere.",
-        "checked": sum(map(len, codes.values())),
+        "about": "The pattern of most codes of a country in one column, and the codes that do not follow it. A pattern "
+        "has the letters that most codes begin with, then A for a letter and 9 for a digit. A country without a "
+        "majority has no pattern. Codes of origin have a pattern of their own, because people may come from another "
+        "country.",
+        "checked": len(codes),
         "found": len(breaking),
         "patterns": patterns,
         "examples": breaking[:limit],
@@ -100,10 +84,10 @@ def pcodes(database: Database, limit: int) -> dict[str, Any]:
     }
 
 
-_ROWS: Final = "WITH codes (country, operation, field, code, name, place) AS ({rows})"
-_NO_ROWS: Final = "SELECT '', '', '', '', '', 0 WHERE FALSE"
 _BY_CODE: Final = """
-    SELECT country, field, code, ARG_MIN(name, place) AS name, ARG_MIN(operation, place) AS operation, COUNT(*) AS rows
+    SELECT
+      country, field, code, NULL AS expected, ARG_MIN(name, place) AS name, ARG_MIN(operation, place) AS operation,
+      COUNT(*) AS rows
     FROM codes
     WHERE NOT $is_unknown(code)
     GROUP BY country, field, code
@@ -118,6 +102,7 @@ _PLACEHOLDERS: Final = """
 
 def _parts(database: Database) -> Iterator[str]:
     """Yield the queries for the codes of each table, each with its place in the package."""
+    yield "SELECT '', '', '', '', '', ROW(0, 0) WHERE FALSE"  # some packages have no codes below the country
     for table in database.tables:
         for area in ("admin1", "admin2", "idp_origin_admin1"):
             if table.has(f"{area}_pcode", f"{area}_name"):

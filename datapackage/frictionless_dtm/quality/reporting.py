@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.quality.areas import areas
-from frictionless_dtm.quality.database import key_of
 from frictionless_dtm.quality.pcodes import pcodes
 from tap_dtm.metadata.model import PUBLICATION_LAG_DAYS, ROUND_SPAN_DAYS
 from tap_dtm.metadata.views import load_reason_classes
@@ -15,14 +14,14 @@ if TYPE_CHECKING:
     from frictionless_dtm.quality.database import Database, Row
 
 EXAMPLES: Final = 20
-"""At most so many examples are kept of each finding."""
+"""The most examples of one finding."""
 
 RULE: Final = (
-    "An operation is stale when the next round should have been published by now: when its newest figures are "
-    f"older than its usual interval between rounds plus {PUBLICATION_LAG_DAYS} days for publication. The usual "
-    "interval is the median of the days from one of its rounds to the next of the same assessment type, where their "
-    "dates and their numbers differ (a round without a number differs from all others). An operation with the status "
-    "Inactive is closed, and one in which no round follows another has no interval to be judged by."
+    "An operation is stale if the next round should have been published by now: if its newest figures are older than "
+    f"its usual interval between rounds plus {PUBLICATION_LAG_DAYS} days for publication. The usual interval is the "
+    "median of the days from one of its rounds to the next round of the same assessment type, if the dates and the "
+    "numbers of both differ (a round without a number differs from all others). An operation with the status Inactive "
+    "is closed. An operation in which no round follows another has no interval."
 )
 CHECKS: Final = {
     "reconciliation": "Rounds whose levels do not add up to the same",
@@ -38,14 +37,10 @@ CHECKS: Final = {
 
 
 def report(database: Database) -> dict[str, Any]:
-    """Return the quality report of a package, as it stands in ``quality.json``: plain values, in a fixed order.
-
-    Packages without displacement figures get a report that says so.
-    """
+    """Return the quality report of a package for ``quality.json``: plain values in a fixed order."""
     if not database.tables:
         return {
-            "about": "This package holds no displacement figures of DTM, so there is nothing that these checks "
-            "know how to judge.",
+            "about": "This package has no displacement figures of DTM, so there is nothing to check.",
             "summary": [],
         }
     counts = _counts(database)
@@ -84,24 +79,25 @@ def _counts(database: Database) -> list[Row]:
 
 def _reconciliation(database: Database) -> dict[str, Any]:
     levels = database.levels
+    without = [f"rows_without_figure_at_admin{level}" for level in levels]
     sums = ", ".join(f"idps_admin{level} AS admin{level}" for level in levels)
-    unknown = database.unknown_rows()
-    entries = []
-    for row in database.rows(f"SELECT $key, {sums}, verdict FROM dtm.reconciliation ORDER BY $in_order"):
-        verdict = row.pop("verdict")
-        missing = {f"rows_without_figure_at_admin{level}": rows for level, rows in unknown[key_of(row)].items() if rows}
-        entries.append({**row, **missing, "verdict": verdict})
-    verdicts = Counter(entry["verdict"] for entry in entries)
+    unknown = ", ".join(f"MAX(unknown) FILTER (admin_level = {each[-1]}) AS {each}" for each in without)
+    rounds = database.rows(f"""
+        SELECT $key, {sums}, {", ".join(without)}, verdict
+        FROM (SELECT *, ROW($round) AS round FROM dtm.reconciliation)
+        JOIN (SELECT ROW($round) AS round, {unknown} FROM dtm.round_levels GROUP BY round) USING (round)
+        ORDER BY $in_order""")
+    verdicts = Counter(each["verdict"] for each in rounds)
     return {
-        "about": "The sum of the figures of each round at each administrative level. All levels show the same "
-        "people, so the sums of a round are expected to be equal. A sum of null is not known, and not 0; where some "
-        "rows of a round have no figure, the sum is of the others, and nothing is compared.",
-        "checked": len(entries) if len(levels) > 1 else 0,
+        "about": "The sum of the figures of each round at each administrative level. All levels show the same people, "
+        "so the sums of a round are expected to be equal. A sum of null is not known; it is not 0. If some rows of a "
+        "round have no figure, the sum is that of the other rows, and the sums are not compared.",
+        "checked": len(rounds) if len(levels) > 1 else 0,
         "found": verdicts["different"],
         "equal": verdicts["equal"] if len(levels) > 1 else 0,
         "level_missing": verdicts["level_missing"],
         "figure_missing": verdicts["figure_missing"],
-        "rounds": entries,
+        "rounds": [{name: value for name, value in each.items() if value or name not in without} for each in rounds],
     }
 
 
@@ -134,35 +130,30 @@ def _duplicates(database: Database) -> dict[str, Any]:
     by_operation: list[Row] = []
     examples: list[Row] = []
     for table in database.tables:
-        # By digest first: a package has millions of rows, and few of them repeat another.
+        # By digest first: a package may have millions of rows, and few of them repeat another.
         names = [name for name in table.columns if name != "row_number" and not name.startswith("_")]
         columns = ", ".join(f'"{name}"' for name in names)  # no name has a quote: the target refuses those
-        twins = f"""(
+        repeated = f"""(
           SELECT {columns}, COUNT(*) AS _times, MIN(rowid) AS _place
           FROM {table.relation}
           WHERE HASH({columns}) IN (SELECT HASH({columns}) FROM {table.relation} GROUP BY ALL HAVING COUNT(*) > 1)
           GROUP BY {columns}
           HAVING COUNT(*) > 1
         )"""
-        found = database.answer(f"""
+        by_operation += database.answer(f"""
             SELECT
               admin0_pcode AS country, operation, '{table.name}' AS resource, CAST(SUM(_times - 1) AS BIGINT) AS rows
-            FROM {twins}
+            FROM {repeated}
             GROUP BY ALL""")
-        by_operation += found
-        if found:
-            first = database.answer(f"FROM {twins} ORDER BY _place LIMIT {EXAMPLES - len(examples)}")
+        if any(each["resource"] == table.name for each in by_operation):
+            first = database.answer(f"FROM {repeated} ORDER BY _place LIMIT {EXAMPLES - len(examples)}")
             examples += [
-                {
-                    "resource": table.name,
-                    "times": row["_times"],
-                    "row": {name: row[name] for name in names},
-                }
+                {"resource": table.name, "times": row["_times"], "row": {name: row[name] for name in names}}
                 for row in first
             ]
     return {
-        "about": "Rows that are equal to an earlier row in every column but their position. They are in the data "
-        "as published; whether to drop them is the reader's decision.",
+        "about": "Rows that are equal to an earlier row in every column except their position. DTM published them; the "
+        "reader decides whether to drop them.",
         "checked": sum(table["rows"] for table in _counts(database)),
         "found": sum(each["rows"] for each in by_operation),
         "by_operation": sorted(by_operation, key=lambda each: (each["country"], each["operation"], each["resource"])),
@@ -182,8 +173,8 @@ def _reasons(database: Database) -> dict[str, Any]:
     known = load_reason_classes().known
     unknown = [each for each in words if each["word"] not in known]
     return {
-        "about": "Reasons of displacement, one by one and in lower case, that have no class of their own. The views of "
-        "a warehouse call their class other.",
+        "about": "Reasons of displacement, one by one and in lower case, that belong to no class. In the views of a "
+        "warehouse, their class is other.",
         "checked": len({each["word"] for each in words}),
         "found": len({each["word"] for each in unknown}),
         "by_country": unknown,
@@ -223,9 +214,9 @@ def _sex(database: Database) -> dict[str, Any]:
         known, persons = each.pop("known"), each.pop("persons")
         each["share_of_persons_known"] = round(known / persons, 4) if persons else None
     return {
-        "about": "Males plus females against the total of each row. Less than the total means that the sex of some "
-        "people is not known, which is usual. More than the total is a contradiction. The shares of persons weigh "
-        "rows and rounds; they describe coverage and are not numbers of people.",
+        "about": "Males plus females, compared with the total of each row. Less than the total means that the sex of "
+        "some people is not known, which is usual. More than the total is a contradiction. The shares of persons weigh "
+        "rows and rounds. They describe coverage, and are not numbers of people.",
         "checked": sum(each["rows"] for each in entries),
         "found": sum(each["more_than_total"] for each in entries),
         "by_country": sorted(entries, key=lambda each: (each["country"], each["resource"])),
@@ -234,28 +225,24 @@ def _sex(database: Database) -> dict[str, Any]:
 
 
 def _missing_levels(database: Database) -> dict[str, Any]:
-    rounds: Counter[tuple[str, str]] = Counter()
-    at_levels: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
-    for (country, operation, *_), unknown in database.unknown_rows().items():
-        rounds[country, operation] += 1
-        at_levels[country, operation].update(unknown.keys())
-    entries = [
-        {
-            "country": country,
-            "operation": operation,
-            "rounds": rounds[country, operation],
-            **{f"rounds_at_admin{level}": at[level] for level in database.levels},
-            "missing_levels": [level for level in database.levels if not at[level]],
-        }
-        for (country, operation), at in at_levels.items()
-        if any(at[level] < rounds[country, operation] for level in database.levels)
+    at_levels = {level: f"rounds_at_admin{level}" for level in database.levels}
+    counts = ", ".join(f"COUNT(*) FILTER (admin_level = {level}) AS {name}" for level, name in at_levels.items())
+    operations = database.rows(f"""
+        SELECT admin0_pcode AS country, operation, COUNT(DISTINCT ROW($round)) AS rounds, {counts}
+        FROM dtm.round_levels
+        GROUP BY ALL
+        ORDER BY ALL""")
+    lacking = [
+        {**each, "missing_levels": [level for level, name in at_levels.items() if not each[name]]}
+        for each in operations
+        if any(each[name] < each["rounds"] for name in at_levels.values())
     ]
     return {
         "about": "Operations with rounds that some administrative level of this package does not have. Not every "
-        "operation is published at every level; a round that is absent is unknown, not zero.",
-        "checked": len(rounds),
-        "found": len(entries),
-        "operations": entries,
+        "operation is published at every level. A round that is missing is unknown; it is not zero.",
+        "checked": len(operations),
+        "found": len(lacking),
+        "operations": lacking,
     }
 
 

@@ -1,4 +1,4 @@
-"""Which tables of a package hold DTM's figures, and at which administrative level."""
+"""The tables of a package that have DTM's figures, and their administrative levels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIGURES: Final = (
     "assessment_type",
     "num_present_idp_ind",
 )
-"""The columns without which displacement figures say nothing."""
+"""The columns that displacement figures need."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Table:
 
     @property
     def relation(self) -> str:
-        """The table with the rows of its file."""
+        """The name of the table in DuckDB."""
         return f"files.level{self.level}"
 
     def has(self, *columns: str) -> bool:
-        """Say whether it has all of these columns, with the types of the catalogue."""
+        """Return whether it has all of these columns, with the types of the catalogue."""
         known = load_catalogue().fields
         return all(self.columns.get(name) == known[name].type for name in columns)
 
@@ -46,8 +46,8 @@ class Table:
 def figure_tables(descriptor: Mapping[str, Any]) -> tuple[Table, ...]:
     """Return the tables of displacement figures, one for each administrative level.
 
-    The descriptor says the level, because a stream map may give a stream any name. Of two tables of one level, which
-    are copies of each other, the one with DTM's own name is taken, or else the first by name.
+    The level comes from the descriptor, because a stream map can rename a stream. Two tables of one level are copies of
+    each other. The one with DTM's own name is used, or else the first by name.
     """
     found: dict[int, Table] = {}
     resources: Iterable[Mapping[str, Any]] = descriptor.get("resources") or ()
@@ -61,7 +61,7 @@ def figure_tables(descriptor: Mapping[str, Any]) -> tuple[Table, ...]:
 
 
 def pcode_table(descriptor: Mapping[str, Any]) -> str | None:
-    """Return the name of the first table that has the columns of OCHA's P-codes; None without one."""
+    """Return the name of the first table with the columns of OCHA's P-codes, if there is one."""
     fields = load_catalogue().resources["pcodes"].fields
     needed = {field.name: field.type for field in fields if not field.name.startswith("_")}
     resources: Iterable[Mapping[str, Any]] = descriptor.get("resources") or ()
@@ -74,9 +74,9 @@ def columns_of(resource: Mapping[str, Any]) -> dict[str, str]:
 
 
 def reference_date(descriptor: Mapping[str, Any]) -> str:
-    """Return the day from which ages are counted: that of access, or else that on which the package was made.
+    """Return the day from which ages are counted: the day of access, or else the day on which the package was made.
 
-    It is never today, so that the same package always says the same.
+    It is never today, so that the same package always shows the same.
     """
     accessed = (source.get(f"{PREFIX}accessed") for source in descriptor.get("sources") or ())
     return str(next(filter(None, accessed), descriptor.get("created") or "1970-01-01"))[:10]
