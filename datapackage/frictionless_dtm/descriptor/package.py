@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Package, Resource
 
 PROFILE: Final = "https://datapackage.org/profiles/2.0/datapackage.json"
-_MEDIA_TYPES: Final = {
+DESCRIPTOR: Final = "datapackage.json"
+"""The name of the descriptor's file."""
+MEDIA_TYPES: Final = {
     "csv": "text/csv",
-    "csv.gz": "text/csv",
+    "gz": "application/gzip",
     "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+"""By the suffix of a file."""
 WORKBOOK: Final = f"{PREFIX}workbook"
 """The property that describes the workbook. As a resource, frictionless would read only its first sheet."""
 _RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
@@ -268,7 +272,7 @@ def _resource(
         "title": known.title if known else content.shape.stream,
         "description": known.description if known else None,
         "format": "csv" if is_text else file.format,
-        "mediatype": _MEDIA_TYPES[file.format],
+        "mediatype": MEDIA_TYPES["csv" if is_text else file.format],
         "encoding": "utf-8" if is_text else None,
         # frictionless never counts the bytes of Parquet, so its check would fail. The other name also marks the files
         # that our plugin reads.

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from frictionless_dtm.descriptor.package import MEDIA_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from frictionless_dtm.descriptor.reading import Workbook
     from frictionless_dtm.pages.front import File, Front
     from frictionless_dtm.quality.database import Row
-
-_MEDIA_TYPES = {
-    "csv": "text/csv",
-    "parquet": "application/vnd.apache.parquet",
-    "gz": "application/gzip",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequence[Row]) -> dict[str, Any]:
@@ -63,7 +58,7 @@ def _download(file: File | Workbook, size: int) -> dict[str, str]:
         "@type": "DataDownload",
         "name": file.title,
         "contentUrl": file.path,
-        "encodingFormat": _MEDIA_TYPES.get(file.path.rsplit(".", 1)[-1], "application/octet-stream"),
+        "encodingFormat": MEDIA_TYPES.get(file.path.rsplit(".", 1)[-1], "application/octet-stream"),
         "contentSize": str(size or ""),
         "sha256": file.hash.removeprefix("sha256:") if file.hash.startswith("sha256:") else "",
     }

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from typing_extensions import override
 
+from frictionless_dtm.descriptor.package import DESCRIPTOR
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE, Client
-from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target
-from frictionless_dtm.publish.ckan.publisher import CkanPublisher
-from frictionless_dtm.publish.descriptor import DESCRIPTOR
+from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target, dataset_fields
+from frictionless_dtm.publish.ckan.plan import make_plan
+from frictionless_dtm.publish.ckan.publisher import send
 from frictionless_dtm.publish.folder import open_folder
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import shown
@@ -153,18 +154,28 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
         overrides=_pairs(options["overrides"]),
         **{name: options[name] for name in ("maintainer", "profile", "public", "frequency", "license_id")},
     )
+    prune: bool = options["prune"]
     with closing(Client(_required(options, "url", "--url"), os.environ.get(TOKEN_VARIABLE))) as site:
-        publisher = CkanPublisher(site, folder, target, prune=options["prune"])
-        plan = publisher.plan()
-        _show_ckan(plan, target, site, prune=options["prune"])
-        _print_line(
-            f"Published: {publisher.run(plan, _print_line)}" if yes else "Nothing was sent. To send it, add --yes."
-        )
+        fields = dataset_fields(folder, target)
+        existing = site.dataset(target.dataset)
+        if existing and existing.get("state") == "deleted":
+            raise DtmError(
+                f"The dataset {target.dataset} was deleted on {site.host}. Have it restored or purged there, or choose "
+                "another name with --dataset."
+            )
+        plan = make_plan(folder, fields, existing, public=target.public)
+        address = f"{site.url}/dataset/{target.dataset}"
+        _show_plan(plan, address, prune=prune)
+        if not yes:
+            _print_line("Nothing was sent. To send it, add --yes.")
+            return
+        send(plan, folder, site, _print_line, prune=prune)
+        _print_line(f"Published: {address}")
 
 
-def _show_ckan(plan: Plan, target: Target, site: Client, *, prune: bool) -> None:
+def _show_plan(plan: Plan, address: str, *, prune: bool) -> None:
     word = "new" if plan.dataset_id is None else "new metadata" if plan.is_new_metadata else "unchanged metadata"
-    _print_line(f"{site.url}/dataset/{target.dataset}: {word}; {_seen_by(plan)}")
+    _print_line(f"{address}: {word}; {_seen_by(plan)}")
     for line in json.dumps({**plan.fields, "private": plan.private}, ensure_ascii=False, indent=2).split("\n"):
         _print_line(line)
     for step in plan.steps:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from frictionless_dtm.descriptor.package import DESCRIPTOR
 from frictionless_dtm.descriptor.reading import Descriptor
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import is_web_address
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _Shape = TypeVar("_Shape")
-DESCRIPTOR: Final = "datapackage.json"
 PAGES: Final = ("README.md", "CHANGELOG.md", "CITATION.cff", "index.html", "quality.json")
 """The files of target-datapackage that the descriptor does not list."""
 
@@ -50,13 +50,8 @@ def read_descriptor(path: Path) -> Mapping[str, Any]:
 def as_shape(value: Any, shape: type[_Shape], what: str) -> _Shape:  # noqa: ANN401
     """Convert a JSON value of another program to a type. Properties that the type does not have are dropped.
 
-    Args:
-        value: A value of dicts, lists and plain values.
-        shape: A type that msgspec knows.
-        what: The beginning of the error message.
-
     Raises:
-        DtmError: The value has another form. The message names the place and repeats no value.
+        DtmError: The value has another form. The message begins with ``what``, names the place and repeats no value.
     """
     try:
         return msgspec.convert(value, shape)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.package import WORKBOOK
-from frictionless_dtm.publish.descriptor import DESCRIPTOR, PAGES, read_descriptor
+from frictionless_dtm.descriptor.package import DESCRIPTOR, WORKBOOK
+from frictionless_dtm.publish.descriptor import PAGES, read_descriptor
 from frictionless_dtm.publish.terms import check_witnesses
 from tap_dtm.errors import DtmError
 
@@ -72,44 +72,43 @@ class Folder:
         return str(self.descriptor["version"])
 
     @property
-    def data(self) -> tuple[File, ...]:
+    def data(self) -> list[File]:
         """The files with data: the resources in their order, then the workbook."""
-        paths = [file["path"] for file in described_files(self.descriptor)]
-        return tuple(sorted((file for file in self.files if file.resource), key=lambda file: paths.index(file.path)))
+        paths = [file["path"] for file in _described_files(self.descriptor)]
+        return sorted((file for file in self.files if file.resource), key=lambda file: paths.index(file.path))
 
     @property
-    def documents(self) -> tuple[File, ...]:
+    def documents(self) -> list[File]:
         """The files about the data, without the descriptor."""
-        return tuple(file for file in self.files if not file.resource and file.path != DESCRIPTOR)
+        return [file for file in self.files if not file.resource and file.path != DESCRIPTOR]
 
 
 def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     """Read a package that may be published.
 
-    Only the files in the descriptor and the target's own pages belong to it.
-
-    Args:
-        path: The package's folder.
-        include: The paths, in the package, of other files and folders to publish.
+    Only the files in the descriptor and the target's own pages belong to it, and the files and folders to include.
 
     Raises:
         DtmError: The package may not be published, or it does not match its descriptor.
     """
     descriptor = read_descriptor(path / DESCRIPTOR)
     check_witnesses(path, descriptor)
-    resources = {_safe_path(resource): resource for resource in described_files(descriptor)}
+    resources = {_safe_path(resource): resource for resource in _described_files(descriptor)}
     names = {DESCRIPTOR, *resources, *(page for page in PAGES if _is_there(path / page))}
     for each in include:
         names.update(_included(path, each))
-    for name in names:
-        _check_name(name)
+    if unfit := next(filter(_UNFIT.search, names), None):
+        raise DtmError(
+            f"The file {unfit!r} cannot be published under this name. Rename it without control characters, "
+            "backslashes and bytes that are not UTF-8."
+        )
     if absent := sorted(name for name in names if not _is_there(path / name)):
         raise DtmError(f"The package lacks {', '.join(absent)}: write it again with target-datapackage.")
-    files = tuple(_file(path, name, resources) for name in sorted(names))
+    files = tuple(_file(path, name, resources.get(name)) for name in sorted(names))
     return Folder(path, descriptor, files, tuple(_others(path, path, names)))
 
 
-def described_files(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _described_files(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the description of each file with data: the resources, and the workbook if there is one."""
     return [*descriptor["resources"], *(book for book in [descriptor.get(WORKBOOK)] if book)]
 
@@ -153,36 +152,24 @@ def _is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
-def _check_name(name: str) -> None:
-    if _UNFIT.search(name):
-        raise DtmError(
-            f"The file {name!r} cannot be published under this name. Rename it without control characters, backslashes "
-            "and bytes that are not UTF-8."
-        )
-
-
-def _check_source(folder: Path, name: str) -> None:
-    """Refuse links, and everything else that is not a file in the folder itself."""
-    parts = PurePosixPath(name).parts
-    for end in range(1, len(parts) + 1):
-        source = folder.joinpath(*parts[:end])
-        if source.is_symlink():
-            raise DtmError(f"{source} is a link. Replace it with the file itself.")
-    if not (folder / name).is_file():
-        raise DtmError(f"{folder / name} is not a file: only files can be published.")
-
-
-def _file(folder: Path, path: str, resources: Mapping[str, Mapping[str, Any]]) -> File:
-    _check_source(folder, path)
+def _file(folder: Path, path: str, resource: Mapping[str, Any] | None) -> File:
+    """Return a file of the package, which is neither a link nor in a folder that is one."""
     source = folder / path
+    for each in (source, *source.parents):
+        if each == folder:
+            break
+        if each.is_symlink():
+            raise DtmError(f"{each} is a link. Replace it with the file itself.")
+    if not source.is_file():
+        raise DtmError(f"{source} is not a file: only files can be published.")
     digest, size = hashlib.sha256(), 0
     with source.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
-    file = File(path, source, size, digest.hexdigest(), resources.get(path))
-    if file.resource is not None:
-        _verify(file, file.resource)
+    file = File(path, source, size, digest.hexdigest(), resource)
+    if resource is not None:
+        _verify(file, resource)
     return file
 
 

@@ -6,11 +6,11 @@ import hashlib
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-DESCRIPTOR: Final = "datapackage.json"
+from frictionless_dtm.descriptor.package import DESCRIPTOR
 
 
 @dataclass(frozen=True)

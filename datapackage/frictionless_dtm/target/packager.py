@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.contents import Contents
 from frictionless_dtm.descriptor.package import (
+    DESCRIPTOR,
     WORKBOOK,
     Content,
     Coverage,
@@ -28,7 +29,7 @@ from frictionless_dtm.descriptor.progress import api_version
 from frictionless_dtm.target.changes import ROUND, RoundDigests
 from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.faults import NOTHING_KEPT
-from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest
+from frictionless_dtm.target.manifest import Manifest, digest
 from frictionless_dtm.target.release import CHANGELOG, Before, history, note, note_history, settle
 from frictionless_dtm.target.rows import Batch
 from frictionless_dtm.target.table_files import TableFiles

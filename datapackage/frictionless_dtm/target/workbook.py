@@ -15,6 +15,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
+from frictionless_dtm.descriptor.package import MEDIA_TYPES
 from frictionless_dtm.target.texts import text_of
 from frictionless_dtm.target.workbook_front import DICTIONARY, TERMS, dictionary, terms
 from tap_dtm.errors import DtmError
@@ -102,7 +103,7 @@ def described(path: Path) -> dict[str, Any]:
     return {
         "path": path.name,
         "title": "All tables for Excel",
-        "mediatype": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "mediatype": MEDIA_TYPES["xlsx"],
         "bytes": path.stat().st_size,
         "hash": f"sha256:{digest.hexdigest()}",
     }

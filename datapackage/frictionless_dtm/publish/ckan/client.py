@@ -11,7 +11,6 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import requests
-from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from frictionless_dtm.publish.descriptor import as_shape
@@ -73,12 +72,7 @@ _SHAPES: Final[Mapping[str, Any]] = {"package_show": _Dataset, "resource_delete"
 
 
 class Client:
-    """A client of one site.
-
-    Args:
-        url: The address of the site, such as ``https://data.example.org``.
-        token: The user's token; None to see only what is public.
-    """
+    """A client of a site, whose address is like ``https://data.example.org``. Without a token, it reads public data."""
 
     def __init__(self, url: str, token: str | None) -> None:  # noqa: D107
         parts = _split(url)
@@ -95,12 +89,8 @@ class Client:
         redaction.guard(token)
         self._budget = Budget(_LARGEST)
         self._session = Session(trust_env=True)
-        self._session.headers["User-Agent"] = "tap-dtm"
-        self._auth = _Token(token)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+        self._session.headers.update({"User-Agent": "tap-dtm", **({"Authorization": token} if token else {})})
+        self.close = self._session.close
 
     def dataset(self, name: str) -> dict[str, Any] | None:
         """Return the dataset of this name on the site, if there is one.
@@ -115,8 +105,7 @@ class Client:
 
     def act(self, action: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Run an action, and return its result, which may be empty. Raises the errors of `dataset`."""
-        body = json.dumps(fields, ensure_ascii=False).encode()
-        return self._post(action, body, "application/json")
+        return self._post(action, json.dumps(fields, ensure_ascii=False).encode(), "application/json")
 
     def upload(self, action: str, fields: Mapping[str, str], name: str, content: Iterable[bytes]) -> dict[str, Any]:
         """Send a file. Its ``size`` and ``mimetype`` are among the fields. The rest is as in `act`."""
@@ -131,14 +120,8 @@ class Client:
         try:
             with self._budget.share() as share:
                 # Redirects are not followed: they would get the token, and a POST would become a GET.
-                reply = fetch(
-                    self._session,
-                    method,
-                    f"{self.url}{_API}{action}",
-                    Bounds(share, _READ_TIMEOUT, _LONGEST),
-                    auth=self._auth,
-                    **options,
-                )
+                bounds = Bounds(share, _READ_TIMEOUT, _LONGEST)
+                reply = fetch(self._session, method, f"{self.url}{_API}{action}", bounds, **options)
         except OverBudget:
             raise DtmError(
                 f"{self.host} answers with more than {_LARGEST // 1_000_000} MB, which cannot be an answer of its API. "
@@ -153,7 +136,7 @@ class Client:
             raise self._redirected(reply, action)
         try:
             # Some sites repeat what they receive, so the token is removed from the answer.
-            return reply.status, _masked(json.loads(reply.body))
+            return reply.status, json.loads(redaction.masked(reply.body.decode()))
         except (ValueError, RecursionError):
             return reply.status, None
 
@@ -184,14 +167,14 @@ class Client:
 def _reason(action: str, status: int, body: Any) -> str:  # noqa: ANN401
     """Return CKAN's reason for a failure in one sentence. CKAN has another form for each kind of failure."""
     reasons = body.get("error") if _is_failure(body) else None
+    named = reasons if isinstance(reasons, dict) else {}
     if status == requests.codes.forbidden:
-        message = reasons.get("message") if isinstance(reasons, dict) else None
-        why = redaction.quoted(message or "no reason given")
+        why = redaction.quoted(named.get("message") or "no reason given")
         return f"does not allow this token to run {action} ({why}): ask for an editor's role"
-    if isinstance(reasons, dict):
+    if named:
         texts = [
             f"{name}: {'; '.join(map(str, reason)) if isinstance(reason, list) else reason}"
-            for name, reason in reasons.items()
+            for name, reason in named.items()
             if name != "__type"
         ]
         return f"refuses {action}: {redaction.quoted(', '.join(texts).rstrip('.'))}"
@@ -213,44 +196,17 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-def _masked(value: Any) -> Any:  # noqa: ANN401
-    """Return a JSON value without secrets in its texts."""
-    if isinstance(value, str):
-        return redaction.masked(value)
-    if isinstance(value, list):
-        return [_masked(each) for each in value]
-    if isinstance(value, dict):
-        return {_masked(name): _masked(each) for name, each in value.items()}
-    return value
-
-
-class _Token(requests.auth.AuthBase):
-    def __init__(self, value: str | None) -> None:
-        self._value = value
-
-    @override
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value:
-            request.headers["Authorization"] = self._value
-        return request
-
-
 class _Form:
     """A form with one file, which is read while it is sent."""
 
     def __init__(self, fields: Mapping[str, str], name: str, content: Iterable[bytes]) -> None:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
-        parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
-            for field, value in fields.items()
-        ]
-        file_name = name.replace('"', "%22").replace("\r", "").replace("\n", "")
-        parts.append(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="upload"; filename="{file_name}"\r\n'
-            f"Content-Type: {fields['mimetype']}\r\n\r\n"
-        )
-        self._head = "".join(parts).encode()
+        part = f"--{boundary}\r\nContent-Disposition: form-data; name="
+        head = "".join(f'{part}"{field}"\r\n\r\n{value}\r\n' for field, value in fields.items())
+        file_name = name.replace('"', "%22")
+        head += f'{part}"upload"; filename="{file_name}"\r\nContent-Type: {fields["mimetype"]}\r\n\r\n'
+        self._head = head.encode()
         self._tail = f"\r\n--{boundary}--\r\n".encode()
         self._size = int(fields["size"])
         self._content = content

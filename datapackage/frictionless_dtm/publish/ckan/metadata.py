@@ -10,9 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.package import WORKBOOK
+from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, WORKBOOK
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.publish.descriptor import DESCRIPTOR
 from frictionless_dtm.publish.terms import PERMISSION, check_permission
 from tap_dtm.errors import DtmError
 
@@ -36,46 +35,24 @@ FREQUENCIES: Final = {
     "never": "-2",
 }
 """HDX's codes for the expected frequency of updates."""
-_HDX_ONLY: Final = (
-    "dataset_source",
-    "license_other",
-    "methodology",
-    "methodology_other",
-    "caveats",
-    "data_update_frequency",
-    "dataset_date",
-    "subnational",
-)
-_HDX_REQUIRES: Final = (
-    "name",
-    "title",
-    "notes",
-    "dataset_source",
-    "owner_org",
-    "maintainer",
-    "dataset_date",
-    "data_update_frequency",
-    "groups",
-    "license_id",
-    "methodology",
-    "tags",
-)
+# What HDX requires and a package may lack.
+_HDX_REQUIRES: Final = ("notes", "dataset_source", "maintainer", "dataset_date", "groups", "tags")
 # HDX accepts only tags of its own vocabulary.
 _HDX_TOPICS: Final = "b891512e-9516-4bf5-962a-7a289772a2a1"
 _HDX_TAGS: Final = ("displacement", "internally displaced persons-idp")
-# HDX's names of formats. It has no name for Markdown.
+# HDX's names of formats, and media types. HDX has no name for Markdown.
 _KINDS: Final = {
-    ".csv": ("CSV", "text/csv"),
-    ".gz": ("GZ", "application/gzip"),
-    ".parquet": ("Parquet", "application/vnd.apache.parquet"),
-    ".xlsx": ("XLSX", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    ".json": ("JSON", "application/json"),
-    ".md": ("TXT", "text/markdown"),
-    ".html": ("HTML", "text/html"),
-    ".cff": ("TXT", "text/yaml"),
-    ".zip": ("ZIP", "application/zip"),
+    "csv": ("CSV", MEDIA_TYPES["csv"]),
+    "gz": ("GZ", MEDIA_TYPES["gz"]),
+    "parquet": ("Parquet", MEDIA_TYPES["parquet"]),
+    "xlsx": ("XLSX", MEDIA_TYPES["xlsx"]),
+    "json": ("JSON", "application/json"),
+    "md": ("TXT", "text/markdown"),
+    "html": ("HTML", "text/html"),
+    "cff": ("TXT", "text/yaml"),
+    "zip": ("ZIP", "application/zip"),
 }
-_OPTIONS: Final = {"maintainer": "--maintainer", "owner_org": "--owner-org", "groups": "--group", "tags": "--tag"}
+_OPTIONS: Final = {"maintainer": "--maintainer", "groups": "--group", "tags": "--tag"}
 _DOCUMENTS: Final = {
     DESCRIPTOR: "Machine-readable description of all tables (Data Package v2)",
     "README.md": "What the data are, how to use them, and how not to",
@@ -110,10 +87,14 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
     """
     descriptor = folder.descriptor
     check_permission(descriptor)
+    terms = _terms(descriptor)
+    notes = str(descriptor.get("description") or "")
+    # If the user chose the licence, the permission in the package is added to the description.
+    has_own_license = target.license_id not in {None, "hdx-other"}
     fields: dict[str, Any] = {
         "name": target.dataset,
         "title": descriptor.get("title") or target.dataset,
-        "notes": str(descriptor.get("description") or ""),
+        "notes": f"{notes}\n\n{terms}" if has_own_license else notes,
         "owner_org": target.owner_org,
         "maintainer": target.maintainer,
         "url": descriptor.get("homepage"),
@@ -121,22 +102,22 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
         "license_id": target.license_id or ("hdx-other" if target.profile == HDX else "other-closed"),
         "tags": _tags(descriptor, target),
         "groups": [{"name": group} for group in _groups(descriptor, target)],
+    }
+    for_hdx = {
         "dataset_source": "; ".join(_creators(descriptor)),
-        "license_other": license_text(descriptor),
+        "license_other": terms,
         "methodology": "Other",
         "methodology_other": _methodology(descriptor),
         "caveats": _caveats(descriptor),
         "data_update_frequency": FREQUENCIES[target.frequency],
         "dataset_date": _period(descriptor),
-        "subnational": "1" if any(_level(resource) for resource in descriptor["resources"]) else "0",
+        "subnational": "1" if any(resource.get(f"{PREFIX}level") for resource in descriptor["resources"]) else "0",
     }
-    if target.license_id and target.license_id != "hdx-other":
-        # The user chose the licence. The permission in the package is added to the description.
-        fields["notes"] = f"{fields['notes']}\n\n{license_text(descriptor)}"
-    fields = {name: value for name, value in (fields | dict(target.overrides)).items() if value not in (None, "", [])}
+    fields = {name: value for name, value in (fields | for_hdx | dict(target.overrides)).items() if value}
     if target.profile != HDX:
-        return _for_any_ckan(fields, descriptor)
-    if absent := [name for name in _HDX_REQUIRES if not fields.get(name)]:
+        extras = {name: fields.pop(name) for name in for_hdx if name in fields} | _nested(descriptor)
+        return fields | {"extras": [{"key": name, "value": value} for name, value in sorted(extras.items())]}
+    if absent := [name for name in _HDX_REQUIRES if name not in fields]:
         raise DtmError(
             f"HDX requires {', '.join(absent)}, which this package does not have: add "
             f"{' '.join(_OPTIONS.get(name, f'--set {name}=...') for name in absent)}."
@@ -144,21 +125,19 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
     return fields
 
 
-def _for_any_ckan(fields: dict[str, Any], descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    extras: dict[str, str] = {name: fields.pop(name) for name in _HDX_ONLY if name in fields}
-    # CKAN has no fields for these lists and our own properties. Programs can read them back from JSON.
-    ours = sorted(key for key in descriptor if key.startswith(PREFIX) and key != WORKBOOK)  # the workbook is a file
-    for name in ("sources", "contributors", "licenses", *ours):
-        if value := descriptor.get(name):
-            extras[name] = value if isinstance(value, str) else as_json(value)
-    return fields | {"extras": [{"key": name, "value": value} for name, value in sorted(extras.items())]}
+def _nested(descriptor: Mapping[str, Any]) -> dict[str, str]:
+    """Return the properties for which CKAN has no field, as texts. Programs can read lists back from JSON."""
+    own = [key for key in descriptor if key.startswith(PREFIX) and key != WORKBOOK]  # the workbook is a file
+    values = {name: descriptor[name] for name in ("sources", "contributors", "licenses", *own) if descriptor.get(name)}
+    return {name: value if isinstance(value, str) else _as_json(value) for name, value in values.items()}
 
 
 def resource_fields(file: File, folder: Folder) -> dict[str, str]:
     """Return the fields of one file, all of them as text for a form."""
-    kind, media_type = file_kind(file.path)
+    suffix = file.path.rsplit(".", 1)[-1].lower()
+    kind, media_type = _KINDS.get(suffix, (suffix.upper(), "application/octet-stream"))
     fields = {
-        "name": resource_name(file, folder),
+        "name": _resource_name(file, folder),
         "format": kind,
         "mimetype": media_type,
         "hash": f"sha256:{file.sha256}",
@@ -171,30 +150,23 @@ def resource_fields(file: File, folder: Folder) -> dict[str, str]:
         title, description = file.resource.get("title", ""), file.resource.get("description", "")
         if title or description:
             fields["description"] = f"{title}. {description}".strip(". ") + "."
-        fields["schema"] = as_json(file.resource["schema"]) if "schema" in file.resource else ""
+        fields["schema"] = _as_json(file.resource["schema"]) if "schema" in file.resource else ""
         fields["rows"] = str(file.resource.get("rows", ""))
     return {name: value for name, value in fields.items() if value}
 
 
-def resource_name(file: File, folder: Folder) -> str:
+def _resource_name(file: File, folder: Folder) -> str:
     """Return the name of a file on the site: its own name, or its path if the name is not unique."""
+    names = [each.path.rsplit("/", 1)[-1] for each in folder.files]
     name = file.path.rsplit("/", 1)[-1]
-    is_unique = sum(other.path.rsplit("/", 1)[-1] == name for other in folder.files) == 1
-    return name if is_unique else file.path
+    return name if names.count(name) == 1 else file.path
 
 
-def file_kind(path: str) -> tuple[str, str]:
-    """Return CKAN's name of a format, and its media type."""
-    suffix = f".{path.rsplit('.', 1)[-1].lower()}"
-    return _KINDS.get(suffix, (suffix[1:].upper(), "application/octet-stream"))
-
-
-def license_text(descriptor: Mapping[str, Any]) -> str:
+def _terms(descriptor: Mapping[str, Any]) -> str:
     """Return the terms in words: the owner's terms, the permission and the credit line."""
     entries = ({"title": entry.get("name"), **entry} for entry in descriptor.get("licenses", []))
-    licenses = " ".join(f"{_with_path(entry)}." for entry in entries if _name(entry))
     parts = [
-        licenses,
+        " ".join(f"{_with_path(entry)}." for entry in entries if _name(entry)),
         " ".join(descriptor.get(f"{PREFIX}terms", [])),
         f"Redistribution permitted: {descriptor[PERMISSION]}",
         descriptor.get(f"{PREFIX}creditLine", ""),
@@ -202,8 +174,7 @@ def license_text(descriptor: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def as_json(value: object) -> str:
-    """Return a nested value as one text, which CKAN can store and programs can read back."""
+def _as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
@@ -269,8 +240,3 @@ def _tags(descriptor: Mapping[str, Any], target: Target) -> list[dict[str, str]]
         return [{"name": tag} for tag in target.tags]
     texts = (re.sub(r"[^\w .-]+", "", str(keyword)).strip() for keyword in descriptor.get("keywords", []))
     return [{"name": text} for text in sorted({text for text in texts if len(text) > 1})]
-
-
-def _level(resource: Mapping[str, Any]) -> int:
-    level = resource.get(f"{PREFIX}level")
-    return level if isinstance(level, int) else 0

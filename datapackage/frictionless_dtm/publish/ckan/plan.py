@@ -7,9 +7,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from frictionless_dtm.descriptor.package import WORKBOOK
+from frictionless_dtm.descriptor.package import DESCRIPTOR, WORKBOOK
 from frictionless_dtm.publish.ckan.metadata import resource_fields
-from frictionless_dtm.publish.descriptor import DESCRIPTOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,9 +25,9 @@ class Step:
 
     file: File
     fields: Mapping[str, str]
-    id: str | None
-    is_new_content: bool
-    is_new_metadata: bool
+    id: str | None = None
+    is_new_content: bool = True
+    is_new_metadata: bool = True
     url: str | None = None  # of the download, once the file is on the site
     content: bytes | None = None  # sent in place of the file's own content
 
@@ -72,13 +71,9 @@ class Plan:
 def make_plan(
     folder: Folder, fields: Mapping[str, Any], existing: Mapping[str, Any] | None, *, public: bool | None
 ) -> Plan:
-    """Compare a package with the dataset on the site.
+    """Compare a package and the new fields of its dataset with the dataset on the site, if there is one.
 
-    Args:
-        folder: The package.
-        fields: The new fields of the dataset.
-        existing: The dataset on the site, if any.
-        public: Whether the dataset is public; None to keep its visibility. A new dataset is private.
+    The visibility stays if ``public`` is None. A new dataset is private.
     """
     resources = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
     was_private = existing["private"] if existing else None
@@ -103,14 +98,14 @@ def descriptor_step(folder: Folder, steps: Iterable[Step], existing: Resources) 
     The step is final only when every file has its address.
     """
     addresses = {step.file.path: step.url for step in steps if step.url}
-    resources = [
-        {**resource, "path": addresses.get(resource["path"], resource["path"])}
-        for resource in folder.descriptor["resources"]
-    ]
-    described = {**folder.descriptor, "resources": resources}
-    if book := described.get(WORKBOOK):
-        described[WORKBOOK] = {**book, "path": addresses.get(book["path"], book["path"])}
-    content = (json.dumps(described, ensure_ascii=False, indent=2) + "\n").encode()
+
+    def on_site(described: Mapping[str, Any]) -> dict[str, Any]:
+        return {**described, "path": addresses.get(described["path"], described["path"])}
+
+    descriptor = {**folder.descriptor, "resources": [on_site(each) for each in folder.descriptor["resources"]]}
+    if book := descriptor.get(WORKBOOK):
+        descriptor[WORKBOOK] = on_site(book)
+    content = (json.dumps(descriptor, ensure_ascii=False, indent=2) + "\n").encode()
     file = next(file for file in folder.files if file.path == DESCRIPTOR)
     own = {"hash": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": str(len(content))}
     return replace(_step(file, {**resource_fields(file, folder), **own}, existing), content=content)
@@ -122,8 +117,7 @@ def _merged(fields: Mapping[str, Any], existing: Mapping[str, Any]) -> dict[str,
     for name, key in (("tags", "name"), ("extras", "key")):
         if name in merged:
             ours = {entry[key] for entry in merged[name]}
-            others = [dict(entry) for entry in existing.get(name) or () if entry[key] not in ours]
-            merged[name] = [*merged[name], *others]
+            merged[name] = [*merged[name], *(each for each in existing.get(name) or () if each[key] not in ours)]
     return merged
 
 
@@ -136,15 +130,9 @@ def _with_names(existing: Mapping[str, Any], fields: Mapping[str, Any]) -> Mappi
 def _step(file: File, fields: Mapping[str, str], existing: Resources) -> Step:
     known = existing.get(fields["name"])
     if known is None:
-        return Step(file, fields, None, is_new_content=True, is_new_metadata=True)
-    return Step(
-        file,
-        fields,
-        str(known["id"]),
-        is_new_content=known.get("hash") != fields["hash"],
-        is_new_metadata=_differs(fields, known),
-        url=known.get("url"),
-    )
+        return Step(file, fields)
+    is_new_content = known.get("hash") != fields["hash"]
+    return Step(file, fields, str(known["id"]), is_new_content, _differs(fields, known), known.get("url"))
 
 
 def _differs(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> bool:
