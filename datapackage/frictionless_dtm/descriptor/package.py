@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import structs
 
 from frictionless_dtm.descriptor.invented import as_invented, is_invented
 from frictionless_dtm.descriptor.profile import fields_of
 from frictionless_dtm.descriptor.settings import PERMITTED
-from frictionless_dtm.descriptor.table_schema import NULL, PREFIX, field_descriptor, foreign_key
+from frictionless_dtm.descriptor.table_schema import PREFIX, field_descriptor, foreign_key, schema_of, without_empty
+from tap_dtm.metadata import Field
 from tap_dtm.views.package import PREFERRED
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Column, Shape
     from tap_dtm.metadata import Package, Resource
+    from tap_dtm.metadata.model import FieldType
 
 PROFILE: Final = "https://datapackage.org/profiles/2.0/datapackage.json"
 DESCRIPTOR: Final = "datapackage.json"
@@ -82,7 +84,7 @@ class Content:
         if not self.resource or not self.resource.source:
             return None
         source = self.resource.source
-        return _without_empty({"title": source.title, "path": source.url, "version": self.source_date})
+        return without_empty({"title": source.title, "path": source.url, "version": self.source_date})
 
 
 @dataclass(frozen=True)
@@ -147,29 +149,30 @@ def describe_package(  # noqa: PLR0913
         package = as_invented(package)
         contents = [_as_invented(content, package) for content in contents]
     included = {content.resource.name: content.name for content in reversed(contents) if content.resource}
+    head = {
+        "$schema": PROFILE,
+        "name": package.name if package else resource_name(settings.path.name),
+        "title": package.title if package else settings.path.name,
+        "description": package.description if package else "",
+        "version": version,
+        "created": f"{created:%Y-%m-%dT%H:%M:%SZ}",
+        **(_provenance(package, api_version, created) if package else {}),
+        f"{PREFIX}redistribution": redistribution(package, settings),
+        f"{PREFIX}permission": settings.permission,
+        PREFERRED: [without_empty(vars(each)) for each in settings.preferred_operations],
+        f"{PREFIX}temporalCoverage": {"start": coverage.start, "end": coverage.end} if coverage else None,
+        f"{PREFIX}spatialCoverage": list(coverage.countries) if coverage else None,
+    }
+    if package:
+        head["sources"] += _other_sources(contents)
+    parts = (head["description"], *_other_terms(contents), terms_in_words(head))
+    head["description"] = "\n\n".join(filter(None, parts))
     resources = [
         _resource(content, file, number, settings, included) | _terms_of(content, package)
         for content in contents
         for number, file in enumerate(content.files)
     ]
-    head: dict[str, Any] = {"$schema": PROFILE}
-    if package is None:
-        head |= {"name": resource_name(settings.path.name), "title": settings.path.name}
-    else:
-        head |= {"name": package.name, "title": package.title}
-    head["description"] = package.description if package else ""
-    head |= {"version": version, "created": f"{created:%Y-%m-%dT%H:%M:%SZ}"}
-    if package is not None:
-        head |= _provenance(package, api_version, created)
-        head["sources"] += _other_sources(contents)
-    head |= {f"{PREFIX}redistribution": redistribution(package, settings), f"{PREFIX}permission": settings.permission}
-    parts = (head["description"], *_other_terms(contents), terms_in_words(head))
-    head["description"] = "\n\n".join(filter(None, parts))
-    head[PREFERRED] = [_without_empty(vars(each)) for each in settings.preferred_operations]
-    if coverage:
-        head[f"{PREFIX}temporalCoverage"] = {"start": coverage.start, "end": coverage.end}
-        head[f"{PREFIX}spatialCoverage"] = list(coverage.countries)
-    return _without_empty(head) | {"resources": resources}
+    return without_empty(head) | {"resources": resources}
 
 
 def _as_invented(content: Content, package: Package) -> Content:
@@ -181,11 +184,8 @@ def _as_invented(content: Content, package: Package) -> Content:
 
 def _other_sources(contents: Sequence[Content]) -> list[dict[str, Any]]:
     """Return the sources of single tables, each once."""
-    found: list[dict[str, Any]] = []
-    for content in contents:
-        if (source := content.other_source) and source not in found:
-            found.append(source)
-    return found
+    sources = [content.other_source for content in contents if content.other_source]
+    return [source for number, source in enumerate(sources) if source not in sources[:number]]
 
 
 def _other_terms(contents: Sequence[Content]) -> Iterator[str]:
@@ -208,7 +208,7 @@ def _terms_of(content: Content, package: Package | None) -> dict[str, Any]:
         sources.insert(0, {"title": package.source.title, "path": package.source.url})
         licenses.insert(0, package.license)
     named = [{"name": each.name, "title": each.title, "path": each.url} for each in licenses if each]
-    return _without_empty({"sources": sources, "licenses": named})
+    return without_empty({"sources": sources, "licenses": named})
 
 
 def redistribution(package: Package | None, settings: Settings) -> str:
@@ -222,7 +222,7 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
         "homepage": package.homepage,
         "keywords": list(package.keywords),
         "sources": [
-            _without_empty(
+            without_empty(
                 {
                     "title": source.title,
                     "path": source.url,
@@ -298,7 +298,7 @@ def _resource(
         described[f"{PREFIX}brokenForeignKeys"] = [
             {"fields": list(fields), "values": count} for fields, count in sorted(content.broken.items())
         ]
-    return _without_empty(described) | {"schema": schema}
+    return without_empty(described) | {"schema": schema}
 
 
 def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:
@@ -324,48 +324,35 @@ def _parquet_dialect(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _schema(content: Content, included: Mapping[str, str]) -> dict[str, Any]:
-    """Return the Table Schema. A foreign key is declared only if no row violates it, so that the package is valid."""
+    """Return the Table Schema. Constraints and foreign keys that rows violate are left out, so that it is valid."""
     shape, known = content.shape, content.resource
     fields = fields_of(shape, known)
-    described = [
-        field_descriptor(fields[column.name], is_key=column.name in shape.key)
-        if column.name in fields
-        else _field(column, shape.key)
-        for column in shape.columns
-    ]
-    schema: dict[str, Any] = {
-        "fields": [_without(each, content.unmet.get(each["name"], ())) for each in described],
-        "missingValues": [NULL],
-    }
-    if shape.key:
-        schema["primaryKey"] = list(shape.key)
-    references = [
-        foreign_key(key, included[key.resource])
-        for key in (known.foreign_keys if known else ())
-        if key.resource in included and key.fields not in (content.broken or {})
-    ]
-    return schema | ({"foreignKeys": references} if references else {})
-
-
-def _field(column: Column, key: Sequence[str]) -> dict[str, Any]:
-    constraints = ({"required": True} if column.name in key else {}) | dict(column.constraints)
-    return _without_empty(
-        {
-            "name": column.name,
-            "type": column.kind,
-            "title": column.title,
-            "description": column.description,
-            "constraints": constraints,
-        }
+    return schema_of(
+        [
+            field_descriptor(
+                fields.get(column.name) or _field(column),
+                is_key=column.name in shape.key,
+                unmet=content.unmet.get(column.name, ()),
+            )
+            for column in shape.columns
+        ],
+        shape.key,
+        [
+            foreign_key(key, included[key.resource])
+            for key in (known.foreign_keys if known else ())
+            if key.resource in included and key.fields not in (content.broken or {})
+        ],
     )
 
 
-def _without(described: Mapping[str, Any], unmet: Collection[str]) -> dict[str, Any]:
-    """Return a field without the constraints that some rows violate."""
-    constraints = {name: value for name, value in described.get("constraints", {}).items() if name not in unmet}
-    rest = {name: value for name, value in described.items() if name != "constraints" or constraints}
-    return rest | ({"constraints": constraints} if constraints else {})
-
-
-def _without_empty(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in properties.items() if value not in (None, "", [], {})}
+def _field(column: Column) -> Field:
+    """Return the description of a column that is not in the catalogue."""
+    return Field(
+        name=column.name,
+        type=cast("FieldType", column.kind),
+        title=column.title or "",
+        description=column.description or "",
+        nullable=True,
+        example="",
+        constraints=dict(column.constraints),
+    )
