@@ -12,7 +12,7 @@ from frictionless_dtm.descriptor import markdown
 from frictionless_dtm.pages import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 _FILTERS: Final = {
     "number": words.number,
@@ -38,7 +38,7 @@ def as_markdown(template: str, **values: Any) -> str:  # noqa: ANN401
 def _html() -> Environment:
     made = Environment(loader=_loader(), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     made.filters.update(_FILTERS, link=quote)
-    made.globals.update(at_levels=_at_levels, level_names=_level_names)
+    made.globals.update(by_level=_by_level)
     return made
 
 
@@ -63,10 +63,6 @@ def _loader() -> PackageLoader:
     return PackageLoader("frictionless_dtm.pages")
 
 
-def _at_levels(entry: Mapping[str, Any], levels: Iterable[int], name: str) -> list[Any]:
-    """Return what an entry of the report says of each level that the package has."""
-    return [entry[f"{name}{level}"] for level in levels]
-
-
-def _level_names(levels: Iterable[int], before: str) -> list[str]:
-    return [f"{before} {level}" for level in levels]
+def _by_level(levels: Iterable[int], head: str, name: str) -> list[tuple[str, str]]:
+    """Return the columns of the report that each level has, with their heads."""
+    return [(f"{head} {level}", f"{name}{level}") for level in levels]
