@@ -149,4 +149,4 @@ def test_other_words_are_no_other_data(tmp_path: Path) -> None:
     run_target([schema()], folder, redistribution="permitted", permission="by me")
     assert entry(folder) == ("1.0.1", "The data are the same; what the package says of them is not.")
     run_target([schema()], folder, formats=["parquet"])
-    assert entry(folder)[1] == "* orders: the same rows, written otherwise"
+    assert entry(folder)[1] == "* orders: the same rows in another form"

@@ -1,4 +1,4 @@
-"""From the contents of a package to the files for its readers."""
+"""Writes the files of a package for its readers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm import quality
 from frictionless_dtm.descriptor.invented import is_invented
 from frictionless_dtm.descriptor.package import GENERAL_TERMS
 from frictionless_dtm.pages.changelog import changelog
-from frictionless_dtm.pages.citation import citation_cff
+from frictionless_dtm.pages.citation import citation_cff, linked_data
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
 from frictionless_dtm.pages.front import front_of
-from frictionless_dtm.pages.linked_data import linked_data
 from frictionless_dtm.pages.past import past_of
 from frictionless_dtm.pages.payload import as_script, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
@@ -33,12 +32,11 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.descriptor.contents import Contents
     from frictionless_dtm.pages.front import Column, File, Front
-    from frictionless_dtm.quality.database import Row
 
 _VERDICTS = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
 _LOGGER = logging.getLogger("target-datapackage")
 _SHOWN = 50
-"""The page shows at most so many findings of each check; quality.json counts them all."""
+"""The most findings of a check on the page. quality.json counts all of them."""
 
 
 def render(contents: Contents) -> Mapping[str, bytes]:
@@ -52,22 +50,28 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     with database_of(contents) as database:
         operations = operations_of(database)
         headlines = headlines_of(database, operations)
-        for complaint in without_effect(preferences_of(contents.descriptor), headlines):
-            _LOGGER.warning("%s", complaint)
+        for sentence in without_effect(preferences_of(contents.descriptor), headlines):
+            _LOGGER.warning("%s", sentence)
         report = quality.report(database)
         data = payload(database, operations, headlines)
     past = past_of(contents, operations)
     if past is not None:
         for each, drawn in zip(operations, data["operations"], strict=True):
             drawn["past"] = past.get(operation_key(each))
-    countries = {each["country"] for each in operations}
+    countries = {each["country"]: each["country_name"] for each in operations}
     front = front_of(contents.descriptor, invented=is_invented(countries))
-    resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
-    sample = sample_file(front.resources)
-    shared = {
+    tables = [file for file in front.resources if not file.same_as]  # each once, if it comes in several formats
+    style = _asset("page.css")
+    scripts = list(
+        map(_asset, ["page.js", *(["vega.js", "charts.js", "figures.js", "explore.js"] if operations else [])])
+    )
+    headline_rule = next(
+        view for view in load_views(API_VERSIONS[-1]) if view.name == "headline_stock_admin0"
+    ).description
+    values: dict[str, Any] = {
         "front": front,
-        "tables": _tables(front),
-        "dictionary": _dictionary(front),
+        "tables": tables,
+        "dictionary": _dictionary(tables),
         "covered": operations,
         "quality": report,
         "reference": database.reference,
@@ -75,86 +79,73 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "staleness_rule": RULE,
         "warnings": front.warnings.items(),
         "general_terms": GENERAL_TERMS,
-        "sample": sample,
-        "sample_is_dtm": sample is not None and shows_newest(sample),
-        "snippets": snippets(sample, resources[sample.name], front.workbook) if sample else {},
         "summary": _summary(front, len(countries), len(operations)),
+        **_sample(front, contents.descriptor),
+        "headlines": headlines,
+        "headline_rule": headline_rule,
+        "without_headline": sorted(
+            countries.keys() - {each["country"] for each in headlines}, key=list(countries).index
+        ),
+        "countries": countries,
+        "places": {operation_key(each): place for place, each in enumerate(operations)},
+        "shown": _SHOWN,
+        "files_for_people": ("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
+        "changes": contents.changes,
+        "other_changes": contents.others,
+        "figures_json": as_script(data),
+        "has_past": past is not None,
+        "linked_data": as_script(linked_data(front, contents.descriptor, operations)),
+        "style": style,
+        "scripts": scripts,
+        "policy": _policy(style, scripts),
     }
-    style = _asset("page.css")
-    scripts = [
-        _asset(name)
-        for name in ("page.js", *(("vega.js", "charts.js", "figures.js", "explore.js") if operations else ()))
-    ]
-    page = as_html(
-        "index.html.j2",
-        **shared,
-        headlines=headlines,
-        headline_rule=_headline_rule(),
-        without_headline=_without(headlines, operations),
-        places={operation_key(each): place for place, each in enumerate(operations)},
-        shown=_SHOWN,
-        files_for_people=("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
-        changes=contents.changes,
-        other_changes=contents.others,
-        figures_json=as_script(data),
-        has_past=past is not None,
-        linked_data=as_script(linked_data(front, contents.descriptor, operations)),
-        style=style,
-        scripts=scripts,
-        policy=_policy(style, scripts),
-    )
     texts = {
-        "README.md": as_markdown("README.md.j2", **shared),
+        "README.md": as_markdown("README.md.j2", **values),
         "CITATION.cff": citation_cff(front),
         "CHANGELOG.md": changelog(contents, front),
         "quality.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
-        "index.html": page,
+        "index.html": as_html("index.html.j2", **values),
     }
     return {name: text.encode() for name, text in texts.items()}
 
 
-def _headline_rule() -> str:
-    """Return how the figure of a country is chosen, as users of a warehouse read it."""
-    return next(view.description for view in load_views(API_VERSIONS[-1]) if view.name == "headline_stock_admin0")
-
-
-def _without(headlines: Iterable[Row], operations: Iterable[Row]) -> list[tuple[str, str]]:
-    """Return the countries that have no headline, with their names."""
-    chosen = {each["country"] for each in headlines}
-    return list(
-        dict.fromkeys((each["country"], each["country_name"]) for each in operations if each["country"] not in chosen)
-    )
-
-
-def _tables(front: Front) -> list[File]:
-    """Return one file per table, where the same table comes in several formats."""
-    return [file for file in front.resources if not file.same_as]
-
-
-def _dictionary(front: Front) -> list[tuple[Column, list[str]]]:
+def _dictionary(tables: Iterable[File]) -> list[tuple[Column, list[str]]]:
     """Return every column once, with the names of the tables that have it."""
     known: dict[tuple[str, str], tuple[Column, list[str]]] = {}
-    for file in _tables(front):
-        for column in file.columns:
+    for file in tables:
+        for column in file.schema.fields:
             known.setdefault((column.name, column.description), (column, []))[1].append(file.name)
     return list(known.values())
 
 
+def _sample(front: Front, descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table that the README shows how to load, and the code for it."""
+    sample = sample_file(front.resources)
+    if sample is None:
+        return {"sample": None}
+    (resource,) = (each for each in descriptor["resources"] if each["name"] == sample.name)
+    return {
+        "sample": sample,
+        "sample_is_dtm": shows_newest(sample),
+        "snippets": snippets(sample, resource, front.workbook),
+    }
+
+
 def _summary(front: Front, countries: int, operations: int) -> list[tuple[str, str]]:
     lines = [
-        ("Version", " of ".join(part for part in (front.version, front.created) if part)),
+        ("Version", f"{front.version} of {front.created}"),
         ("Source", "; ".join(f"{each.title} ({each.path})" if each.path else each.title for each in front.sources)),
         ("API version", front.api_version),
         ("Data accessed", front.accessed),
-        ("Countries", str(countries) if countries else ""),
-        ("Operations", str(operations) if operations else ""),
+        ("Countries", str(countries or "")),
+        ("Operations", str(operations or "")),
         ("Preferred operations", "; ".join(map(str, front.preferred))),
     ]
     return [(label, value) for label, value in lines if value]
 
 
 def _policy(style: str, scripts: Iterable[str]) -> str:
-    """Return the page's Content Security Policy: it runs these scripts, and asks for nothing."""
+    """Return the page's Content Security Policy: only its own scripts run, and nothing is loaded."""
     return (
         f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src {_hash(style)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -53,7 +53,7 @@ def sample_file(files: Sequence[File]) -> File | None:
 
 def shows_newest(file: File) -> bool:
     """Whether the examples show the newest figures: the table is DTM's and has the columns for it."""
-    return file.level is not None and set(FIGURES) <= {column.name for column in file.columns}
+    return file.level is not None and set(FIGURES) <= {column.name for column in file.schema.fields}
 
 
 def snippets(file: File, resource: Mapping[str, Any], workbook: Workbook | None = None) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _pandas_csv(file: File, *, has_hxl_row: bool) -> str:
     options = [f'"{file.path}"', 'keep_default_na=False, na_values=[""]']
     if has_hxl_row:
         options.append("skiprows=[1]")
-    if any(column.name == "reporting_date" for column in file.columns):
+    if any(column.name == "reporting_date" for column in file.schema.fields):
         options.append('parse_dates=["reporting_date"]')
     if texts := [f"{_quoted(name)}: str" for name in _text_columns(file)]:
         options.append(f"dtype={{\n{_in_lines(texts, 8)}\n    }}")
@@ -97,7 +97,7 @@ def _pandas_csv(file: File, *, has_hxl_row: bool) -> str:
 
 
 def _duckdb_csv(file: File, *, has_hxl_row: bool) -> str:
-    columns = [f"{_sql(column.name)}: '{_DUCKDB_TYPES.get(column.type, 'VARCHAR')}'" for column in file.columns]
+    columns = [f"{_sql(column.name)}: '{_DUCKDB_TYPES.get(column.type, 'VARCHAR')}'" for column in file.schema.fields]
     return _call(
         "read_csv",
         [
@@ -120,7 +120,7 @@ def _r_csv(file: File, *, has_hxl_row: bool) -> str:
 
 
 def _text_columns(file: File) -> list[str]:
-    return [column.name for column in file.columns if column.type not in _DUCKDB_TYPES]
+    return [column.name for column in file.schema.fields if column.type not in _DUCKDB_TYPES]
 
 
 def _call(function: str, options: Sequence[str]) -> str:
