@@ -32,7 +32,7 @@ def as_markdown(template: str, **values: Any) -> str:  # noqa: ANN401
 def _environment(*, is_html: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("frictionless_dtm.pages"),
-        autoescape=is_html,
+        autoescape=is_html,  # noqa: S701  Markdown has an escape of its own
         finalize=None if is_html else markdown.escaped,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
