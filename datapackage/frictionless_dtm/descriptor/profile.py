@@ -149,8 +149,7 @@ def fields_of(shape: Shape, resource: Resource | None) -> dict[str, Field]:
     fields = {}
     for column in shape.columns:
         if field := known.get(column.name):
-            is_same = field.type == column.kind
-            fields[column.name] = (
-                field if is_same else structs.replace(field, type=cast("Any", column.kind), constraints={}, example="")
-            )
+            if field.type != column.kind:
+                field = structs.replace(field, type=cast("Any", column.kind), constraints={}, example="")
+            fields[column.name] = field
     return fields

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.terms import is_permission
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import check_names, setting, texts
 from tap_dtm.views.preferences import Preference, read_preferences
@@ -19,6 +19,7 @@ XLSX: Final = "xlsx"
 FORMATS: Final = ("csv", "csv.gz", "parquet", XLSX)
 PERMITTED: Final = "permitted"
 NOT_PERMITTED: Final = "not permitted"
+_LEAST: Final = 3
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?\Z", re.ASCII)
 
 SETTINGS: Final = {
@@ -104,31 +105,40 @@ class Settings:
             DtmError: A setting is wrong or unknown; the message names it.
         """
         check_names(config, SETTINGS)
-        if not config.get("path"):
+        path = _path(config, "path")
+        if path is None:
             raise DtmError("The setting path is empty: name the folder that the data package is written to.")
-        metadata = _path(config, "metadata") if config.get("metadata") else None
+        metadata = _path(config, "metadata")
         if metadata and not metadata.exists():
             raise DtmError(f"The setting metadata names {metadata}, which does not exist.")
-        path = _path(config, "path").resolve()
+        preferred = _path(config, "preferred_operations")
         version = config.get("version") or None
         if version and not _VERSION.match(version):
             raise DtmError(f"The setting version is {version!r}: write three numbers, such as 1.2.0.")
         formats = _formats(config)
         return cls(
-            path=path,
+            path=path.resolve(),
             formats=tuple(name for name in formats if name != XLSX),
             has_workbook=XLSX in formats,
             metadata=metadata,
             include_hxl_row=bool(config.get("include_hxl_row")),
             permission=_permission(config),
             version=version,
-            preferred_operations=read_preferences(_path(config, "preferred_operations"))
-            if config.get("preferred_operations")
-            else (),
+            preferred_operations=read_preferences(preferred) if preferred else (),
         )
 
 
-def _path(config: Mapping[str, Any], name: str) -> Path:
+def is_permission(text: object) -> bool:
+    """Return whether a text can name who permits something: it has at least three visible letters or digits."""
+    if not isinstance(text, str):
+        return False
+    letters = [each for each in text if each.isalnum() and "FILLER" not in unicodedata.name(each, "")]
+    return len(letters) >= _LEAST
+
+
+def _path(config: Mapping[str, Any], name: str) -> Path | None:
+    if not config.get(name):
+        return None
     try:
         path = Path(config[name]).expanduser()
         path.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +16,7 @@ BOOKKEEPING: Final = "_sdc_"
 """The prefix of columns that are about the transport, not the data."""
 
 _FORMATS: Final[Mapping[str, Kind]] = {"date": "date", "date-time": "datetime", "time": "time"}
-_KINDS: Final[Mapping[str, Kind]] = {
-    "string": "string",
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
-    "object": "object",
-    "array": "array",
-}
+_KINDS: Final[frozenset[str]] = frozenset({"string", "integer", "number", "boolean", "object", "array"})
 _LIMITS: Final[Mapping[str, Callable[[float], int]]] = {"minimum": math.ceil, "maximum": math.floor}
 _NOT_IN_NAMES: Final = frozenset('"\\')
 _NO_KEYS: Final = {"object", "array"}
@@ -89,9 +82,8 @@ def shape_of(stream: str, schema: Mapping[str, Any], key: Sequence[str]) -> Shap
     )
     if not columns:
         raise ValueError("it has no columns")
-    for column in columns:
-        if column.name in key and column.kind in _NO_KEYS:
-            raise ValueError(f"the key column {column.name} has the type {column.kind}, which is not possible in a key")
+    if unfit := next((each for each in columns if each.name in key and each.kind in _NO_KEYS), None):
+        raise ValueError(f"the key column {unfit.name} has the type {unfit.kind}, which is not possible in a key")
     return Shape(stream, columns, tuple(key))
 
 
@@ -147,4 +139,4 @@ def _kind(definition: Any) -> Kind:  # noqa: ANN401
     (only,) = types
     if only == "string":
         return _FORMATS.get(definition.get("format", ""), "string")
-    return _KINDS.get(only, "any")
+    return cast("Kind", only) if only in _KINDS else "any"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.markdown import escaped
-from frictionless_dtm.descriptor.settings import PERMITTED
+from frictionless_dtm.descriptor.settings import PERMITTED, is_permission
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.descriptor.terms import is_permission
 from frictionless_dtm.target.record import recorded_descriptor
 from tap_dtm.errors import DtmError
 
