@@ -147,6 +147,6 @@ def test_other_words_are_no_other_data(tmp_path: Path) -> None:
     folder = tmp_path / "package"
     run_target([schema(), record(id=1)], folder)
     run_target([schema()], folder, redistribution="permitted", permission="by me")
-    assert entry(folder) == ("1.0.1", "The data are the same; what the package says of them is not.")
+    assert entry(folder) == ("1.0.1", "The data are the same. Only their description has changed.")
     run_target([schema()], folder, formats=["parquet"])
     assert entry(folder)[1] == "* orders: the same rows in another form"

@@ -194,9 +194,9 @@ def test_invented_data_say_so() -> None:
 def test_the_page_says_what_must_not_be_added_up() -> None:
     text = text_of(pages_of(world_contents())["index.html"])
     for words in (
-        "So nothing on this page is added up across rounds, operations or assessment types",
-        "points are never added up",
-        "lines are not to be added up, since operations overlap",
+        "So this page adds up no rounds, operations or assessment types",
+        "never add points up",
+        "Never add lines up, because operations overlap",
     ):
         assert words in " ".join(text.split())
 

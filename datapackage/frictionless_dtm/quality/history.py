@@ -1,4 +1,4 @@
-"""What DTM said at every run: the histories of a package in DuckDB, under the views that users install."""
+"""The histories of a package in DuckDB, with the views that users install."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def histories_of(contents: Contents, levels: Collection[int] = LEVELS) -> Iterat
 
 
 def _has(resources: Mapping[str, Mapping[str, Any]], name: str) -> bool:
-    """Say whether a table is there, with the columns that say what it holds."""
+    """Return whether a table is there, with the columns that show what it holds."""
     known = load_catalogue().resources[name]
     needed = {*known.key, *known.marks, *(FIGURES if known.history_of else ())}
     types = {field.name: field.type for field in known.fields if field.name in needed}

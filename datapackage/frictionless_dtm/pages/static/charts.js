@@ -2,7 +2,7 @@
 // Vega-Lite specifications from one operation's figures; nothing here touches the page.
 
 const charts = (() => {
-  // Colours are those of the style sheet, so that a drawing follows it, into the dark and onto paper.
+  // The colours of the style sheet, so that drawings follow it, also in the dark and on paper.
   const [INK, SOFT, LINE, PAPER, GREY, BLUE, BROWN, GREEN, VIOLET] =
     ["ink", "soft", "line", "paper", "grey", "blue", "brown", "green", "violet"].map((name) => `var(--${name})`);
   const TYPES = new Map([["BA", [BLUE, "circle"]], ["SA", [BROWN, "square"]], ["ETT", [VIOLET, "triangle-up"]]]);
@@ -11,7 +11,7 @@ const charts = (() => {
   const WAYS = [["Within the same area", GREEN], ["From another area", BLUE], ["Origin not known", GREY]];
   const BARS = 25, SEX_ROUNDS = 36, CURVES = 12, NODES = 12;
 
-  // The same as in the style sheet, spelled out: Vega measures texts with this font.
+  // The font of the style sheet, because Vega measures texts with this font.
   const FONT = '"Source Sans 3", "Segoe UI", system-ui, -apple-system, "Noto Sans", "Helvetica Neue", Arial, sans-serif';
 
   const config = {
@@ -23,6 +23,9 @@ const charts = (() => {
     text: { color: INK, fontSize: 12 },
   };
   const count = (n) => (n === null ? "not known" : n.toLocaleString("en"));
+  const dates = (width) => ({ field: "date", type: "temporal", title: null, scale: { type: "utc", padding: 14 }, axis: { grid: false,
+    tickCount: Math.max(3, Math.floor(width / 110)), labelOverlap: "greedy", labelBound: false, format: "%b %Y", labelSeparation: 8 } });
+  const tall = (width) => Math.min(340, Math.max(240, width * 0.45));
   const base = (width, height, rest) => ({ $schema: "https://vega.github.io/schema/vega-lite/v6.json", width, height,
     autosize: { type: "fit", contains: "padding" }, padding: 2, config, ...rest });
   // Vega keeps names in plain objects, where a name such as "constructor" has another meaning. So it gets keys.
@@ -34,7 +37,7 @@ const charts = (() => {
   const typeName = (type) => type ?? "?";
   const roundName = (number) => (number === null ? "?" : String(number));
 
-  const persons = (title) => ({ type: "quantitative", title, scale: { zero: true, nice: true },
+  const persons = (title) => ({ field: "people", type: "quantitative", title, scale: { zero: true, nice: true },
     axis: { format: "~s", tickCount: 5, domain: false, ticks: false } });
 
   function stock(operation, chosen, width) {
@@ -45,12 +48,9 @@ const charts = (() => {
     const looks = types.map((t) => TYPES.get(t) ?? OTHER);
     const color = { field: "key", type: "nominal", title: "Assessment type", legend,
       scale: { domain: types.map(asKey), range: looks.map((l) => l[0]) } };
-    const x = { field: "date", type: "temporal", title: null, scale: { type: "utc", padding: 14 },
-      axis: { grid: false, tickCount: Math.max(3, Math.floor(width / 110)), labelOverlap: "greedy", labelBound: false, format: "%b %Y", labelSeparation: 8 } };
-    const y = { field: "people", ...persons("People displaced on the date") };
-    return base(width, Math.min(340, Math.max(240, width * 0.45)), {
+    return base(width, tall(width), {
       data: { values },
-      encoding: { x, y },
+      encoding: { x: dates(width), y: persons("People displaced on the date") },
       layer: [
         { mark: { type: "line", strokeWidth: 1.5, opacity: 0.5, strokeDash: [4, 3] }, encoding: { color, detail: { field: "key" } } },
         { transform: [{ filter: "datum.chosen === 1" }], mark: { type: "point", size: 260, stroke: INK, strokeWidth: 1.5, filled: false } },
@@ -67,12 +67,11 @@ const charts = (() => {
     const values = curves.flatMap(({ until, rounds }, curve) => rounds.map(([date, number, , people]) => ({ date, round: roundName(number),
       people, shown: count(people), curve, until: until ?? "now", key: until === null ? "As last seen" : "Published before" })));
     const range = [BLUE, GREY], domain = ["As last seen", "Published before"];
-    return base(width, Math.min(340, Math.max(240, width * 0.45)), {
+    return base(width, tall(width), {
       data: { values },
       encoding: {
-        x: { field: "date", type: "temporal", title: null, scale: { type: "utc", padding: 14 },
-          axis: { grid: false, tickCount: Math.max(3, Math.floor(width / 110)), labelOverlap: "greedy", labelBound: false, format: "%b %Y", labelSeparation: 8 } },
-        y: { field: "people", ...persons("People displaced on the date") },
+        x: dates(width),
+        y: persons("People displaced on the date"),
         color: { field: "key", type: "nominal", title: null, scale: { domain, range } },
         detail: { field: "curve" },
         tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
@@ -114,7 +113,7 @@ const charts = (() => {
       encoding: {
         x: { field: "index", type: "ordinal", title: null, axis: { labelAngle: 0, ticks: false, labelOverlap: false,
           labelExpr: `datum.value % ${step} === 0 ? ${textAt(shown.map((r) => r[0]), "datum.value")} : ''` } },
-        y: { field: "people", aggregate: "sum", ...persons("People in the round") },
+        y: { ...persons("People in the round"), aggregate: "sum" },
         color: { field: "what", type: "nominal", title: null, scale: { domain: SEXES.map((s) => s[0]), range: SEXES.map((s) => s[1]) } },
         order: { field: "order" },
         tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
@@ -193,7 +192,7 @@ const charts = (() => {
     return tops;
   }
 
-  // A drawing that stands alone: with a title, and texts in lines that fit.
+  // A drawing for a picture: with a title, and texts in lines that fit.
   function titled(spec, text, texts) {
     const fits = Math.floor(spec.width / 7.5);
     const subtitle = texts.flatMap(function wrapped(line) {

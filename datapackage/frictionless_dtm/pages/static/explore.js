@@ -84,7 +84,7 @@ function explore(data) {
     target.focus({ preventScroll: true });
   }
 
-  // The areas of the headlines. They are drawn as they are shown, since there may be tens of thousands.
+  // The areas of the headlines. A line is made when it is shown, because there may be tens of thousands.
   function areas() {
     const lines = data.headlines.flatMap(({ country, operation, date, type, areas: all, parents }) => {
       const source = data.operations[operation];
@@ -130,7 +130,7 @@ function explore(data) {
   document.addEventListener("click", jump);
   window.addEventListener("popstate", () => follow(location.hash));
   follow(location.hash);
-  // The browser knows no element of such an address; after a reload, it knows where the reader was.
+  // The browser finds no element for such an address. After a reload, it knows where the reader was.
   const isOpened = performance.getEntriesByType("navigation")[0].type === "navigate";
   return figures.drawn().then(() => { if (isChosen && isOpened) byId(section)?.scrollIntoView(); });
 }

@@ -2,7 +2,7 @@
 // The figures of what is chosen: charts, their tables, and how they are saved. Text goes into the page as text, never as markup.
 
 const TYPE_WORDS = new Map([["BA", "baseline assessment (BA)"], ["SA", "site assessment (SA)"], ["ETT", "emergency tracking tool (ETT)"]]);
-const UNKNOWN = "How many people they were is not known: DTM published no figure.";
+const UNKNOWN = "The number of people is not known: DTM published no figure.";
 const unknown = (rows, place) => (rows.length && rows.every((row) => row[place] === null) ? UNKNOWN : null);
 const share = (n, whole) => (whole && n !== null ? `${((100 * n) / whole).toFixed(1)} %` : "–");
 const PICTURE = 900;
@@ -32,16 +32,16 @@ function download(name, address) {
 
 function csv(rows) {
   const cell = (value) => (/[",\r\n]/.test(value ?? "") ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? ""));
-  // With the mark that tells Excel that it is UTF-8.
+  // The mark at the beginning shows Excel that the text is UTF-8.
   return new Blob(["\ufeff", ...rows.map((row) => `${row.map(cell).join(",")}\r\n`)], { type: "text/csv" });
 }
 
-// With an interpreter instead of generated code, the page needs no right to evaluate text; with the styles in the
-// page's own style sheet, it needs no right to add any.
+// Vega interprets its expressions, so that the page needs no right to evaluate text. Its styles are in the style sheet of
+// the page, so that the page needs no right to add styles.
 const draw = (canvas, spec) => vegaEmbed(canvas, spec,
   { actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true } });
 
-// A picture is on white, whatever the reader's colours are, and says what it shows and whose it is.
+// A picture is always on white, and has a title, its source and the credit line.
 async function picture(spec, title, texts) {
   const colours = getComputedStyle(byId("paper"));
   const filled = JSON.parse(JSON.stringify(charts.titled(spec(PICTURE), title, texts)), (_, value) =>
@@ -88,7 +88,7 @@ function drawings(data) {
     }
     const style = getComputedStyle(frame);
     const width = Math.floor(frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight));
-    // Every drawing gets a place of its own: one that is finished late must not show up in another's.
+    // Each drawing gets an element of its own: a drawing that is finished late must not replace a newer one.
     const canvas = element("div");
     chart.setAttribute("role", "img");
     chart.replaceChildren(canvas);
@@ -169,7 +169,7 @@ function drawings(data) {
     const reasons = snapshot.reasons ?? [];
     figure("reasons", {
       of,
-      note: `${round}, by reason. People who named several reasons stand under the combination, so that nobody counts twice.`,
+      note: `${round}, by reason. People who named several reasons are under their combination, so that nobody is counted twice.`,
       caption: `${round}: people by reason`, heads: ["Reason", "People", "Share"],
       rows: reasons.map(([reason, n]) => [reason, n, share(n, people)]),
       spec: (width) => charts.bars(reasons, charts.BROWN, width),
@@ -179,7 +179,7 @@ function drawings(data) {
     drawFlows(operation, snapshot, round, of);
   }
 
-  // DTM's changes to an operation, and the curves of one assessment type: as it was before each of them, and at the end.
+  // DTM's changes to an operation, and the curves of one assessment type: before each of the changes, and at the end.
   function drawPast({ past }, type) {
     const { times, rounds } = past ?? { times: [], rounds: [] };
     const changes = rounds.filter((each) => each[6]).sort((a, b) => b[4] - a[4]);
@@ -208,12 +208,12 @@ function drawings(data) {
     const anyone = operation.sex && rounds.some((each) => each[3] !== null && each[4] + each[5]);
     figure("sex", {
       of: [["Type", charts.typeName(type)]],
-      note: `Each bar is one round of assessment type ${charts.typeName(type)}; bars are not to be added up. Grey is everyone whose sex is not known, and says nothing about which it is.${rounds.length > charts.SEX_ROUNDS ? " The newest rounds; the table has all." : ""}`,
+      note: `Each bar is one round of assessment type ${charts.typeName(type)}; never add bars up. Grey are the people whose sex is not known.${rounds.length > charts.SEX_ROUNDS ? " The newest rounds; the table has all." : ""}`,
       caption: "People by sex and round; not to be added up", heads: ["Date", "Round", "Female", "Male", "Not known", "Known"],
       rows: operation.sex ? rounds.map(([date, number, , people, males, females]) =>
         [date, charts.roundName(number), females, males, people === null ? null : Math.max(0, people - males - females), share(males + females, people)]).reverse() : [],
       spec: (width) => charts.sex(rounds, width),
-      instead: anyone ? null : operation.sex ? "The sex of nobody in this operation is known." : "The version of the API that these data come from publishes no sexes.",
+      instead: anyone ? null : operation.sex ? "The sex of the people in this operation is not known." : "The version of the API that these data come from publishes no sexes.",
     });
   }
 

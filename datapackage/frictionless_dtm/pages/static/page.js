@@ -87,7 +87,7 @@ window.addEventListener("afterprint", () => {
   unfolded.clear();
 });
 
-// What does nothing without scripts is hidden without them.
+// Without scripts, these elements would do nothing, so they are hidden.
 document.querySelectorAll("[data-script]").forEach((each) => { each.hidden = false; });
 // Other scripts of the page change the lines first.
 document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("table[data-listed]").forEach((table) =>
