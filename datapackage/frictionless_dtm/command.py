@@ -89,8 +89,9 @@ class TargetDataPackage(CheckedConfig, Target):
         """
         super().__init__(**options, setup_mapper=False, message_reader=_Reader(self._read))
         settings = Settings.from_config(self.config)
-        require("duckdb", "jinja2", *_libraries(settings))
-        folder = Folder(settings.path)
+        needed = {"pyarrow": "parquet" in settings.formats, "xlsxwriter": settings.has_workbook}
+        require("duckdb", "jinja2", *(name for name, is_needed in needed.items() if is_needed))
+        self._folder = folder = Folder(settings.path)
         self._explained = partial(explained, folder.store, self._outcome)
         with self._explained():
             self._store = Store(folder.store)
@@ -100,7 +101,6 @@ class TargetDataPackage(CheckedConfig, Target):
             except BaseException:
                 self._store.close()
                 raise
-        self._path = settings.path
         self._intake = Intake(self._store)
         self._is_open = True
 
@@ -121,11 +121,11 @@ class TargetDataPackage(CheckedConfig, Target):
                 discarded,
             )
         if is_empty:
-            self.logger.warning("The input announced no stream, so there is no data package %s yet", self._path)
+            self.logger.warning("The input announced no stream, so there is no data package %s yet", self._folder.path)
         elif is_written:
-            self.logger.info("Wrote the data package %s", self._path)
+            self.logger.info("Wrote the data package %s", self._folder.path)
         else:
-            self.logger.info("Nothing has changed: the data package %s is up to date", self._path)
+            self.logger.info("Nothing has changed: the data package %s is up to date", self._folder.path)
         self.close()
         if self._intake.has_state:
             self._is_delivering = True
@@ -164,22 +164,11 @@ class TargetDataPackage(CheckedConfig, Target):
         return self._packager.outcome if self._is_open else NOTHING_KEPT
 
 
-def _libraries(settings: Settings) -> Iterator[str]:
-    if "parquet" in settings.formats:
-        yield "pyarrow"
-    if settings.has_workbook:
-        yield "xlsxwriter"
-
-
 def _deliver(state: str, next_run: str) -> None:
-    """Write the state. The package already has the data that the state describes.
-
-    Args:
-        state: The state, as JSON.
-        next_run: A sentence about the next run, for the case that the state cannot be written.
+    """Write the state, as JSON. The package already has the data that the state describes.
 
     Raises:
-        DtmOutputError: The state cannot be written.
+        DtmOutputError: The state cannot be written. The message ends with the sentence about the next run.
     """
     try:
         sys.stdout.write(state + "\n")
@@ -213,15 +202,14 @@ def _command() -> None:
         from frictionless_dtm.datasette import datasette  # noqa: PLC0415  another command
 
         datasette(sys.argv[2:], prog_name="target-datapackage datasette")
-        return
-    if sys.argv[1:2] == ["publish"]:
+    elif sys.argv[1:2] == ["publish"]:
         from frictionless_dtm.publish.command import publish  # noqa: PLC0415  another command
 
         publish(sys.argv[2:], prog_name="target-datapackage publish")
-        return
-    # Rows have no reference cycles. The search for cycles in millions of rows takes a tenth of the time.
-    gc.set_threshold(200_000)
-    TargetDataPackage.cli()
+    else:
+        # Rows have no reference cycles. The search for cycles in millions of rows takes a tenth of the time.
+        gc.set_threshold(200_000)
+        TargetDataPackage.cli()
 
 
 if __name__ == "__main__":

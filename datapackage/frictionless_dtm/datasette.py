@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from frictionless_dtm.descriptor.package import DESCRIPTOR
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.extra import require
 from tap_dtm.errors import DtmError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _TYPES: Final = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
 """SQLite's types by those of the Table Schema. Every other type is text."""
 _ROWS: Final = 10_000  # at a time
-_DATABASE: Final = ".db"
 
 
 @click.command(
@@ -49,27 +49,21 @@ def datasette(path: Path, database: Path) -> None:  # noqa: D103
 def write_database(folder: Path, database: Path) -> Path:
     """Write each table of a package once, with its key and its references. Return the file of descriptions.
 
-    Args:
-        folder: The package's folder.
-        database: The SQLite file, whose name ends with ``.db``. Datasette shows the database under this name.
-
     Raises:
         DtmError: The folder has no data package, a file was changed, or the database has another suffix.
-        OSError: The files cannot be written.
     """
-    if database.suffix != _DATABASE:
-        raise DtmError(f"The name of the database is {database.name}: choose a name that ends with {_DATABASE}.")
+    if database.suffix != ".db":  # Datasette shows the database under this name, without the suffix
+        raise DtmError(f"The name of the database is {database.name}: choose a name that ends with .db.")
     tables = resources_of(folder)
     for resource in tables.values():
         check_hash(folder, resource)
+    descriptor = json.loads((folder / DESCRIPTOR).read_text("utf-8"))
+    metadata = {"databases": {database.stem: _metadata(descriptor, tables)}}
+    target = database.with_name(f"{database.stem}-metadata.json")
     with tempfile.TemporaryDirectory(prefix=f".{database.name}.", dir=database.parent) as scratch:
-        draft = Path(scratch, database.name)
+        draft, descriptions = Path(scratch, database.name), Path(scratch, target.name)
         _fill(draft, folder, tables)
-        descriptions = Path(scratch, "metadata.json")
-        descriptor = json.loads((folder / "datapackage.json").read_text("utf-8"))
-        metadata = {"databases": {database.stem: _metadata(descriptor, tables)}}
         descriptions.write_text(json.dumps(metadata, ensure_ascii=False, indent=2) + "\n", "utf-8")
-        target = database.with_name(f"{database.stem}-metadata.json")
         draft.replace(database)
         descriptions.replace(target)
     return target
@@ -101,21 +95,18 @@ def _definition(name: str, schema: Mapping[str, Any]) -> str:
     """Return the statement that creates a table. Datasette shows foreign keys as links."""
     parts = [f"{_quoted(field['name'])} {_TYPES.get(field['type'], 'TEXT')}" for field in schema["fields"]]
     if key := schema.get("primaryKey"):
-        parts.append(f"PRIMARY KEY ({_list(key)})")
-    parts += [
-        f"FOREIGN KEY ({_list(key['fields'])}) REFERENCES {_quoted(key['reference']['resource'])}"
-        f" ({_list(key['reference']['fields'])})"
-        for key in schema.get("foreignKeys", ())
-    ]
+        parts.append(f"PRIMARY KEY ({_quoted(*key)})")
+    for key in schema.get("foreignKeys", ()):
+        reference = key["reference"]
+        parts.append(
+            f"FOREIGN KEY ({_quoted(*key['fields'])}) REFERENCES {_quoted(reference['resource'])}"
+            f" ({_quoted(*reference['fields'])})"
+        )
     return f"CREATE TABLE {_quoted(name)} ({', '.join(parts)})"
 
 
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _quoted(*names: str) -> str:
+    return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
 def _metadata(descriptor: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -135,11 +126,9 @@ def _metadata(descriptor: Mapping[str, Any], tables: Mapping[str, Mapping[str, A
 
 def _table_metadata(resource: Mapping[str, Any]) -> dict[str, Any]:
     warnings = [warning["text"] for warning in resource.get(f"{PREFIX}usageWarnings", ())]
+    fields = resource["schema"]["fields"]
     return {
         "title": resource.get("title", ""),
         "description": " ".join(filter(None, [resource.get("description"), *warnings])),
-        "columns": {
-            field["name"]: field.get("description") or field.get("title") or ""
-            for field in resource["schema"]["fields"]
-        },
+        "columns": {field["name"]: field.get("description") or field.get("title") or "" for field in fields},
     }

@@ -33,15 +33,14 @@ def escaped(value: object) -> Markdown:
         return value
     if isinstance(value, Undefined):
         return Markdown(str(value))
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(value).split()))
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _SPECIAL.sub(r"\\\1", text)
     return Markdown(_FIRST.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2]}\\{match[3]}", text))
 
 
 def code(value: object) -> Markdown:
     """Return a value as code on one line, which may be in a cell of a table."""
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(value).split()))
+    text = _line(value)
     fence = _fence(text, 1)
     room = " " if text.startswith("`") or text.endswith("`") else ""
     return Markdown(f"{fence}{room}{text}{room}{fence}".replace("|", "\\|"))
@@ -66,6 +65,10 @@ def email(value: str) -> Markdown:
 def link(path: str) -> Markdown:
     """Return the path of a file as the target of a link."""
     return Markdown(quote(path))
+
+
+def _line(value: object) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(value).split()))
 
 
 def _fence(text: str, least: int) -> str:

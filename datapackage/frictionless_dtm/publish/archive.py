@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from frictionless_dtm.publish.folder import Folder
 
@@ -26,11 +26,6 @@ def archive_path(folder: Folder) -> Path:
     # The standard allows slashes in the name of a package.
     name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.name}-{folder.version}")
     return folder.path.resolve().parent / f"{name}.zip"
-
-
-def checksums(folder: Folder) -> str:
-    """Return the checksums in the format of ``sha256sum -c``."""
-    return "".join(f"{file.sha256}  {file.path}\n" for file in folder.files)
 
 
 def write_archive(folder: Folder, target: Path) -> bool:
@@ -60,14 +55,15 @@ def write_archive(folder: Folder, target: Path) -> bool:
 
 
 def _write(folder: Folder, stream: IO[bytes]) -> None:
-    sums = checksums(folder).encode()
+    """Write the checksums in the format of ``sha256sum -c``, and the files."""
+    sums = "".join(f"{file.sha256}  {file.path}\n" for file in folder.files).encode()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        _add(archive, SUMS, len(sums), iter([sums]))
+        _add(archive, SUMS, len(sums), [sums])
         for file in folder.files:
             _add(archive, file.path, file.size, file.chunks())
 
 
-def _add(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterator[bytes]) -> None:
+def _add(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterable[bytes]) -> None:
     # The archive does not depend on the clock or the machine.
     entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     entry.create_system = 3
@@ -75,5 +71,4 @@ def _add(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterator[bytes]
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.file_size = size
     with archive.open(entry, "w") as member:
-        for chunk in chunks:
-            member.write(chunk)
+        member.writelines(chunks)

@@ -11,7 +11,7 @@ from frictionless_dtm.target.record import recorded_descriptor
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 REDISTRIBUTION: Final = f"{PREFIX}redistribution"
@@ -54,35 +54,34 @@ def check_witnesses(folder: Path, descriptor: Mapping[str, Any]) -> None:
         DtmError: Two of them contradict each other; the message names both.
     """
     permission = check_permission(descriptor)
-    if _REFUSED in str(descriptor.get("description", "")):
-        raise _contradiction("its description")
     recorded = recorded_descriptor(folder)
-    for name in _TERMS if recorded is not None else ():
-        if recorded is not None and recorded.get(name) != descriptor.get(name):
-            raise _contradiction(f"the target's own record, where {name} is different,")
-    for page, refusal in _IN_PAGES.items():
-        text = _text(folder / page)
-        if refusal in text:
-            raise _contradiction(page)
-    for line in _text(folder / "README.md").splitlines():
-        if line.startswith(_GRANTED) and line.removeprefix(_GRANTED).partition(" Terms: <")[0] != escaped(permission):
-            raise _contradiction("README.md, which names another permission,")
+    recorded = descriptor if recorded is None else recorded
+    if witness := next(_contradictions(folder, descriptor, recorded, escaped(permission)), None):
+        raise DtmError(
+            f"This package may not be passed on: datapackage.json permits redistribution, and {witness} "
+            "contradicts it. Do not edit the package. Write it again with target-datapackage and the settings "
+            "redistribution and permission."
+        )
 
 
-def _contradiction(witness: str) -> DtmError:
-    return DtmError(
-        f"This package may not be passed on: datapackage.json permits redistribution, and {witness} "
-        "contradicts it. Do not edit the package. Write it again with target-datapackage and the settings "
-        "redistribution and permission."
-    )
+def _contradictions(
+    folder: Path, descriptor: Mapping[str, Any], recorded: Mapping[str, Any], permission: str
+) -> Iterator[str]:
+    if _REFUSED in str(descriptor.get("description", "")):
+        yield "its description"
+    for name in _TERMS:
+        if recorded.get(name) != descriptor.get(name):
+            yield f"the target's own record, where {name} is different,"
+    pages = {name: _text(folder / name) for name in _IN_PAGES}
+    yield from (name for name, refusal in _IN_PAGES.items() if refusal in pages[name])
+    for line in pages["README.md"].splitlines():
+        if line.startswith(_GRANTED) and line.removeprefix(_GRANTED).partition(" Terms: <")[0] != permission:
+            yield "README.md, which names another permission,"
 
 
 def _text(page: Path) -> str:
     """Return the text of a page; an empty text if the page is missing."""
-    try:
-        return page.read_text("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
+    return page.read_text("utf-8", errors="replace") if page.exists() else ""
 
 
 def _by_which_terms(descriptor: Mapping[str, Any]) -> str:
