@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from frictionless_dtm.quality.database import Row
 
 
-def citation_cff(front: Front) -> str:
-    """Return CITATION.cff, version 1.2.0."""
+def citation_cff(front: Front, description: str) -> str:
+    """Return CITATION.cff, version 1.2.0. The description of the package ends with its terms."""
     authors = [
         without_empty({"name": each.title, "website": each.path})
         for each in front.authors
@@ -33,8 +33,8 @@ def citation_cff(front: Front) -> str:
         "version": front.version,
         "date-released": front.created,
         "url": front.homepage,
-        # The format has no property for terms other than open licences, so the abstract has the terms.
-        "abstract": "\n\n".join(filter(None, (front.description, front.terms_in_short))),
+        # The format has no property for terms other than open licences, so the abstract has them.
+        "abstract": description,
         "keywords": front.keywords,
         "license-url": front.license_url,
         "contact": [{"name": "Contact for the data", "email": front.contact}] if front.contact else None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from frictionless_dtm.descriptor.package import GENERAL_TERMS, UNKNOWN_TERMS, terms_in_words
+from frictionless_dtm.descriptor.package import UNKNOWN_TERMS, terms_in_words
 from frictionless_dtm.descriptor.reading import Contributor, Descriptor, License, Resource, own
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import PREFIX
@@ -67,7 +67,6 @@ class Front(Descriptor, kw_only=True):
     api_version: str = ""
     license_title: str = ""
     license_url: str = ""
-    terms_in_short: str = ""
     warnings: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -90,12 +89,6 @@ def front_of(descriptor: Mapping[str, Any], *, invented: bool) -> Front:
     front.redistribution = descriptor.get(f"{PREFIX}redistribution") == PERMITTED
     if not front.terms and not front.redistribution:
         front.terms = [UNKNOWN_TERMS.capitalize()]
-    terms = " ".join(front.terms)
-    if front.permission:
-        general = f" {GENERAL_TERMS} {terms}" if terms else ""
-        front.terms_in_short = f"Redistribution permitted: {front.permission}{general}"
-    else:
-        front.terms_in_short = terms if front.redistribution else f"Not for redistribution. {terms}"
     for file in front.resources:
         file.title = file.title or file.name
     return front

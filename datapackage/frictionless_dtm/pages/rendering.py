@@ -101,7 +101,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     }
     texts = {
         "README.md": as_markdown("README.md.j2", **values),
-        "CITATION.cff": citation_cff(front),
+        "CITATION.cff": citation_cff(front, contents.descriptor.get("description", "")),
         "CHANGELOG.md": changelog(contents, front),
         "quality.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
         "index.html": as_html("index.html.j2", **values),
