@@ -246,11 +246,11 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
 
 def terms_in_words(descriptor: Mapping[str, Any]) -> str:
     """Return the terms in a descriptor as text, which is the end of the package's description."""
-    licenses: Sequence[Mapping[str, str]] = descriptor.get("licenses") or ()
-    license_ = licenses[0] if licenses else None
-    stated = f"{license_['title']} ({license_['path']}): {' '.join(descriptor[f'{PREFIX}terms'])}" if license_ else ""
-    permission = descriptor.get(f"{PREFIX}permission")
-    if permission:
+    license_: Mapping[str, str] = next(iter(descriptor.get("licenses") or ()), {})
+    names = [license_.get("title") or license_.get("name"), f"({license_['path']})" if "path" in license_ else ""]
+    terms = " ".join(descriptor.get(f"{PREFIX}terms") or ())
+    stated = ": ".join(filter(None, (" ".join(filter(None, names)), terms)))
+    if permission := descriptor.get(f"{PREFIX}permission"):
         stated = f"Redistribution permitted: {permission}" + (f"\n\n{GENERAL_TERMS} {stated}" if stated else "")
     elif descriptor[f"{PREFIX}redistribution"] != PERMITTED:
         stated = f"Not for redistribution: {stated or UNKNOWN_TERMS}"

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, WORKBOOK
+from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, WORKBOOK, terms_in_words
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.publish.terms import PERMISSION, check_permission
+from frictionless_dtm.publish.terms import check_permission
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
     """
     descriptor = folder.descriptor
     check_permission(descriptor)
-    terms = _terms(descriptor)
+    terms = terms_in_words(descriptor)
     notes = str(descriptor.get("description") or "")
     # If the user chose the licence, the permission in the package is added to the description.
     has_own_license = target.license_id not in {None, "hdx-other"}
@@ -160,18 +160,6 @@ def _resource_name(file: File, folder: Folder) -> str:
     names = [each.path.rsplit("/", 1)[-1] for each in folder.files]
     name = file.path.rsplit("/", 1)[-1]
     return name if names.count(name) == 1 else file.path
-
-
-def _terms(descriptor: Mapping[str, Any]) -> str:
-    """Return the terms in words: the owner's terms, the permission and the credit line."""
-    entries = ({"title": entry.get("name"), **entry} for entry in descriptor.get("licenses", []))
-    parts = [
-        " ".join(f"{_with_path(entry)}." for entry in entries if _name(entry)),
-        " ".join(descriptor.get(f"{PREFIX}terms", [])),
-        f"Redistribution permitted: {descriptor[PERMISSION]}",
-        descriptor.get(f"{PREFIX}creditLine", ""),
-    ]
-    return "\n\n".join(part for part in parts if part)
 
 
 def _as_json(value: object) -> str:
