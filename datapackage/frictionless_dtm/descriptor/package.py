@@ -286,7 +286,7 @@ def _resource(
     if known:
         described |= {
             f"{PREFIX}grain": known.grain,
-            # Of figures as they are: readers take the table of a level for one, and a history is not.
+            # A history has no level, because readers take every table with a level for current figures.
             f"{PREFIX}level": None if known.history_of else known.level,
             f"{PREFIX}usageWarnings": [
                 {"code": warning.code, "text": warning.text}

@@ -35,12 +35,7 @@ class Profile:
         Raises:
             CatalogueError: The catalogue cannot be read, or is not valid.
         """
-        return cls(load_catalogue_from(path, is_foreign=True)) if path else cls.of_dtm()
-
-    @classmethod
-    def of_dtm(cls) -> Profile:
-        """Return this project's own profile."""
-        return cls(load_catalogue())
+        return cls(load_catalogue_from(path, is_foreign=True) if path else load_catalogue())
 
     @property
     def _is_of_dtm(self) -> bool:

@@ -65,7 +65,7 @@ def bookmark(stream: str, state: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _resource(shape: Shape) -> Resource | None:
-    return Profile.of_dtm().resource_of(shape)
+    return Profile.at(None).resource_of(shape)
 
 
 def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -161,10 +161,10 @@ def _areas(flows: Iterable[Row]) -> Iterable[tuple[_Place, int | None]]:
 
 
 def _by_round(rows: Iterable[Row]) -> dict[RoundKey, list[Row]]:
-    found: dict[RoundKey, list[Row]] = defaultdict(list)
+    by_round: dict[RoundKey, list[Row]] = defaultdict(list)
     for row in rows:
-        found[key_of(row)].append(row)
-    return found
+        by_round[key_of(row)].append(row)
+    return by_round
 
 
 def _largest_first(parts: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

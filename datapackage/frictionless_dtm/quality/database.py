@@ -1,14 +1,15 @@
 """The figures of a package in DuckDB, with the views that users install.
 
-Only these views define "newest", "stale" and "the round before". The files are read once, and each view that the page
-or the report shows becomes a table, so that it is computed once.
+Only these views define "newest", "stale" and "the round before". The files are read once. A view becomes a table when
+the first query reads it, so that it is computed once.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,11 +26,12 @@ from tap_dtm.views.script import query_of
 from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from duckdb import DuckDBPyConnection
 
     from frictionless_dtm.descriptor.contents import Contents
+    from tap_dtm.metadata.views import View
 
 Row = dict[str, Any]
 RoundKey = tuple[str, str, str, "int | None", "str | None"]
@@ -50,21 +52,7 @@ TYPES: Final = {
     "boolean": "BOOLEAN",
 }
 """DuckDB's types of the columns of DTM's tables."""
-_VIEWS: Final = frozenset(
-    {
-        "operation_rounds",
-        "operation_freshness",
-        "headline_stock_admin0",
-        "headline_stock_admin1",
-        "headline_stock_admin2",
-        "stock_by_reason",
-        "stock_by_sex",
-        "origin_to_host",
-        "reconciliation",
-    }
-)
-_VIEWS_OF_AREAS: Final = frozenset({"areas", "latest_stock_admin1", "latest_stock_admin2"})
-"""The views that the report also shows if the package has OCHA's list of P-codes."""
+_VIEW: Final = re.compile(r'\bdtm"?\.(\w+)')
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
@@ -88,6 +76,7 @@ class Database:
     reference: str
     pcodes: str | None = None
     _db: DuckDBPyConnection | None = None
+    _to_compute: dict[str, View] = field(default_factory=dict)
 
     @property
     def levels(self) -> list[int]:
@@ -100,7 +89,7 @@ class Database:
 
     def rows(self, query: str) -> list[Row]:
         """Return the answer to a query, which may have the placeholders of the views."""
-        return self.answer(self.filled(query)) if self.tables else []
+        return self.answer(self.prepared(query)) if self.tables else []
 
     def answer(self, query: str) -> list[Row]:
         """Return the answer to a query without placeholders; dates as ``YYYY-MM-DD``."""
@@ -110,9 +99,19 @@ class Database:
         names = [column[0] for column in answer.description or ()]
         return [dict(zip(names, map(_plain, row), strict=True)) for row in answer.fetchall()]
 
-    def filled(self, query: str) -> str:
-        """Return a query without placeholders."""
-        return fill(query, placeholders(self.warehouse, None) | _ROUND)
+    def prepared(self, query: str) -> str:
+        """Return a query without placeholders, after computing the views that it reads."""
+        query = fill(query, placeholders(self.warehouse, None) | _ROUND)
+        self._compute_views(query)
+        return query
+
+    def _compute_views(self, query: str) -> None:
+        for name in _VIEW.findall(query):
+            if view := self._to_compute.pop(name, None):
+                definition = query_of(self.warehouse, view)
+                self._compute_views(definition)
+                kind = "VIEW" if view.kind == "idp_admin{level}_current" else "TABLE"
+                self.answer(f"CREATE {kind} dtm.{name} AS {definition}")
 
     @property
     def has_areas(self) -> bool:
@@ -127,8 +126,8 @@ class Database:
 
 
 @contextmanager
-def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_AREAS) -> Iterator[Database]:
-    """Read the figures of a package, and compute these views, as far as the package has the data for them.
+def database_of(contents: Contents) -> Iterator[Database]:
+    """Read the figures of a package.
 
     Raises:
         DtmError: The figures cannot be read or added up, or a preferred operation is not one of theirs.
@@ -139,10 +138,11 @@ def database_of(contents: Contents, views: Collection[str] = _VIEWS | _VIEWS_OF_
         yield Database((), reference)
         return
     with connected(contents) as db:
-        made = Database(tables, reference, pcode_table(contents.descriptor), db)
-        for statement in _statements(made, contents, views):
+        to_compute = {view.name: view for view in load_views(API_VERSIONS[-1])}
+        database = Database(tables, reference, pcode_table(contents.descriptor), db, to_compute)
+        for statement in _statements(database, contents):
             db.execute(statement)
-        yield made
+        yield database
 
 
 @contextmanager
@@ -166,8 +166,8 @@ def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
         ) from error
 
 
-def _statements(database: Database, contents: Contents, views: Collection[str]) -> Iterator[str]:
-    """Yield the statements that load the files and create the views."""
+def _statements(database: Database, contents: Contents) -> Iterator[str]:
+    """Yield the statements that load the files."""
     resources = {str(each["name"]): each for each in contents.descriptor["resources"]}
     yield "CREATE SCHEMA files; CREATE SCHEMA dtm"
     for table in database.tables:
@@ -193,15 +193,7 @@ def _statements(database: Database, contents: Contents, views: Collection[str]) 
         check_known(preferences, [(each["admin0_pcode"], each["operation"]) for each in known])
         values = warehouse.dialect.values(COLUMNS, [astuple(each) for each in preferences])
         yield f"INSERT INTO dtm.preferred_operations {values}"
-    for view in load_views(warehouse.api_version):  # including those that are empty, because the page reads them
-        if view.level not in {None, *warehouse.levels} or (view.with_pcodes and not database.has_areas):
-            continue
-        query = query_of(warehouse, view)
-        if view.kind == "idp_admin{level}_current":
-            yield f"CREATE VIEW dtm.{view.name} AS {query}"
-        elif view.name in views and (database.has_areas or view.name not in _VIEWS_OF_AREAS):
-            yield f"CREATE TABLE dtm.{view.name} AS {query}"
-    yield database.filled(
+    yield database.prepared(
         "CREATE TABLE dtm.round_levels AS\n"
         "SELECT $round, admin_level, COUNT(*) - COUNT(num_present_idp_ind) AS unknown FROM $rows GROUP BY ALL"
     )

@@ -16,10 +16,10 @@ from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from frictionless_dtm.descriptor.contents import Contents
-    from frictionless_dtm.quality.database import Database
+    from frictionless_dtm.quality.database import Row
     from tap_dtm.metadata.model import FieldType
     from tap_dtm.metadata.views import Column as ViewColumn
     from tap_dtm.metadata.views import View
@@ -35,22 +35,22 @@ def derived_tables(contents: Contents) -> Iterator[Derived]:
         DtmError: The tables of the package cannot be read.
     """
     if pcode_table(contents.descriptor):
-        with database_of(contents, views=["areas"]) as database:
+        with database_of(contents) as database:
             # The newest version of the API has origins, and columns about them.
             version = API_VERSIONS[-1] if database.has(_ORIGIN) else API_VERSIONS[0]
             if database.has_areas:
-                yield _derived("areas", "Areas and their P-codes", version, database, "pcodes")
+                yield _derived("areas", "Areas and their P-codes", version, database.rows, "pcodes")
     with histories_of(contents) as history:
         if history:
-            yield _derived("revisions", "What DTM has changed", API_VERSIONS[-1], history, "runs")
+            yield _derived("revisions", "What DTM has changed", API_VERSIONS[-1], history.answer, "runs")
 
 
-def _derived(name: str, title: str, version: str, database: Database, like: str) -> Derived:
+def _derived(name: str, title: str, version: str, answer: Callable[[str], list[Row]], like: str) -> Derived:
     """Return all rows of a view, in one order, with the source and the terms of another resource."""
     (view,) = (each for each in load_views(version) if each.name == name)
     columns = ", ".join(_TIME.format(each.name) if each.type == "datetime" else each.name for each in view.columns)
     shape = Shape(name, tuple(Column(each.name, each.type) for each in view.columns), ())
-    rows = database.answer(f"SELECT {columns} FROM dtm.{name} ORDER BY ALL")
+    rows = answer(f"SELECT {columns} FROM dtm.{name} ORDER BY ALL")
     return Derived(
         shape, _resource(view, title, load_catalogue().resources[like]), [tuple(row.values()) for row in rows]
     )

@@ -205,11 +205,11 @@ def _sex(database: Database) -> dict[str, Any]:
               FROM {table.relation}
             )
             GROUP BY admin0_pcode""")
-        found = database.answer(
+        contradictions = database.answer(
             f"FROM {table.relation} WHERE number_males + number_females > num_present_idp_ind"
             f" ORDER BY rowid LIMIT {EXAMPLES - len(examples)}"
         )
-        examples += [{"resource": table.name, "row": row} for row in found]
+        examples += [{"resource": table.name, "row": row} for row in contradictions]
     for each in entries:
         known, persons = each.pop("known"), each.pop("persons")
         each["share_of_persons_known"] = round(known / persons, 4) if persons else None

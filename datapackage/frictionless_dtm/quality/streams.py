@@ -49,15 +49,15 @@ def figure_tables(descriptor: Mapping[str, Any]) -> tuple[Table, ...]:
     The level comes from the descriptor, because a stream map can rename a stream. Two tables of one level are copies of
     each other. The one with DTM's own name is used, or else the first by name.
     """
-    found: dict[int, Table] = {}
+    tables: dict[int, Table] = {}
     resources: Iterable[Mapping[str, Any]] = descriptor.get("resources") or ()
     for resource in sorted(resources, key=lambda each: (each["name"] not in _OWN_NAMES, each["name"])):
         level: Any = resource.get(f"{PREFIX}level")
         if level in LEVELS and f"{PREFIX}sameDataAs" not in resource:
             table = Table(str(resource["name"]), level, columns_of(resource))
             if table.has(*FIGURES):
-                found.setdefault(level, table)
-    return tuple(found[level] for level in sorted(found))
+                tables.setdefault(level, table)
+    return tuple(tables[level] for level in sorted(tables))
 
 
 def pcode_table(descriptor: Mapping[str, Any]) -> str | None:
