@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 
 PROFILE: Final = "https://datapackage.org/profiles/2.0/datapackage.json"
 DESCRIPTOR: Final = "datapackage.json"
-"""The name of the descriptor's file."""
+PAGES: Final = {
+    "README.md": "What the data are, how to use them, and how not to",
+    "CHANGELOG.md": "What changed from version to version",
+    "CITATION.cff": "How to cite the data",
+    "index.html": "The data at a glance, on one page to download and open",
+    "quality.json": "Quality report: facts about the data, not repairs",
+}
+"""The files that the descriptor does not list, and what they are."""
 MEDIA_TYPES: Final = {
     "csv": "text/csv",
     "gz": "application/gzip",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm import quality
 from frictionless_dtm.descriptor.invented import is_invented
-from frictionless_dtm.descriptor.package import GENERAL_TERMS
+from frictionless_dtm.descriptor.package import DESCRIPTOR, GENERAL_TERMS, PAGES
 from frictionless_dtm.pages.changelog import changelog
 from frictionless_dtm.pages.citation import citation_cff, linked_data
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
@@ -89,7 +89,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "countries": countries,
         "places": {operation_key(each): place for place, each in enumerate(operations)},
         "shown": _SHOWN,
-        "files_for_people": ("README.md", "CHANGELOG.md", "CITATION.cff", "quality.json", "datapackage.json"),
+        "other_files": [name for name in (*PAGES, DESCRIPTOR) if name != "index.html"],
         "changes": contents.changes,
         "other_changes": contents.others,
         "figures_json": as_script(data),

@@ -149,10 +149,11 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     target = Target(
         owner_org=_required(options, "owner_org", "--owner-org"),
         dataset=options["dataset"] or folder.name,
-        groups=options["groups"] or None,
-        tags=options["tags"] or None,
         overrides=_pairs(options["overrides"]),
-        **{name: options[name] for name in ("maintainer", "profile", "public", "frequency", "license_id")},
+        **{
+            name: options[name]
+            for name in ("maintainer", "profile", "public", "frequency", "license_id", "groups", "tags")
+        },
     )
     prune: bool = options["prune"]
     with closing(Client(_required(options, "url", "--url"), os.environ.get(TOKEN_VARIABLE))) as site:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.package import DESCRIPTOR, WORKBOOK
-from frictionless_dtm.publish.descriptor import PAGES, read_descriptor
+from frictionless_dtm.descriptor.package import DESCRIPTOR, PAGES, WORKBOOK
+from frictionless_dtm.publish.descriptor import read_descriptor
 from frictionless_dtm.publish.terms import check_witnesses
 from tap_dtm.errors import DtmError
 

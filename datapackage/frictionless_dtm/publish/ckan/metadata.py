@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, WORKBOOK, terms_in_words
+from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, PAGES, WORKBOOK, terms_in_words
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.publish.terms import check_permission
 from tap_dtm.errors import DtmError
@@ -53,14 +53,7 @@ _KINDS: Final = {
     "zip": ("ZIP", "application/zip"),
 }
 _OPTIONS: Final = {"maintainer": "--maintainer", "groups": "--group", "tags": "--tag"}
-_DOCUMENTS: Final = {
-    DESCRIPTOR: "Machine-readable description of all tables (Data Package v2)",
-    "README.md": "What the data are, how to use them, and how not to",
-    "CHANGELOG.md": "What changed from version to version",
-    "CITATION.cff": "How to cite the data",
-    "index.html": "The data at a glance, on one page to download and open",
-    "quality.json": "Quality report: facts about the data, not repairs",
-}
+_DOCUMENTS: Final = {DESCRIPTOR: "Machine-readable description of all tables (Data Package v2)", **PAGES}
 
 
 @dataclass(frozen=True)
@@ -74,8 +67,8 @@ class Target:
     public: bool | None = None  # None keeps the visibility on the site; a new dataset is private
     frequency: str = "irregular"
     license_id: str | None = None
-    groups: tuple[str, ...] | None = None
-    tags: tuple[str, ...] | None = None
+    groups: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
@@ -213,18 +206,14 @@ def _period(descriptor: Mapping[str, Any]) -> str | None:
 
 def _groups(descriptor: Mapping[str, Any], target: Target) -> list[str]:
     """Return the groups of the user. By default, they are the countries on HDX, and none elsewhere."""
-    if target.groups is not None:
-        return list(target.groups)
     codes = descriptor.get(f"{PREFIX}spatialCoverage", []) if target.profile == HDX else []
-    return sorted({str(code).lower() for code in codes})
+    return list(target.groups or sorted({str(code).lower() for code in codes}))
 
 
 def _tags(descriptor: Mapping[str, Any], target: Target) -> list[dict[str, str]]:
+    keywords = descriptor.get("keywords", [])
     if target.profile == HDX:
-        own = _HDX_TAGS if _HDX_TAGS[0] in descriptor.get("keywords", []) else ()
-        tags = target.tags if target.tags is not None else own
+        tags = target.tags or (_HDX_TAGS if _HDX_TAGS[0] in keywords else ())
         return [{"name": tag, "vocabulary_id": _HDX_TOPICS} for tag in tags]
-    if target.tags is not None:
-        return [{"name": tag} for tag in target.tags]
-    texts = (re.sub(r"[^\w .-]+", "", str(keyword)).strip() for keyword in descriptor.get("keywords", []))
-    return [{"name": text} for text in sorted({text for text in texts if len(text) > 1})]
+    texts = {re.sub(r"[^\w .-]+", "", str(keyword)).strip() for keyword in keywords}
+    return [{"name": tag} for tag in target.tags or sorted(text for text in texts if len(text) > 1)]
