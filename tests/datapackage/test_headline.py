@@ -78,7 +78,7 @@ def test_the_headline_of_a_package_is_that_of_a_warehouse(seed: int) -> None:
     columns = ("admin0_pcode", "operation", "num_present_idp_ind", "age_days", "chosen_by", "alternatives", "freshness")
 
     with database_of(contents) as database:
-        got = [{name: row[name] for name in columns} for row in database.answer("FROM dtm.headline_stock_admin0")]
+        got = [{name: row[name] for name in columns} for row in database.rows("FROM dtm.headline_stock_admin0")]
 
     expected = [{name: row[name] for name in columns} for row in Reference(tables, DAY).headline_stock_admin0()]
     assert sorted(got, key=str) == sorted(expected, key=str)

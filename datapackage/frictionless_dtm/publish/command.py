@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -146,25 +147,21 @@ def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
 
 
 def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
-    target = Target(
-        owner_org=_required(options, "owner_org", "--owner-org"),
-        dataset=options["dataset"] or folder.name,
-        overrides=_pairs(options["overrides"]),
-        **{
-            name: options[name]
-            for name in ("maintainer", "profile", "public", "frequency", "license_id", "groups", "tags")
-        },
-    )
+    for name in ("owner_org", "url"):
+        if not options[name]:
+            raise DtmError(f"The option --{name.replace('_', '-')} is missing.")
+    options |= {"dataset": options["dataset"] or folder.name, "overrides": _pairs(options["overrides"])}
+    target = Target(**{each.name: options[each.name] for each in fields(Target)})
     prune: bool = options["prune"]
-    with closing(Client(_required(options, "url", "--url"), os.environ.get(TOKEN_VARIABLE))) as site:
-        fields = dataset_fields(folder, target)
+    with closing(Client(options["url"], os.environ.get(TOKEN_VARIABLE))) as site:
+        wanted = dataset_fields(folder, target)
         existing = site.dataset(target.dataset)
         if existing and existing.get("state") == "deleted":
             raise DtmError(
                 f"The dataset {target.dataset} was deleted on {site.host}. Have it restored or purged there, or choose "
                 "another name with --dataset."
             )
-        plan = make_plan(folder, fields, existing, public=target.public)
+        plan = make_plan(folder, wanted, existing, public=target.public)
         address = f"{site.url}/dataset/{target.dataset}"
         _show_plan(plan, address, prune=prune)
         if not yes:
@@ -196,13 +193,6 @@ def _seen_by(plan: Plan) -> str:
     if plan.was_private == plan.private:
         return f"{who}, as before"
     return f"{who} from now on; until now {'everybody' if plan.private else 'only the organisation'}"
-
-
-def _required(options: dict[str, Any], name: str, option: str) -> str:
-    value = options[name]
-    if not value:
-        raise DtmError(f"The option {option} is missing.")
-    return str(value)
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
