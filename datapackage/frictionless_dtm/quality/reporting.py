@@ -79,11 +79,11 @@ def _counts(database: Database) -> list[Row]:
 
 def _reconciliation(database: Database) -> dict[str, Any]:
     levels = database.levels
-    without = [f"rows_without_figure_at_admin{level}" for level in levels]
+    without = {level: f"rows_without_figure_at_admin{level}" for level in levels}
     sums = ", ".join(f"idps_admin{level} AS admin{level}" for level in levels)
-    unknown = ", ".join(f"MAX(unknown) FILTER (admin_level = {each[-1]}) AS {each}" for each in without)
+    unknown = ", ".join(f"MAX(unknown) FILTER (admin_level = {level}) AS {name}" for level, name in without.items())
     rounds = database.rows(f"""
-        SELECT $key, {sums}, {", ".join(without)}, verdict
+        SELECT $key, {sums}, {", ".join(without.values())}, verdict
         FROM (SELECT *, ROW($round) AS round FROM dtm.reconciliation)
         JOIN (SELECT ROW($round) AS round, {unknown} FROM dtm.round_levels GROUP BY round) USING (round)
         ORDER BY $in_order""")
@@ -97,7 +97,9 @@ def _reconciliation(database: Database) -> dict[str, Any]:
         "equal": verdicts["equal"] if len(levels) > 1 else 0,
         "level_missing": verdicts["level_missing"],
         "figure_missing": verdicts["figure_missing"],
-        "rounds": [{name: value for name, value in each.items() if value or name not in without} for each in rounds],
+        "rounds": [
+            {name: value for name, value in each.items() if value or name not in without.values()} for each in rounds
+        ],
     }
 
 
