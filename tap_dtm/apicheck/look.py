@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from requests import codes as http
 from typing_extensions import override
 
-from tap_dtm.api.envelope import NotJsonError, message_of, read_envelope
+from tap_dtm.api.envelope import NotJsonError, decoded, message_of
 from tap_dtm.errors import DtmAnswerError
 from tap_dtm.redaction import quoted
 
@@ -112,30 +110,22 @@ def read(reply: Reply) -> dict[str, Any]:
     if reply.status != http.ok:
         return attributes
     try:
-        envelope = read_envelope(reply.body)
-    except NotJsonError:
-        return attributes | {"is_json": False}
-    attributes["is_json"] = True
-    if envelope is None:
-        return attributes
-    attributes["members"] = tuple(
-        quoted(name, 50)
-        for name in msgspec.json.decode(reply.body.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
-    )
-    try:
-        rows = envelope.rows() if envelope.has("result") else None
-        values = {name: envelope.value(name) for name in ("statusCode", "isSuccess", "totalRecordsCount")}
-        message = message_of(envelope.value("errorMessages"))
+        answer = decoded(reply.body)
     except NotJsonError:
         return attributes | {"is_json": False}
     except DtmAnswerError:
+        answer = None
+    attributes["is_json"] = True
+    if not isinstance(answer, dict):
         return attributes
+    rows = answer.get("result")
     return attributes | {
-        "code": values["statusCode"],
-        "success": values["isSuccess"],
-        "total": values["totalRecordsCount"],
-        "message": message,
-        "rows": None if rows is None else tuple(row if isinstance(row, dict) else {} for row in rows),
+        "members": tuple(quoted(name, 50) for name in answer),
+        "code": answer.get("statusCode"),
+        "success": answer.get("isSuccess"),
+        "total": answer.get("totalRecordsCount"),
+        "message": message_of(answer.get("errorMessages")),
+        "rows": tuple(row if isinstance(row, dict) else {} for row in rows) if isinstance(rows, list) else None,
     }
 
 

@@ -45,7 +45,7 @@ HOSTILITIES: dict[str, tuple[Hostility, str]] = {
     "endless trailer": (support.endless_trailer, "failed or was interrupted|larger than 2 MB"),
     "endless chunk size": (support.endless_chunk_size, "failed or was interrupted|larger than 2 MB"),
     "memory bomb": (support.memory_bomb, "would take far more memory than rows of the DTM API do"),
-    "memory bomb in one row": (support.nested_bomb, "is not valid JSON"),
+    "memory bomb in one row": (support.nested_bomb, "would take far more memory than rows of the DTM API do"),
 }
 
 
