@@ -24,9 +24,6 @@ Measure = Literal["stock", "flow"]
 ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
 Constraint = int | str | tuple[str, ...]
 
-DTM_TYPES: Final = ("string", "integer", "date", "datetime", "boolean")
-"""The types of DTM's own fields; those of other taps may have the others, too."""
-
 API_VERSIONS: Final = get_args(ApiVersion)
 LEVELS: Final = get_args(Level)
 CHOICES: Final = {
@@ -169,46 +166,54 @@ class License(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     terms: Texts
 
 
-class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One stream, or one table of a data package.
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file of the resources says in the same form as a `Resource`.
 
     Attributes:
-        name: Stream name.
         title: A few words, for headings.
         description: What the rows are and where they come from.
         grain: What one row stands for, as a sentence.
-        level: Administrative level of the records; None for the lists.
         key: Names of the fields that identify a row.
-        fields: Every field, in column order, whichever API version publishes it. See `fields_for`.
+        level: Administrative level of the records; None for the lists.
         foreign_keys: References to other resources.
-        replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
-        replication_key: Field that orders an INCREMENTAL resource; None otherwise.
-        endpoints: Path per API version, below the API's base URL; none for a list that is not DTM's.
-        selected_by_default: Whether a run that is given no catalog reads the stream.
+        endpoints: Path per API version, below the API's base URL; empty for a list that is not DTM's.
+        selected_by_default: Whether a run without a catalog reads the stream.
         source: Where the rows come from, if not from DTM.
         license: The terms of the rows, if they are not those of the package.
-        dated_by: The field whose newest value is the date of that source; None where nothing says it.
-        warnings: How the figures must not be used.
-        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
+        dated_by: The field whose newest value is the date of that source.
+        history_of: Name of the resource of which this one holds every state that was seen.
     """
 
-    name: Text
     title: Text
     description: Text
     grain: Text
-    level: Level | None
     key: Texts
-    fields: tuple[Field, ...]
-    foreign_keys: tuple[ForeignKey, ...]
-    replication_method: ReplicationMethod
-    replication_key: Text | None
-    endpoints: dict[str, Text]
+    level: Level | None = None
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    endpoints: dict[str, Text] = {}
     selected_by_default: bool = True
     source: Source | None = None
     license: License | None = None
     dated_by: Text | None = None
-    warnings: tuple[UsageWarning, ...] = ()
     history_of: Text | None = None
+
+
+class Resource(Table, frozen=True, kw_only=True):
+    """One stream, or one table of a data package.
+
+    Attributes:
+        name: Stream name.
+        fields: Every field, in column order, whichever API version publishes it. See `fields_for`.
+        replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
+        replication_key: Field that orders an INCREMENTAL resource; None otherwise.
+        warnings: How the figures must not be used.
+    """
+
+    name: Text
+    fields: tuple[Field, ...]
+    replication_method: ReplicationMethod
+    replication_key: Text | None
+    warnings: tuple[UsageWarning, ...] = ()
 
     @property
     def full_description(self) -> str:
