@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import (
@@ -56,7 +56,7 @@ class _Replication(Struct, frozen=True, forbid_unknown_fields=True):
 class _Listed(Table, frozen=True, kw_only=True):
     """A resource in its file: fields and warnings by name."""
 
-    endpoints: dict[ApiVersion, Text] = {}  # type: ignore[assignment]
+    endpoints: dict[ApiVersion, Text] = field(default_factory=dict)  # type: ignore[assignment]
     fields: Texts
     replication: _Replication = _Replication("FULL_TABLE")
     warnings: tuple[Text, ...] = ()
@@ -112,22 +112,22 @@ def load_catalogue_from(path: Traversable) -> Catalogue:
 
 def _field(document: Document, name: str) -> Field:
     place = ("fields", name)
-    field = document.convert(place, Field, name=name)
-    if field.api_name and (expected := api_name_to_snake(field.api_name)) != name:
+    listed = document.convert(place, Field, name=name)
+    if listed.api_name and (expected := api_name_to_snake(listed.api_name)) != name:
         document.fail((*place, "api_name"), f"expected the field to be called {expected!r}, its snake_case name.")
-    allowed = _CONSTRAINTS.get(field.type, {})
-    for key in field.constraints:
+    allowed = _CONSTRAINTS.get(listed.type, {})
+    for key in listed.constraints:
         here = (*place, "constraints", key)
         if key not in allowed:
             expected = f"one of: {', '.join(allowed)}" if allowed else "no constraint at all"
-            document.fail(here, f"unknown for the type {field.type}; expected {expected}.")
+            document.fail(here, f"unknown for the type {listed.type}; expected {expected}.")
         value = document.convert(here, allowed[key])
         if key == "pattern":
             try:
                 re.compile(value)
             except re.error as error:
                 document.fail(here, f"{value!r} is not a regular expression ({error}).")
-    return structs.replace(field, documented_name=field.documented_name or field.api_name)
+    return structs.replace(listed, documented_name=listed.documented_name or listed.api_name)
 
 
 def _resource(document: Document, name: str, fields: Mapping[str, Field], warnings: Mapping[str, str]) -> Resource:

@@ -61,7 +61,7 @@ def _nodes(text: str, name: str) -> yaml.Node | None:
     Mistakes are found by the parser in Python, so that they have the same names everywhere.
     """
     stream = io.StringIO(text)  # its name is the file of each node
-    stream.name = name  # type: ignore[attr-defined]
+    stream.name = name
     if yaml.__with_libyaml__:
         with suppress(yaml.YAMLError):
             return yaml.compose(stream, Loader=yaml.CSafeLoader)
