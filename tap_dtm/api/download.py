@@ -6,21 +6,18 @@ No key of DTM goes there. Of the URL only host and path are shown, because what 
 from __future__ import annotations
 
 import re
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
-import requests
 from requests import codes
-from urllib3.exceptions import HTTPError
 
 from tap_dtm.api import network
-from tap_dtm.api.answers import PASSING_STATUSES, PassingFault, passing_status
+from tap_dtm.api.answers import PASSING_STATUSES, passing_status
 from tap_dtm.api.budget import Budget, OverBudget
 from tap_dtm.api.retrying import retried
-from tap_dtm.api.transport import Bounds, EndlessHead, Session, TooSlow, fetch
-from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
+from tap_dtm.api.transport import fetch
+from tap_dtm.errors import DtmError, DtmRefusedError
 from tap_dtm.redaction import quoted
 from tap_dtm.settings import LOOPBACK
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from tap_dtm.settings import Settings
 
 LARGEST: Final = 50_000_000  # bytes
-_PATIENCE: Final = 10  # a whole file may take that many times as long as the wait for its next bytes
 _MAX_REDIRECTS: Final = 5
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -89,24 +85,14 @@ class Download:
 
     def _reply(self, url: str) -> Reply:
         trust_env = urlsplit(url).hostname not in LOOPBACK
-        if trust_env:
-            network.check_environment(url)
-        timeout = self._settings.request_timeout
-        headers = {"User-Agent": self._settings.user_agent, "Accept": "text/csv, */*"}
+        site = network.Site(f"the setting {self._setting}", self._settings, "text/csv, */*", trust_env=trust_env)
         try:
-            with Budget(LARGEST).share() as share, Session(trust_env=trust_env) as session:
-                return fetch(session, "GET", url, Bounds(share, timeout, timeout * _PATIENCE), headers=headers)
+            with Budget(LARGEST).share() as share, site.session(url) as session:
+                return fetch(session, "GET", url, site.bounds(share))
         except OverBudget:
             raise self._too_large() from None
-        except (TooSlow, EndlessHead):
-            raise DtmRequestError(
-                f"{self.name}: the file was not complete within {timeout * _PATIENCE:g} s. Raise request_timeout."
-            ) from None
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            host = urlsplit(url).netloc
-            failure = network.explain(error, url, host, f"the setting {self._setting}", trust_env=trust_env)
-            words = f"{self.name}: {failure.words}"
-            raise (PassingFault(DtmRequestError(words)) if failure.may_pass else DtmRefusedError(words)) from None
+        except network.NO_ANSWER as error:
+            raise site.unanswered(error, self.name, url) from None
 
     def _content(self, reply: Reply) -> bytearray:
         if reply.status == codes.ok:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from urllib3 import HTTPConnectionPool
-
     from tap_dtm.api.budget import Share
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -222,8 +220,8 @@ class _Adapter(HTTPAdapter):
     """Uses connections that read bounded answers."""
 
     @override
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> HTTPConnectionPool:
-        pool = super().get_connection_with_tls_context(*args, **options)
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
         pool.ConnectionCls = _bounded(pool.ConnectionCls)
         return pool
 

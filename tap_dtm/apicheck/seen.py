@@ -11,7 +11,7 @@ from tap_dtm.apicheck.look import Role
 from tap_dtm.errors import DtmAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tap_dtm.api.rows import Row
     from tap_dtm.apicheck.look import Look
@@ -28,6 +28,27 @@ class Verdict(NamedTuple):
     seen: str
 
 
+@dataclass(frozen=True)
+class Fact:
+    """A sentence about the API, and the pure function that judges by the answers whether it holds.
+
+    A fact is *needed* if, without it, the rows cannot be read, or the rows in a target differ from the API's. The tap
+    works around others that do not hold.
+    """
+
+    sentence: str
+    judge: Callable[[Seen], Verdict]
+    is_needed: bool = False
+
+
+class Facts(list[Fact]):
+    """The facts of a module: ``@facts("A sentence.")`` adds one."""
+
+    def __call__(self, sentence: str, *, is_needed: bool = False) -> Callable[[Callable[[Seen], Verdict]], None]:
+        """Return what adds a fact, given the function that judges it."""
+        return lambda judge: self.append(Fact(sentence, judge, is_needed))
+
+
 UNSEEN: Final = Verdict(holds=None, seen="No answer shows it.")
 
 
@@ -39,12 +60,14 @@ class Seen:
     catalogue: Catalogue
     settings: Settings
 
+    def builder(self, look: Look) -> RecordBuilder:
+        """Return the reader of an answer's rows."""
+        return self._builders[look.question.stream]
+
     @cached_property
-    def builders(self) -> dict[str, RecordBuilder]:
-        """The reader of the rows of each stream."""
-        version = self.settings.api_version
+    def _builders(self) -> dict[str, RecordBuilder]:
         served = {name: each for name, each in self.catalogue.resources.items() if each.endpoints}
-        return {name: RecordBuilder(each, version) for name, each in served.items()}
+        return {name: RecordBuilder(each, self.settings.api_version) for name, each in served.items()}
 
     @property
     def whole(self) -> list[Look]:
@@ -55,10 +78,6 @@ class Seen:
     def with_rows(self) -> list[Look]:
         """All answers that have rows."""
         return [look for look in self.looks if look.rows]
-
-    def list_of(self, stream: str) -> Look | None:
-        """Return the answer of one of the lists."""
-        return next((look for look in self.looks if look.question.stream == stream), None)
 
     def level(self, number: int, country: int) -> Look | None:
         """Return the answer of a level without filters."""
@@ -79,7 +98,7 @@ class Seen:
         if look is None or look.rows is None:
             return None
         try:
-            return self.builders[look.question.stream].build(list(look.rows))
+            return self.builder(look).build(list(look.rows))
         except DtmAnswerError:
             return None
 

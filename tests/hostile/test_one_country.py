@@ -58,7 +58,7 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture
 def _little_patience(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     """A whole answer may take half a second, where time is what ends it."""
-    monkeypatch.setattr("tap_dtm.api.client.PATIENCE", 0.5 if TOO_SLOW in words else 30)
+    monkeypatch.setattr("tap_dtm.api.network.PATIENCE", 0.5 if TOO_SLOW in words else 30)
 
 
 def config_for(server: RawServer) -> dict[str, Any]:
