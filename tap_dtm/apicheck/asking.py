@@ -49,23 +49,23 @@ class Asking:
         while question is not None and len(self.looks) < MOST:
             code = question.params.get("Admin0Pcode", "all countries")
             _logger.info("Request %d of at most %d, about %s. %s", len(self.looks) + 1, MOST, code, question)
-            look = Look(question)
-            self.looks.append(look)
+            self._asked = look = Look(question)
             self._ask(look)
+            self.looks.append(look)
             try:
                 question = self._questions.send(look)
             except StopIteration:
                 question = None
 
     def _add_reply(self, reply: Reply) -> None:
-        self.looks[-1].read(reply)
+        self._asked.read(reply)
 
     def _ask(self, look: Look) -> None:
         question, requests, failure = look.question, self._client.requests_made, ""
         try:
             self._client.get(question.path, question.params)
         except (DtmAnswerError, DtmRequestError) as error:
-            if len(self.looks) == 1 and (isinstance(error, DtmRefusedError) or look.status is None):
+            if not self.looks and (isinstance(error, DtmRefusedError) or look.status is None):
                 raise
             look.is_unknown = isinstance(error, DtmUnknownError)
             failure = str(error)

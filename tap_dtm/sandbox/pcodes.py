@@ -1,8 +1,7 @@
 """An invented list of P-codes in the form of OCHA's, for the countries of a world.
 
-It departs from the codes that the sandbox publishes as OCHA's departs from DTM's: each of the first countries in
-another way. Every name says that it is invented. The list is the same for every publication and seed, as it is of one
-date.
+It differs from the codes that the sandbox publishes as OCHA's list differs from DTM's codes: in another way for each of
+the first countries. Every name says that it is invented. The list is the same for every publication and seed.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def pcode_list(countries: Iterable[str]) -> str:
 
 def _places(index: int) -> Iterator[Place]:
     """Yield the areas of the country at a place of the world."""
-    upper, lower = _FORMS[index] if index < len(_FORMS) else _SHORT_PREFIX
+    upper, lower = _FORMS.get(index, _SHORT_PREFIX)
     country = country_pcode(index)
     found: dict[str, Place] = {}
     for one, area in enumerate(areas(index, _PROVINCES, 0), start=1):
@@ -60,13 +59,8 @@ def _places(index: int) -> Iterator[Place]:
         parent = upper.format(country, one)
         code = parent + lower.format(two)
         found[code] = Place(country, 2, code, area.admin2_name, parent)
-    odd = _ODDITIES[index] if index < len(_ODDITIES) else _nothing
-    yield from odd(list(found.values()))
-
-
-def _nothing(places: list[Place]) -> list[Place]:
-    """The code has another prefix or other zeros."""
-    return places
+    places = list(found.values())
+    yield from _ODDITIES[index](places) if index in _ODDITIES else places
 
 
 def _reused(places: list[Place]) -> list[Place]:
@@ -104,17 +98,11 @@ def _two_lengths(places: list[Place]) -> list[Place]:
     return [*shortened, odd._replace(pcode="Unspecified", name="Unspecified (invented)")]
 
 
-_EXACT: Final = ("{:.2}{:02d}", "{:02d}")
-_LONG_PREFIX: Final = ("{}{:02d}", "{:02d}")
 _SHORT_PREFIX: Final = ("{:.2}{:03d}", "{:03d}")
-_NO_HYPHEN: Final = ("{:.2}G{:02d}", "Q{:02d}")
-_PADDED: Final = ("{:.2}{:03d}", "{:03d}")
-_FORMS: Final = (_EXACT, _LONG_PREFIX, _NO_HYPHEN, _SHORT_PREFIX, _PADDED, _SHORT_PREFIX)
-_ODDITIES: Final[tuple[Callable[[list[Place]], list[Place]], ...]] = (
-    _reused,
-    _two_lengths,
-    _nothing,
-    _nothing,
-    _nothing,
-    _renumbered,
-)
+_FORMS: Final = {
+    0: ("{:.2}{:02d}", "{:02d}"),  # as the sandbox publishes them
+    1: ("{}{:02d}", "{:02d}"),  # a longer prefix
+    2: ("{:.2}G{:02d}", "Q{:02d}"),  # without the hyphen
+}
+"""How the first countries form the codes of their areas."""
+_ODDITIES: Final[dict[int, Callable[[list[Place]], list[Place]]]] = {0: _reused, 1: _two_lengths, 5: _renumbered}

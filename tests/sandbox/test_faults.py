@@ -121,14 +121,14 @@ def request(path: str = ADMIN1, **params: str) -> Request:
 
 
 def test_aim() -> None:
-    assert Fault("html", path="ADMIN1").befalls(request())
-    assert not Fault("html", path="admin2").befalls(request())
-    assert Fault("html", country="XAA").befalls(request(admin0pcode="XAA"))
-    assert Fault("html", country="Fiktivia").befalls(request(countryname="Fiktivia"))
-    assert not Fault("html", country="XAA").befalls(request(COUNTRIES))
-    assert Fault("html", operation="Invented").befalls(request(operation="Invented"))
-    assert Fault("html", operation="").befalls(request())
-    assert not Fault("html", operation="").befalls(request(operation="Invented"))
+    assert Fault("html", path="ADMIN1").meets(request())
+    assert not Fault("html", path="admin2").meets(request())
+    assert Fault("html", country="XAA").meets(request(admin0pcode="XAA"))
+    assert Fault("html", country="Fiktivia").meets(request(countryname="Fiktivia"))
+    assert not Fault("html", country="XAA").meets(request(COUNTRIES))
+    assert Fault("html", operation="Invented").meets(request(operation="Invented"))
+    assert Fault("html", operation="").meets(request())
+    assert not Fault("html", operation="").meets(request(operation="Invented"))
 
 
 def test_counting() -> None:
