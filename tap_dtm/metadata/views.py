@@ -21,15 +21,7 @@ if TYPE_CHECKING:
 
 
 class _Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the file says of a view in the same form as a `View`.
-
-    Attributes:
-        description: What one row stands for.
-        versions: API versions with which the view exists.
-        with_history: Whether the view exists only where histories are loaded.
-        is_function: Whether the view takes a time, and is therefore a function.
-        with_pcodes: Whether the view exists only where the table ``pcodes`` is loaded.
-    """
+    """What views.yaml and a `View` have in the same form."""
 
     description: Text
     versions: tuple[ApiVersion, ...] = API_VERSIONS
@@ -62,17 +54,7 @@ class ReasonClasses(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A column of a view.
-
-    Attributes:
-        name: Its name; that of a field where it comes from a table unchanged.
-        type: Type of its values; ``array`` is a list of texts.
-        description: Meaning, unit and caveats, as one paragraph.
-        unit: The unit that the description ends with.
-        versions: API versions with which it exists.
-        levels: Administrative levels whose views have it; empty for all.
-        with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
-    """
+    """A column of a view. An ``array`` is a list of texts; the description ends with the unit."""
 
     name: Text
     type: FieldType | Literal["array"]
@@ -93,11 +75,7 @@ class _File(Struct, forbid_unknown_fields=True):
 class View(_Declared, frozen=True, kw_only=True):
     """A view for one API version and, if its name has a level, for that administrative level.
 
-    Attributes:
-        kind: Its name in views.yaml, such as ``latest_stock_admin{level}``.
-        level: The level in its name; None if it has none.
-        warnings: How the figures must not be used.
-        columns: In order.
+    ``kind`` is its name in views.yaml, such as ``latest_stock_admin{level}``.
     """
 
     kind: str
