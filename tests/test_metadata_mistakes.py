@@ -213,7 +213,7 @@ def test_a_field_that_the_level_does_not_carry_is_refused(tmp_path: Path) -> Non
     resources = SOUND["resources.yaml"].replace("level: 0", "level: 1")
     write(tmp_path, {**SOUND, "resources.yaml": resources})
 
-    with pytest.raises(CatalogueError, match=r"line 19: resources.table.fields\[0\]: level 1 does not carry 'code'"):
+    with pytest.raises(CatalogueError, match=r"line 19: resources.table.fields\[0\]: level 1 does not have 'code'"):
         load_catalogue_from(tmp_path)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
-import requests
 from requests import codes
-from urllib3.util import parse_url
 
 from tap_dtm import redaction
 from tap_dtm.api import network
@@ -49,6 +47,7 @@ class DtmClient:
     def __init__(self, settings: Settings, on_reply: Callable[[Reply], None] | None = None) -> None:  # noqa: D107
         self._on_reply = on_reply
         self._url = settings.api_url
+        self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(self._url))
         self._keys = Keys(settings)
         self._site = network.Site("the setting api_url", settings, "application/json", trust_env=not settings.is_local)
         self._tries = settings.max_retries + 1
@@ -134,20 +133,16 @@ class DtmClient:
         raise DtmRefusedError(f"{where}: the API redirects in a circle. Check the setting api_url.")
 
     def _redirected(self, url: str, location: str, where: str) -> str:
-        """Return the URL that a redirect names, exactly as it will be requested.
+        """Return the URL that a redirect names, if it begins as the API's own URL does: the key goes along.
 
-        Libraries parse URLs differently, and requests would send the key's header to any host. So an ambiguous URL is
-        not followed, and both requests and urllib3 must find this API's own host in it.
+        Libraries parse odd URLs differently, so only the exact text of the host counts.
         """
-        host = ""
-        try:
-            target = _prepared(urljoin(url, location))
-            name, _, host = urlsplit(target).netloc.rpartition("@")
-            is_plain = re.fullmatch(r"[!-~]+", location) and "\\" not in location and not name
-            if is_plain and _origins(target) == _origins(_prepared(self._url)):
-                return target
-        except (requests.RequestException, ValueError):
-            pass  # not a URL: refused like the URL of another host
+        target = ""
+        with suppress(ValueError):  # not a URL
+            target = urljoin(url, location)
+        if re.fullmatch(r"[!-~]+", location) and "\\" not in location and target.startswith(f"{self._origin}/"):
+            return target
+        host = target and urlsplit(target).netloc.rpartition("@")[2]
         raise DtmRefusedError(
             f"{where}: the API redirects to another host ({redaction.quoted(host or location)}); the key was "
             "not sent there. Check the setting api_url."
@@ -171,18 +166,3 @@ def _short_of_memory(where: str) -> DtmRequestError:
         f"{where}: there is not enough memory for the answer. Lower answer_budget_mb or max_parallel_requests, or use "
         "a machine with more memory."
     )
-
-
-def _prepared(url: str) -> str:
-    """Return a URL as requests would send it."""
-    return requests.Request("GET", url).prepare().url or ""
-
-
-def _origins(url: str) -> set[tuple[str | None, str | None, int | None]]:
-    """Return the scheme, host and port of a URL, once as urllib and once as urllib3 parses them."""
-    standard, requested = urlsplit(url), parse_url(url)
-    default = {"http": 80, "https": 443}
-    return {
-        (standard.scheme, standard.hostname, standard.port or default.get(standard.scheme)),
-        (requested.scheme, (requested.host or "").strip("[]"), requested.port or default.get(requested.scheme or "")),
-    }

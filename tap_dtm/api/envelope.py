@@ -45,7 +45,7 @@ def _usual(form: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
         ("result", list[form]),  # type: ignore[valid-type]
         ("statusCode", int),
         ("isSuccess", bool),
-        ("errorMessages", list[str]),
+        ("errorMessages", list[str] | None),
         ("totalRecordsCount", int),
     ]
     return msgspec.json.Decoder(msgspec.defstruct("Usual", members, bases=(Envelope,)))
@@ -66,7 +66,7 @@ def read_envelope(body: bytearray, form: type[msgspec.Struct] | None = None) -> 
         try:
             return _usual(form).decode(_text(body))  # type: ignore[no-any-return]
         except _NOT_JSON:
-            pass  # values in another form; whoever reads them says which
+            pass  # some values have another form; their check names them
     members = decoded(body)
     if not isinstance(members, dict):
         return None

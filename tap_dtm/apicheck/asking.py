@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tap_dtm.api.client import DtmClient
 from tap_dtm.api.envelope import message_of
 from tap_dtm.apicheck.look import Look
-from tap_dtm.apicheck.questions import MOST, questions
+from tap_dtm.apicheck.questions import MOST
 from tap_dtm.errors import DtmAnswerError, DtmRefusedError, DtmRequestError, DtmUnknownError
 
 if TYPE_CHECKING:
@@ -24,46 +24,33 @@ _logger = logging.getLogger("tap-dtm")
 
 
 class Asking:
-    """Asks about one API. ``looks`` has the answers in order.
-
-    Args:
-        settings: The checked settings.
-        catalogue: The catalogue of what the API serves.
-    """
+    """Asks about one API. ``looks`` has the answers in order."""
 
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:  # noqa: D107
+        self._version = settings.api_version
+        self._resources = catalogue.resources
         self.looks: list[Look] = []
         self._texts: set[str] = set()
         retries = min(settings.max_retries, _MOST_RETRIES)
         self._client = DtmClient(replace(settings, max_retries=retries), self._add_reply)
-        self._questions = questions(catalogue, settings.api_version, settings.countries or ())
-
-    def ask_all(self) -> None:
-        """Ask all questions.
-
-        Raises:
-            DtmAccessError: The key is refused, perhaps after the first questions.
-            DtmError: The API cannot be reached, or a setting is wrong.
-        """
-        question: Question | None = next(self._questions)
-        while question is not None and len(self.looks) < MOST:
-            code = question.params.get("Admin0Pcode", "all countries")
-            _logger.info("Request %d of at most %d, about %s. %s", len(self.looks) + 1, MOST, code, question)
-            self._asked = look = Look(question)
-            self._ask(look)
-            self.looks.append(look)
-            try:
-                question = self._questions.send(look)
-            except StopIteration:
-                question = None
 
     def _add_reply(self, reply: Reply) -> None:
         self._asked.read(reply)
 
-    def _ask(self, look: Look) -> None:
-        question, requests, failure = look.question, self._client.requests_made, ""
+    def ask(self, question: Question) -> Look:
+        """Ask a question.
+
+        Raises:
+            DtmAccessError: The key is refused.
+            DtmError: The first question shows that the API cannot be reached, or that a setting is wrong.
+        """
+        code = question.params.get("Admin0Pcode", "all countries")
+        _logger.info("Request %d of at most %d, about %s. %s", len(self.looks) + 1, MOST, code, question)
+        path = self._resources[question.stream].endpoints[self._version]
+        self._asked = look = Look(question)
+        requests, failure = self._client.requests_made, ""
         try:
-            self._client.get(question.path, question.params)
+            self._client.get(path, question.params)
         except (DtmAnswerError, DtmRequestError) as error:
             if not self.looks and (isinstance(error, DtmRefusedError) or look.status is None):
                 raise
@@ -72,9 +59,11 @@ class Asking:
         look.repeats = self._client.requests_made - requests - 1
         self._texts.update(value for row in look.rows or () for value in row.values() if isinstance(value, str))
         self._texts.update(question.params.values())
-        where = question.path + "".join(f" {name}={value}" for name, value in question.params.items())
+        where = path + "".join(f" {name}={value}" for name, value in question.params.items())
         look.failure = self._without_values(failure.removeprefix(f"{where}: "))
         look.message = self._without_values(message_of(look.member("errorMessages")))
+        self.looks.append(look)
+        return look
 
     def _without_values(self, text: str) -> str:
         """Return a text of the API or the client without values, which a report must not repeat."""

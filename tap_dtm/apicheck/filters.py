@@ -30,7 +30,7 @@ def _of(
 
     def add(judge: Callable[[Seen, Look], Verdict | bool]) -> Callable[[Seen, Look], Verdict | bool]:
         def judge_seen(seen: Seen) -> Verdict:
-            look = next((look for look in seen.looks if look.question.role is role), None)
+            look = seen.first(role)
             if look is None:
                 return Verdict(holds=None, seen="There was no request.")
             verdict = judge(seen, look)

@@ -39,7 +39,6 @@ class Question:
     Attributes:
         role: The purpose.
         stream: The stream that the rows belong to.
-        path: The endpoint.
         params: The API's parameters.
         country: 1 or 2, for the first and the second country; 0 for the lists and the unknown code.
         level: The admin level; None for the lists.
@@ -47,7 +46,6 @@ class Question:
 
     role: Role
     stream: str
-    path: str
     params: Mapping[str, str] = field(default_factory=dict)
     country: int = 0
     level: int | None = None

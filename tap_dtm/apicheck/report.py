@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tap_dtm.apicheck import envelopes, filters, levels, rows
 from tap_dtm.apicheck.asking import Asking
+from tap_dtm.apicheck.questions import ask_all
 from tap_dtm.apicheck.seen import Seen
 from tap_dtm.errors import DtmAccessError, DtmError
 from tap_dtm.metadata import load_catalogue
@@ -68,7 +69,7 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
     asking = Asking(settings, catalogue)
     stopped_by = None
     try:
-        asking.ask_all()
+        ask_all(asking.ask, settings.countries or ())
     except DtmAccessError as error:
         if not asking.looks:
             raise

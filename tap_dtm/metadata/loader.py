@@ -1,4 +1,4 @@
-"""From the three YAML files to a checked `Catalogue`: types by msgspec, and here what one file says of another."""
+"""From YAML files to a checked `Catalogue`: msgspec checks the types, and this module the references."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _resource(document: Document, name: str, fields: Mapping[str, Field], warnin
         if reason := fields[each].omitted:
             document.fail(here, f"expected {each!r} in no resource: {reason}")
         if listed.level is not None and listed.level not in fields[each].levels:
-            document.fail(here, f"level {listed.level} does not carry {each!r}.")
+            document.fail(here, f"level {listed.level} does not have {each!r}.")
     if listed.dated_by:
         document.check_one_of((*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):

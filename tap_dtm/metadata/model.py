@@ -38,13 +38,13 @@ PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
 
 LAG_ROUNDS: Final = 3
-"""The least number of rounds, noticed one after the other, whose lags say how long an operation needs."""
+"""The smallest number of rounds, noticed one after the other, whose lags show how long an operation needs."""
 
 ROUND_SPAN_DAYS: Final = 31
-"""Rounds of one operation with one number, dated at most so many days apart, are one round that was assessed twice."""
+"""Two dates of one operation and round number, at most so far apart, belong to one round that was assessed twice."""
 
 SINGLE_ROUND_DAYS: Final = 365
-"""An operation with a single round has no interval to be judged by: its figure is current for so many days."""
+"""An operation with a single round has no interval that could be its measure: its figure is current this long."""
 
 
 class CatalogueError(DtmError):
@@ -175,7 +175,7 @@ class Resource(Table, frozen=True, kw_only=True):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The columns, other than the key, that say which rows count."""
+        """The columns, other than the key, that decide which rows count."""
         return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)
 
     def fields_for(self, api_version: str) -> tuple[Field, ...]:

@@ -1,4 +1,4 @@
-"""The command `dtm-sandbox`: the sandbox on its own, for any program that speaks HTTP."""
+"""The command `dtm-sandbox`: the sandbox for any program that uses HTTP."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from tap_dtm.sandbox.publications import publish, world_at
 from tap_dtm.sandbox.server import SandboxServer
 
 _EPILOG = f"""\
-A fault strikes every request as NAME, or so many requests and then no more as NAME:TIMES.
-The names are {", ".join(NAMED)}.
+NAME is a fault of every request, NAME:TIMES of the first requests. The names are {", ".join(NAMED)}.
 
 All data are invented. The server listens on this machine only."""
 
@@ -35,11 +34,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--port", type=int, default=0, help="the port to listen on (default: a free one)")
-    add("--seed", type=int, default=1, help="what the data are invented from (default: 1)")
-    add("--publication", type=int, default=1, help="how far the history has come (default: 1)")
-    add("--publish-every", type=float, metavar="SECONDS", help="make the next publication so often, while running")
+    add("--seed", type=int, default=1, help="the seed of the invention (default: 1)")
+    add("--publication", type=int, default=1, help="the number of the publication (default: 1)")
+    add("--publish-every", type=float, metavar="SECONDS", help="the time until each next publication")
     add("--countries", type=int, default=6, help="how many countries (default: 6, which have every oddity)")
-    add("--rows", type=int, help="about how many rows over the three levels (default: a few hundred)")
+    add("--rows", type=int, help="about how many rows in all three levels (default: a few hundred)")
     add("--fault", type=_fault, action="append", default=[], metavar="NAME[:TIMES]", help="a fault; may be repeated")
     return parser.parse_args(argv)
 
@@ -57,7 +56,7 @@ def serve(argv: list[str] | None = None) -> None:
     with contextlib.suppress(KeyboardInterrupt), _server(given) as server:
         server.faults.add(*given.fault)
         sys.stdout.write(
-            f"Invented DTM data at {server.url} under the key {server.key}; try: "
+            f"Invented DTM data at {server.url} under the key {server.key}. Try: "
             f"TAP_DTM_API_URL={server.url} TAP_DTM_SUBSCRIPTION_KEY={server.key} tap-dtm --config=ENV\n"
         )
         sys.stdout.flush()

@@ -24,7 +24,7 @@ Kind = Literal[
     "dropped",  # the connection closes without an answer
     "dropped_midway",  # the connection is reset in the middle of the body
     "truncated",  # the body ends before its Content-Length
-    "cut_json",  # an honest Content-Length, but the JSON breaks off
+    "cut_json",  # the right Content-Length, but the JSON breaks off
     "wrong_total",  # totalRecordsCount exceeds the rows
     "html",  # a page of HTML with status 200
     "wrong_country",  # the rows of another country
@@ -32,7 +32,7 @@ Kind = Literal[
     "refused",  # isSuccess false with status 200
     "redirect",  # 302 to another URL
     "empty",  # a successful answer without rows
-    "too_large",  # 504 where the answer would have more than so many rows
+    "too_large",  # 504 for an answer with too many rows
 ]
 
 

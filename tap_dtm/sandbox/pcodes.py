@@ -1,7 +1,7 @@
 """An invented list of P-codes in the form of OCHA's, for the countries of a world.
 
 It differs from the codes that the sandbox publishes as OCHA's list differs from DTM's codes: in another way for each of
-the first countries. Every name says that it is invented. The list is the same for every publication and seed.
+the first countries. Every name shows that it is invented. The list is the same for every publication and seed.
 """
 
 from __future__ import annotations
