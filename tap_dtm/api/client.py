@@ -137,12 +137,12 @@ class DtmClient:
 
         Libraries parse odd URLs differently, so only the exact text of the host counts.
         """
-        target = ""
+        target = host = ""
         with suppress(ValueError):  # not a URL
             target = urljoin(url, location)
+            host = urlsplit(target).netloc.rpartition("@")[2]
         if re.fullmatch(r"[!-~]+", location) and "\\" not in location and target.startswith(f"{self._origin}/"):
             return target
-        host = target and urlsplit(target).netloc.rpartition("@")[2]
         raise DtmRefusedError(
             f"{where}: the API redirects to another host ({redaction.quoted(host or location)}); the key was "
             "not sent there. Check the setting api_url."

@@ -8,7 +8,8 @@ import sys
 import threading
 
 from tap_dtm import console
-from tap_dtm.sandbox.faults import NAMED, Fault, parse_fault
+from tap_dtm.errors import DtmError
+from tap_dtm.sandbox.faults import NAMED, parse_fault
 from tap_dtm.sandbox.publications import publish, world_at
 from tap_dtm.sandbox.server import SandboxServer
 
@@ -16,13 +17,6 @@ _EPILOG = f"""\
 NAME is a fault of every request, NAME:TIMES of the first requests. The names are {", ".join(NAMED)}.
 
 All data are invented. The server listens on this machine only."""
-
-
-def _fault(text: str) -> Fault:
-    try:
-        return parse_fault(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -39,7 +33,14 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--publish-every", type=float, metavar="SECONDS", help="the time until each next publication")
     add("--countries", type=int, default=6, help="how many countries (default: 6, which have every oddity)")
     add("--rows", type=int, help="about how many rows in all three levels (default: a few hundred)")
-    add("--fault", type=_fault, action="append", default=[], metavar="NAME[:TIMES]", help="a fault; may be repeated")
+    add(
+        "--fault",
+        type=parse_fault,
+        action="append",
+        default=[],
+        metavar="NAME[:TIMES]",
+        help="a fault; may be repeated",
+    )
     return parser.parse_args(argv)
 
 
@@ -52,7 +53,7 @@ def serve(argv: list[str] | None = None) -> None:
     """Serve until interrupted."""
     given = _arguments(argv)
     if given.publish_every is not None and given.publish_every <= 0:
-        sys.exit("dtm-sandbox: --publish-every is a number of seconds greater than 0.")
+        raise DtmError("--publish-every is a number of seconds greater than 0.")
     with contextlib.suppress(KeyboardInterrupt), _server(given) as server:
         server.faults.add(*given.fault)
         sys.stdout.write(
@@ -66,14 +67,12 @@ def serve(argv: list[str] | None = None) -> None:
 
 
 def _server(given: argparse.Namespace) -> SandboxServer:
+    world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
     try:
-        world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
         return SandboxServer(world, port=given.port)
-    except ValueError as error:
-        sys.exit(f"dtm-sandbox: {error}")
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "it is not a port number"
-        sys.exit(f"dtm-sandbox: cannot listen on port {given.port}: {reason}.")
+        raise DtmError(f"Cannot listen on port {given.port}: {reason}.") from None
 
 
 if __name__ == "__main__":

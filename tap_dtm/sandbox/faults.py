@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox.api import FIREWALL_PAGE, Answer, envelope, gateway_error
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Fault:
     def __post_init__(self) -> None:
         """Refuse an unknown kind, which would have no effect."""
         if self.kind not in get_args(Kind):
-            raise ValueError(f"There is no fault '{self.kind}'; there are {', '.join(get_args(Kind))}.")
+            raise DtmError(f"There is no fault '{self.kind}'; there are {', '.join(get_args(Kind))}.")
 
     def meets(self, request: Request) -> bool:
         """Whether the fault is for this request."""
@@ -175,7 +176,7 @@ def parse_fault(text: str) -> Fault:
     """Read a fault from a command line: its name, and after a colon the number of requests that meet it."""
     name, _, times = text.partition(":")
     if name not in NAMED:
-        raise ValueError(f"There is no fault '{name}'; there are {', '.join(NAMED)}.")
+        raise DtmError(f"There is no fault '{name}'; there are {', '.join(NAMED)}.")
     if times and not times.isdecimal():
-        raise ValueError(f"'{times}' in the fault '{text}' is not a number of times.")
+        raise DtmError(f"'{times}' in the fault '{text}' is not a number of times.")
     return replace(NAMED[name], times=int(times) if times else None)

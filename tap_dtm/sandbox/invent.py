@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.sandbox.fabric import (
     MAX_COUNTRIES,
@@ -40,7 +41,7 @@ _ROWS_A_ROUND = 500
 def invent(seed: int = 1, countries: int = 6, rows: int | None = None) -> World:
     """Invent a world. The same arguments always give the same world."""
     if not 1 <= countries <= MAX_COUNTRIES:
-        raise ValueError(f"A world has 1 to {MAX_COUNTRIES} countries, not {countries}.")
+        raise DtmError(f"A world has 1 to {MAX_COUNTRIES} countries, not {countries}.")
     world = World(seed, tuple(invent_country(index, seed) for index in range(countries)))
     if rows is not None:
         _grow(world, rows)

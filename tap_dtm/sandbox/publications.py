@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import visible
 from tap_dtm.sandbox.fabric import MAX_COUNTRIES, country_pcode
 from tap_dtm.sandbox.invent import invent, invent_country
@@ -72,7 +73,7 @@ def publish(world: World, rng: Random | None = None) -> tuple[str, ...]:
 def world_at(publication: int = 1, *, seed: int = 1, countries: int = 6, rows: int | None = None) -> World:
     """Return a world at a publication of its history."""
     if publication < 1:
-        raise ValueError(f"Publications count from 1, so there is no publication {publication}.")
+        raise DtmError(f"Publications count from 1, so there is no publication {publication}.")
     world = invent(seed, countries, rows)
     while world.publication < publication:
         publish(world)
