@@ -42,13 +42,7 @@ class ConfiguredStream:
 
 
 def discover(api_version: str, *, has_pcodes: bool = False) -> dict[str, Any]:
-    """Return the AirbyteCatalog of an API version.
-
-    Args:
-        api_version: The version.
-        has_pcodes: Whether the settings name a list of P-codes. Without one, its stream would fail every sync that
-            selects all streams.
-    """
+    """Return the AirbyteCatalog. Without a list of P-codes, its stream would fail every sync of all streams."""
     names = [name for name in load_catalogue().resources if has_pcodes or name != SETTING]
     return {"streams": [_stream(name, api_version) for name in names]}
 

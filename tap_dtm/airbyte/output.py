@@ -38,11 +38,7 @@ class Stopped(BaseException):
 
 
 class Output(logging.Handler):
-    """Writes messages, one per line. As a logging handler, it turns log records into LOG messages.
-
-    Args:
-        stream: The output.
-    """
+    """Writes messages, one per line. As a logging handler, it turns log records into LOG messages."""
 
     def __init__(self, stream: IO[bytes]) -> None:  # noqa: D107
         super().__init__()

@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 
 
 class Translator(Receiver):
-    """Writes Singer messages as Airbyte's.
-
-    Args:
-        output: Writes them.
-        streams: The configured streams.
-        states: Their states before this sync.
-    """
+    """Writes Singer messages as Airbyte's. ``states`` are those before this sync."""
 
     def __init__(self, output: Output, streams: Mapping[str, ConfiguredStream], states: StreamStates) -> None:  # noqa: D107
         super().__init__()
@@ -96,13 +90,7 @@ class Translator(Receiver):
 
 
 def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], state: Any) -> None:  # noqa: ANN401
-    """Read the streams of a configured catalog.
-
-    Args:
-        output: Writes the messages.
-        config: The settings.
-        catalog: A ConfiguredAirbyteCatalog.
-        state: The content of a state file.
+    """Read the streams of a ConfiguredAirbyteCatalog, from the content of a state file.
 
     Raises:
         DtmError: The sync failed; the streams that are not complete are reported as incomplete.

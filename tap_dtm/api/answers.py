@@ -59,13 +59,7 @@ class PassingFault(Exception):  # noqa: N818
 
 
 def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str = "the subscription key") -> Answer:
-    """Return the rows of an answer.
-
-    Args:
-        reply: The answer as it arrived.
-        where: The request, for messages.
-        form: The struct of a row.
-        key: The name, in messages, of the key that was sent.
+    """Return the rows of an answer, if possible in a form. Messages name the request and the key.
 
     Raises:
         DtmError: The answer reports a failure.

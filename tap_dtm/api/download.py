@@ -31,15 +31,10 @@ _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class Download:
-    """A file to read.
-
-    Args:
-        address: Its path or URL.
-        setting: The name of the setting that has the address, for messages.
-        settings: The checked settings.
+    """A file to read from the path or URL in a setting.
 
     Raises:
-        DtmError: The address can be neither.
+        DtmError: The address is neither a path nor a URL.
     """
 
     def __init__(self, address: str, setting: str, settings: Settings) -> None:  # noqa: D107

@@ -54,9 +54,7 @@ def _usual(form: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
 def read_envelope(body: bytearray, form: type[msgspec.Struct] | None = None) -> Envelope | None:
     """Return the envelope of an answer, which may begin with a byte order mark; None for JSON of another kind.
 
-    Args:
-        body: The answer.
-        form: The struct to decode rows into, if all of them fit.
+    If all rows fit into the form, they are decoded into it.
 
     Raises:
         NotJsonError: The answer is not JSON.

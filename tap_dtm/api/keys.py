@@ -20,9 +20,6 @@ class Keys:
     """The key that is in use: the first, and after its first 401 the second. Safe to use from several threads.
 
     ``current`` is the key to send.
-
-    Args:
-        settings: The checked settings. The second key is optional.
     """
 
     def __init__(self, settings: Settings) -> None:  # noqa: D107

@@ -93,14 +93,10 @@ def _variable_of(proxy: str, url: str) -> str:
 
 
 class Site:
-    """How requests are sent to a site.
+    """How requests are sent to the site whose address is in a setting.
 
-    Args:
-        address: The setting that has the address, for messages.
-        settings: The checked settings.
-        accept: The types of answers.
-        trust_env: Whether proxies and certificates of the environment are used. A proxy elsewhere cannot reach this
-            machine's own addresses, and would be sent the key unencrypted.
+    ``trust_env`` is whether proxies and certificates of the environment are used. A proxy elsewhere cannot reach this
+    machine's own addresses, and would be sent the key unencrypted.
     """
 
     def __init__(self, address: str, settings: Settings, accept: str, *, trust_env: bool) -> None:  # noqa: D107
@@ -142,15 +138,7 @@ class Site:
 
 
 def explain(error: Exception, where: str, url: str, address: str, *, trust_env: bool) -> DtmRefusedError | PassingFault:
-    """Explain why there was no answer.
-
-    Args:
-        error: The error of requests or the system.
-        where: The request, for the message.
-        url: The URL of the request.
-        address: The setting or option that has the address, for the message.
-        trust_env: Whether proxies of the environment are used.
-    """
+    """Explain an error of requests or the system. ``address`` is the setting or option that has the URL's address."""
     proxy = _proxy_setting(url) if trust_env else None
     host = urlsplit(url).netloc
     if isinstance(error, requests.exceptions.ProxyError) and proxy:

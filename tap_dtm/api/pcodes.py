@@ -53,10 +53,6 @@ class _WrongListError(Exception):
 class PcodeList:
     """The list that the setting names.
 
-    Args:
-        settings: The checked settings.
-        resource: The stream.
-
     Raises:
         DtmError: The setting is not an address.
     """

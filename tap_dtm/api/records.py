@@ -68,12 +68,7 @@ class UnknownFields:
 class RecordBuilder:
     """Turns answers of one endpoint into rows. Safe to use from several threads.
 
-    ``published`` is the fastest form to decode an answer's rows into.
-
-    Args:
-        resource: The stream.
-        api_version: The version of the API.
-        unknown: The unknown fields of a run, shared by all its builders.
+    ``published`` is the fastest form to decode an answer's rows into. All builders of a run share its unknown fields.
     """
 
     def __init__(self, resource: Resource, api_version: str, unknown: UnknownFields | None = None) -> None:  # noqa: D107
@@ -96,11 +91,7 @@ class RecordBuilder:
         self._unknown = unknown or UnknownFields()
 
     def build(self, rows: list[Any], country: str | None = None) -> list[Row]:
-        """Return the rows of an answer from a table of figures.
-
-        Args:
-            rows: The entries of the answer as published, or rows of the form ``published``.
-            country: The requested ISO 3166-1 alpha-3 code, if any.
+        """Return the rows of an answer, which are as published or of the form ``published``.
 
         Raises:
             DtmAnswerError: A row lacks a declared field, holds an invalid value, is of a finer table, or names another

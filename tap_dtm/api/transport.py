@@ -101,11 +101,7 @@ class Reply:
 
 
 class Session(requests.Session):
-    """Keeps connections open. It ignores cookies, redirects and the user's ``.netrc``.
-
-    Args:
-        trust_env: Whether proxies and certificates of the environment are used.
-    """
+    """Keeps connections open. It ignores cookies, redirects and the user's ``.netrc``."""
 
     def __init__(self, *, trust_env: bool) -> None:  # noqa: D107
         super().__init__()

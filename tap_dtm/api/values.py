@@ -36,10 +36,6 @@ def converter(field: Field, *, is_key: bool) -> Convert:
     """Return the function that converts a value of a field to its one form.
 
     The function raises WrongValueError if the value is ambiguous, out of bounds, or too much for a supported database.
-
-    Args:
-        field: The field, with the bounds of its values.
-        is_key: Whether the database has an index on the field.
     """
     if field.type == "integer":
         return _integer(field)

@@ -37,9 +37,6 @@ class Question:
     """One request.
 
     Attributes:
-        role: The purpose.
-        stream: The stream that the rows belong to.
-        params: The API's parameters.
         country: 1 or 2, for the first and the second country; 0 for the lists and the unknown code.
         level: The admin level; None for the lists.
     """
@@ -64,9 +61,7 @@ class Look:
     """The outcome of a question.
 
     Attributes:
-        question: The question.
         status: The HTTP status of the last reply; None without a reply.
-        repeats: How often the request was repeated.
         failure: Why the client refuses the answer, without any value that was sent; empty if it accepts the answer.
         is_unknown: Whether the API reports that it does not know a value that was sent.
         size: Bytes of the last reply, unpacked.

@@ -24,11 +24,7 @@ _UNKNOWN_CODES: Final = ("QZZ", "QMA", "ZZZ")  # ISO 3166-1 assigns them to no c
 
 
 def ask_all(ask: Callable[[Question], Look], wanted: Sequence[str]) -> None:
-    """Ask the questions, the most important ones first.
-
-    Args:
-        ask: Asks one question.
-        wanted: The codes of the countries to check; if empty, small countries are chosen.
+    """Ask the questions, the most important ones first, about these countries or else about small ones.
 
     Raises:
         DtmError: One of these countries is not on the list.

@@ -28,13 +28,7 @@ _WIDTH: Final = len("not checked")
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a check.
-
-    Attributes:
-        text: The report, in lines.
-        failed: How many needed facts do not hold.
-        stopped_by: The error that ended the check early, if any.
-    """
+    """The text of a report, how many needed facts do not hold, and the error that ended the check early, if any."""
 
     text: str
     failed: int = 0
@@ -56,11 +50,7 @@ class Report:
 
 
 def check(settings: Settings, *, is_invented: bool = False) -> Report:
-    """Ask the API, and judge it by its answers.
-
-    Args:
-        settings: The checked settings. ``countries`` names the countries to check; other filters have no effect.
-        is_invented: Whether the API is the sandbox.
+    """Ask the API, and judge it by its answers. The setting ``countries`` chooses countries.
 
     Raises:
         DtmError: The check is impossible: no network, a refused key, a wrong setting.

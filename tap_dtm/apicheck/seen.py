@@ -104,13 +104,7 @@ class Seen:
 
 
 def counted(looks: Iterable[Look], wrong: Iterable[str], what: str = "answers") -> Verdict:
-    """Return the verdict on a fact that must hold for each answer.
-
-    Args:
-        looks: The answers that the fact applies to.
-        wrong: A description of each answer that contradicts the fact.
-        what: The noun for what is counted.
-    """
+    """Return the verdict on a fact that must hold for each answer. ``wrong`` describes those that contradict it."""
     total, wrong = len(list(looks)), list(wrong)
     if not total:
         return UNSEEN

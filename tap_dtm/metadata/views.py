@@ -97,10 +97,7 @@ class View(_Declared, frozen=True, kw_only=True):
 def load_views(api_version: str, folder: Path | None = None, section: str = "views") -> tuple[View, ...]:
     """Return the views for an API version, each after those that it reads.
 
-    Args:
-        api_version: Columns and views that it does not know are left out.
-        folder: Where another ``views.yaml`` is; this project's own by default.
-        section: ``tables`` for the tables that the operator fills, which are declared as views are.
+    The section ``tables`` has the tables that the operator fills, which are declared like views.
 
     Raises:
         DtmError: The file is absent or wrong; the message names file and line.

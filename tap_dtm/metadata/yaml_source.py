@@ -103,12 +103,7 @@ class Document:
         return values
 
     def convert(self, place: Place, kind: type[T], **more: Any) -> T:  # noqa: ANN401
-        """Return the value at a place as a type.
-
-        Args:
-            place: The keys that lead to it.
-            kind: The type.
-            more: Entries of a mapping that the file does not have.
+        """Return the value at a place as a type, if it is a mapping with more entries.
 
         Raises:
             CatalogueError: It is not of that type.

@@ -276,7 +276,7 @@ class TestMistakes:
         )
 
         assert code == 0
-        assert any("ignored: stream_maps" in str(message.get("log")) for message in messages)
+        assert any("no effect here: stream_maps" in str(message.get("log")) for message in messages)
         assert any(message["record"]["stream"] == "countries" for message in messages if message["type"] == "RECORD")
 
     @staticmethod
