@@ -34,6 +34,9 @@ CHOICES: Final = {
 }
 """The values of keys that are not free."""
 
+ROUND: Final = ("reporting_date", "round_number", "assessment_type")
+"""What identifies a round within its operation."""
+
 PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
 
@@ -175,8 +178,9 @@ class Resource(Table, frozen=True, kw_only=True):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The columns, other than the key, that decide which rows count."""
-        return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)
+        """The columns, other than the key, that decide which rows count: in a history, also those of the round."""
+        names = [field.name for field in self.fields if field.is_mark or (self.history_of and field.name in ROUND)]
+        return tuple(name for name in names if name not in self.key)
 
     def fields_for(self, api_version: str) -> tuple[Field, ...]:
         """Return the fields that one API version publishes, and those this project adds, in column order.

@@ -24,13 +24,15 @@ from tap_dtm.sandbox.faults import Fault, Faults
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Self
+
     from tap_dtm.sandbox.world import World
 
 SANDBOX_KEY = "invented-sandbox-key"
 HOST = "127.0.0.1"
 
 
-class SandboxServer(contextlib.AbstractContextManager["SandboxServer"]):
+class SandboxServer:
     """An offline DTM API with invented data.
 
     `with SandboxServer(world) as sandbox:` serves it at `sandbox.url` under `sandbox.key`. World, options and faults
@@ -57,7 +59,10 @@ class SandboxServer(contextlib.AbstractContextManager["SandboxServer"]):
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
-    @override
+    def __enter__(self) -> Self:
+        """Serve until the block ends."""
+        return self
+
     def __exit__(self, *_: object) -> None:
         """Stop serving."""
         self.close()
