@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.apicheck.look import Role
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tap_dtm.apicheck.look import Look
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
+
+    Judge: TypeAlias = "Callable[[Seen], Verdict]"
 
 _MOST_NAMED = 5
 
@@ -37,16 +39,21 @@ class Fact:
     """
 
     sentence: str
-    judge: Callable[[Seen], Verdict]
+    judge: Judge
     is_needed: bool = False
 
 
 class Facts(list[Fact]):
     """The facts of a module: ``@facts("A sentence.")`` adds one."""
 
-    def __call__(self, sentence: str, *, is_needed: bool = False) -> Callable[[Callable[[Seen], Verdict]], None]:
-        """Return what adds a fact, given the function that judges it."""
-        return lambda judge: self.append(Fact(sentence, judge, is_needed))
+    def __call__(self, sentence: str, *, is_needed: bool = False) -> Callable[[Judge], Judge]:
+        """Return a decorator of the function that judges the fact."""
+
+        def add(judge: Judge) -> Judge:
+            self.append(Fact(sentence, judge, is_needed))
+            return judge
+
+        return add
 
 
 UNSEEN: Final = Verdict(holds=None, seen="No answer shows it.")
