@@ -33,7 +33,6 @@ HOW_TO_GET_A_KEY = (
     "To try the tap without a key, on invented data, set api_url to sandbox://"
 )
 _FORM_OF_URLS = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
-_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -379,8 +378,8 @@ def _date(config: Mapping[str, Any], name: str) -> str | None:
 def is_date(text: str) -> bool:
     """Return whether a text is a calendar date in the form ``YYYY-MM-DD``."""
     try:
-        return _DATE.fullmatch(text) is not None and bool(dt.date.fromisoformat(text))
-    except ValueError:
+        return bool(msgspec.convert(text, dt.date))
+    except msgspec.ValidationError:
         return False
 
 

@@ -65,27 +65,18 @@ def _places(index: int) -> Iterator[Place]:
 
 def _reused(places: list[Place]) -> list[Place]:
     """One name has another word order, and one code was given to another area by a reform."""
-    names = {2: "Province Í 2 (invented)"}
-    return [
-        place._replace(name=names[number])
-        if place.level == 1 and (number := places.index(place) + 1) in names
-        else place._replace(name="Invented District of a reform")
-        if place.pcode.endswith("0102")
-        else place
-        for place in places
-    ]
+    places[1] = places[1]._replace(name="Province Í 2 (invented)")
+    reform = "Invented District of a reform"
+    return [place._replace(name=reform) if place.pcode.endswith("0102") else place for place in places]
 
 
 def _renumbered(places: list[Place]) -> list[Place]:
     """The districts of the first two provinces are numbered downwards, and one name occurs twice under its parent."""
-    turned = []
-    for place in places:
+    for number, place in enumerate(places):
         if place.level == 2 and int(place.parent[2:]) <= 2:  # noqa: PLR2004 - the first two
-            turned.append(place._replace(pcode=f"{place.parent}{_DISTRICTS + 1 - int(place.pcode[5:]):03d}"))
-        else:
-            turned.append(place)
-    twice = next(place for place in turned if place.level == 2)  # noqa: PLR2004 - the level itself
-    return [*turned, twice._replace(pcode=f"{twice.parent}099")]
+            places[number] = place._replace(pcode=f"{place.parent}{_DISTRICTS + 1 - int(place.pcode[5:]):03d}")
+    twice = next(place for place in places if place.level == 2)  # noqa: PLR2004 - the level itself
+    return [*places, twice._replace(pcode=f"{twice.parent}099")]
 
 
 def _two_lengths(places: list[Place]) -> list[Place]:
