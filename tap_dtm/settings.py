@@ -351,18 +351,18 @@ def _codes(config: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
 
 
 def _number_of(config: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401
-    """Return a number within its bounds, given as number or text; the default for a blank text."""
-    declared = SETTINGS[name]
-    value = config[name].strip() if isinstance(config[name], str) else config[name]
+    """Return a number; the default for a blank text. The JSON Schema has checked whole numbers, but no texts."""
+    declared, value = SETTINGS[name], config[name]
     low, high = declared["minimum"], declared["maximum"]
     kind, words = (int, "a whole number") if "integer" in declared["type"] else (float, "a number")
+    if isinstance(value, str):
+        value = value.strip() or declared["default"]
+    elif kind is int:
+        return value
     try:
-        bounded = Annotated[kind, msgspec.Meta(ge=low, le=high)]  # type: ignore[valid-type]
-        return msgspec.convert(declared["default"] if value == "" else value, bounded, strict=False)
+        return msgspec.convert(value, Annotated[kind, msgspec.Meta(ge=low, le=high)], strict=False)
     except msgspec.ValidationError:
-        raise DtmError(
-            f"The setting {name} is {quoted(repr(config[name]))}: write {words} from {low} to {high}."
-        ) from None
+        raise DtmError(f"The setting {name} is {quoted(repr(value))}: write {words} from {low} to {high}.") from None
 
 
 def _date(config: Mapping[str, Any], name: str) -> str | None:
