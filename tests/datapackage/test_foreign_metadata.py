@@ -122,7 +122,7 @@ def test_metadata_of_other_streams_are_warned_about(tmp_path: Path, caplog: pyte
 
 def test_mistakes_are_reported_with_their_line(tmp_path: Path) -> None:
     wrong = {"id": {"type": "whole", "title": "x", "description": "x", "nullable": True, "example": "1"}}
-    with pytest.raises(DtmError, match=r"line \d+: id.type: invalid enum value 'whole'; expected one of"):
+    with pytest.raises(DtmError, match=r"line \d+: fields.id.type: invalid enum value 'whole'; expected one of"):
         run_target(MESSAGES, tmp_path / "package", metadata=metadata(tmp_path / "shop.yaml", fields=wrong))
 
 
