@@ -160,7 +160,7 @@ def test_an_address_opens_at_its_section(page: Page, path: Path) -> None:
 def saved(page: Page, folder: Path, figure: str, kind: str) -> Path:
     """Press a button that saves, and return the file."""
     folder.mkdir(exist_ok=True)
-    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), browserContextId=page.context)
     page.evaluate(f"document.querySelector('#fig-{figure} [data-save={kind}]').click()")
     end = time.monotonic() + 30
     while not (found := list(folder.glob(f"*.{kind}"))):
