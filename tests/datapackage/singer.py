@@ -46,7 +46,7 @@ def activate(version: int, stream: str = "Orders") -> Message:
     return {"type": "ACTIVATE_VERSION", "stream": stream, "version": version}
 
 
-def dtm(url: str = "sandbox://?rows=1500&countries=3", **config: Any) -> list[Message]:
+def dtm(url: str = "sandbox://?rows=400&countries=3", **config: Any) -> list[Message]:
     """Return the messages of a first sync of tap-dtm, which runs once for the same settings."""
     settings = {"api_url": url, "scrub_fraction": 0, **config}
     messages: list[Message] = json.loads(_messages(json.dumps(settings)))
