@@ -86,7 +86,10 @@ def run_command(
             os.chdir(folder)
             logging.getLogger().handlers.clear()
             sys.argv[1:] = arguments
-            sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, "rw"[number > 0]) for number in range(3))
+            sys.stdin, sys.stdout, sys.stderr = (
+                open(number, "rw"[number > 0], encoding="utf-8", closefd=False)  # noqa: SIM115
+                for number in range(3)
+            )
             before()
             try:
                 main()
@@ -97,11 +100,9 @@ def run_command(
             return 0
 
         code, text = forked(run)
-        written = []
         for file in (stdout, stderr):
             file.seek(0)
-            written.append(file.read().decode())
-    return code or json.loads(text), *written
+        return code or json.loads(text), stdout.read().decode(), stderr.read().decode()
 
 
 def killed(action: Callable[[], object], step: int) -> bool:

@@ -111,8 +111,7 @@ def test_the_command_starts_without_the_extra_and_says_what_is_missing(tmp_path:
     (tmp_path / "config.json").write_text(json.dumps({"path": "package", "formats": ["parquet", "xlsx"]}))
     missing = ["duckdb", "jinja2", "pyarrow", "xlsxwriter"]
     program = (
-        f"import sys; sys.modules.update(dict.fromkeys({missing})); "
-        "from frictionless_dtm.command import main; main()"
+        f"import sys; sys.modules.update(dict.fromkeys({missing})); from frictionless_dtm.command import main; main()"
     )
 
     command = [sys.executable, "-c", program, "--config", "config.json"]

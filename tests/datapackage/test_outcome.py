@@ -178,7 +178,7 @@ def test_a_failure_after_the_package_is_in_place(folder: Path) -> None:
     def ready_and_then_fail(self: Folder, *arguments: Any) -> Any:
         folder_module._sync = sync
         result = ready(self, *arguments)
-        folder_module._sync = fail
+        folder_module._sync = fail  # type: ignore[assignment]
         return result
 
     def patch() -> None:

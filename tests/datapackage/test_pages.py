@@ -30,17 +30,18 @@ if TYPE_CHECKING:
     from tests.datapackage.pages_world import Row
 
 PAGES = {"README.md", "CITATION.cff", "CHANGELOG.md", "quality.json", "index.html"}
+PETS: dict[str, list[dict[str, Any]]] = {"pets": [{"id": 1}]}
 PERMISSION = "Granted by letter to the Invented Institute & Co on 2024-11-01."
-
-
-def pages_of(contents: Contents) -> dict[str, str]:
-    return {name: content.decode() for name, content in render(contents).items()}
 
 
 @cache
 def world() -> dict[str, str]:
     """Return the pages of the small world."""
     return pages_of(world_contents())
+
+
+def pages_of(contents: Contents) -> dict[str, str]:
+    return {name: content.decode() for name, content in render(contents).items()}
 
 
 def inlined(page: str, element: str) -> Any:
@@ -280,7 +281,7 @@ def test_the_change_log_tells_what_changed_newest_first() -> None:
         RoundChange("XBA", "C", "2023-01-01", 1, "SA", "withdrawn"),
     )
     earlier = ("## 1.1.0 (2024-10-01)\n\nFirst version.\n",)
-    log = pages_of(world_contents(changes=changes, history=earlier))["CHANGELOG.md"]
+    log = pages_of(contents_of(PETS, changes=changes, history=earlier))["CHANGELOG.md"]
     assert log.split("\n\n", 2)[2] == (
         "## 1.2.0 (2024-11-15)\n\n"
         "### Added\n\n"
@@ -293,7 +294,7 @@ def test_the_change_log_tells_what_changed_newest_first() -> None:
 
 @pytest.mark.parametrize(("changes", "words"), [(None, "First version."), ((), "The data are the same")])
 def test_the_change_log_without_changes(changes: tuple[RoundChange, ...] | None, words: str) -> None:
-    assert words in pages_of(world_contents(changes=changes))["CHANGELOG.md"]
+    assert words in pages_of(contents_of(PETS, changes=changes))["CHANGELOG.md"]
 
 
 def test_a_package_of_another_tap_has_pages_without_figures() -> None:

@@ -346,6 +346,7 @@ class TestFailures:
         assert "'seed'" in self.failure("dtm://sandbox/v3/countries?seed=many")
 
 
+@pytest.mark.programs
 class TestOthersAreLeftAlone:
     """frictionless loads every plugin at every start."""
 

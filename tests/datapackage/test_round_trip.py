@@ -99,6 +99,7 @@ def test_frictionless(package: tuple[Path, World], name: str) -> None:
     assert all(row["idp_origin_admin1_name"] != "Not available" for row in rows)
 
 
+@pytest.mark.programs
 def test_datasette(package: tuple[Path, World], tmp_path: Path) -> None:
     folder, world = package
     database = tmp_path / "dtm.db"
