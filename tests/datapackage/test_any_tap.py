@@ -46,7 +46,7 @@ def test_rows_of_a_version_that_two_runs_bring_are_kept(folder: Path) -> None:
     assert [row["id"] for row in read_csv(folder, "orders")] == ["1", "2"]
     run_target([schema(), record(id=3, version=3), state({"last": 3})], folder)
     run_target([schema(), record(id=4, version=4), activate(4)], folder)
-    assert [row["id"] for row in read_csv(folder, "orders")] == ["4"], "a version begun anew forgets the other"
+    assert [row["id"] for row in read_csv(folder, "orders")] == ["4"], "a version that begins forgets the other one"
 
 
 @pytest.mark.parametrize(

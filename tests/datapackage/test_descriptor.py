@@ -11,7 +11,6 @@ import subprocess
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,6 @@ from frictionless_dtm.target.version import Change, change, increased
 from typer.testing import CliRunner
 from typing_extensions import override
 
-from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tests.datapackage.pipe import descriptor, problems, resource, run_target
 from tests.datapackage.singer import dtm, record, schema
@@ -32,6 +30,7 @@ from tests.extent import mostly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.target import Message
 
@@ -277,7 +276,7 @@ def test_wrong_figure_is_found_in_parquet_on_the_web_by_one_request(parquet: Pat
 
 
 def raise_a_figure(path: Path) -> None:
-    """Write a Parquet file anew, with one figure 1,000 higher."""
+    """Write a Parquet file again, with one figure that is 1,000 higher."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -287,33 +286,6 @@ def raise_a_figure(path: Path) -> None:
     figures[7] += 1000
     table = table.set_column(position, table.schema.field(position), pa.array(figures))
     pq.write_table(table, path, compression="gzip")
-
-
-def test_streams_of_other_taps_are_described_by_the_metadata_that_is_named(tmp_path: Path) -> None:
-    catalogue = Path(str(load_catalogue.__wrapped__.__globals__["__file__"])).parent
-    parts = {name: (catalogue / f"{name}.yaml").read_text("utf-8") for name in ("fields", "resources", "package")}
-    for name, text in parts.items():
-        (tmp_path / f"{name}.yaml").write_text(text.replace("countries", "lands"), "utf-8")
-    indented = {name: "".join(f"  {line}" for line in parts[name].splitlines(keepends=True)) for name in parts}
-    one = tmp_path / "one.yaml"
-    one.write_text(
-        f"fields:\n{indented['fields']}\npackage:\n{indented['package']}\n{parts['resources']}".replace(
-            "countries", "lands"
-        ),
-        "utf-8",
-    )
-    properties = {name: {"type": "string"} for name in ("admin0_pcode", "admin0_name")}
-    messages = [schema("lands", {"properties": properties}, ["admin0_pcode"]), record("lands", admin0_pcode="XAA")]
-    for number, metadata in enumerate([tmp_path, one]):
-        folder = tmp_path / str(number) / "package"
-        run_target(messages, folder, metadata=str(metadata))
-        assert resource(folder, "lands")["title"] == "Countries"
-
-
-def test_wrong_metadata_is_reported_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "fields.yaml").write_text("- nothing", "utf-8")
-    with pytest.raises(DtmError, match=r"fields\.yaml, line 1"):
-        run_target([], tmp_path / "package", metadata=str(tmp_path))
 
 
 def test_data_of_unknown_terms_get_none_invented(tmp_path: Path) -> None:

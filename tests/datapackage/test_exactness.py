@@ -61,7 +61,7 @@ class PackageHistory(History):
 
     @override
     def deliver(self, share: float) -> None:
-        """The tap may be killed on its way; the target reads to the end of what there is."""
+        """The tap may be killed on its way; the target reads what arrives, to the end."""
         super().deliver(share)
         self.target.finish()
 

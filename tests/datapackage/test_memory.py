@@ -44,7 +44,7 @@ LARGEST = 10_400_000  # bytes of a value; a message of more than 10 MB is refuse
         pytest.param((80, 1_000_000), ["csv"], [], TEXT, marks=pytest.mark.everything),
         pytest.param((80, 1_000_000), ["parquet"], ["id"], TEXT, marks=pytest.mark.everything),
         pytest.param((8, LARGEST), ["csv", "parquet"], ["id"], TEXT, marks=pytest.mark.everything),
-        ((8, LARGEST), ["csv", "parquet"], [], OBJECT),
+        ((4, LARGEST), ["csv", "parquet"], [], OBJECT),
     ],
 )
 def test_large_records_take_little_memory(

@@ -1,4 +1,4 @@
-"""What stands in the pages is what the rows say, the same every time, and under the terms of the data."""
+"""The pages show what the rows have, the same every time, and under the terms of the data."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan
 pytestmark = [pytest.mark.programs, forks]
 
 WORKBOOK = "iom-dtm-displacement-sandbox.xlsx"
-TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, more in terms.items():
         settings = folder / f"{name}.json"
         settings.write_text(json.dumps({"path": str(folder / name), **more}), encoding="utf-8")
-        subprocess.run([*TARGET, "--config", str(settings)], input=messages, capture_output=True, check=True)
+        code, _, log = run_command(main, "--config", str(settings), lines=messages, folder=folder)
+        assert code == 0, log
     return folder
 
 

@@ -278,7 +278,7 @@ def test_a_folder_of_somebody_else_is_not_replaced(folder: Path) -> None:
 
 
 def test_a_state_without_the_rows_it_speaks_of_is_refused(tmp_path: Path) -> None:
-    """Otherwise a package without figures would stand where a lost one stood."""
+    """Otherwise a package without figures would replace the lost one."""
     target = MemoryTarget()
     state_of_a_lost_package = run_target(run_tap(target, api_url="sandbox://"), tmp_path / "lost")
     target.state = state_of_a_lost_package
