@@ -91,7 +91,7 @@ class _Reader:
             rows = self.new_rounds(operation, rows)
             if compare(self.new_rounds(operation, index), rows):
                 return False
-            self.changes.add(rounds.extend(operation, index, rows, bookmark))
+            self.changes.add(self.delivered.extended(operation, index, rows, bookmark))
             return True
         comparison = compare(index, rows)
         # Rows that the index lacks may be missing without a trace: only an unfiltered answer says that they are gone.
