@@ -159,7 +159,9 @@ class Hostile:
         self._known: dict[str, str] = {}
 
     def instead_of(self, text: str) -> str:
-        return self._known.setdefault(text, next(self._texts))
+        if text not in self._known:
+            self._known[text] = next(self._texts)
+        return self._known[text]
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
@@ -178,7 +180,7 @@ def test_no_value_of_the_data_becomes_markup(shift: int, plain: dict[str, Shown]
 
     assert said["README.md"].elements.count("th") == plain["README.md"].elements.count("th")
     for name, page in said.items():
-        assert {"img", "del", "hr"}.isdisjoint(page.elements), name
+        assert {"img", "s", "hr"}.isdisjoint(page.elements), name
         assert set(page.links) <= set(plain["README.md"].links)
     assert said["CHANGELOG.md"].elements.count("h2") == 1
     assert said["CHANGELOG.md"].elements.count("li") == 3
@@ -195,7 +197,7 @@ def test_no_metadata_becomes_markup(shift: int, plain: dict[str, Shown]) -> None
 
     for element in ("h1", "h2", "td", "th", "li"):
         assert readme.elements.count(element) == plain["README.md"].elements.count(element), element
-    assert {"img", "del", "hr"}.isdisjoint(readme.elements)
+    assert {"img", "s", "hr"}.isdisjoint(readme.elements)
 
 
 @pytest.fixture(scope="module")
