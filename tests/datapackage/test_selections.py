@@ -45,7 +45,7 @@ SOME_SELECTIONS = [
 ]
 LEVEL_SETS = [levels for size in (1, 2, 3) for levels in combinations((0, 1, 2), size)]
 COLUMNS = sorted({field.name for field in load_catalogue().resources["idp_admin2"].fields})
-SOME_COLUMNS = ["_sdc_deleted_at", "admin1_pcode", "num_present_idp_ind", "reporting_date", "row_number"]
+SOME_COLUMNS = ["admin1_pcode", "num_present_idp_ind", "row_number"]
 SMALL = "sandbox://?rows=120&countries=2"
 
 
