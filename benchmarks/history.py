@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 200_000
 COUNTRIES: Final = 60
-_TIMES: Final = 20
+_TIMES: Final = 4
 _NOW: Final = "2025-01-01T00:00:00.000+00:00"
 _SHAPE: Final = "0123456789abcdef"
 

@@ -66,7 +66,7 @@ class ListBookmark:
         self._content.update(keys=self._write(keys), gone=self._write(gone))
         del self._content["unfinished"]
 
-    # That of the countries says besides what the whole state is.
+    # That of the countries also says what the whole state is.
 
     @property
     def api_version(self) -> str | None:

@@ -191,7 +191,7 @@ class CountryReader:
                 return CountryChanges(job, levels)
         raise DtmAnswerError(
             f"{job} changed each time while it was being read: DTM is publishing. "
-            "Nothing was taken; the next run asks again."
+            "Nothing of it was changed; the next run asks again."
         )
 
     def _index(self, job: Job) -> dict[str, list[Row]]:
@@ -289,7 +289,7 @@ class CountryReader:
                 if not is_known(comparison, bookmark):
                     raise DtmAnswerError(
                         f"{job} had to be read in parts at admin {level}, and those of {name} do not add up to admin 0 "
-                        f"({comparison.disagreements[0].at(level)}). Nothing was taken; the next run asks again."
+                        f"({comparison.disagreements[0].at(level)}). Nothing of it was changed; the next run asks again."
                     )
                 contradiction = bookmark.contradiction if comparison and bookmark else None
                 found.add(delivered.replaced(name, index[name], rows, contradiction))
