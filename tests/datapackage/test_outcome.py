@@ -65,7 +65,7 @@ def run(folder: Path, messages: list[Any], patch: Callable[[], object]) -> tuple
 def run_to_its_end(
     folder: Path, messages: list[Any], patch: str = "", stdout: Any = subprocess.PIPE
 ) -> tuple[int, str, str]:
-    """Do the same in a new process, which Python ends as well: what it cannot flush then, it complains of."""
+    """Do the same in a new process. At its end, Python complains about output that it cannot flush."""
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM.format(patch=patch), "--config", "config.json"],
         input=_input(folder, messages),
@@ -81,7 +81,7 @@ def run_to_its_end(
 
 
 def signal_after(owner: Any, name: str, number: signal.Signals) -> Callable[[], object]:
-    """Return a patch that lets a signal arrive when a function has done its work."""
+    """Return a patch that sends a signal to the process at the end of a function."""
     original = getattr(owner, name)
 
     def stopped(*arguments: Any, **options: Any) -> Any:
