@@ -159,5 +159,5 @@ def test_streams_of_other_taps_are_described_by_the_metadata_that_is_named(tmp_p
 
 def test_wrong_metadata_is_reported_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "fields.yaml").write_text("- nothing", "utf-8")
-    with pytest.raises(DtmError, match=r"fields\.yaml, line 1"):
+    with pytest.raises(DtmError, match=r"resources\.yaml, line 1"):
         run_target([], tmp_path / "package", metadata=str(tmp_path))
