@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from typing_extensions import override
 
+from tests.forked import forked
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def running_tap(
         arguments += ["--catalog", _written(folder / "catalog.json", catalog)]
     with (
         (folder / "tap.log").open("wb") as log,
-        subprocess.Popen([sys.executable, "-m", "tap_dtm", *arguments], stdout=subprocess.PIPE, stderr=log) as tap,
+        subprocess.Popen([*forked("tap-dtm"), *arguments], stdout=subprocess.PIPE, stderr=log) as tap,
     ):
         try:
             yield tap
@@ -186,6 +187,8 @@ class Warehouse(Loaded):
     @override
     def target_command(self) -> list[str]:
         """Return the command that starts the target."""
+        if self.program == "fast-target-postgres":
+            return forked(self.program)
         program = shutil.which(self.program, path=str(Path(sys.executable).parent))
         assert program, f"{self.program} is missing in the environment of the tests"
         return [program]

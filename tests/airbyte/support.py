@@ -14,6 +14,7 @@ from tap_dtm.airbyte.catalog import CURSOR, DELETED, discover
 from tap_dtm.airbyte.output import Output
 from tap_dtm.airbyte.read import read
 from tap_dtm.metadata import load_catalogue
+from tests.forked import forked
 from tests.guards.support import config_for
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
@@ -200,10 +201,10 @@ class Source:
             arguments += [f"--{name}", str(path)]
         return arguments
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, command: list[str] | None = None) -> subprocess.Popen[bytes]:
         """Start the command."""
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*(command or COMMAND), *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -216,7 +217,7 @@ class Source:
 
     def run_with(self, *arguments: str) -> tuple[int, list[Message]]:
         """Run it with arguments as they are."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, command=forked("source-dtm"))
         output, log = process.communicate(timeout=60)
         assert log == b""
         return process.returncode, [json.loads(line) for line in output.splitlines()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from tap_dtm.views.install import address_of
 from tap_dtm.views.loader import Loader
 from tap_dtm.views.script import views_of
 from tests.chance import CHANCE
+from tests.forked import forked
 from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
 from tests.views.databases import assert_views_answer, assert_views_are_right, place
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "tap_dtm.views"]
 TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -57,7 +56,7 @@ def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 
 def install(warehouse: Warehouse, *arguments: str, exit_code: int = 0, **variables: str) -> str:
     """Run `tap-dtm-views --install`, and return what it says."""
-    command = [*COMMAND, "--schema", warehouse.schema, "--install", *arguments]
+    command = [*forked("tap-dtm-views"), "--schema", warehouse.schema, "--install", *arguments]
     run = subprocess.run(
         command, env=database(warehouse.server) | variables, text=True, capture_output=True, check=False
     )
