@@ -24,7 +24,7 @@ COMMANDS = {
     "tap-dtm-views": "tap_dtm.views.command",
     "target-datapackage": "frictionless_dtm.command",
     "fast-target-postgres": "fast_target_postgres",
-    "meltano": "meltano.cli",
+    "meltano": "meltano.cli alembic.command sqlalchemy.dialects.sqlite",
 }
 _HERE = Path(__file__).parent
 

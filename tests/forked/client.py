@@ -10,8 +10,8 @@ from types import FrameType
 
 def main() -> None:
     """Hand over this process's files, folder, environment and arguments, pass on signals, and end as the fork ends."""
-    address, module, *command = sys.argv[1:]
-    request = {"module": module, "arguments": command, "environment": dict(os.environ)}
+    address, modules, *command = sys.argv[1:]
+    request = {"modules": modules, "arguments": command, "environment": dict(os.environ)}
     request["folder"] = os.getcwd()  # noqa: PTH109
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(address)

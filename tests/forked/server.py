@@ -33,7 +33,7 @@ def serve(address: str) -> None:
                 _, files, _, _ = socket.recv_fds(client, 1, 3)
                 with client.makefile("rb") as lines:
                     request = json.loads(lines.readline())
-                command = _command(request["arguments"][0], request["module"])
+                command = _command(request["arguments"][0], request["modules"])
                 if not os.fork():
                     server.close()
                     return _run(command, client, files, request)
@@ -43,9 +43,10 @@ def serve(address: str) -> None:
 
 
 @cache
-def _command(name: str, module: str) -> Callable[[], None]:
+def _command(name: str, modules: str) -> Callable[[], None]:
     """Return the function of a command, after the imports."""
-    importlib.import_module(module)
+    for each in modules.split():
+        importlib.import_module(each)
     (script,) = entry_points(group="console_scripts", name=name)
     command: Callable[[], None] = script.load()
     gc.freeze()

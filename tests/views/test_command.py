@@ -41,15 +41,16 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "a package's folder"
     (folder / "tap.json").write_text('{"api_url": "sandbox://?publication=2"}')
     (folder / "target.json").write_text(json.dumps({"path": str(path), "formats": ["parquet"]}))
-    tap = subprocess.run([*forked("tap-dtm"), "--config", "tap.json"], cwd=folder, stdout=subprocess.PIPE, check=True)
-    subprocess.run(
-        [*forked("target-datapackage"), "--config", "target.json"],
-        cwd=folder,
-        input=tap.stdout,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
+    load(folder)
     return path
+
+
+def load(folder: Path, *arguments: str) -> bytes:
+    """Run the tap into the target with the settings in a folder, and return what the target prints."""
+    tap = [*forked("tap-dtm"), "--config", "tap.json", *arguments]
+    messages = subprocess.run(tap, cwd=folder, stdout=subprocess.PIPE, check=True).stdout
+    target = [*forked("target-datapackage"), "--config", "target.json"]
+    return subprocess.run(target, cwd=folder, input=messages, stdout=subprocess.PIPE, check=True).stdout
 
 
 def test_a_script_that_is_only_printed_needs_nothing_that_connects() -> None:
