@@ -52,11 +52,16 @@ class MeltanoProject(Project):
         for plugins in declared["plugins"].values():
             for plugin in (each for each in plugins if "inherit_from" not in each):
                 del plugin["pip_url"]
-                name = plugin["executable"]
-                program = forked_program(name) if name in COMMANDS else PROGRAMS / name
-                plugin["executable"] = str(programs.get(plugin["name"].replace("-", "_"), program))
+                program = programs.get(plugin["name"].replace("-", "_"), program_of(plugin))
+                plugin["executable"] = str(program)
         folder.mkdir()
         self.meltano_yml.write_text(yaml.safe_dump(declared), encoding="utf-8")
+
+
+def program_of(plugin: dict[str, Any]) -> Path:
+    """Return the program of a plugin in the tests' environment."""
+    name = plugin["executable"]
+    return forked_program(name) if name in COMMANDS else PROGRAMS / name
 
 
 @contextmanager

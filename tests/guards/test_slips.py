@@ -142,6 +142,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return handed_over
 
 
+@pytest.mark.programs
 class TestMeltano:
     """What Meltano makes of the variables in .env, as the tap then has it."""
 
