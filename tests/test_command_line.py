@@ -17,7 +17,7 @@ from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.singer import command
 from tap_dtm.singer.tap import TapDTM
 from tests.forked import forked
-from tests.target import COMMAND, MemoryTarget
+from tests.target import MemoryTarget
 from tests.world import LEVELS, count, served
 
 if TYPE_CHECKING:
@@ -53,11 +53,9 @@ class Command:
         path.write_text(content if isinstance(content, str) else json.dumps(content))
         return str(path)
 
-    def start(
-        self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE, command: list[str] = COMMAND
-    ) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*command, *arguments],
+            [*forked("tap-dtm"), *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=stdout,
@@ -70,7 +68,7 @@ class Command:
         """Return exit code, output and log."""
         if config is not None:
             arguments = ("--config", self.file("config.json", config), *arguments)
-        process = self.start(*arguments, stdout=stdout, command=forked("tap-dtm"))
+        process = self.start(*arguments, stdout=stdout)
         output, log = process.communicate(timeout=60)
         return process.returncode, (output or b"").decode(), log.decode()
 

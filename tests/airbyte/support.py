@@ -201,10 +201,10 @@ class Source:
             arguments += [f"--{name}", str(path)]
         return arguments
 
-    def start(self, *arguments: str, command: list[str] | None = None) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the command."""
         return subprocess.Popen(
-            [*(command or COMMAND), *arguments],
+            [*forked("source-dtm"), *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -217,7 +217,7 @@ class Source:
 
     def run_with(self, *arguments: str) -> tuple[int, list[Message]]:
         """Run it with arguments as they are."""
-        process = self.start(*arguments, command=forked("source-dtm"))
+        process = self.start(*arguments)
         output, log = process.communicate(timeout=60)
         assert log == b""
         return process.returncode, [json.loads(line) for line in output.splitlines()]

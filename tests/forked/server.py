@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,9 @@ def _run(command: Callable[[], None], client: socket.socket, files: list[int], r
     if process := os.fork():
         for number in files:
             os.close(number)
-        client.sendall(str(_exit_code(process, client)).encode())
+        code = _exit_code(process, client)
+        with suppress(BrokenPipeError):  # the client was killed
+            client.sendall(str(code).encode())
         os._exit(0)
     client.close()
     for number, file in enumerate(files):
