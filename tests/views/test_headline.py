@@ -19,7 +19,7 @@ from tests.extent import some
 from tests.views.cases import SOUTH, row
 from tests.views.databases import SCHEMA, place, rows_of
 from tests.views.odd import load, odd_rows
-from tests.views.reference import published
+from tests.views.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable
