@@ -49,7 +49,7 @@ def running_tap(
 ) -> Iterator[Process]:
     """Start the tap's command line; on leaving, it has ended, one way or another.
 
-    What it logs stands in ``tap.log`` afterwards.
+    Its log is in ``tap.log``.
     """
     arguments = [
         "--config",
@@ -135,7 +135,7 @@ class Loaded(ABC):
         """Return the target's settings."""
 
     def target_environment(self) -> dict[str, str]:
-        """Return what the target finds in its environment, beside what is there."""
+        """Return the variables that are added to the environment of the target."""
         return {}
 
     @abstractmethod

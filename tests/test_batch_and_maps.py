@@ -286,7 +286,7 @@ def test_streams_are_renamed_and_fields_made_hashed_and_dropped(sandbox: Sandbox
 
 @pytest.mark.parametrize("name", ["idp_admin1", "idp_*", "operations"])
 def test_filters_are_refused(name: str) -> None:
-    """What passed a filter once, and no more, would stay in the target."""
+    """Rows that no longer match would remain in the target."""
     maps = {name: {"__filter__": "num_present_idp_ind >= 1000"}}
     with pytest.raises(DtmError, match=rf"stream_maps filters {re.escape(name)}: .* Choose with the settings"):
         TapDTM(config={"api_url": "sandbox://", "stream_maps": maps})

@@ -1,4 +1,4 @@
-"""A state that somebody has edited: it is used or refused in a sentence, whatever stands in it."""
+"""A state that somebody has edited: whatever it contains, it is used, or refused in a sentence."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def serve(address: str) -> None:
         server.bind(address)
         server.listen()
         os.write(1, b"\n")
-        os.dup2(2, 1)  # the tests read no more
+        os.dup2(2, 1)  # the tests no longer read it
         while server in select.select([server, sys.stdin], [], [])[0]:
             client, _ = server.accept()
             with client:
