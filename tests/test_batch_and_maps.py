@@ -19,7 +19,7 @@ from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import VISIBLE, SandboxServer, invent
 from tap_dtm.sandbox.visible import add_round, backfill_round, withdraw_round
 from tap_dtm.singer.tap import TapDTM
-from tests.extent import some
+from tests.extent import sampled
 from tests.pipeline import sandbox_config
 from tests.target import MemoryTarget, Message, run_tap
 from tests.test_postgres import ALL_CODES
@@ -111,7 +111,7 @@ def test_no_state_runs_ahead_of_the_batches(sandbox: SandboxServer, tmp_path: Pa
     assert finished
 
 
-@pytest.mark.parametrize("seed", some(range(4)))
+@pytest.mark.parametrize("seed", sampled(range(4)))
 def test_batches_that_are_cut_off_and_resumed(sandbox: SandboxServer, tmp_path: Path, seed: int) -> None:
     rng = Random(seed)
     target = BatchTarget()

@@ -10,7 +10,7 @@ import pytest
 
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, invent, tiny, world_at
 from tap_dtm.views.script import script, views_of
-from tests.extent import some
+from tests.extent import sampled
 from tests.target import MemoryTarget, run_tap
 from tests.views.databases import (
     SCHEMA,
@@ -59,7 +59,7 @@ def test_with_all_oddities_of_the_sandbox(db: duckdb.DuckDBPyConnection, tmp_pat
         assert_views_are_right(query, sandbox.world, place("duckdb", version=version))
 
 
-@pytest.mark.parametrize("seed", some(range(6)))
+@pytest.mark.parametrize("seed", sampled(range(6)))
 def test_after_any_publications(db: duckdb.DuckDBPyConnection, tmp_path: Path, seed: int) -> None:
     rng, target = Random(seed), MemoryTarget()
     with SandboxServer(tiny(rng, countries=3)) as sandbox:
@@ -85,7 +85,7 @@ def test_with_some_levels_only(db: duckdb.DuckDBPyConnection, tmp_path: Path, le
 
 
 @pytest.mark.parametrize("levels", [(0, 1, 2), (0, 2), (1,)])
-@pytest.mark.parametrize("seed", some(range(5)))
+@pytest.mark.parametrize("seed", sampled(range(5)))
 def test_with_rows_such_as_nobody_has_published_yet(seed: int, levels: tuple[int, ...]) -> None:
     tables = odd_rows(Random(seed))
 

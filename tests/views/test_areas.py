@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.metadata import load_catalogue
-from tests.extent import some
+from tests.extent import sampled
 from tests.views.databases import SCHEMA, assert_views_answer, place, rows_of
 from tests.views.filled import filled_duckdb
 from tests.views.odd_areas import odd_areas
@@ -303,9 +303,9 @@ def test_figures_have_the_codes_of_their_areas_and_keep_those_that_were_publishe
 
 
 @pytest.mark.parametrize(
-    ("version", "levels"), some([("v3", (0, 1, 2)), ("v3", (0, 2)), ("v3", (1,)), ("v2", (1, 2))], 2)
+    ("version", "levels"), sampled([("v3", (0, 1, 2)), ("v3", (0, 2)), ("v3", (1,)), ("v2", (1, 2))], 2)
 )
-@pytest.mark.parametrize("seed", some(range(4)))
+@pytest.mark.parametrize("seed", sampled(range(4)))
 def test_with_codes_and_names_at_random(seed: int, version: Version, levels: tuple[int, ...]) -> None:
     tables = odd_areas(Random(seed), version)
 
