@@ -27,19 +27,21 @@ def filled_duckdb(
     today: dt.date | None = None,
     *,
     has_pcodes: bool = False,
+    has_history: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """Return a database with these rows and the views. It is the caller's until the next call."""
-    db = _with_views(version, levels, today, has_pcodes=has_pcodes)
-    where = place("duckdb", SCHEMA, version, levels, has_pcodes=has_pcodes)
+    db = _with_views(version, levels, today, has_pcodes=has_pcodes, has_history=has_history)
+    where = place("duckdb", SCHEMA, version, levels, has_pcodes=has_pcodes, has_history=has_history)
     db.execute(load(tables, where, "duckdb").replace("CREATE TABLE", "CREATE OR REPLACE TABLE"))
     return db
 
 
 @cache
 def _with_views(
-    version: Version, levels: tuple[int, ...], today: dt.date | None, *, has_pcodes: bool
+    version: Version, levels: tuple[int, ...], today: dt.date | None, *, has_pcodes: bool, has_history: bool
 ) -> duckdb.DuckDBPyConnection:
-    db, where = duckdb.connect(), place("duckdb", SCHEMA, version, levels, today, has_pcodes=has_pcodes)
+    db = duckdb.connect()
+    where = place("duckdb", SCHEMA, version, levels, today, has_pcodes=has_pcodes, has_history=has_history)
     nothing: dict[str, list[dict[str, Any]]] = {name: [] for name in load_catalogue().resources}
     db.execute(f"CREATE SCHEMA {SCHEMA}; {load(nothing, where, 'duckdb')} {script(where)}")
     return db
