@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from frictionless_dtm.target.rows import Key
-    from frictionless_dtm.target.store import Store, Stream
+    from frictionless_dtm.target.store import Store
+    from frictionless_dtm.target.stream import Stream
 
 _BATCH_ROWS: Final = 10_000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -196,7 +197,6 @@ class Intake:
         self._pending = self._pending_bytes = 0
         self._since_state = 0
         self._held: list[_Message] | None = []  # schemas at the beginning of the input
-        self._first_state: Any = None
         self._state: msgspec.Raw | None = None  # not decoded: states are large, and only the last one counts
         self.has_state = False
 
@@ -282,8 +282,7 @@ class Intake:
     def _begin(self, first_state: Any) -> None:  # noqa: ANN401
         """Give the store the first state of the run, then declare the schemas before it."""
         held, self._held = self._held or [], None
-        self._first_state = first_state
-        self._store.resume(first_state)
+        self._store.first_state = first_state
         for message in held:
             self._declare(message)
 
@@ -318,7 +317,7 @@ class Intake:
         inlet = self._inlets.get(message.stream)
         if inlet is None or inlet.stream.shape != shape:
             stream = self._store.declare(shape)
-            if inlet is None and delivered(shape, self._first_state) and not self._store.count(stream):
+            if inlet is None and delivered(shape, self._store.first_state) and not self._store.count(stream):
                 raise DtmError(
                     f"According to the tap's state, rows of {message.stream} were delivered before, but this package "
                     "has none: its folder, or the hidden folder next to it, is missing. Start the tap without state "

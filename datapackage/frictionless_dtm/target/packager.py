@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.folder import Folder
     from frictionless_dtm.target.journal import Differences
-    from frictionless_dtm.target.store import Store, Stream
+    from frictionless_dtm.target.store import Store
+    from frictionless_dtm.target.stream import Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]
     Derive = Callable[[Contents], Sequence[Derived]]

@@ -24,6 +24,8 @@ def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
     store = store_of(folder.resolve())
     try:
         store.stat()
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, timeout=0.2)) as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'descriptor'").fetchone()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -31,9 +33,6 @@ def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
             f"The target's record of this package, {store}, cannot be read ({error.strerror}), so it is unknown "
             "whether the package was changed. Publish as the user who ran target-datapackage."
         ) from None
-    try:
-        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, timeout=0.2)) as db:
-            row = db.execute("SELECT value FROM meta WHERE name = 'descriptor'").fetchone()
     except sqlite3.Error as error:
         raise DtmError(
             f"The target's record of this package, {store}, cannot be read ({error}). Wait until no run of "

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from frictionless_dtm.target.rows import Key
-    from frictionless_dtm.target.store import Stream
+    from frictionless_dtm.target.stream import Stream
 
 FIRST_FORMAT: Final = 1
 """The format number of version 0.1."""
@@ -34,36 +33,32 @@ def upgrade(db: sqlite3.Connection, stream: Stream) -> None:
     kinds = {column.name: column.kind for column in stream.shape.columns}
     if not any(kinds[name] in _COMPARED_DIFFERENTLY for name in stream.shape.key):
         return
-    before, parts = f"before_{stream.number}", ", ".join(stream.parts)
-    db.execute(f"ALTER TABLE {stream.table} RENAME TO {before}")
-    db.execute(stream.definition)
-    places = ", ".join("?" * (len(stream.parts) + 1))
-    db.executemany(
-        f"INSERT OR REPLACE INTO {stream.table} VALUES ({places})",
-        ((*key, row) for key, row in _rows(stream, db.execute(f"SELECT * FROM {before} ORDER BY {parts}"))),
-    )
+    table, seen, before, key = stream.table, stream.seen_table, f"before_{stream.number}", ", ".join(stream.key)
+    places = ", ".join("?" * len(stream.key))
+    db.execute(f"ALTER TABLE {table} RENAME TO {before}")
+    db.execute(stream.definition(table, stream.value))
+    rows = _rows(stream, db.execute(f"SELECT * FROM {before} ORDER BY {key}"))
+    db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places}, ?)", rows)
     if stream.seen is not None:
-        seen = f"seen_{stream.number}"
-        of_seen = db.execute(f"SELECT * FROM {before} WHERE ({parts}) IN (SELECT {parts} FROM {seen})").fetchall()
+        of_seen = db.execute(f"SELECT * FROM {before} WHERE ({key}) IN (SELECT {key} FROM {seen})").fetchall()
         db.execute(f"DELETE FROM {seen}")
-        places = ", ".join("?" * len(stream.parts))
-        db.executemany(f"INSERT OR IGNORE INTO {seen} VALUES ({places})", (key for key, _ in _rows(stream, of_seen)))
+        keys = (row[:-1] for row in _rows(stream, of_seen))
+        db.executemany(f"INSERT OR IGNORE INTO {seen} VALUES ({places})", keys)
     db.execute(f"DROP TABLE {before}")
     stream.has_changed = True
 
 
-def _rows(stream: Stream, stored: Any) -> Iterator[tuple[Key, bytes]]:  # noqa: ANN401  a cursor or a list
+def _rows(stream: Stream, stored: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  a cursor or a list
     shape = stream.shape
     kinds = {column.name: column.kind for column in shape.columns}
-    in_key = [name for name in shape.key if kinds[name] in _PLAIN]
-    names = [*in_key, *(name for name in shape.names if name not in in_key)]
+    plain = [name for name in shape.key if kinds[name] in _PLAIN]
+    others = [name for name in shape.names if name not in plain]
     form = RowForm(shape)
     for *key, row in stored:
-        plain = [key[shape.key.index(name)] for name in in_key]
-        by_name = dict(zip(names, [*plain, *decode_exactly(row)], strict=True))
+        by_name = dict(zip(shape.key, key, strict=True)) | dict(zip(others, decode_exactly(row), strict=True))
         values = tuple(by_name[name] for name in shape.names)
         try:
-            yield form.key(values), form.others(values)
+            yield *form.key(values), form.others(values)
         except RecordError as error:
             raise DtmError(
                 f"A row of {shape.stream} that an earlier version stored has no valid key ({error}): name another "
