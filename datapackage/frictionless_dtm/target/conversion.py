@@ -9,6 +9,7 @@ import msgspec
 
 from frictionless_dtm.descriptor.shape import TIMES
 from frictionless_dtm.target.dates import is_written_as
+from frictionless_dtm.target.rows import is_out_of_range, is_whole
 from frictionless_dtm.target.texts import decode_exactly
 from tap_dtm.errors import DtmError
 
@@ -44,7 +45,7 @@ def converted(raw: bytes, kind: Kind) -> bytes:
         number = _number(value)
         if kind == "number":
             return _encode(number)
-        if number.adjusted() < _LONGEST and number == number.to_integral_value():
+        if is_whole(number, _LONGEST):
             return str(int(number)).encode()
     if kind == "boolean" and value in ("true", "false"):
         return str(value).encode()
@@ -55,9 +56,9 @@ def _number(value: str | Decimal) -> Decimal:
     try:
         number = Decimal(value)
     except InvalidOperation:
-        number = Decimal("NaN")
+        raise ValueError(f"{value} is not a number") from None
     # 007 is a code, not a number: as a number, it would lose its zeros.
-    if not number.is_finite() or (isinstance(value, str) and _encode(number).decode() != value):
+    if is_out_of_range(number) or (isinstance(value, str) and _encode(number).decode() != value):
         raise ValueError(f"{value} is not a number")
     return number
 
@@ -71,11 +72,7 @@ def _has_kind(value: Any, kind: Kind) -> bool:  # noqa: ANN401
 
 
 def check_key(before: Shape, after: Shape) -> None:
-    """Check that a stream has the same key as before.
-
-    Raises:
-        DtmError: The key has other columns, or a column has another type.
-    """
+    """Check that a stream has the same key as before, of the same types."""
     kinds = {column.name: column.kind for column in before.columns}
     for column in after.columns:
         if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
@@ -88,35 +85,31 @@ def check_key(before: Shape, after: Shape) -> None:
 
 
 def mover(before: Shape, after: Shape, refused: list[DtmError]) -> Callable[[bytes], bytes]:
-    """Return the function that converts a stored row to another shape.
+    """Return the function that converts a stored row to another shape. New columns are null.
 
-    Args:
-        before: The present shape of the row.
-        after: The new shape. New columns are null.
-        refused: Receives the error if a row cannot be converted.
+    ``refused`` receives the error if a row cannot be converted.
     """
-    old = [column.name for column in before.others]
-    kinds = {column.name: column.kind for column in before.others}
-    positions = [old.index(column.name) if column.name in old else -1 for column in after.others]
-    retyped = [kinds.get(column.name, column.kind) != column.kind for column in after.others]
+    old = {column.name: (place, column.kind) for place, column in enumerate(before.others)}
+    moves = [(column, *old.get(column.name, (-1, column.kind))) for column in after.others]
 
     def moved(row: bytes) -> bytes:
         values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
-        new = [values[position] for position in positions]
-        for place, column in enumerate(after.others):
-            if retyped[place]:
+        new = []
+        for column, place, kind in moves:
+            value = values[place]
+            if kind != column.kind:
                 try:
-                    new[place] = msgspec.Raw(converted(bytes(new[place]), column.kind))
+                    value = msgspec.Raw(converted(bytes(value), column.kind))
                 except ValueError as error:
-                    refused.append(_retyped_error(after, column, kinds[column.name], str(error)))
+                    refused.append(_retyped_error(after, column, kind, str(error)))
                     raise
+            new.append(value)
         return msgspec.json.encode(new)
 
     return moved
 
 
 def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
-    """Return the error for a column whose type cannot change."""
     return DtmError(
         f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}. Rows of "
         f"earlier runs cannot be converted ({reason}). Start the tap without a state, and write the package into "

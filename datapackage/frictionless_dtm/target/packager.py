@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import json
 import logging
-import os
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
@@ -28,7 +27,7 @@ from frictionless_dtm.descriptor.progress import api_version
 from frictionless_dtm.target.changes import ROUND, RoundDigests
 from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.faults import NOTHING_KEPT
-from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest
+from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest, make_permanent
 from frictionless_dtm.target.release import CHANGELOG, Before, history, note, note_history, settle
 from frictionless_dtm.target.rows import Batch
 from frictionless_dtm.target.table_files import TableFiles
@@ -136,7 +135,7 @@ class Packager:
             (building / name).parent.mkdir(parents=True, exist_ok=True)
             (building / name).write_bytes(page)
         for name in (DESCRIPTOR, *pages):
-            _make_permanent(building / name)
+            make_permanent(building / name)
         manifest = self._folder.ready()
         previous = before.manifest if before else None
         self._store.note("previous", vars(previous) if previous else None)
@@ -321,7 +320,7 @@ class Packager:
         _LOGGER.info("Writing the workbook %s", path.name)
         sheets = {each.content.name: (each.content.shape, each.batches()) for each in tables}
         write_workbook(path, descriptor, sheets, scratch)
-        _make_permanent(path)
+        make_permanent(path)
         return {name: value for name, value in descriptor.items() if name != "resources"} | {
             WORKBOOK: described(path),
             "resources": descriptor["resources"],
@@ -383,9 +382,3 @@ def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:
 
 def _json(value: Any) -> bytes:  # noqa: ANN401
     return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _make_permanent(path: Path) -> None:
-    path.chmod(0o644)
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

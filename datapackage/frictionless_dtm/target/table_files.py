@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from frictionless_dtm.descriptor.package import DataFile, hxl_tags
 from frictionless_dtm.target.csv_writer import CsvOutput
+from frictionless_dtm.target.manifest import make_permanent, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
-    from frictionless_dtm.target.csv_writer import Output
     from frictionless_dtm.target.rows import Batch
+
+
+class _Output(Protocol):
+    def write(self, batch: Batch) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class TableFiles:
@@ -25,9 +30,9 @@ class TableFiles:
         building: The folder of the package in the making.
         name: The name of the table.
         shape: Its columns.
-        resource: What the catalogue says of them, if anything.
+        resource: Its description in the catalogue, if any.
         settings: The checked settings.
-        redistribution: Whether the package may be passed on.
+        redistribution: Whether the package may be redistributed.
         largest: The bytes of the largest row.
     """
 
@@ -42,33 +47,33 @@ class TableFiles:
         redistribution: str,
         largest: int = 0,
     ) -> None:
-        self._terms = {"redistribution": redistribution, "permission": settings.permission}
-        self._has_hxl_row = settings.include_hxl_row
-        self._largest = largest
-        self._outputs = {
-            f"data/{name}.{each}": (each, self._output(building / "data" / f"{name}.{each}", each, shape, resource))
-            for each in settings.formats
-        }
         self.rows = 0
+        self._building, self._name = building, name
+        self._outputs: dict[str, _Output] = {}
+        for each in settings.formats:
+            path = building / "data" / f"{name}.{each}"
+            if each == "parquet":
+                from frictionless_dtm.target.parquet_writer import ParquetOutput  # noqa: PLC0415  pyarrow loads slowly
 
-    def _output(self, path: Path, file_format: str, shape: Shape, resource: Resource | None) -> Output:
-        if file_format == "parquet":
-            from frictionless_dtm.target.parquet_writer import ParquetOutput  # noqa: PLC0415  pyarrow takes its time to load
-
-            return ParquetOutput(path, shape, resource, self._terms, largest=self._largest)
-        return CsvOutput(path, shape, hxl_tags(shape, resource) if self._has_hxl_row else None)
+                terms = {"redistribution": redistribution, "permission": settings.permission}
+                self._outputs[each] = ParquetOutput(path, shape, resource, terms, largest=largest)
+            else:
+                tags = hxl_tags(shape, resource) if settings.include_hxl_row else None
+                self._outputs[each] = CsvOutput(path, shape, tags)
 
     def write(self, batch: Batch) -> None:
         """Write rows."""
         self.rows += len(batch.rows)
-        for _, output in self._outputs.values():
+        for output in self._outputs.values():
             output.write(batch)
 
     def close(self) -> tuple[DataFile, ...]:
         """Finish the files, and describe them."""
-        written: Mapping[str, tuple[str, Output]] = self._outputs
         files = []
-        for path, (file_format, output) in written.items():
-            done = output.close()
-            files.append(DataFile(path, file_format, done.bytes, done.sha256))
+        for each, output in self._outputs.items():
+            output.close()
+            name = f"data/{self._name}.{each}"
+            path = self._building / name
+            make_permanent(path)
+            files.append(DataFile(name, each, path.stat().st_size, sha256_of(path)))
         return tuple(files)

@@ -15,6 +15,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
+from frictionless_dtm.target.manifest import sha256_of
 from frictionless_dtm.target.texts import text_of
 from frictionless_dtm.target.workbook_front import DICTIONARY, TERMS, dictionary, terms
 from tap_dtm.errors import DtmError
@@ -95,16 +96,12 @@ def write_workbook(
 
 def described(path: Path) -> dict[str, Any]:
     """Return the description of the workbook for the descriptor. It is not a table, so it is not a resource."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1024 * 1024):
-            digest.update(chunk)
     return {
         "path": path.name,
         "title": "All tables for Excel",
         "mediatype": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         "bytes": path.stat().st_size,
-        "hash": f"sha256:{digest.hexdigest()}",
+        "hash": f"sha256:{sha256_of(path)}",
     }
 
 
