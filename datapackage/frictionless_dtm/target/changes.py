@@ -59,7 +59,7 @@ def compare(
     old = {key for rounds in before.values() for key in rounds}
     new = {key for rounds in after.values() for key in rounds}
     changes = []
-    for key in sorted(old | new, key=lambda each: [(part is not None, part or "") for part in map(_text, each)]):
+    for key in sorted(old | new, key=_order):
         if key not in old:
             kind = "added"
         elif key not in new:
@@ -72,5 +72,5 @@ def compare(
     return tuple(changes)
 
 
-def _text(part: str | int | None) -> str | None:
-    return f"{part:09d}" if isinstance(part, int) else part
+def _order(key: RoundKey) -> list[tuple[bool, str]]:
+    return [(part is not None, f"{part:09d}" if isinstance(part, int) else part or "") for part in key]

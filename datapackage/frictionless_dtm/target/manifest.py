@@ -7,9 +7,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 DESCRIPTOR: Final = "datapackage.json"
 
@@ -26,11 +24,6 @@ class Manifest:
         """Return the manifest of a folder that holds only a package."""
         stamps = ((path.relative_to(folder).as_posix(), _stamp(path)) for path in sorted(folder.rglob("*")))
         return cls(digest(folder) or "", {name: stamp for name, stamp in stamps if stamp})
-
-    @classmethod
-    def from_json(cls, value: Any) -> Manifest | None:  # noqa: ANN401
-        """Return the manifest in the store, if there is one."""
-        return msgspec.convert(value, cls) if value else None
 
     @property
     def folders(self) -> set[str]:

@@ -52,31 +52,31 @@ class Before(Release):
     @classmethod
     def noted_in(cls, store: Store) -> Before | None:
         """Return the package that is recorded in the store; None before the first."""
-        manifest = Manifest.from_json(store.get("manifest"))
+        manifest = store.get("manifest", Manifest)
         if manifest is None:
             return None
-        changes = store.get("changes")
+        rounds = store.get("rounds", dict[str, list[tuple[Any, ...]]])
         return cls(
             descriptor=store.get("descriptor"),
-            changes=None if changes is None else tuple(RoundChange(**each) for each in changes),
-            others=tuple(ResourceChange(**each) for each in store.get("others") or ()),
+            changes=store.get("changes", tuple[RoundChange, ...]),
+            others=store.get("others", tuple[ResourceChange, ...]) or (),
             manifest=manifest,
             fingerprint=store.get("fingerprint"),
-            rounds={
-                name: {tuple(entry[:-1]): entry[-1] for entry in entries}
-                for name, entries in store.get("rounds").items()
-            },
+            rounds={name: {entry[:-1]: entry[-1] for entry in entries} for name, entries in rounds.items()},
         )
 
 
-def note(store: Store, release: Release, manifest: Manifest, fingerprint: str, rounds: Rounds) -> None:
-    """Record a package in the store, for `Before.noted_in`."""
-    store.note("manifest", vars(manifest))
+def note(  # noqa: PLR0913, PLR0917
+    store: Store, release: Release, manifest: Manifest, fingerprint: str, rounds: Rounds, change_log: bytes
+) -> None:
+    """Record a package in the store, for `Before.noted_in` and `history`."""
+    store.note("manifest", manifest)
     store.note("fingerprint", fingerprint)
     store.note("descriptor", release.descriptor)
-    store.note("rounds", {name: [[*key, of] for key, of in each.items()] for name, each in rounds.items()})
-    store.note("changes", None if release.changes is None else [vars(each) for each in release.changes])
-    store.note("others", [vars(each) for each in release.others])
+    store.note("rounds", {name: [(*key, digest) for key, digest in each.items()] for name, each in rounds.items()})
+    store.note("changes", release.changes)
+    store.note("others", release.others)
+    store.note("history", _entries(change_log))
 
 
 def settle(
@@ -109,11 +109,10 @@ def settle(
             "The input is invented data of the sandbox, and this data package has real data. It was not changed. Name "
             "another folder, or read the real API (with Meltano, --environment=prod)."
         )
-    is_same_data = _hashes(before.descriptor) == _hashes(draft)
     changes = compare(before.rounds, rounds)
-    others = () if is_same_data else _others(before, draft, rounds, differences)
+    others = _others(before, draft, rounds, differences)
     # Another version of this program may write the same rows in another form.
-    is_same_data = is_same_data or not (changes or any(each.is_of_rows for each in others))
+    is_same_data = not (changes or any(each.is_of_rows for each in others))
     rows = {resource["name"]: resource["rows"] for resource in before.descriptor["resources"]}
     has_new_rows = (
         any(each.kind == "added" for each in changes)
@@ -137,43 +136,28 @@ def _others(
     before: Before, draft: Mapping[str, Any], rounds: Rounds, differences: Callable[[str], Differences | None]
 ) -> tuple[ResourceChange, ...]:
     """Return the changes of tables that do not show in their rounds."""
-    old, new = ({name: hashed for name, hashed, _ in _tables(each)} for each in (before.descriptor, draft))
-    changes = [ResourceChange(name, "added", added=rows) for name, _, rows in _tables(draft) if name not in old]
-    for name, hashed in new.items():
-        if name in old and old[name] != hashed and rounds.get(name) == before.rounds.get(name):
-            counts = differences(name)
-            changes.append(ResourceChange(name, "changed", *(counts or (None, None, None))))
-    changes += [ResourceChange(name, "removed") for name in old if name not in new]
+    old, new = (
+        {each["name"]: each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each}
+        for descriptor in (before.descriptor, draft)
+    )
+    changes = [ResourceChange(name, "removed") for name in old.keys() - new.keys()]
+    for name, resource in new.items():
+        if name not in old:
+            changes.append(ResourceChange(name, "added", added=resource["rows"]))
+        elif old[name]["hash"] != resource["hash"] and rounds.get(name) == before.rounds.get(name):
+            changes.append(ResourceChange(name, "changed", *(differences(name) or ())))
     return tuple(sorted(changes, key=lambda each: each.name))
-
-
-def _tables(descriptor: Mapping[str, Any]) -> list[tuple[str, str, int]]:
-    return [
-        (each["name"], each["hash"], each["rows"])
-        for each in descriptor["resources"]
-        if f"{PREFIX}sameDataAs" not in each
-    ]
 
 
 def _countries(descriptor: Mapping[str, Any]) -> list[str]:
     return list(descriptor.get(f"{PREFIX}spatialCoverage", ()))
 
 
-def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(resource["name"], resource["hash"]) for resource in descriptor["resources"]]
-
-
 def history(store: Store, before: Before | None, folder: Path, version: str) -> tuple[str, ...]:
     """Return the earlier entries of the change log, newest first, without an entry of this version.
 
-    The entries are recorded in the store. If an earlier release of this program has recorded none, they are read from
-    the file in the package, unless somebody has changed the file.
-
-    Args:
-        store: The store with the record.
-        before: The present package.
-        folder: The folder of the package.
-        version: The version of the new package.
+    They are recorded in the store. A store of version 0.1 has none; then they are read from the file in the package,
+    unless somebody has changed the file.
     """
     is_ours = before is not None and before.manifest.has(folder, CHANGELOG)
     if before is not None and CHANGELOG in before.manifest.files and not is_ours:
@@ -186,11 +170,6 @@ def history(store: Store, before: Before | None, folder: Path, version: str) -> 
         entries = _entries((folder / CHANGELOG).read_bytes()) if is_ours else ()
     own = re.compile(rf"## \W*{re.escape(version)}(?![\w.])")
     return tuple(entry for entry in entries if not own.match(entry))
-
-
-def note_history(store: Store, change_log: bytes) -> None:
-    """Record the entries of the change log in the store, for `history`."""
-    store.note("history", _entries(change_log))
 
 
 def _entries(change_log: bytes) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.table_schema import PREFIX
@@ -49,16 +50,11 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any], *, rows_added: b
 
 def increased(version: str, by: Change) -> str:
     """Return the next version. A version has three numbers and an optional suffix."""
-    major, minor, patch = (int(part) for part in version.split("-", maxsplit=1)[0].split("+", maxsplit=1)[0].split("."))
-    match by:
-        case Change.MAJOR:
-            return f"{major + 1}.0.0"
-        case Change.MINOR:
-            return f"{major}.{minor + 1}.0"
-        case Change.PATCH:
-            return f"{major}.{minor}.{patch + 1}"
-        case _:
-            return version
+    if by is Change.NONE:
+        return version
+    numbers = [int(part) for part in re.split("[-+]", version)[0].split(".")]
+    place = Change.MAJOR - by
+    return ".".join(map(str, [*numbers[:place], numbers[place] + 1, 0, 0][:3]))
 
 
 def order(version: str) -> tuple[Any, ...]:
@@ -71,11 +67,9 @@ def order(version: str) -> tuple[Any, ...]:
 def without_times(descriptor: Mapping[str, Any]) -> dict[str, Any]:
     """Return a descriptor without the properties that differ in every package."""
     rest = {name: value for name, value in descriptor.items() if name not in _OF_THE_RUN}
-    sources = [
-        {name: value for name, value in source.items() if name not in _OF_THE_RUN}
-        for source in descriptor.get("sources", ())
-    ]
-    return {**rest, "sources": sources}
+    if sources := descriptor.get("sources"):
+        rest["sources"] = [without_times(source) for source in sources]
+    return rest
 
 
 def _structure(resource: Mapping[str, Any]) -> Any:  # noqa: ANN401
