@@ -8,6 +8,7 @@ from frictionless import Adapter, Package
 from typing_extensions import override
 
 from frictionless_dtm.descriptor.invented import as_invented
+from frictionless_dtm.descriptor.package import provenance, usage_warnings
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.source.address import parse
 from frictionless_dtm.source.parser import FORMAT, failure, schema_of
@@ -45,28 +46,16 @@ def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
 
 def descriptor(address: Address) -> dict[str, Any]:
     """Return the descriptor of a package: its source, terms and tables."""
-    is_sandbox = address.sandbox is not None
-    package = as_invented(load_catalogue().package) if is_sandbox else load_catalogue().package
-    terms = package.license
-    described: dict[str, Any] = {
+    package = load_catalogue().package
+    if address.sandbox is not None:
+        package = as_invented(package)
+    described = {
         "name": package.name,
         "title": package.title,
         "description": package.description,
         "resources": [_table(table, foreign_keys=address.table is None) for table in address.tables],
     }
-    if is_sandbox:
-        return described
-    return described | {
-        "homepage": package.homepage,
-        "keywords": list(package.keywords),
-        "licenses": [{"name": terms.name, "title": terms.title, "path": terms.url}],
-        "sources": [{"title": package.source.title, "path": package.source.url, "version": address.api_version}],
-        "contributors": [
-            {"title": who.title, "path": who.url, "roles": list(who.roles)} for who in package.contributors
-        ],
-        f"{PREFIX}terms": list(terms.terms),
-        f"{PREFIX}creditLine": package.credit_line,
-    }
+    return described if address.sandbox is not None else described | provenance(package, address.api_version)
 
 
 def _table(address: Address, *, foreign_keys: bool) -> dict[str, Any]:
@@ -81,9 +70,5 @@ def _table(address: Address, *, foreign_keys: bool) -> dict[str, Any]:
         "description": resource.description,
         f"{PREFIX}grain": resource.grain,
         "schema": schema_of(address, foreign_keys=foreign_keys),
-        f"{PREFIX}usageWarnings": [
-            {"code": warning.code, "text": warning.text}
-            for warning in resource.warnings
-            if warning.code != "deleted_rows_stay"  # these tables have no withdrawn rows
-        ],
+        f"{PREFIX}usageWarnings": usage_warnings(resource),
     }

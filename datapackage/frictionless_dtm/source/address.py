@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from typing_extensions import override
 
-from frictionless_dtm.source.filters import BY_NAME, Filters, plain
+from frictionless_dtm.source.filters import BY_NAME, PLACES, Filters, plain
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
@@ -31,6 +31,8 @@ TABLES: Final = {
     "admin2": "idp_admin2",
 }
 """The streams by their names in addresses."""
+_LISTS: Final = {"countries": PLACES[:2], "operations": PLACES}
+"""The filters of the tables that have no figures."""
 _SANDBOX_OPTIONS: Final = ("publication", "seed", "countries", "rows")
 _SPELLINGS: Final = {
     **{plain(name): name for name in TABLES},
@@ -45,8 +47,8 @@ _SPELLINGS: Final = {
 class Address:
     """A table of DTM, or a package of tables when ``table`` is None.
 
-    ``table`` is the name in the address (``admin1``), not the stream's. ``sandbox`` has the options of the sandbox;
-    None is the real API.
+    ``table`` is the name in the address, such as ``admin1``. ``sandbox`` has the options of the sandbox; None is the
+    real API.
     """
 
     api_version: str
@@ -57,19 +59,15 @@ class Address:
     @property
     def resource(self) -> Resource:
         """The description of the table in the catalogue."""
-        if self.table is None:
-            raise ValueError("A package is not a resource.")
-        return load_catalogue().resources[TABLES[self.table]]
+        return load_catalogue().resources[TABLES[self.table or ""]]
 
     @property
     def tables(self) -> tuple[Address, ...]:
         """The tables of a package: the lists, and the figures if a filter names a place. For a table, only itself."""
         if self.table is not None:
             return (self,)
-        names = [name for name in TABLES if self.filters.has_place or name in {"countries", "operations"}]
-        return tuple(
-            Address(self.api_version, name, self.filters.only(_filters_of(name)), self.sandbox) for name in names
-        )
+        names = [name for name in TABLES if self.filters.has_place or name in _LISTS]
+        return tuple(replace(self, table=name, filters=self.filters.only(_filters_of(name))) for name in names)
 
     @override
     def __str__(self) -> str:
@@ -106,8 +104,7 @@ def parse(text: str) -> Address:
     if version is None and not is_sandbox and table is None:
         raise DtmError("A dtm:// address begins with a version of the API. Write dtm://v3 or dtm://sandbox/v3.")
     sandbox, filters = _query(parts.query, table, is_sandbox=is_sandbox)
-    needs_place = table not in {None, "countries", "operations"} or (table is None and filters.values)
-    if needs_place and not filters.has_place:
+    if (filters.values if table is None else table not in _LISTS) and not filters.has_place:
         raise DtmError(
             f"{'dtm://.../' + table if table else 'A package of figures'} needs a country or an operation. Add "
             "country=, countryName= or operation=. dtm://v3/countries lists the countries."
@@ -128,12 +125,8 @@ def _table(segments: list[str]) -> str:
 
 def _filters_of(table: str | None) -> tuple[str, ...]:
     """Return the names of a table's filters; for a package, those that all of its figures have."""
-    if table == "countries":
-        return ("country", "countryName")
-    if table == "operations":
-        return ("country", "countryName", "operation")
-    level = int(table[-1]) if table else 0
-    return tuple(name for name, kind in BY_NAME.items() if kind.level <= level)
+    level = int(table[-1]) if table and table not in _LISTS else 0
+    return _LISTS.get(table or "", tuple(name for name, kind in BY_NAME.items() if kind.level <= level))
 
 
 def _query(query: str, table: str | None, *, is_sandbox: bool) -> tuple[dict[str, str], Filters]:
@@ -157,7 +150,7 @@ def _query(query: str, table: str | None, *, is_sandbox: bool) -> tuple[dict[str
 
 def _unknown(written: str, table: str | None, known: Mapping[str, str], *, is_sandbox: bool) -> DtmError:
     what = f"The table {table}" if table else "A package"
-    choices = {**known, **({option: option for option in _SANDBOX_OPTIONS} if is_sandbox else {})}
+    choices = {**known, **(dict(zip(_SANDBOX_OPTIONS, _SANDBOX_OPTIONS, strict=True)) if is_sandbox else {})}
     has = f"it has {', '.join(dict.fromkeys(choices.values()))}"
     elsewhere = {plain(spelling) for name, kind in BY_NAME.items() for spelling in (name, *kind.spellings)}
     if plain(written) in elsewhere:

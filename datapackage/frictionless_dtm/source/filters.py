@@ -14,45 +14,56 @@ from tap_dtm.errors import DtmError
 from tap_dtm.settings import is_date
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+
+def _code(_: str, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{3}", value):
+        raise DtmError(
+            f"The parameter country is '{value}': write an ISO 3166-1 alpha-3 code such as XAA, or use countryName=."
+        )
+    return value.upper()
+
+
+def _date(name: str, value: str) -> str:
+    if not is_date(value):
+        raise DtmError(f"The parameter {name} is '{value}': write a date as YYYY-MM-DD.")
+    return value
+
+
+def _round(name: str, value: str) -> str:
+    if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
+        raise DtmError(f"The parameter {name} is '{value}': write a whole number of 0 or more.")
+    return str(int(value))
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A filter: other spellings of its name, the parameters to send, and the first level that has it."""
+    """A filter: other spellings of its name, the parameters to send, and the column and first level that have it."""
 
-    spellings: tuple[str, ...]
-    sent_as: tuple[str, ...]
+    spellings: tuple[str, ...] = ()
+    sent_as: tuple[str, ...] = ()
+    column: str = ""
     level: int = 0
+    check: Callable[[str, str], str] = lambda _, value: value
 
 
 BY_NAME: Final[Mapping[str, Kind]] = {
-    "country": Kind(("admin0Pcode",), ("Admin0Pcode",)),
-    "countryName": Kind(("admin0Name",), ("CountryName",)),
-    "operation": Kind((), ("Operation",)),
-    "from": Kind(("fromReportingDate", "fromDate"), ("FromReportingDate",)),
-    "to": Kind(("toReportingDate", "toDate"), ("ToReportingDate",)),
-    "round": Kind(("roundNumber",), ("FromRoundNumber", "ToRoundNumber")),
-    "fromRound": Kind(("fromRoundNumber",), ("FromRoundNumber",)),
-    "toRound": Kind(("toRoundNumber",), ("ToRoundNumber",)),
+    "country": Kind(("admin0Pcode",), ("Admin0Pcode",), "admin0_pcode", check=_code),
+    "countryName": Kind(("admin0Name",), ("CountryName",), "admin0_name"),
+    "operation": Kind((), ("Operation",), "operation"),
+    "from": Kind(("fromReportingDate", "fromDate"), ("FromReportingDate",), check=_date),
+    "to": Kind(("toReportingDate", "toDate"), ("ToReportingDate",), check=_date),
+    "round": Kind(("roundNumber",), ("FromRoundNumber", "ToRoundNumber"), check=_round),
+    "fromRound": Kind(("fromRoundNumber",), ("FromRoundNumber",), check=_round),
+    "toRound": Kind(("toRoundNumber",), ("ToRoundNumber",), check=_round),
     # The API answers some requests for area names with 500, every time. So these are filtered only here.
-    "admin1Name": Kind((), (), level=1),
-    "admin1Pcode": Kind((), ("Admin1Pcode",), level=1),
-    "admin2Name": Kind((), (), level=2),
-    "admin2Pcode": Kind((), ("Admin2Pcode",), level=2),
+    "admin1Name": Kind(column="admin1_name", level=1),
+    "admin1Pcode": Kind((), ("Admin1Pcode",), "admin1_pcode", level=1),
+    "admin2Name": Kind(column="admin2_name", level=2),
+    "admin2Pcode": Kind((), ("Admin2Pcode",), "admin2_pcode", level=2),
 }
-_COLUMNS: Final = {
-    "country": "admin0_pcode",
-    "countryName": "admin0_name",
-    "operation": "operation",
-    "admin1Name": "admin1_name",
-    "admin1Pcode": "admin1_pcode",
-    "admin2Name": "admin2_name",
-    "admin2Pcode": "admin2_pcode",
-}
-_PLACES: Final = ("country", "countryName", "operation")
-_DATES: Final = ("from", "to")
-_ROUNDS: Final = ("round", "fromRound", "toRound")
+PLACES: Final = ("country", "countryName", "operation")
 
 
 def plain(name: str) -> str:
@@ -73,28 +84,19 @@ class Filters:
         Raises:
             DtmError: A date, round or code is not valid, or the end of a range is before its beginning.
         """
-        checked = dict(values)
-        if "country" in checked:
-            checked["country"] = _code(checked["country"])
-        checked |= {name: _date(name, checked[name]) for name in _DATES if name in checked}
-        checked |= {name: _round(name, checked[name]) for name in _ROUNDS if name in checked}
+        checked = {name: BY_NAME[name].check(name, value) for name, value in values.items()}
         if "round" in checked and {"fromRound", "toRound"} & checked.keys():
             raise DtmError("The parameter round names one round. Leave it out if you use fromRound or toRound.")
-        if "from" in checked and "to" in checked and checked["from"] > checked["to"]:
+        if checked.get("from", "") > checked.get("to", "9999-12-31"):
             raise DtmError(f"The parameter from ({checked['from']}) is after to ({checked['to']}): swap them.")
-        if "fromRound" in checked and "toRound" in checked and int(checked["fromRound"]) > int(checked["toRound"]):
+        if int(checked.get("fromRound", 0)) > int(checked.get("toRound", 10**9)):
             raise DtmError("The parameter fromRound is above toRound: swap them.")
         return cls(checked)
 
     @property
     def has_place(self) -> bool:
         """Whether a filter names a country or an operation. Without one, the API refuses the request."""
-        return any(name in self.values for name in _PLACES)
-
-    @property
-    def country(self) -> str | None:
-        """The country's code, if a filter has it."""
-        return self.values.get("country")
+        return any(name in self.values for name in PLACES)
 
     def only(self, names: Collection[str]) -> Filters:
         """Return the filters of these names."""
@@ -107,46 +109,25 @@ class Filters:
             parameter: value
             for name, value in self.values.items()
             for parameter in BY_NAME[name].sent_as
-            if not (name in _ROUNDS and value == "0")
+            if value != "0" or BY_NAME[name].check is not _round
         }
 
     def keep(self, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the rows that match, in their order."""
-        wanted = [(_COLUMNS[name], value.casefold()) for name, value in self.values.items() if name in _COLUMNS]
-        first, last = self.values.get("from", ""), self.values.get("to", "9999-12-31")
-        one = self.values.get("round")
-        low = int(one or self.values.get("fromRound") or "0")
-        high = one or self.values.get("toRound")
-        has_dates = any(name in self.values for name in _DATES)
-        has_rounds = any(name in self.values for name in _ROUNDS)
+        values = self.values
+        texts = [(column, value.casefold()) for name, value in values.items() if (column := BY_NAME[name].column)]
+        bounds = [values.get("round") or values.get(name) for name in ("fromRound", "toRound")]
+        rounds = [int(bound) if bound else None for bound in bounds]
         return [
             row
             for row in rows
-            if all(str(row[column]).casefold() == value for column, value in wanted)
-            and (not has_dates or first <= row["reporting_date"] <= last)
-            and (not has_rounds or _is_between(row["round_number"], low, high))
+            if all(str(row[column]).casefold() == value for column, value in texts)
+            and _is_between(row.get("reporting_date"), values.get("from"), values.get("to"))
+            and _is_between(row.get("round_number"), *rounds)
         ]
 
 
-def _is_between(number: int | None, low: int, high: str | None) -> bool:
-    return number is not None and low <= number and (high is None or number <= int(high))
-
-
-def _code(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{3}", value):
-        raise DtmError(
-            f"The parameter country is '{value}': write an ISO 3166-1 alpha-3 code such as XAA, or use countryName=."
-        )
-    return value.upper()
-
-
-def _date(name: str, value: str) -> str:
-    if not is_date(value):
-        raise DtmError(f"The parameter {name} is '{value}': write a date as YYYY-MM-DD.")
-    return value
-
-
-def _round(name: str, value: str) -> str:
-    if not re.fullmatch(r"\d{1,9}", value, re.ASCII):
-        raise DtmError(f"The parameter {name} is '{value}': write a whole number of 0 or more.")
-    return str(int(value))
+def _is_between(value: Any, low: Any, high: Any) -> bool:  # noqa: ANN401  dates or numbers; None is no bound
+    if low is None and high is None:
+        return True
+    return value is not None and (low is None or low <= value) and (high is None or value <= high)
