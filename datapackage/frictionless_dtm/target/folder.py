@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _AT_FDCWD: Final = -100
-_RENAME_EXCHANGE: Final = 2  # Linux, linux/fs.h
-_RENAME_SWAP: Final = 2  # macOS, sys/stdio.h
+_RENAME_EXCHANGE: Final = 2  # in linux/fs.h, and as RENAME_SWAP in sys/stdio.h of macOS
 
 
 class Folder:
@@ -41,7 +40,10 @@ class Folder:
 
     def __init__(self, path: Path) -> None:  # noqa: D107
         self.path = path
-        self.work = store_of(path).parent
+        self.store = store_of(path)
+        self.work = self.store.parent
+        self._building, self._scratch, self._aside = (self.work / name for name in ("building", "scratch", "aside"))
+        self._next = self.work / "next"  # the new package before the exchange, the replaced one after it
         if os.path.ismount(path):
             raise DtmError(
                 f"The setting path names {path}, a mount point, which cannot be replaced in one step. Name a folder "
@@ -56,28 +58,6 @@ class Folder:
         if path.exists() and not path.is_dir():
             raise DtmError(f"The setting path names {path}, which is a file: name a folder.")
         private_folder(self.work, others=(self._next.name, self._aside.name))
-
-    @property
-    def store(self) -> Path:
-        """The file of the store."""
-        return store_of(self.path)
-
-    @property
-    def _building(self) -> Path:
-        return self.work / "building"
-
-    @property
-    def _scratch(self) -> Path:
-        return self.work / "scratch"
-
-    @property
-    def _next(self) -> Path:
-        """The new package before the exchange, the replaced one after it."""
-        return self.work / "next"
-
-    @property
-    def _aside(self) -> Path:
-        return self.work / "aside"
 
     def start(self) -> Path:
         """Return an empty folder to build a package in."""
@@ -132,7 +112,7 @@ class Folder:
         if not self.path.exists():
             self._next.rename(self.path)
         else:
-            with unlocked(self.path, at=(self._next, self._aside)):
+            with unlocked(self.path, self._next, self._aside):
                 if not _exchange(self._next, self.path):
                     self.path.rename(self._aside)
                     self._next.rename(self.path)
@@ -144,11 +124,7 @@ class Folder:
             carry_over(left, self.path, previous)
 
     def recover(self, current: Manifest | None, previous: Manifest | None) -> None:
-        """Finish the work of a killed run.
-
-        Args:
-            current: The package that the store describes.
-            previous: The package before it.
+        """Finish the work of a killed run, given the package that the store describes, and the one before it.
 
         Raises:
             DtmError: The folder is not this target's package, or a file in it cannot be moved.
@@ -196,15 +172,12 @@ def _exchange(one: Path, other: Path) -> bool:
     """Exchange two folders in one step; return False if the system cannot."""
     first, second = os.fsencode(one), os.fsencode(other)
     try:
+        libc = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "linux":
-            libc = ctypes.CDLL(None, use_errno=True)
             failed = libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(_RENAME_EXCHANGE))
-        elif sys.platform == "darwin":
-            libc = ctypes.CDLL(None, use_errno=True)
-            failed = libc.renamex_np(first, second, ctypes.c_uint(_RENAME_SWAP))
-        else:
-            return False
-    except (AttributeError, OSError):
+        else:  # macOS; Windows has no such library
+            failed = libc.renamex_np(first, second, ctypes.c_uint(_RENAME_EXCHANGE))
+    except (AttributeError, OSError, TypeError):
         return False
     if not failed:
         return True
