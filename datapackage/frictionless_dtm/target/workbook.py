@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
@@ -50,20 +51,13 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter declares no types
 
 
 def check_size(shape: Shape, rows: int) -> None:
-    """Check that a table fits into a sheet, before anything is written.
-
-    Raises:
-        DtmError: The table is too large; the message names it.
-    """
-    if rows > MOST_ROWS:
-        raise DtmError(
-            f"The table {shape.stream} has {rows:,} rows, and a sheet of Excel holds {MOST_ROWS:,}: {_TAKE_OUT}"
-        )
-    if len(shape.columns) > _MOST_COLUMNS:
-        raise DtmError(
-            f"The table {shape.stream} has {len(shape.columns):,} columns, and a sheet of Excel holds "
-            f"{_MOST_COLUMNS:,}: {_TAKE_OUT}"
-        )
+    """Check that a table fits into a sheet, before anything is written."""
+    columns = len(shape.columns)
+    for number, most, what in ((rows, MOST_ROWS, "rows"), (columns, _MOST_COLUMNS, "columns")):
+        if number > most:
+            raise DtmError(
+                f"The table {shape.stream} has {number:,} {what}, and a sheet of Excel holds {most:,}: {_TAKE_OUT}"
+            )
 
 
 def write_workbook(
@@ -87,9 +81,9 @@ def write_workbook(
             workbook.use_zip64()
             workbook.set_properties({"created": dt.datetime.fromisoformat(descriptor["created"].rstrip("Z"))})
             _write_front(_add_sheet(workbook, TERMS), workbook, terms(descriptor, sheets))
-            _write_lines(_add_sheet(workbook, DICTIONARY), workbook, dictionary(descriptor))
+            _write_lines(_add_sheet(workbook, DICTIONARY), workbook, list(dictionary(descriptor)))
             for name, (shape, batches) in tables.items():
-                _Table(_add_sheet(workbook, sheets[name]), workbook, shape).write(batches)
+                _write_table(_add_sheet(workbook, sheets[name]), workbook, shape, batches)
     except FileCreateError as error:
         raise error.args[0] from error
 
@@ -105,59 +99,48 @@ def described(path: Path) -> dict[str, Any]:
     }
 
 
-class _Table:
-    """One table: a frozen header and rows.
+def _write_table(sheet: Any, workbook: Any, shape: Shape, batches: Iterable[Batch]) -> None:  # noqa: ANN401
+    """Write a frozen header and all rows.
 
     Text columns have the text format, so that Excel keeps a code such as 007 when somebody edits it.
     """
-
-    def __init__(self, sheet: Any, workbook: Any, shape: Shape) -> None:  # noqa: ANN401
-        self._sheet = sheet
-        self._shape = shape
-        self._convert = [_CELLS.get(column.kind, text_of) for column in shape.columns]
-        self._text = workbook.add_format({"num_format": "@"})
-        formats = {
-            "integer": workbook.add_format({"num_format": "0"}),
-            "date": workbook.add_format({"num_format": "yyyy-mm-dd"}),
-            "number": None,
-            "boolean": None,
-        }
-        bold = workbook.add_format({"bold": True, "num_format": "@"})
-        for number, column in enumerate(shape.columns):
-            sheet.set_column(number, number, _width(column), formats.get(column.kind, self._text))
-        for number, column in enumerate(shape.columns):
-            sheet.write_string(0, number, self._checked(column.name, 0, column), bold)
-        sheet.freeze_panes(1, 0)
-
-    def write(self, batches: Iterable[Batch]) -> None:
-        """Write all rows."""
-        row = 0
-        for batch in batches:
-            for values in batch.rows:
-                row += 1
-                self._write_row(row, values)
-        self._sheet.autofilter(0, 0, row, len(self._shape.columns) - 1)
-
-    def _write_row(self, row: int, values: Sequence[Any]) -> None:
-        sheet = self._sheet
+    text = workbook.add_format({"num_format": "@"})
+    formats = {
+        "integer": workbook.add_format({"num_format": "0"}),
+        "date": workbook.add_format({"num_format": "yyyy-mm-dd"}),
+        "number": None,
+        "boolean": None,
+    }
+    bold = workbook.add_format({"bold": True, "num_format": "@"})
+    for number, column in enumerate(shape.columns):
+        width = min(max(len(column.name) + 3, 12), 40)  # in characters: the name and the filter button, within limits
+        sheet.set_column(number, number, width, formats.get(column.kind, text))
+    for number, column in enumerate(shape.columns):
+        sheet.write_string(0, number, _checked(column.name, shape, 0, column), bold)
+    sheet.freeze_panes(1, 0)
+    convert = [_CELLS.get(column.kind, text_of) for column in shape.columns]
+    row = 0
+    for row, values in enumerate(chain.from_iterable(batch.rows for batch in batches), 1):
         for number, value in enumerate(values):
-            cell = None if value is None else self._convert[number](value)
+            cell = None if value is None else convert[number](value)
             if isinstance(cell, str):
                 if cell:
                     # write_string never makes a formula or a link of a text.
-                    sheet.write_string(row, number, self._checked(cell, row, self._shape.columns[number]), self._text)
+                    sheet.write_string(row, number, _checked(cell, shape, row, shape.columns[number]), text)
             elif isinstance(cell, bool):
                 sheet.write_boolean(row, number, cell)
             elif cell is not None:
                 sheet.write_number(row, number, cell)
+    sheet.autofilter(0, 0, row, len(shape.columns) - 1)
 
-    def _checked(self, text: str, row: int, column: Column) -> str:
-        if 2 * len(text) > _LONGEST and len(text.encode("utf-16-le")) > 2 * _LONGEST:
-            raise DtmError(
-                f"The table {self._shape.stream} has a text of {len(text):,} characters (row {row:,}, column "
-                f"{column.name}), and a cell of Excel holds {_LONGEST:,}: {_TAKE_OUT}"
-            )
-        return text
+
+def _checked(text: str, shape: Shape, row: int, column: Column) -> str:
+    if 2 * len(text) > _LONGEST and len(text.encode("utf-16-le")) > 2 * _LONGEST:
+        raise DtmError(
+            f"The table {shape.stream} has a text of {len(text):,} characters (row {row:,}, column {column.name}), and "
+            f"a cell of Excel holds {_LONGEST:,}: {_TAKE_OUT}"
+        )
+    return text
 
 
 def _date(text: str) -> Cell:
@@ -181,11 +164,6 @@ _CELLS: Final[Mapping[Kind, Callable[[Any], Cell]]] = {
 """The conversion of values by kind of column. All other kinds are texts, as in CSV."""
 
 
-def _width(column: Column) -> int:
-    """Return the width of a column in characters: its name and the filter button, within limits."""
-    return min(max(len(column.name) + 3, 12), 40)
-
-
 def _sheet_names(tables: Iterable[str]) -> dict[str, str]:
     """Return a valid and unique name for the sheet of each table."""
     names = {}
@@ -207,25 +185,28 @@ def _write_front(sheet: Any, workbook: Any, lines: Iterable[tuple[str, str]]) ->
     """Write labels and paragraphs; the first is the title."""
     label = workbook.add_format({"bold": True, "valign": "top"})
     title = workbook.add_format({"bold": True, "font_size": 14})
-    text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
-    sheet.set_column(0, 0, 26)
-    sheet.set_column(1, 1, 110)
+    _write_texts(sheet, workbook, lines, (26, 110), lambda row, column: not column and (label if row else title))
     sheet.hide_gridlines(2)
-    for row, (name, words) in enumerate(lines):
-        sheet.write_string(row, 0, name[:_LONGEST], label if row else title)
-        sheet.write_string(row, 1, words[: _LONGEST // 2], text)
 
 
-def _write_lines(sheet: Any, workbook: Any, lines: Iterable[Sequence[str]]) -> None:  # noqa: ANN401
+def _write_lines(sheet: Any, workbook: Any, lines: Sequence[Sequence[str]]) -> None:  # noqa: ANN401
     """Write a table of texts; the first line is the header."""
     bold = workbook.add_format({"bold": True})
+    _write_texts(sheet, workbook, lines, (20, 30, 10, 30, 80, 12, 12, 30, 16), lambda row, _: not row and bold)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(lines) - 1, len(lines[0]) - 1)
+
+
+def _write_texts(
+    sheet: Any,  # noqa: ANN401
+    workbook: Any,  # noqa: ANN401
+    lines: Iterable[Sequence[str]],
+    widths: Sequence[int],
+    special: Callable[[int, int], Any],
+) -> None:
     text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
-    for column, width in enumerate((20, 30, 10, 30, 80, 12, 12, 30, 16)):
+    for column, width in enumerate(widths):
         sheet.set_column(column, column, width)
-    last = (0, 0)
     for row, line in enumerate(lines):
         for column, words in enumerate(line):
-            sheet.write_string(row, column, words[: _LONGEST // 2], text if row else bold)
-        last = (row, len(line) - 1)
-    sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, *last)
+            sheet.write_string(row, column, words[: _LONGEST // 2], special(row, column) or text)
