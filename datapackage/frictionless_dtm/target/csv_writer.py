@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from contextlib import ExitStack
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,12 +32,13 @@ class CsvOutput:
     """
 
     def __init__(self, path: Path, shape: Shape, second_row: Sequence[str] | None = None) -> None:  # noqa: D107
-        file = path.open("xb")
-        self._files: list[Any] = [file]
+        self._files = ExitStack()
+        file: Any = self._files.enter_context(path.open("xb"))
         if path.suffix == ".gz":
             # No name and time in the header, so that the same rows give the same bytes. Level 6 is gzip's default.
-            self._files.insert(0, gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0))
-        self._write = self._files[0].write
+            packed = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0)
+            file = self._files.enter_context(packed)
+        self._write = file.write
         self._to_convert = [number for number, each in enumerate(shape.columns) if each.kind not in _TEXT_AS_IS]
         for row in (shape.names, second_row):
             if row:
@@ -61,8 +63,7 @@ class CsvOutput:
 
     def close(self) -> None:
         """Finish the file."""
-        for file in self._files:
-            file.close()
+        self._files.close()
 
 
 def _fast_csv(rows: Sequence[Values]) -> str | None:

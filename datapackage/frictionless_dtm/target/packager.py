@@ -30,12 +30,12 @@ from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest, make_permanent
 from frictionless_dtm.target.release import CHANGELOG, Before, history, note, settle
 from frictionless_dtm.target.rows import Batch
-from frictionless_dtm.target.table_files import TableFiles
+from frictionless_dtm.target.table_files import write_files
 from frictionless_dtm.target.version import FIRST
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.descriptor.contents import Derived
@@ -226,22 +226,27 @@ class Packager:
     ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
         shape = stream.shape
         resource = self._profile.resource_of(shape)
-        table = self._files(building, name, shape, resource, self._store.largest(stream))
         # A history has each state of a round, which is no change of the round.
         has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
         digests = RoundDigests(shape.names) if has_rounds else None
-        for batch in self._store.batches(stream):
-            checks.add(batch.rows)
-            table.write(batch)
-            if digests:
-                digests.add(batch.rows)
-        return table.rows, table.close(), digests.digests if digests else None
 
-    def _files(
-        self, building: Path, name: str, shape: Shape, resource: Resource | None, largest: int = 0
-    ) -> TableFiles:
+        def checked() -> Iterator[Batch]:
+            for batch in self._store.batches(stream):
+                checks.add(batch.rows)
+                if digests:
+                    digests.add(batch.rows)
+                yield batch
+
+        rows, files = self._write_files((building, name), shape, resource, checked(), self._store.largest(stream))
+        return rows, files, digests.digests if digests else None
+
+    def _write_files(
+        self, place: tuple[Path, str], shape: Shape, resource: Resource | None, batches: Iterable[Batch], largest: int
+    ) -> tuple[int, tuple[DataFile, ...]]:
         may = redistribution(self._profile.package_of(shape), self._settings)
-        return TableFiles(building, name, shape, resource, self._settings, redistribution=may, largest=largest)
+        return write_files(
+            *place, shape, resource, batches, settings=self._settings, redistribution=may, largest=largest
+        )
 
     def _source_date(self, stream: Stream, resource: Resource | None) -> str | None:
         """Return the date of a table's own source."""
@@ -264,12 +269,9 @@ class Packager:
         for each in derived:
             name = names[each.shape.stream]
             batch = Batch(list(each.rows), 0)
-            files = self._files(building, name, each.shape, each.resource)
-            files.write(batch)
+            rows, files = self._write_files((building, name), each.shape, each.resource, [batch], 0)
             date = dates.get(each.resource.source)
-            content = Content(
-                name, each.shape, files.rows, files.close(), each.resource, is_derived=True, source_date=date
-            )
+            content = Content(name, each.shape, rows, files, each.resource, is_derived=True, source_date=date)
             yield _Table(content, partial(iter, [batch]))
 
     def _broken_keys(self, stream: Stream, resource: Resource | None) -> dict[tuple[str, ...], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from frictionless_dtm.descriptor.package import DataFile, hxl_tags
@@ -9,6 +10,7 @@ from frictionless_dtm.target.csv_writer import CsvOutput
 from frictionless_dtm.target.manifest import make_permanent, sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from frictionless_dtm.descriptor.profile import Resource
@@ -23,57 +25,50 @@ class _Output(Protocol):
     def close(self) -> None: ...
 
 
-class TableFiles:
-    """The files of a table that is being written.
+def write_files(  # noqa: PLR0913
+    building: Path,
+    name: str,
+    shape: Shape,
+    resource: Resource | None,
+    batches: Iterable[Batch],
+    *,
+    settings: Settings,
+    redistribution: str,
+    largest: int = 0,
+) -> tuple[int, tuple[DataFile, ...]]:
+    """Write a table, and return the number of its rows and its files.
 
     Args:
-        building: The folder of the package in the making.
+        building: The folder of the new package.
         name: The name of the table.
         shape: Its columns.
         resource: Its description in the catalogue, if any.
+        batches: Its rows.
         settings: The checked settings.
         redistribution: Whether the package may be redistributed.
         largest: The bytes of the largest row.
     """
-
-    def __init__(  # noqa: D107, PLR0913
-        self,
-        building: Path,
-        name: str,
-        shape: Shape,
-        resource: Resource | None,
-        settings: Settings,
-        *,
-        redistribution: str,
-        largest: int = 0,
-    ) -> None:
-        self.rows = 0
-        self._building, self._name = building, name
-        self._outputs: dict[str, _Output] = {}
-        for each in settings.formats:
-            path = building / "data" / f"{name}.{each}"
+    paths = {each: f"data/{name}.{each}" for each in settings.formats}
+    outputs: list[_Output] = []
+    rows = 0
+    with ExitStack() as closing:
+        for each, path in paths.items():
             if each == "parquet":
                 from frictionless_dtm.target.parquet_writer import ParquetOutput  # noqa: PLC0415  pyarrow loads slowly
 
                 terms = {"redistribution": redistribution, "permission": settings.permission}
-                self._outputs[each] = ParquetOutput(path, shape, resource, terms, largest=largest)
+                outputs.append(ParquetOutput(building / path, shape, resource, terms, largest=largest))
             else:
                 tags = hxl_tags(shape, resource) if settings.include_hxl_row else None
-                self._outputs[each] = CsvOutput(path, shape, tags)
-
-    def write(self, batch: Batch) -> None:
-        """Write rows."""
-        self.rows += len(batch.rows)
-        for output in self._outputs.values():
-            output.write(batch)
-
-    def close(self) -> tuple[DataFile, ...]:
-        """Finish the files, and describe them."""
-        files = []
-        for each, output in self._outputs.items():
-            output.close()
-            name = f"data/{self._name}.{each}"
-            path = self._building / name
-            make_permanent(path)
-            files.append(DataFile(name, each, path.stat().st_size, sha256_of(path)))
-        return tuple(files)
+                outputs.append(CsvOutput(building / path, shape, tags))
+            closing.callback(outputs[-1].close)
+        for batch in batches:
+            rows += len(batch.rows)
+            for output in outputs:
+                output.write(batch)
+    files = []
+    for each, path in paths.items():
+        file = building / path
+        make_permanent(file)
+        files.append(DataFile(path, each, file.stat().st_size, sha256_of(file)))
+    return rows, tuple(files)
