@@ -131,11 +131,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         return msgspec.json.Decoder(msgspec.defstruct("Record", fields, rename=names, gc=False))
 
     def take(self, message: Message) -> bool:
-        """Add a record to the batch, where it replaces one with the same key. Return whether the batch is full.
-
-        Raises:
-            LoadError: The record does not match its schema, or cannot be stored.
-        """
+        """Add a record to the batch, where it replaces one with the same key. Return whether the batch is full."""
         try:
             row: Row = msgspec.structs.astuple(self.decoder.decode(message.record))  # type: ignore[union-attr]
         except _BAD_LINE as error:

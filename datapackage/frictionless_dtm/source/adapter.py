@@ -27,16 +27,11 @@ class DtmAdapter(Adapter):
 
     @override
     def read_package(self) -> Package:
-        """Return the package. Its tables are read when they are opened."""
         return Package.from_descriptor(descriptor(self._address))
 
 
 def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
-    """Return the reader of a package; None for the address of a single table, unless ``packagify`` is set.
-
-    Raises:
-        FrictionlessException: The address is wrong.
-    """
+    """Return the reader of a package; None for the address of a single table, unless ``packagify`` is set."""
     try:
         address = parse(source)
     except DtmError as error:

@@ -81,8 +81,7 @@ class Address:
 def parse(text: str) -> Address:
     """Read an address such as ``dtm://v3/admin1?country=XAA&from=2024-01-01``.
 
-    Raises:
-        DtmError: The address is not valid. The message never repeats a value that may be a key.
+    The message about a wrong address never repeats a value that may be a key.
     """
     try:
         parts = urlsplit(text)

@@ -79,11 +79,7 @@ class Filters:
 
     @classmethod
     def check(cls, values: Mapping[str, str]) -> Filters:
-        """Check values, and convert them to one spelling.
-
-        Raises:
-            DtmError: A date, round or code is not valid, or the end of a range is before its beginning.
-        """
+        """Check values, and convert them to one spelling."""
         checked = {name: BY_NAME[name].check(name, value) for name, value in values.items()}
         if "round" in checked and {"fromRound", "toRound"} & checked.keys():
             raise DtmError("The parameter round names one round. Leave it out if you use fromRound or toRound.")

@@ -52,16 +52,11 @@ class DtmParser(Parser):
 
     @override
     def write_row_stream(self, source: TableResource) -> NoReturn:
-        """Refuse to write."""
         raise failure(DtmError("Cannot write to dtm://, which is read-only."))
 
 
 def complete(resource: Resource) -> None:
-    """Set the format of a table, and its name and schema unless the user gave them.
-
-    Raises:
-        FrictionlessException: The address is wrong.
-    """
+    """Set the format of a table, and its name and schema unless the user gave them."""
     address = address_of(resource)
     resource.format = FORMAT
     resource.datatype = "table"
@@ -86,11 +81,7 @@ def schema_of(address: Address, *, foreign_keys: bool = False) -> dict[str, Any]
 
 
 def address_of(resource: Resource) -> Address:
-    """Return the address that a table is read from.
-
-    Raises:
-        FrictionlessException: The address is wrong, or names a package.
-    """
+    """Return the address that a table is read from."""
     try:
         address = parse(resource.path or "")
     except DtmError as error:

@@ -36,11 +36,7 @@ class Reading:
         self._clients: dict[str, DtmClient] = {}
 
     def rows(self, address: Address) -> list[dict[str, Any]]:
-        """Return the rows of a table, in the order in which the API publishes them.
-
-        Raises:
-            DtmError: There is no key, or no answer that can be trusted.
-        """
+        """Return the rows of a table, in the order in which the API publishes them."""
         name = str(address)
         if name not in self._rows:
             since, failure = self._failed.get(name, (0.0, None))

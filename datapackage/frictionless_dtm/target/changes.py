@@ -50,12 +50,7 @@ class RoundDigests:
 def compare(
     before: Mapping[str, Mapping[RoundKey, str]], after: Mapping[str, Mapping[RoundKey, str]]
 ) -> tuple[RoundChange, ...]:
-    """Return the rounds that differ at any level, sorted by country, operation, date, round and type.
-
-    Args:
-        before: The digests of the rounds of each level in the previous package.
-        after: The digests in the new package.
-    """
+    """Return the rounds whose digests differ at any level, sorted by country, operation, date, round and type."""
     old = {key for rounds in before.values() for key in rounds}
     new = {key for rounds in after.values() for key in rounds}
     changes = []

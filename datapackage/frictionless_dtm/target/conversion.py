@@ -30,11 +30,7 @@ _PYTHON: Final[dict[str, Any]] = {
 
 
 def converted(raw: bytes, kind: Kind) -> bytes:
-    """Convert a value, as JSON, to another type.
-
-    Raises:
-        ValueError: The value cannot be represented in the other type.
-    """
+    """Convert a value, as JSON, to another type. A ValueError has the reason if this is not possible."""
     value = decode_exactly(raw)
     if value is None or _has_kind(value, kind):
         return raw

@@ -25,10 +25,7 @@ _TEXT_AS_IS: Final = {"string", "integer", "date", "datetime", "time", "number"}
 class CsvOutput:
     """A CSV file as in RFC 4180, but with LF: UTF-8, a header row, quotes only if needed, and null as an empty cell.
 
-    Args:
-        path: The new file. It is gzipped if its name ends with ``.gz``.
-        shape: The columns.
-        second_row: A row of HXL tags below the header, if any.
+    It is gzipped if its name ends with ``.gz``.
     """
 
     def __init__(self, path: Path, shape: Shape, second_row: Sequence[str] | None = None) -> None:  # noqa: D107

@@ -34,19 +34,12 @@ def is_written_as(kind: str, text: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def moment_of(kind: str, text: str) -> str:
-    """Return the canonical form of a moment, which is the same for all its spellings and sorts as moments do.
-
-    Args:
-        kind: ``datetime`` or ``time``.
-        text: A text that `is_written_as` this kind.
-
-    Raises:
-        ValueError: The text is finer than a microsecond. Validators of data packages do not compare such moments.
-    """
+    """Return the canonical form of a datetime or time, which is the same for all spellings and sorts as moments do."""
     match = _PATTERNS[kind].fullmatch(text)
     parts = match.groupdict() if match else {}
     fraction = (parts.get("fraction") or "").rstrip("0")
     if match is None or len(fraction) > len("123456"):
+        # Validators of data packages do not compare such moments.
         raise ValueError(f"{text!r} is finer than a microsecond")
     zone = parts["zone"] or ""
     passed = (_moment(parts) - _moment({}) - _offset(zone)) // _MICROSECOND + int(fraction.ljust(6, "0"))

@@ -31,11 +31,7 @@ _RENAME_EXCHANGE: Final = 2  # in linux/fs.h, and as RENAME_SWAP in sys/stdio.h 
 class Folder:
     """The folder of a package, and the hidden folder next to it with the store and the next package.
 
-    Args:
-        path: The absolute path of the package's folder, which need not exist.
-
-    Raises:
-        DtmError: The folder cannot be replaced.
+    The package's folder is an absolute path. It need not exist.
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
@@ -98,11 +94,8 @@ class Folder:
     def install(self, previous: Manifest | None) -> None:
         """Replace the present package with the new one. The store has been committed.
 
-        Args:
-            previous: The files of the present package. All other files in its folder are moved.
-
-        Raises:
-            DtmError: The package is in place, but a file of the user cannot be moved into it.
+        All files of the present package that are not in ``previous`` are moved into the new one. If one cannot be
+        moved, which is a DtmError, the new package is in place.
         """
         self._building.rename(self._next)
         self._replace(previous)

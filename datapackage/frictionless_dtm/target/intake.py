@@ -183,11 +183,7 @@ class Intake:
         return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text.decode())
 
     def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
-        """Read messages, one per line, and return how many there were of each type.
-
-        Raises:
-            DtmError: A line is not a Singer message, or a record does not match its schema.
-        """
+        """Read messages, one per line, and return how many there were of each type."""
         counter: Counter[str] = Counter()
         inlets = self._inlets
         for number, line in enumerate(lines, 1):

@@ -99,11 +99,7 @@ def keep_modes(package: Path, place: Path) -> None:
 
 
 def check_movable(place: Path, written: Manifest) -> None:
-    """Check that the user's own folders in a package can be moved into the next one.
-
-    Raises:
-        DtmError: A folder cannot be moved.
-    """
+    """Check that the user's own folders in a package can be moved into the next one."""
     for folder in (place / name for name in sorted(written.folders)):
         if not is_folder(folder):
             continue

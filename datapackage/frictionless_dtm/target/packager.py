@@ -70,15 +70,8 @@ class _Table:
 class Packager:
     """Finishes the work of a killed run, and then writes the package of a store.
 
-    Args:
-        store: The rows.
-        settings: The checked settings.
-        folder: The package's folder.
-        render: Returns the pages by their file names in the package.
-        derive: Returns tables that are computed from the written ones.
-
-    Raises:
-        DtmError: The catalogue in the settings is wrong, or the folder is not this target's package.
+    ``render`` returns the pages by their file names in the package, and ``derive`` tables that are computed from the
+    written ones.
     """
 
     def __init__(  # noqa: D107
@@ -94,11 +87,7 @@ class Packager:
         folder.recover(store.get("manifest", Manifest), store.get("previous", Manifest))
 
     def write(self, state: Mapping[str, Any] | None) -> bool:
-        """Write the package and commit the store; return False if the package is up to date.
-
-        Args:
-            state: The Singer state of the rows, if any.
-        """
+        """Write the package and commit the store; return False if the package is up to date."""
         before = Before.noted_in(self._store)
         if not self._store.streams:
             return False
@@ -181,12 +170,7 @@ class Packager:
         return sorted(self._store.streams.values(), key=lambda stream: self._profile.place(stream.shape))
 
     def _write_data(self, building: Path, before: Before | None) -> tuple[list[_Table], Rounds]:
-        """Write the streams.
-
-        Args:
-            building: The folder of the package in the making.
-            before: The present package, if nothing but rows has changed since.
-        """
+        """Write the streams. ``before`` is the present package, if nothing but rows has changed since."""
         written: list[_Table] = []
         rounds: Rounds = {}
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)

@@ -36,12 +36,7 @@ _TYPES: Final = {
 class ParquetOutput:
     """One Parquet file, compressed by gzip, each page with a checksum.
 
-    Args:
-        path: The new file.
-        shape: The columns.
-        resource: The stream in the catalogue, if any.
-        terms: Other metadata of the file, by name.
-        largest: The bytes of the largest row, as JSON.
+    ``terms`` are metadata of the file, and ``largest`` is the size of the largest row, as JSON.
     """
 
     def __init__(  # noqa: D107

@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 
 def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
-    """Return the descriptor as the target wrote it; None if there is no record next to the package.
-
-    Raises:
-        DtmError: The record cannot be read: it is another user's, another run uses it, or the last run was killed.
-    """
+    """Return the descriptor as the target wrote it; None if there is no record next to the package."""
     store = store_of(folder.resolve())
     try:
         store.stat()

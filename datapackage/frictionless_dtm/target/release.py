@@ -94,9 +94,6 @@ def settle(
         rounds: The digests of its rounds, by resource.
         differences: Returns how the rows of a resource differ from the present package; None if unknown.
         pinned: The version in the settings.
-
-    Raises:
-        DtmError: Invented data would replace real data, or the data have changed and the pinned version is not higher.
     """
     now = _now()
     if before is None:

@@ -89,11 +89,7 @@ class RowForm:
         self._others = _getter([columns[column.name][0] for column in shape.others])
 
     def key(self, values: Values) -> Key:
-        """Return the key.
-
-        Raises:
-            RecordError: A part of the key is missing or not valid.
-        """
+        """Return the key, or raise a RecordError."""
         key = self._key(values)
         if self._forms:
             parts = list(key)

@@ -80,11 +80,7 @@ class Store:
     # Input.
 
     def _begin(self, stream: Stream) -> None:
-        """Adjust a stream's rows to the state that the run continues from, and begin to log changes.
-
-        Raises:
-            DtmError: The rows do not fit the state.
-        """
+        """Adjust a stream's rows to the state that the run continues from, and begin to log changes."""
         name = stream.shape.stream
         marks = self.get("marks", dict[str, Any]) or {}
         if self.first_state is not None and name in marks:
@@ -107,11 +103,7 @@ class Store:
         stream.is_logged = True
 
     def declare(self, shape: Shape) -> Stream:
-        """Declare the shape of a stream. Stored rows keep the columns that still exist.
-
-        Raises:
-            DtmError: The stream had another key before, or the rows do not fit the state of the run.
-        """
+        """Declare the shape of a stream. Stored rows keep the columns that still exist."""
         stream = self.streams.get(shape.stream)
         if stream is None:
             taken = {each.number for each in self.streams.values()}
@@ -294,11 +286,7 @@ class Store:
             self.streams = self._marked
 
     def commit(self, state: Any = None) -> None:  # noqa: ANN401
-        """Commit the run.
-
-        Args:
-            state: The Singer state of the rows, if any.
-        """
+        """Commit the run, with the Singer state of the rows, if any."""
         if state is not None:
             marks = self.get("marks", dict[str, Any]) or {}
             for name, stream in self.streams.items():

@@ -36,18 +36,7 @@ def write_files(  # noqa: PLR0913
     redistribution: str,
     largest: int = 0,
 ) -> tuple[int, tuple[DataFile, ...]]:
-    """Write a table, and return the number of its rows and its files.
-
-    Args:
-        building: The folder of the new package.
-        name: The name of the table.
-        shape: Its columns.
-        resource: Its description in the catalogue, if any.
-        batches: Its rows.
-        settings: The checked settings.
-        redistribution: Whether the package may be redistributed.
-        largest: The bytes of the largest row.
-    """
+    """Write a table, and return the number of its rows and its files. ``largest`` is the size of its largest row."""
     paths = {each: f"data/{name}.{each}" for each in settings.formats}
     outputs: list[_Output] = []
     rows = 0

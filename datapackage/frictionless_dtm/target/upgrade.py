@@ -25,11 +25,7 @@ _COMPARED_DIFFERENTLY: Final = {"datetime", "time", "boolean", "any"}
 
 
 def upgrade(db: sqlite3.Connection, stream: Stream) -> None:
-    """Give the rows of a stream keys in the present form. Rows with the same key by value become one.
-
-    Raises:
-        DtmError: A row has no valid key.
-    """
+    """Give the rows of a stream keys in the present form. Rows with the same key by value become one."""
     kinds = {column.name: column.kind for column in stream.shape.columns}
     if not any(kinds[name] in _COMPARED_DIFFERENTLY for name in stream.shape.key):
         return

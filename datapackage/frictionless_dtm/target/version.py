@@ -31,11 +31,6 @@ def change(before: Mapping[str, Any], after: Mapping[str, Any], *, rows_added: b
     Major: a resource is removed, or its fields or key change (added, removed, renamed, reordered, of another type).
     Minor: a resource is new, or the data have new rows. Patch: data are corrected or withdrawn, or the descriptor
     changes.
-
-    Args:
-        before: The descriptor of the present package.
-        after: The descriptor of the new package.
-        rows_added: Whether the changed data have new rows.
     """
     old = {resource["name"]: resource for resource in before["resources"]}
     new = {resource["name"]: resource for resource in after["resources"]}

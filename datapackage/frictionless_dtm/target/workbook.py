@@ -63,17 +63,9 @@ def check_size(shape: Shape, rows: int) -> None:
 def write_workbook(
     path: Path, descriptor: Mapping[str, Any], tables: Mapping[str, tuple[Shape, Iterable[Batch]]], scratch: Path
 ) -> None:
-    """Write the workbook of a package.
+    """Write the workbook of a package, with tables by the name of their resource.
 
-    Args:
-        path: The new file.
-        descriptor: The descriptor of the package.
-        tables: Shape and rows of each table, by the name of its resource.
-        scratch: A folder for temporary files, about as large as the tables in XML.
-
-    Raises:
-        DtmError: A text is too long for a cell; the message names table, row and column.
-        OSError: The files cannot be written.
+    ``scratch`` is a folder for temporary files, about as large as the tables in XML.
     """
     sheets = _sheet_names(tables)
     try:

@@ -20,12 +20,7 @@ _HEADER: Final = ("Table", "Column", "Type", "Title", "Meaning", "Unit", "Measur
 
 
 def terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield labels and paragraphs of the first sheet; the first label is the title.
-
-    Args:
-        descriptor: The descriptor of the package.
-        sheets: The names of the sheets, by the names of their tables.
-    """
+    """Yield labels and paragraphs of the first sheet; the first label is the title. ``sheets`` are by table."""
     words = terms_in_words(descriptor)
     yield descriptor.get("title") or descriptor["name"], ""
     yield from _paragraphs("Terms of use", words)

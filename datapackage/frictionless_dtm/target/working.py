@@ -17,12 +17,7 @@ _OTHERS: Final = 0o077
 def private_folder(path: Path, *, others: tuple[str, ...] = ()) -> None:
     """Create a folder that only this user can read and write, or check an existing one.
 
-    Args:
-        path: The folder.
-        others: The names in it that may belong to other users.
-
-    Raises:
-        DtmError: The folder cannot be created, or belongs to another user.
+    ``others`` are the names in it that may belong to other users.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
