@@ -35,11 +35,9 @@ _LISTS: Final = {"countries": PLACES[:2], "operations": PLACES}
 """The filters of the tables that have no figures."""
 _SANDBOX_OPTIONS: Final = ("publication", "seed", "countries", "rows")
 _SPELLINGS: Final = {
-    **{plain(name): name for name in TABLES},
-    **{plain(stream): name for name, stream in TABLES.items()},
-    **{f"idp{name}data": name for name in ("admin0", "admin1", "admin2")},
-    "countrylist": "countries",
-    "operationlist": "operations",
+    plain(spelling.rpartition("/")[-1]): name
+    for name, stream in TABLES.items()
+    for spelling in (name, stream, *load_catalogue().resources[stream].endpoints.values())
 }
 
 

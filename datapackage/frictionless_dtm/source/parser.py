@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from frictionless import FrictionlessException, Parser, Schema
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from frictionless.resources import TableResource
 
 FORMAT = "dtm"
-_readings: dict[int, Reading] = {}
 
 
 class DtmParser(Parser):
@@ -103,8 +101,5 @@ def _reading(owner: object) -> Reading:
 
     For foreign keys, frictionless reads copies of the referenced tables. All copies belong to the same package.
     """
-    key = id(owner)
-    if key not in _readings:
-        _readings[key] = Reading()
-        weakref.finalize(owner, _readings.pop, key, None)
-    return _readings[key]
+    reading: Reading = vars(owner).setdefault("_dtm_reading", Reading())
+    return reading

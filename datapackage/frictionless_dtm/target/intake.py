@@ -53,8 +53,9 @@ def _decoded_state(value: msgspec.Raw) -> Any:  # noqa: ANN401  any JSON value
 
     The state itself is passed on unchanged.
     """
+    text = bytes(value).decode()
     try:
-        return json.loads(bytes(value))
+        return json.loads(text)
     except ValueError:
         return None
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     Render = Callable[[Contents], Mapping[str, bytes]]
     Derive = Callable[[Contents], Sequence[Derived]]
-    Describe = Callable[[str, dt.datetime], dict[str, Any]]
+    Describe = Callable[..., dict[str, Any]]
     Rounds = dict[str, Mapping[RoundKey, str]]
 
 _FORM: Final = 2
@@ -221,15 +221,17 @@ class Packager:
                     digests.add(batch.rows)
                 yield batch
 
-        rows, files = self._write_files((building, name), shape, resource, checked(), self._store.largest(stream))
+        rows, files = self._write_files(
+            building / "data" / name, shape, resource, checked(), self._store.largest(stream)
+        )
         return rows, files, digests.digests if digests else None
 
     def _write_files(
-        self, place: tuple[Path, str], shape: Shape, resource: Resource | None, batches: Iterable[Batch], largest: int
+        self, table: Path, shape: Shape, resource: Resource | None, batches: Iterable[Batch], largest: int
     ) -> tuple[int, tuple[DataFile, ...]]:
         may = redistribution(self._profile.package_of(shape), self._settings)
         return write_files(
-            *place, shape, resource, batches, settings=self._settings, redistribution=may, largest=largest
+            table, shape, resource, batches, settings=self._settings, redistribution=may, largest=largest
         )
 
     def _source_date(self, stream: Stream, resource: Resource | None) -> str | None:
@@ -246,14 +248,14 @@ class Packager:
     def _derived(self, building: Path, tables: Sequence[_Table], describe: Describe) -> Iterator[_Table]:
         dates = {each.content.resource.source: each.content.source_date for each in tables if each.content.resource}
         with self._folder.scratch() as scratch:
-            draft = describe(FIRST, dt.datetime.now(dt.timezone.utc))
+            draft = describe(version=FIRST, created=dt.datetime.now(dt.timezone.utc))
             derived = self._derive(Contents(draft, building, scratch))
         streams = [table.content.shape.stream for table in tables] + [each.shape.stream for each in derived]
         names = _unique_names(streams, self._settings.formats)
         for each in derived:
             name = names[each.shape.stream]
             batch = Batch(list(each.rows), 0)
-            rows, files = self._write_files((building, name), each.shape, each.resource, [batch], 0)
+            rows, files = self._write_files(building / "data" / name, each.shape, each.resource, [batch], 0)
             date = dates.get(each.resource.source)
             content = Content(name, each.shape, rows, files, each.resource, is_derived=True, source_date=date)
             yield _Table(content, partial(iter, [batch]))
@@ -306,18 +308,8 @@ class Packager:
             dates = [key[2] for key in keys]
             coverage = Coverage(min(dates), max(dates), tuple(sorted({key[0] for key in keys})))
 
-        def describe(version: str, created: dt.datetime) -> dict[str, Any]:
-            return describe_package(
-                package,
-                contents,
-                self._settings,
-                api_version=self._api_version(state) if package else None,
-                coverage=coverage,
-                created=created,
-                version=version,
-            )
-
-        return describe
+        version = self._api_version(state) if package else None
+        return partial(describe_package, package, contents, self._settings, api_version=version, coverage=coverage)
 
 
 def _unique_names(streams: Sequence[str], formats: Sequence[str]) -> dict[str, str]:

@@ -81,7 +81,7 @@ def note(  # noqa: PLR0913, PLR0917
 
 def settle(
     before: Before | None,
-    describe: Callable[[str, dt.datetime], dict[str, Any]],
+    describe: Callable[..., dict[str, Any]],
     rounds: Rounds,
     differences: Callable[[str], Differences | None],
     pinned: str | None,
@@ -97,9 +97,9 @@ def settle(
     """
     now = _now()
     if before is None:
-        return Release(describe(pinned or FIRST, now), None, ())
+        return Release(describe(version=pinned or FIRST, created=now), None, ())
     last = before.descriptor["version"]
-    draft = describe(last, now)
+    draft = describe(version=last, created=now)
     places = _countries(before.descriptor)
     if places and is_invented(_countries(draft)) and not is_invented(places):
         raise DtmError(
@@ -126,7 +126,7 @@ def settle(
     if version == last and kind is Change.NONE:
         return Release(dict(before.descriptor), before.changes, before.others)
     created = dt.datetime.strptime(before.descriptor["created"], "%Y-%m-%dT%H:%M:%S%z")
-    return Release(describe(version, created if is_same_data else now), changes, others)
+    return Release(describe(version=version, created=created if is_same_data else now), changes, others)
 
 
 def _others(

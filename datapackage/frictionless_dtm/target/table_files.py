@@ -26,8 +26,7 @@ class _Output(Protocol):
 
 
 def write_files(  # noqa: PLR0913
-    building: Path,
-    name: str,
+    table: Path,
     shape: Shape,
     resource: Resource | None,
     batches: Iterable[Batch],
@@ -36,8 +35,11 @@ def write_files(  # noqa: PLR0913
     redistribution: str,
     largest: int = 0,
 ) -> tuple[int, tuple[DataFile, ...]]:
-    """Write a table, and return the number of its rows and its files. ``largest`` is the size of its largest row."""
-    paths = {each: f"data/{name}.{each}" for each in settings.formats}
+    """Write the files of a table, and return the number of its rows and the files.
+
+    ``table`` is their path without the ending, and ``largest`` the size of the largest row.
+    """
+    paths = {each: table.with_name(f"{table.name}.{each}") for each in settings.formats}
     outputs: list[_Output] = []
     rows = 0
     with ExitStack() as closing:
@@ -46,10 +48,10 @@ def write_files(  # noqa: PLR0913
                 from frictionless_dtm.target.parquet_writer import ParquetOutput  # noqa: PLC0415  pyarrow loads slowly
 
                 terms = {"redistribution": redistribution, "permission": settings.permission}
-                outputs.append(ParquetOutput(building / path, shape, resource, terms, largest=largest))
+                outputs.append(ParquetOutput(path, shape, resource, terms, largest=largest))
             else:
                 tags = hxl_tags(shape, resource) if settings.include_hxl_row else None
-                outputs.append(CsvOutput(building / path, shape, tags))
+                outputs.append(CsvOutput(path, shape, tags))
             closing.callback(outputs[-1].close)
         for batch in batches:
             rows += len(batch.rows)
@@ -57,7 +59,6 @@ def write_files(  # noqa: PLR0913
                 output.write(batch)
     files = []
     for each, path in paths.items():
-        file = building / path
-        make_permanent(file)
-        files.append(DataFile(path, each, file.stat().st_size, sha256_of(file)))
+        make_permanent(path)
+        files.append(DataFile(f"data/{path.name}", each, path.stat().st_size, sha256_of(path)))
     return rows, tuple(files)
