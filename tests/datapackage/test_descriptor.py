@@ -18,7 +18,7 @@ import pytest
 from frictionless import validate
 from frictionless_dtm.descriptor.package import Coverage, describe_package
 from frictionless_dtm.descriptor.settings import Settings
-from frictionless_dtm.target.version import Change, change, increased
+from frictionless_dtm.target.release import Change, change, increased
 from typing_extensions import override
 
 from tap_dtm.errors import DtmError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ _PYTHON: Final[dict[str, Any]] = {
     "string": str,
     "integer": int,
     "number": (int, Decimal),
+    "boolean": bool,
     "object": dict,
     "array": list,
 }
@@ -32,39 +34,28 @@ _PYTHON: Final[dict[str, Any]] = {
 def converted(raw: bytes, kind: Kind) -> bytes:
     """Convert a value, as JSON, to another type. A ValueError has the reason if this is not possible."""
     value = decode_exactly(raw)
-    if value is None or _has_kind(value, kind):
+    if value is None or kind == "any" or (isinstance(value, str) and kind in TIMES and is_written_as(kind, value)):
         return raw
     # As texts, numbers and booleans have their JSON form.
     if kind == "string" and isinstance(value, (bool, int, Decimal)):
         return _encode(raw.decode())
-    if kind in {"integer", "number"} and isinstance(value, (str, Decimal)):
-        number = _number(value)
-        if kind == "number":
-            return _encode(number)
-        if is_whole(number, _LONGEST):
-            return str(int(number)).encode()
-    if kind == "boolean" and value in ("true", "false"):
-        return str(value).encode()
-    raise ValueError(f"{raw.decode()} is not of the type {kind}")
+    if kind in {"integer", "number", "boolean"} and isinstance(value, str):
+        raw, value = value.encode(), _spelled(value)
+    if kind == "integer" and isinstance(value, Decimal) and is_whole(value, _LONGEST):
+        return str(int(value)).encode()
+    is_of_kind = isinstance(value, _PYTHON.get(kind, ())) and isinstance(value, bool) == (kind == "boolean")
+    if not is_of_kind or (kind == "number" and is_out_of_range(value)):
+        raise ValueError(f"{raw.decode()} is not of the type {kind}")
+    return raw
 
 
-def _number(value: str | Decimal) -> Decimal:
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError(f"{value} is not a number") from None
-    # 007 is a code, not a number: as a number, it would lose its zeros.
-    if is_out_of_range(number) or (isinstance(value, str) and _encode(number).decode() != value):
-        raise ValueError(f"{value} is not a number")
-    return number
-
-
-def _has_kind(value: Any, kind: Kind) -> bool:  # noqa: ANN401
-    if isinstance(value, str) and kind in TIMES:
-        return is_written_as(kind, value)
-    if isinstance(value, bool):
-        return kind in {"boolean", "any"}
-    return kind == "any" or isinstance(value, _PYTHON.get(kind, ()))
+def _spelled(text: str) -> Any:  # noqa: ANN401  any JSON value
+    """Return the value that a text is the JSON form of, or else the text. 007 is a code: it would lose its zeros."""
+    with suppress(msgspec.DecodeError, InvalidOperation):
+        value = decode_exactly(text)
+        if _encode(value).decode() == text:
+            return value
+    return text
 
 
 def check_key(before: Shape, after: Shape) -> None:

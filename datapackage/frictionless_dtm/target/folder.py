@@ -11,19 +11,21 @@ import ctypes
 import errno
 import os
 import shutil
+import stat
 import sys
+import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from frictionless_dtm.target.manifest import Manifest, digest
 from frictionless_dtm.target.moving import carry_over, check_movable, is_folder, keep_modes, unlocked
-from frictionless_dtm.target.working import private_folder
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_OTHERS: Final = 0o077  # the permissions of other users
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2  # in linux/fs.h, and as RENAME_SWAP in sys/stdio.h of macOS
 
@@ -53,7 +55,7 @@ class Folder:
                 )
         if path.exists() and not path.is_dir():
             raise DtmError(f"The setting path names {path}, which is a file: name a folder.")
-        private_folder(self.work, others=(self._next.name, self._aside.name))
+        _private_folder(self.work, others=(self._next.name, self._aside.name))
 
     def start(self) -> Path:
         """Return an empty folder to build a package in."""
@@ -144,6 +146,52 @@ class Folder:
                 f"The folder {left} has files of a run that this target has no record of. Move the files that you "
                 "need, and delete the folder."
             )
+
+
+def _private_folder(path: Path, *, others: tuple[str, ...] = ()) -> None:
+    """Create a folder that only this user can read and write, or check an existing one.
+
+    ``others`` are the names in it that may belong to other users.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        _check(path)
+        for each in sorted(path.iterdir()):
+            _check(each, is_shared=each.name in others)
+        with suppress(OSError):  # some file systems have no modes
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
+        is_near = path.stat().st_dev == path.parent.stat().st_dev
+    except OSError as error:
+        raise DtmError(f"The hidden folder {path} cannot be used: {error.strerror}.") from error
+    if not is_near:
+        raise DtmError(
+            f"The hidden folder {path} is not on the file system of the data package next to it, so the package cannot "
+            "be replaced in one step. Move the folder to the same file system."
+        )
+
+
+def _check(path: Path, *, is_shared: bool = False) -> None:
+    """Refuse links and files of other users, who could choose with them where data are written."""
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise DtmError(
+            f"{path} is a symbolic link, and target-datapackage writes only to its own files. Delete the link."
+        )
+    if not is_shared and not _is_mine(path, status):
+        raise DtmError(
+            f"{path} belongs to another user, and target-datapackage writes only to its own files. Run it as that "
+            "user, or write the data package into a folder that only this user may write to."
+        )
+
+
+def _is_mine(path: Path, status: os.stat_result) -> bool:
+    if not hasattr(os, "geteuid") or status.st_uid == os.geteuid():
+        return True
+    # Some network file systems show the same owner for all files, even for new ones of this user.
+    with tempfile.TemporaryDirectory(prefix=".target-datapackage-", dir=path.parent) as mine:
+        return Path(mine).lstat().st_uid == status.st_uid
 
 
 def store_of(path: Path) -> Path:

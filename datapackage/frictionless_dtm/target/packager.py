@@ -28,10 +28,9 @@ from frictionless_dtm.target.changes import ROUND, RoundDigests
 from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest, make_permanent
-from frictionless_dtm.target.release import CHANGELOG, Before, history, note, settle
+from frictionless_dtm.target.release import CHANGELOG, FIRST, Before, history, note, settle
 from frictionless_dtm.target.rows import Batch
 from frictionless_dtm.target.table_files import write_files
-from frictionless_dtm.target.version import FIRST
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:

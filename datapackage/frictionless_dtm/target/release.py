@@ -1,8 +1,9 @@
-"""Determines the version, the time and the changes of a package from the previous one."""
+"""Determines version, time and changes of a package from the previous one, by the rules of the standard."""
 
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import logging
 import os
 import re
@@ -14,7 +15,6 @@ from frictionless_dtm.descriptor.invented import is_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.target.changes import compare
 from frictionless_dtm.target.manifest import Manifest
-from frictionless_dtm.target.version import FIRST, Change, change, increased, order
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Rounds = Mapping[str, Mapping[RoundKey, str]]
 
 CHANGELOG: Final = "CHANGELOG.md"
+FIRST: Final = "1.0.0"
+_OF_THE_RUN: Final = ("version", "created", f"{PREFIX}citation", f"{PREFIX}accessed")
+"""Properties that differ in every package, and do not count as changes."""
 
 _LOGGER = logging.getLogger("target-datapackage")
 
@@ -117,7 +120,7 @@ def settle(
         or any(each["rows"] > rows.get(each["name"], each["rows"]) for each in draft["resources"])
     )
     kind = change(before.descriptor, draft, rows_added=has_new_rows)
-    if pinned and not is_same_data and order(pinned) <= order(last):
+    if pinned and not is_same_data and _order(pinned) <= _order(last):
         raise DtmError(
             f"The data have changed, and the setting version is {pinned} while the package already is {last}. Set a "
             "higher version, or remove the setting so that the target increases the version."
@@ -183,3 +186,59 @@ def _now() -> dt.datetime:
         return dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc)
     except (ValueError, OverflowError, OSError) as error:
         raise DtmError(f"SOURCE_DATE_EPOCH is {epoch!r}: set it to seconds since 1970, or unset it.") from error
+
+
+class Change(enum.IntEnum):
+    """How much a package differs from the previous one."""
+
+    NONE = 0
+    PATCH = 1
+    MINOR = 2
+    MAJOR = 3
+
+
+def change(before: Mapping[str, Any], after: Mapping[str, Any], *, rows_added: bool) -> Change:
+    """Compare two descriptors.
+
+    Major: a resource is removed, or its fields or key change (added, removed, renamed, reordered, of another type).
+    Minor: a resource is new, or the data have new rows. Patch: data are corrected or withdrawn, or the descriptor
+    changes.
+    """
+    old = {resource["name"]: resource for resource in before["resources"]}
+    new = {resource["name"]: resource for resource in after["resources"]}
+    if any(name not in new or _structure(old[name]) != _structure(new[name]) for name in old):
+        return Change.MAJOR
+    if new.keys() - old.keys():
+        return Change.MINOR
+    if any(resource["hash"] != old[name]["hash"] for name, resource in new.items()):
+        return Change.MINOR if rows_added else Change.PATCH
+    return Change.PATCH if _without_times(before) != _without_times(after) else Change.NONE
+
+
+def increased(version: str, by: Change) -> str:
+    """Return the next version. A version has three numbers and an optional suffix."""
+    if by is Change.NONE:
+        return version
+    numbers = [int(part) for part in re.split("[-+]", version)[0].split(".")]
+    place = Change.MAJOR - by
+    return ".".join(map(str, [*numbers[:place], numbers[place] + 1, 0, 0][:3]))
+
+
+def _order(version: str) -> tuple[Any, ...]:
+    """Return the sort key of Semantic Versioning: 1.0.0-rc.1 comes before 1.0.0, and +build is ignored."""
+    numbers, _, before = version.partition("+")[0].partition("-")
+    parts = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in before.split("."))
+    return (*(int(part) for part in numbers.split(".")), not before, parts)
+
+
+def _without_times(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a descriptor without the properties that differ in every package."""
+    rest = {name: value for name, value in descriptor.items() if name not in _OF_THE_RUN}
+    if sources := descriptor.get("sources"):
+        rest["sources"] = [_without_times(source) for source in sources]
+    return rest
+
+
+def _structure(resource: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    schema = resource["schema"]
+    return [(field["name"], field["type"]) for field in schema["fields"]], schema.get("primaryKey")

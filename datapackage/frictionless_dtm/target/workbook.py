@@ -16,13 +16,14 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
+from frictionless_dtm.descriptor.package import terms_in_words
+from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.target.manifest import sha256_of
 from frictionless_dtm.target.texts import text_of
-from frictionless_dtm.target.workbook_front import DICTIONARY, TERMS, dictionary, terms
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 
     Cell = str | float | bool | None
 
+_TERMS: Final = "Terms"
+_DICTIONARY: Final = "Dictionary"
+_ABOUT_CELLS: Final = (
+    "An empty cell has no value, which is not 0. Codes are text, so that they keep their zeros. Integers of more than "
+    "15 digits are text, because Excel would change them. Decimal numbers have at most 16 digits here; CSV has all."
+)
+_HEADER: Final = ("Table", "Column", "Type", "Title", "Meaning", "Unit", "Measure", "HXL tag", "Missing values")
 MOST_ROWS: Final = 1_048_575  # of a sheet, below the header
 _MOST_COLUMNS: Final = 16_384
 _LONGEST: Final = 32_767  # characters of a cell; those above U+FFFF count twice
@@ -38,7 +46,7 @@ _LARGEST: Final = 9.99e307
 _DAY_0: Final = dt.date(1899, 12, 30).toordinal()
 _FIRST_DAY: Final = "1900-03-01"  # Excel has an invalid day before this date, and no dates before 1900
 _LONGEST_NAME: Final = 31  # of a sheet
-_RESERVED: Final = {TERMS.lower(), DICTIONARY.lower(), "history"}  # Excel reserves "history"
+_RESERVED: Final = {_TERMS.lower(), _DICTIONARY.lower(), "history"}  # Excel reserves "history"
 _EVERYWHERE: Final = "A1:XFD1048576"
 _TAKE_OUT: Final = "remove xlsx from the setting formats."
 
@@ -72,8 +80,8 @@ def write_workbook(
         with Workbook(path, {"constant_memory": True, "tmpdir": str(scratch)}) as workbook:
             workbook.use_zip64()
             workbook.set_properties({"created": dt.datetime.fromisoformat(descriptor["created"].rstrip("Z"))})
-            _write_front(_add_sheet(workbook, TERMS), workbook, terms(descriptor, sheets))
-            _write_lines(_add_sheet(workbook, DICTIONARY), workbook, list(dictionary(descriptor)))
+            _write_front(_add_sheet(workbook, _TERMS), workbook, _terms(descriptor, sheets))
+            _write_lines(_add_sheet(workbook, _DICTIONARY), workbook, list(_dictionary(descriptor)))
             for name, (shape, batches) in tables.items():
                 _write_table(_add_sheet(workbook, sheets[name]), workbook, shape, batches)
     except FileCreateError as error:
@@ -202,3 +210,52 @@ def _write_texts(
     for row, line in enumerate(lines):
         for column, words in enumerate(line):
             sheet.write_string(row, column, words[: _LONGEST // 2], special(row, column) or text)
+
+
+def _terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield labels and paragraphs of the first sheet; the first label is the title. ``sheets`` are by table."""
+    words = terms_in_words(descriptor)
+    yield descriptor.get("title") or descriptor["name"], ""
+    yield from _paragraphs("Terms of use", words)
+    yield from _paragraphs("Cite as", descriptor.get(f"{PREFIX}citation", ""))
+    yield "Version", f"{descriptor['version']} of {descriptor['created'][:10]}"
+    for source in descriptor.get("sources", ()):
+        yield "Source", f"{source.get('title', '')} ({source.get('path', '')})"
+    yield from _paragraphs("About", descriptor.get("description", "").removesuffix(words))
+    tables = _tables(descriptor)
+    warnings = {
+        warning["code"]: warning["text"] for table in tables for warning in table.get(f"{PREFIX}usageWarnings", ())
+    }
+    for text in warnings.values():
+        yield "Before you add anything up", text
+    yield "Cells", _ABOUT_CELLS
+    for table in tables:
+        about = table.get(f"{PREFIX}grain") or table.get("description") or table.get("title", "")
+        yield f"Sheet {sheets[table['name']]}", f"{table['rows']:,} rows. {about}"
+
+
+def _dictionary(descriptor: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    """Yield the header and a line for each column of each table."""
+    yield _HEADER
+    for table in _tables(descriptor):
+        for field in table["schema"]["fields"]:
+            yield (
+                table["name"],
+                field["name"],
+                field["type"],
+                field.get("title", ""),
+                field.get("description", ""),
+                field.get(f"{PREFIX}unit", ""),
+                field.get(f"{PREFIX}measure", ""),
+                field.get(f"{PREFIX}hxl", ""),
+                ", ".join(filter(None, field.get("missingValues", ()))),
+            )
+
+
+def _tables(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each]
+
+
+def _paragraphs(label: str, text: str) -> Iterator[tuple[str, str]]:
+    for paragraph in filter(None, map(str.strip, text.split("\n\n"))):
+        yield label, paragraph
