@@ -1,4 +1,4 @@
-"""Reads tables of ``dtm://`` for frictionless."""
+"""Reads tables of ``dtm://``, and packages of them with their foreign keys, for frictionless."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from frictionless import FrictionlessException, Parser, Schema
+from frictionless import Adapter, FrictionlessException, Package, Parser, Schema
 from frictionless.errors import SchemeError
 from typing_extensions import override
 
-from frictionless_dtm.descriptor.table_schema import table_schema
+from frictionless_dtm.descriptor.invented import as_invented
+from frictionless_dtm.descriptor.package import provenance, usage_warnings
+from frictionless_dtm.descriptor.table_schema import PREFIX, table_schema
 from frictionless_dtm.source.address import Address, parse
 from frictionless_dtm.source.reading import Reading
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,3 +106,53 @@ def _reading(owner: object) -> Reading:
     """
     reading: Reading = vars(owner).setdefault("_dtm_reading", Reading())
     return reading
+
+
+class DtmAdapter(Adapter):
+    """Describes a package without a request to the API."""
+
+    def __init__(self, address: Address) -> None:  # noqa: D107
+        self._address = address
+
+    @override
+    def read_package(self) -> Package:
+        return Package.from_descriptor(_descriptor(self._address))
+
+
+def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
+    """Return the reader of a package; None for the address of a single table, unless ``packagify`` is set."""
+    try:
+        address = parse(source)
+    except DtmError as error:
+        raise failure(error) from error
+    return DtmAdapter(address) if address.table is None or packagify else None
+
+
+def _descriptor(address: Address) -> dict[str, Any]:
+    """Return the descriptor of a package: its source, terms and tables."""
+    package = load_catalogue().package
+    if address.sandbox is not None:
+        package = as_invented(package)
+    described = {
+        "name": package.name,
+        "title": package.title,
+        "description": package.description,
+        "resources": [_described(table, foreign_keys=address.table is None) for table in address.tables],
+    }
+    return described if address.sandbox is not None else described | provenance(package, address.api_version)
+
+
+def _described(address: Address, *, foreign_keys: bool) -> dict[str, Any]:
+    resource = address.resource
+    return {
+        "name": resource.name,
+        "type": "table",
+        "path": str(address),
+        "scheme": "dtm",
+        "format": FORMAT,
+        "title": resource.title,
+        "description": resource.description,
+        f"{PREFIX}grain": resource.grain,
+        "schema": schema_of(address, foreign_keys=foreign_keys),
+        f"{PREFIX}usageWarnings": usage_warnings(resource),
+    }

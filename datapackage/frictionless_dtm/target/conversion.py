@@ -1,4 +1,5 @@
-"""Converts stored values when a column changes its type, or refuses if a value would change."""
+# ruff: noqa: S608 - the names of tables and columns in the queries come from the store's own numbers
+"""Converts stored rows: when a column changes its type, unless a value would change, and from version 0.1."""
 
 from __future__ import annotations
 
@@ -9,16 +10,24 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from frictionless_dtm.descriptor.shape import TIMES
-from frictionless_dtm.target.dates import is_written_as
-from frictionless_dtm.target.rows import is_out_of_range, is_whole
-from frictionless_dtm.target.texts import decode_exactly
+from frictionless_dtm.target.rows import RecordError, RowForm, is_out_of_range, is_whole
+from frictionless_dtm.target.texts import decode_exactly, is_written_as
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import sqlite3
+    from collections.abc import Callable, Iterator
 
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
+    from frictionless_dtm.target.stream import Stream
 
+FIRST_FORMAT: Final = 1
+"""The format number of version 0.1."""
+
+_PLAIN: Final = {"string", "integer", "date", "datetime", "time"}
+"""Kinds whose values were stored only in the key, unchanged."""
+
+_COMPARED_DIFFERENTLY: Final = {"datetime", "time", "boolean", "any"}
 _LONGEST: Final = 4300  # digits of an integer, as Python reads them
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _PYTHON: Final[dict[str, Any]] = {
@@ -102,3 +111,41 @@ def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> Dt
         f"earlier runs cannot be converted ({reason}). Start the tap without a state, and write the package into "
         "another folder."
     )
+
+
+def upgrade(db: sqlite3.Connection, stream: Stream) -> None:
+    """Give the rows of a stream keys in the present form. Rows with the same key by value become one."""
+    kinds = {column.name: column.kind for column in stream.shape.columns}
+    if not any(kinds[name] in _COMPARED_DIFFERENTLY for name in stream.shape.key):
+        return
+    table, seen, before, key = stream.table, stream.seen_table, f"before_{stream.number}", ", ".join(stream.key)
+    places = ", ".join("?" * len(stream.key))
+    db.execute(f"ALTER TABLE {table} RENAME TO {before}")
+    db.execute(stream.definition(table, stream.value))
+    rows = _rows(stream, db.execute(f"SELECT * FROM {before} ORDER BY {key}"))
+    db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places}, ?)", rows)
+    if stream.seen is not None:
+        of_seen = db.execute(f"SELECT * FROM {before} WHERE ({key}) IN (SELECT {key} FROM {seen})").fetchall()
+        db.execute(f"DELETE FROM {seen}")
+        keys = (row[:-1] for row in _rows(stream, of_seen))
+        db.executemany(f"INSERT OR IGNORE INTO {seen} VALUES ({places})", keys)
+    db.execute(f"DROP TABLE {before}")
+    stream.has_changed = True
+
+
+def _rows(stream: Stream, stored: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  a cursor or a list
+    shape = stream.shape
+    kinds = {column.name: column.kind for column in shape.columns}
+    plain = [name for name in shape.key if kinds[name] in _PLAIN]
+    others = [name for name in shape.names if name not in plain]
+    form = RowForm(shape)
+    for *key, row in stored:
+        by_name = dict(zip(shape.key, key, strict=True)) | dict(zip(others, decode_exactly(row), strict=True))
+        values = tuple(by_name[name] for name in shape.names)
+        try:
+            yield *form.key(values), form.others(values)
+        except RecordError as error:
+            raise DtmError(
+                f"A row of {shape.stream} that an earlier version stored has no valid key ({error}): name another "
+                "folder and start the tap without state."
+            ) from error

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import os
 import shutil
+import sqlite3
 import stat
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.target.manifest import Manifest, digest
 from frictionless_dtm.target.moving import carry_over, check_movable, is_folder, keep_modes, unlocked
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _OTHERS: Final = 0o077  # the permissions of other users
 _AT_FDCWD: Final = -100
@@ -197,6 +199,28 @@ def _is_mine(path: Path, status: os.stat_result) -> bool:
 def store_of(path: Path) -> Path:
     """Return the file with the target's record of a package, given by the absolute path of its folder."""
     return path.parent / f".{path.name}.target-datapackage" / "rows.sqlite"
+
+
+def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
+    """Return the descriptor as the target wrote it, which nobody edits; None if there is no record of the package."""
+    store = store_of(folder.resolve())
+    try:
+        store.stat()
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, timeout=0.2)) as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'descriptor'").fetchone()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DtmError(
+            f"The target's record of this package, {store}, cannot be read ({error.strerror}), so it is unknown "
+            "whether the package was changed. Publish as the user who ran target-datapackage."
+        ) from None
+    except sqlite3.Error as error:
+        raise DtmError(
+            f"The target's record of this package, {store}, cannot be read ({error}). Wait until no run of "
+            "target-datapackage writes the package. If a run was killed, run it again."
+        ) from None
+    return json.loads(row[0]) if row else None
 
 
 def _sync(folder: Path) -> None:

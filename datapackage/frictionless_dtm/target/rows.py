@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import msgspec
 
 from frictionless_dtm.descriptor.shape import DELETED_AT, TIMES
-from frictionless_dtm.target.dates import is_written_as, moment_of
-from frictionless_dtm.target.texts import decode_exactly, text_of
+from frictionless_dtm.target.texts import decode_exactly, is_written_as, moment_of, text_of
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ import msgspec
 
 from frictionless_dtm.descriptor.progress import bookmarks, positions
 from frictionless_dtm.descriptor.shape import Shape
-from frictionless_dtm.target.conversion import check_key, mover
+from frictionless_dtm.target.conversion import FIRST_FORMAT, check_key, mover, upgrade
 from frictionless_dtm.target.journal import UndoLog
 from frictionless_dtm.target.rows import Batch, RowReader
 from frictionless_dtm.target.stream import Stream
-from frictionless_dtm.target.upgrade import FIRST_FORMAT, upgrade
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
