@@ -26,8 +26,6 @@ FIRST_FORMAT: Final = 1
 
 _PLAIN: Final = {"string", "integer", "date", "datetime", "time"}
 """Kinds whose values were stored only in the key, unchanged."""
-
-_COMPARED_DIFFERENTLY: Final = {"datetime", "time", "boolean", "any"}
 _LONGEST: Final = 4300  # digits of an integer, as Python reads them
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _PYTHON: Final[dict[str, Any]] = {
@@ -115,8 +113,7 @@ def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> Dt
 
 def upgrade(db: sqlite3.Connection, stream: Stream) -> None:
     """Give the rows of a stream keys in the present form. Rows with the same key by value become one."""
-    kinds = {column.name: column.kind for column in stream.shape.columns}
-    if not any(kinds[name] in _COMPARED_DIFFERENTLY for name in stream.shape.key):
+    if stream.shape.key == stream.shape.plain_key:
         return
     table, seen, before, key = stream.table, stream.seen_table, f"before_{stream.number}", ", ".join(stream.key)
     places = ", ".join("?" * len(stream.key))

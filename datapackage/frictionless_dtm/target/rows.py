@@ -253,7 +253,4 @@ def _getter(positions: list[int]) -> Callable[[Values], Values]:
     """Return a function that picks these positions of a tuple. The result is a tuple even for one position or none."""
     if len(positions) > 1:
         return itemgetter(*positions)
-    if positions:
-        (only,) = positions
-        return lambda values: (values[only],)
-    return lambda _: ()
+    return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))

@@ -7,7 +7,7 @@ import gzip
 import io
 from contextlib import ExitStack
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.package import DataFile, hxl_tags
 from frictionless_dtm.target.manifest import make_permanent, sha256_of
@@ -20,17 +20,12 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
+    from frictionless_dtm.target.parquet_writer import ParquetOutput
     from frictionless_dtm.target.rows import Batch, Values
 
 
 _CHUNK: Final = 1024 * 1024  # characters
 _TEXT_AS_IS: Final = {"string", "integer", "date", "datetime", "time", "number"}
-
-
-class _Output(Protocol):
-    def write(self, batch: Batch) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def write_files(  # noqa: PLR0913
@@ -48,7 +43,7 @@ def write_files(  # noqa: PLR0913
     ``table`` is their path without the ending, and ``largest`` the size of the largest row.
     """
     paths = {each: table.with_name(f"{table.name}.{each}") for each in settings.formats}
-    outputs: list[_Output] = []
+    outputs: list[_CsvOutput | ParquetOutput] = []
     rows = 0
     with ExitStack() as closing:
         for each, path in paths.items():

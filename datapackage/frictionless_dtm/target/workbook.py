@@ -80,8 +80,11 @@ def write_workbook(
         with Workbook(path, {"constant_memory": True, "tmpdir": str(scratch)}) as workbook:
             workbook.use_zip64()
             workbook.set_properties({"created": dt.datetime.fromisoformat(descriptor["created"].rstrip("Z"))})
-            _write_front(_add_sheet(workbook, _TERMS), workbook, _terms(descriptor, sheets))
-            _write_lines(_add_sheet(workbook, _DICTIONARY), workbook, list(_dictionary(descriptor)))
+            for name, lines, widths in (
+                (_TERMS, list(_terms(descriptor, sheets)), (26, 110)),
+                (_DICTIONARY, list(_dictionary(descriptor)), (20, 30, 10, 30, 80, 12, 12, 30, 16)),
+            ):
+                _write_texts(_add_sheet(workbook, name), workbook, lines, widths, is_table=name == _DICTIONARY)
             for name, (shape, batches) in tables.items():
                 _write_table(_add_sheet(workbook, sheets[name]), workbook, shape, batches)
     except FileCreateError as error:
@@ -181,35 +184,29 @@ def _add_sheet(workbook: Any, name: str) -> Any:  # noqa: ANN401
     return sheet
 
 
-def _write_front(sheet: Any, workbook: Any, lines: Iterable[tuple[str, str]]) -> None:  # noqa: ANN401
-    """Write labels and paragraphs; the first is the title."""
-    label = workbook.add_format({"bold": True, "valign": "top"})
-    title = workbook.add_format({"bold": True, "font_size": 14})
-    _write_texts(sheet, workbook, lines, (26, 110), lambda row, column: not column and (label if row else title))
-    sheet.hide_gridlines(2)
-
-
-def _write_lines(sheet: Any, workbook: Any, lines: Sequence[Sequence[str]]) -> None:  # noqa: ANN401
-    """Write a table of texts; the first line is the header."""
-    bold = workbook.add_format({"bold": True})
-    _write_texts(sheet, workbook, lines, (20, 30, 10, 30, 80, 12, 12, 30, 16), lambda row, _: not row and bold)
-    sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, len(lines) - 1, len(lines[0]) - 1)
-
-
 def _write_texts(
     sheet: Any,  # noqa: ANN401
     workbook: Any,  # noqa: ANN401
-    lines: Iterable[Sequence[str]],
+    lines: Sequence[Sequence[str]],
     widths: Sequence[int],
-    special: Callable[[int, int], Any],
+    *,
+    is_table: bool,
 ) -> None:
+    """Write a table of texts below a header, or else labels and paragraphs below a title."""
+    heading = workbook.add_format({"bold": True} if is_table else {"bold": True, "font_size": 14})
+    label = workbook.add_format({"bold": True, "valign": "top"})
     text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
     for column, width in enumerate(widths):
         sheet.set_column(column, column, width)
     for row, line in enumerate(lines):
         for column, words in enumerate(line):
-            sheet.write_string(row, column, words[: _LONGEST // 2], special(row, column) or text)
+            form = heading if not row else label if not (column or is_table) else text
+            sheet.write_string(row, column, words[: _LONGEST // 2], form)
+    if is_table:
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, len(lines) - 1, len(widths) - 1)
+    else:
+        sheet.hide_gridlines(2)
 
 
 def _terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator[tuple[str, str]]:
