@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from frictionless_dtm.source.filters import PLACES, Filters
+from frictionless_dtm.source.address import PLACES, Filters
 from tap_dtm.api.client import DtmClient
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.api.rows import as_dict

@@ -24,11 +24,10 @@ from frictionless_dtm.descriptor.package import (
 )
 from frictionless_dtm.descriptor.profile import Profile
 from frictionless_dtm.descriptor.progress import api_version
-from frictionless_dtm.target.changes import ROUND, RoundDigests
 from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import DESCRIPTOR, Manifest, digest, make_permanent
-from frictionless_dtm.target.release import CHANGELOG, FIRST, Before, history, note, settle
+from frictionless_dtm.target.release import CHANGELOG, FIRST, ROUND, Before, RoundDigests, history, note, settle
 from frictionless_dtm.target.rows import Batch
 from frictionless_dtm.target.table_files import write_files
 from tap_dtm.errors import DtmError
@@ -41,8 +40,8 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
-    from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.folder import Folder
+    from frictionless_dtm.target.release import RoundKey
     from frictionless_dtm.target.store import Store
     from frictionless_dtm.target.stream import Stream
 
@@ -302,11 +301,8 @@ class Packager:
         contents = [table.content for table in tables]
         keys = [key for each in rounds.values() for key in each]
         package = next(filter(None, (self._profile.package_of(content.shape) for content in contents)), None)
-        coverage = None
-        if keys:
-            dates = [key[2] for key in keys]
-            coverage = Coverage(min(dates), max(dates), tuple(sorted({key[0] for key in keys})))
-
+        dates = [key[2] for key in keys]
+        coverage = Coverage(min(dates), max(dates), tuple(sorted({key[0] for key in keys}))) if keys else None
         version = self._api_version(state) if package else None
         return partial(describe_package, package, contents, self._settings, api_version=version, coverage=coverage)
 

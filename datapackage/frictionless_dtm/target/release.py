@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import hashlib
 import logging
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
 
 from frictionless_dtm.descriptor.contents import ResourceChange, RoundChange
 from frictionless_dtm.descriptor.invented import is_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.target.changes import compare
 from frictionless_dtm.target.manifest import Manifest
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.journal import Differences
+    from frictionless_dtm.target.rows import Values
     from frictionless_dtm.target.store import Store
 
-    Rounds = Mapping[str, Mapping[RoundKey, str]]
 
+RoundKey: TypeAlias = "tuple[str, str, str, int | None, str | None]"
+Rounds: TypeAlias = "Mapping[str, Mapping[RoundKey, str]]"
+"""The digests of the rounds of each table."""
+ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+_POSITION: Final = "row_number"
+_lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 CHANGELOG: Final = "CHANGELOG.md"
 FIRST: Final = "1.0.0"
 _OF_THE_RUN: Final = ("version", "created", f"{PREFIX}citation", f"{PREFIX}accessed")
@@ -91,12 +100,8 @@ def settle(
 ) -> Release:
     """Determine version and time. Both stay the same if the data do.
 
-    Args:
-        before: The present package, if there is one.
-        describe: Returns the descriptor of the new package for a version and a time.
-        rounds: The digests of its rounds, by resource.
-        differences: Returns how the rows of a resource differ from the present package; None if unknown.
-        pinned: The version in the settings.
+    ``describe`` returns the descriptor for a version and a time, and ``differences`` how the rows of a resource differ
+    from the present package, None if unknown. ``pinned`` is the version in the settings.
     """
     now = _now()
     if before is None:
@@ -109,7 +114,7 @@ def settle(
             "The input is invented data of the sandbox, and this data package has real data. It was not changed. Name "
             "another folder, or read the real API (with Meltano, --environment=prod)."
         )
-    changes = compare(before.rounds, rounds)
+    changes = _compare(before.rounds, rounds)
     others = _others(before, draft, rounds, differences)
     # Another version of this program may write the same rows in another form.
     is_same_data = not (changes or any(each.is_of_rows for each in others))
@@ -242,3 +247,50 @@ def _without_times(descriptor: Mapping[str, Any]) -> dict[str, Any]:
 def _structure(resource: Mapping[str, Any]) -> Any:  # noqa: ANN401
     schema = resource["schema"]
     return [(field["name"], field["type"]) for field in schema["fields"]], schema.get("primaryKey")
+
+
+class RoundDigests:
+    """Computes a digest of each round of a stream from its rows in the order of the key.
+
+    The position of a row is not part of the digest, because it shifts when an earlier round grows.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:  # noqa: D107
+        self._round = itemgetter(*(names.index(name) for name in ROUND))
+        self._rest = itemgetter(*(number for number, name in enumerate(names) if name != _POSITION))
+        self._digests: dict[RoundKey, Any] = {}
+
+    def add(self, rows: Iterable[Values]) -> None:
+        """Add the next rows."""
+        for key, group in groupby(rows, key=self._round):
+            digest = self._digests.get(key)
+            if digest is None:
+                digest = self._digests[key] = hashlib.sha256()
+            digest.update(_lines(list(map(self._rest, group))))
+
+    @property
+    def digests(self) -> dict[RoundKey, str]:
+        """The digest of each round so far."""
+        return {key: digest.hexdigest()[:16] for key, digest in self._digests.items()}
+
+
+def _compare(before: Rounds, after: Rounds) -> tuple[RoundChange, ...]:
+    """Return the rounds whose digests differ at any level, sorted by country, operation, date, round and type."""
+    old = {key for rounds in before.values() for key in rounds}
+    new = {key for rounds in after.values() for key in rounds}
+    changes = []
+    for key in sorted(old | new, key=_round_order):
+        if key not in old:
+            kind = "added"
+        elif key not in new:
+            kind = "withdrawn"
+        elif any(before.get(level, {}).get(key) != after.get(level, {}).get(key) for level in {*before, *after}):
+            kind = "revised"
+        else:
+            continue
+        changes.append(RoundChange(*key, kind=kind))
+    return tuple(changes)
+
+
+def _round_order(key: RoundKey) -> list[tuple[bool, str]]:
+    return [(part is not None, f"{part:09d}" if isinstance(part, int) else part or "") for part in key]
