@@ -1,4 +1,4 @@
-"""Writes Parquet files with the catalogue's descriptions. With one pyarrow, the same rows give the same bytes."""
+"""Writes Parquet files with the catalogue's descriptions. The same rows and pyarrow give the same bytes."""
 
 from __future__ import annotations
 

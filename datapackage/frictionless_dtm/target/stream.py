@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Stream:
     """One stream. ``active`` is the table version (ACTIVATE_VERSION) that its rows belong to.
 
-    A stream without a key has a table of different rows, with the number of copies of each.
+    The table of a stream without a key has each distinct row once for each table version, and the number of its copies.
     """
 
     number: int

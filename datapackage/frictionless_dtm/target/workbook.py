@@ -1,4 +1,4 @@
-"""Writes a package as an Excel workbook. With one XlsxWriter, the same rows give the same bytes.
+"""Writes a package as an Excel workbook. The same rows and XlsxWriter give the same bytes.
 
 The sheets are the terms, the dictionary, and each table. XlsxWriter can write each row to disk at once, is faster than
 openpyxl, and has no dependencies.
