@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from frictionless_dtm.descriptor.settings import SETTINGS as TARGET_SETTINGS
-from frictionless_dtm.source.address import TABLES
-from frictionless_dtm.source.filters import BY_NAME
+from frictionless_dtm.source.address import BY_NAME, TABLES
 
 from generate import write
 from tap_dtm.exact.state import FORM

@@ -97,7 +97,6 @@ class TargetDataPackage(CheckedConfig, Target):
             self._store = Store(folder.store)
             try:
                 self._packager = Packager(self._store, settings, folder, _render, _derive)
-                self._packager.recover()
             except BaseException:
                 self._store.close()
                 raise

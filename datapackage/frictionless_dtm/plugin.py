@@ -29,7 +29,7 @@ class DtmPlugin:
     ) -> Adapter | None:
         """Return the reader of a package such as ``dtm://v3?country=XAA``; None for a single table."""
         if isinstance(source, str) and source.lower().startswith(f"{SCHEME}://"):
-            adapter: Adapter | None = _import("adapter").create_adapter(source, packagify=packagify)
+            adapter: Adapter | None = _import("parser").create_adapter(source, packagify=packagify)
             return adapter
         return None
 

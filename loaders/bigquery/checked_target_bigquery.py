@@ -40,11 +40,7 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
     """Counts the rows of a stream in BigQuery before they are merged into its table."""
 
     def create_target(self, key_properties: list[str] | None = None) -> None:
-        """Create the table of the stream, partitioned by month.
-
-        The month is that of the time in the key, which queries ask for, where there is one, and that of loading
-        otherwise.
-        """
+        """Create the table of the stream, partitioned by the month of the time in the key, or else of loading."""
         keys = key_properties or []
         times = [name for name in keys if self.schema["properties"][name].get("format") == "date-time"]
         if times:
@@ -58,14 +54,10 @@ class CheckedSink(BaseBigQuerySink):  # type: ignore[misc]
                 table=options,
                 dataset={"location": self.config.get("location", "US")},
             )
-        super().create_target(key_properties)  # which finds the table, if it has been made
+        super().create_target(key_properties)  # uses the table if it exists
 
     def clean_up(self) -> None:
-        """Merge the staging table into the table of the stream, if it is complete.
-
-        Raises:
-            RowsMissingError: The staging table is not complete, or there is none.
-        """
+        """Merge the staging table into the table of the stream, if it is complete."""
         if self.merge_target is None:
             raise RowsMissingError(
                 f"Stream '{self.stream_name}' cannot be checked: set `denormalized` and `upsert` to true."
@@ -93,11 +85,7 @@ class CheckedTargetBigQuery(TargetBigQuery):  # type: ignore[misc]
     """Waits for all rows, merges them if they are complete, and only then confirms the state."""
 
     def _validate_config(self, *_: object, **__: object) -> tuple[list[str], list[str]]:
-        """Check the settings that the target itself does not check.
-
-        Raises:
-            SettingsError: A setting is missing or wrong.
-        """
+        """Check the settings that the target itself does not check."""
         for name in ("project", "dataset"):
             if not self.config.get(name):
                 raise SettingsError(f"The setting `{name}` is missing. Set it to the {name} in BigQuery to load into.")
@@ -147,7 +135,7 @@ def main() -> None:
         CheckedTargetBigQuery.cli()
     except SettingsError as error:
         sys.exit(str(error))
-    # The target raises RuntimeError, too, with BigQuery's message. The others come from Google's libraries.
+    # The target also raises RuntimeError, with BigQuery's message. The others come from Google's libraries.
     except (RuntimeError, GoogleAPIError, GoogleAuthError, OSError) as error:
         sys.exit(
             f"{error}\nNot all rows are in BigQuery, so no state is confirmed. Correct the error above, and run again."

@@ -74,38 +74,26 @@ class Reader(GenericSingerReader[bytes]):
     @property
     @override
     def default_input(self) -> IO[bytes]:
-        """Standard input as bytes: Singer messages are UTF-8 in every locale."""
-        return sys.stdin.buffer
+        return sys.stdin.buffer  # Singer messages are UTF-8 in every locale
 
     @override
     def process_lines(self, file_input: IO[Any] | None, callbacks: dict[str, Callable[[Any], None]]) -> Counter[str]:
-        """Pass each message to its method: a record as a `Message`, any other as a dictionary.
-
-        Raises:
-            InvalidInputLine: A line is not a message.
-        """
+        """Pass each message to its method: a record as a `Message`, any other as a dictionary."""
         decode = msgspec.json.Decoder(Message).decode
-        take_record = callbacks["RECORD"]
         counts: Counter[str] = Counter()
-        for line in file_input or self.default_input:
+        for number, line in enumerate(file_input or self.default_input, 1):
             try:
                 message = decode(line)
-                other = None if message.type == "RECORD" else self.deserialize_json(line)
+                content = message if message.type == "RECORD" else self.deserialize_json(line)
             except _BAD_LINE as error:
-                raise InvalidInputLine(
-                    f"Line {counts.total() + 1} of the input is not a Singer message: {error}."
-                ) from error
-            if other is None:
-                take_record(message)
-            else:
-                handle: Callable[[Any], None] = callbacks.get(message.type, self._process_unknown_message)
-                handle(other)
+                raise InvalidInputLine(f"Line {number} of the input is not a Singer message: {error}.") from error
+            handle: Callable[[Any], None] = callbacks.get(message.type, self._process_unknown_message)
+            handle(content)
             counts[message.type] += 1
         return counts
 
     @override
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
-        """Decode a message other than a record."""
         return _decode(line, type=dict[str, Any])
 
 
@@ -118,19 +106,15 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         """Create or adapt the table, and choose how the stream's records are handled."""
         super().setup()
         self._sent = [name for name in self.schema["properties"] if name not in {*_FROM_MESSAGE, *_OF_BATCH}]
-        self._decoder = self._typed_decoder()
+        self.decoder = self._typed_decoder()
         self._has_metadata: bool = self.include_sdc_metadata_properties
         self._columns = [*self._sent, *(_FROM_MESSAGE if self._has_metadata else ())]
         places = [self._columns.index(name) for name in self.key_properties]
         self._key: Callable[[Row], Any] | None = itemgetter(*places) if places else None
         self._limit: int = self.max_size
 
-    @property
-    def is_fast(self) -> bool:
-        """Whether `take` supports all types of the stream and all settings."""
-        return self._decoder is not None
-
     def _typed_decoder(self) -> msgspec.json.Decoder[Any] | None:
+        """Return the decoder of the stream's records; None if `take` does not support a type or a setting."""
         if not self.config["use_copy"] or self.validate_schema or any(self.config.get(name) for name in _MORE_WORK):
             return None
         fields: list[tuple[str, Any, None]] = []
@@ -147,13 +131,9 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         return msgspec.json.Decoder(msgspec.defstruct("Record", fields, rename=names, gc=False))
 
     def take(self, message: Message) -> bool:
-        """Add a record to the batch, where it replaces one with the same key. Return whether the batch is full.
-
-        Raises:
-            LoadError: The record does not match its schema, or cannot be stored.
-        """
+        """Add a record to the batch, where it replaces one with the same key. Return whether the batch is full."""
         try:
-            row: Row = msgspec.structs.astuple(self._decoder.decode(message.record))  # type: ignore[union-attr]
+            row: Row = msgspec.structs.astuple(self.decoder.decode(message.record))  # type: ignore[union-attr]
         except _BAD_LINE as error:
             raise LoadError(self._message(str(error), message)) from error
         if self._has_metadata:
@@ -164,8 +144,7 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         rows = self._get_context({}).setdefault("rows", {})
         rows[self._key(row) if self._key else len(rows)] = line
         self.tally_record_read()
-        read: int = self._batch_records_read
-        return read >= self._limit
+        return bool(self._batch_records_read >= self._limit)
 
     def _csv(self, row: Row, message: Message) -> bytes:
         fields: list[str] = []
@@ -219,7 +198,8 @@ class FastSink(PostgresSink):  # type: ignore[misc]
         )
         with cursor.copy("COPY _sdc_batch FROM STDIN (FORMAT csv, NULL 'null', ENCODING 'UTF8')") as copy:
             copy.write(b"\n".join(rows.values()))
-        constants = self._constants(started)
+        of_batch = (started, started, round(started.timestamp() * 1000), self.sync_started_at)
+        constants = dict(zip(_OF_BATCH, of_batch, strict=True)) if self._has_metadata else {}
         cursor.execute(
             sql.SQL("INSERT INTO {} ({}) SELECT {} FROM _sdc_batch {}").format(
                 table,
@@ -229,25 +209,14 @@ class FastSink(PostgresSink):  # type: ignore[misc]
             )
         )
 
-    def _constants(self, started: dt.datetime) -> dict[str, Any]:
-        """Return the columns that are the same for all rows of a batch."""
-        if not self._has_metadata:
-            return {}
-        values = (started, started, round(started.timestamp() * 1000), self.sync_started_at)
-        return dict(zip(_OF_BATCH, values, strict=True))
-
     def _on_conflict(self, columns: list[str]) -> sql.Composable:
         if not self.key_properties:
             return sql.SQL("")
-        keys = sql.SQL(", ").join(map(sql.Identifier, self.key_properties))
-        changed = [
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
-            for name in columns
-            if name not in self.key_properties
-        ]
-        if not changed:
-            return sql.SQL("ON CONFLICT ({}) DO NOTHING").format(keys)
-        return sql.SQL("ON CONFLICT ({}) DO UPDATE SET {}").format(keys, sql.SQL(", ").join(changed))
+        changed = [name for name in columns if name not in self.key_properties] or columns
+        return sql.SQL("ON CONFLICT ({}) DO UPDATE SET {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, self.key_properties)),
+            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed),
+        )
 
 
 class FastTargetPostgres(TargetPostgres):  # type: ignore[misc]
@@ -259,7 +228,7 @@ class FastTargetPostgres(TargetPostgres):  # type: ignore[misc]
 
     def _process_record_message(self, message: Message) -> None:
         sink = self._sinks_active.get(message.stream)
-        if not isinstance(sink, FastSink) or not sink.is_fast:
+        if not isinstance(sink, FastSink) or sink.decoder is None:
             super()._process_record_message(_as_dict(message))
             return
         if sink.take(message):

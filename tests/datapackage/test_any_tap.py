@@ -81,6 +81,7 @@ def test_a_column_of_another_type_keeps_what_it_said(
         ("string", "abc", "integer"),
         ("string", "007", "integer"),
         ("string", "abc", "number"),
+        ("string", "1e400", "number"),
         ("number", 1.5, "integer"),
         ("string", "30 June", {"type": ["string", "null"], "format": "date"}),
         ("integer", 2, "boolean"),

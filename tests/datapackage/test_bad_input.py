@@ -30,7 +30,7 @@ def row(values: str, **others: Any) -> str:
         (row('{"item":"a"}'), "Line 3 .* a record of Orders with the key id null, .*missing required field `id`"),
         (row('{"id":7,"item":' + "1" * 5000 + "}"), "with the key id 7, .*a number has more than 4300 digits"),
         (row('{"id":' + "1" * 5000 + "}"), "Line 3 .* a record of Orders .*more than 4300 digits"),
-        (row('{"id":7,"price":NaN}'), "Line 3 .*stream Orders, key id 7.* NaN or Infinity"),
+        (row('{"id":7,"price":NaN}'), "Line 3 .*stream Orders.* NaN or Infinity"),
         (row('{"id":7}', version=2**70), "Line 3 .*stream Orders.* `int` <= 9223372036854775807 - at `.*version`"),
         (row(f'{{"id":7,"tags":{"[" * 200_000}{"]" * 200_000}}}'), "Line 3 .*stream Orders.* nested too deeply"),
         (row('{"id":7,"item":"\\ud800"}'), "Line 3 .*stream Orders.* half a surrogate pair"),

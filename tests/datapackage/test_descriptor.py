@@ -19,7 +19,7 @@ from frictionless import validate
 from frictionless.console.console import console
 from frictionless_dtm.descriptor.package import Coverage, describe_package
 from frictionless_dtm.descriptor.settings import Settings
-from frictionless_dtm.target.version import Change, change, increased
+from frictionless_dtm.target.release import Change, change, increased
 from typer.testing import CliRunner
 from typing_extensions import override
 

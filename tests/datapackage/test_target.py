@@ -374,7 +374,7 @@ def test_invented_data_never_take_the_place_of_others(folder: Path) -> None:
 
 def test_two_runs_at_a_time_are_refused(folder: Path) -> None:
     first = TargetDataPackage(config={"path": str(folder)})
-    with pytest.raises(DtmError, match="Another run"):
+    with pytest.raises(DtmError, match="another run is writing this data package; wait"):
         TargetDataPackage(config={"path": str(folder)})
     first.close()
 

@@ -163,7 +163,7 @@ def describe_package(  # noqa: PLR0913
         "description": package.description if package else "",
         "version": version,
         "created": f"{created:%Y-%m-%dT%H:%M:%SZ}",
-        **(_provenance(package, api_version, created) if package else {}),
+        **(provenance(package, api_version, created.date()) if package else {}),
         f"{PREFIX}redistribution": redistribution(package, settings),
         f"{PREFIX}permission": settings.permission,
         PREFERRED: [without_empty(vars(each)) for each in settings.preferred_operations],
@@ -223,9 +223,10 @@ def redistribution(package: Package | None, settings: Settings) -> str:
     return PERMITTED if package and package.license.redistribution else settings.redistribution
 
 
-def _provenance(package: Package, api_version: str | None, created: dt.datetime) -> dict[str, Any]:
+def provenance(package: Package, api_version: str | None, read_on: dt.date | None = None) -> dict[str, Any]:
+    """Return whose data a package has, and on which terms. The citation names the day on which they were read."""
     source = package.source
-    return {
+    provenance = {
         "homepage": package.homepage,
         "keywords": list(package.keywords),
         "sources": [
@@ -235,7 +236,7 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
                     "path": source.url,
                     "version": api_version,
                     f"{PREFIX}documentation": source.documentation,
-                    f"{PREFIX}accessed": created.date().isoformat(),
+                    f"{PREFIX}accessed": read_on and read_on.isoformat(),
                 }
             )
         ],
@@ -247,8 +248,9 @@ def _provenance(package: Package, api_version: str | None, created: dt.datetime)
         f"{PREFIX}terms": list(package.license.terms),
         f"{PREFIX}termsStatedBy": package.license.stated_by,
         f"{PREFIX}creditLine": package.credit_line,
-        f"{PREFIX}citation": package.cite(created.date()),
+        f"{PREFIX}citation": read_on and package.cite(read_on),
     }
+    return without_empty(provenance)
 
 
 def terms_in_words(descriptor: Mapping[str, Any]) -> str:
@@ -295,17 +297,22 @@ def _resource(
             f"{PREFIX}grain": known.grain,
             # A history has no level, because readers take every table with a level for current figures.
             f"{PREFIX}level": None if known.history_of else known.level,
-            f"{PREFIX}usageWarnings": [
-                {"code": warning.code, "text": warning.text}
-                for warning in known.warnings
-                if warning.code not in _NOT_IN_PACKAGES
-            ],
+            f"{PREFIX}usageWarnings": usage_warnings(known),
         }
     if content.broken:
         described[f"{PREFIX}brokenForeignKeys"] = [
             {"fields": list(fields), "values": count} for fields, count in sorted(content.broken.items())
         ]
     return without_empty(described) | {"schema": schema}
+
+
+def usage_warnings(resource: Resource) -> list[dict[str, str]]:
+    """Return the warnings about a table's figures."""
+    return [
+        {"code": warning.code, "text": warning.text}
+        for warning in resource.warnings
+        if warning.code not in _NOT_IN_PACKAGES
+    ]
 
 
 def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:

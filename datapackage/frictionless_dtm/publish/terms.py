@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from frictionless_dtm.descriptor.markdown import escaped
 from frictionless_dtm.descriptor.settings import PERMITTED, is_permission
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.target.record import recorded_descriptor
+from frictionless_dtm.target.folder import recorded_descriptor
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:

@@ -1,20 +1,22 @@
-"""Reads tables of ``dtm://`` for frictionless."""
+"""Reads tables of ``dtm://``, and packages of them with their foreign keys, for frictionless."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import weakref
 from typing import TYPE_CHECKING, Any
 
-from frictionless import FrictionlessException, Parser, Schema
+from frictionless import Adapter, FrictionlessException, Package, Parser, Schema
 from frictionless.errors import SchemeError
 from typing_extensions import override
 
-from frictionless_dtm.descriptor.table_schema import table_schema
+from frictionless_dtm.descriptor.invented import as_invented
+from frictionless_dtm.descriptor.package import provenance, usage_warnings
+from frictionless_dtm.descriptor.table_schema import PREFIX, table_schema
 from frictionless_dtm.source.address import Address, parse
 from frictionless_dtm.source.reading import Reading
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from frictionless.resources import TableResource
 
 FORMAT = "dtm"
-_readings: dict[int, Reading] = {}
 
 
 class DtmParser(Parser):
@@ -52,16 +53,11 @@ class DtmParser(Parser):
 
     @override
     def write_row_stream(self, source: TableResource) -> NoReturn:
-        """Refuse to write."""
         raise failure(DtmError("Cannot write to dtm://, which is read-only."))
 
 
 def complete(resource: Resource) -> None:
-    """Set the format of a table, and its name and schema unless the user gave them.
-
-    Raises:
-        FrictionlessException: The address is wrong.
-    """
+    """Set the format of a table, and its name and schema unless the user gave them."""
     address = address_of(resource)
     resource.format = FORMAT
     resource.datatype = "table"
@@ -86,11 +82,7 @@ def schema_of(address: Address, *, foreign_keys: bool = False) -> dict[str, Any]
 
 
 def address_of(resource: Resource) -> Address:
-    """Return the address that a table is read from.
-
-    Raises:
-        FrictionlessException: The address is wrong, or names a package.
-    """
+    """Return the address that a table is read from."""
     try:
         address = parse(resource.path or "")
     except DtmError as error:
@@ -112,8 +104,55 @@ def _reading(owner: object) -> Reading:
 
     For foreign keys, frictionless reads copies of the referenced tables. All copies belong to the same package.
     """
-    key = id(owner)
-    if key not in _readings:
-        _readings[key] = Reading()
-        weakref.finalize(owner, _readings.pop, key, None)
-    return _readings[key]
+    reading: Reading = vars(owner).setdefault("_dtm_reading", Reading())
+    return reading
+
+
+class DtmAdapter(Adapter):
+    """Describes a package without a request to the API."""
+
+    def __init__(self, address: Address) -> None:  # noqa: D107
+        self._address = address
+
+    @override
+    def read_package(self) -> Package:
+        return Package.from_descriptor(_descriptor(self._address))
+
+
+def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:
+    """Return the reader of a package; None for the address of a single table, unless ``packagify`` is set."""
+    try:
+        address = parse(source)
+    except DtmError as error:
+        raise failure(error) from error
+    return DtmAdapter(address) if address.table is None or packagify else None
+
+
+def _descriptor(address: Address) -> dict[str, Any]:
+    """Return the descriptor of a package: its source, terms and tables."""
+    package = load_catalogue().package
+    if address.sandbox is not None:
+        package = as_invented(package)
+    described = {
+        "name": package.name,
+        "title": package.title,
+        "description": package.description,
+        "resources": [_described(table, foreign_keys=address.table is None) for table in address.tables],
+    }
+    return described if address.sandbox is not None else described | provenance(package, address.api_version)
+
+
+def _described(address: Address, *, foreign_keys: bool) -> dict[str, Any]:
+    resource = address.resource
+    return {
+        "name": resource.name,
+        "type": "table",
+        "path": str(address),
+        "scheme": "dtm",
+        "format": FORMAT,
+        "title": resource.title,
+        "description": resource.description,
+        f"{PREFIX}grain": resource.grain,
+        "schema": schema_of(address, foreign_keys=foreign_keys),
+        f"{PREFIX}usageWarnings": usage_warnings(resource),
+    }

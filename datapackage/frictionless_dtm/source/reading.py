@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from frictionless_dtm.source.address import PLACES, Filters
 from tap_dtm.api.client import DtmClient
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.api.rows import as_dict
 from tap_dtm.errors import DtmAccessError, DtmError, DtmUnknownError
-from tap_dtm.settings import KEY_VARIABLE, SETTINGS, Settings, key_of_environment
+from tap_dtm.settings import KEY_VARIABLE, Settings, key_of_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from frictionless_dtm.source.address import Address
 
 _PATIENCE = 60.0  # seconds until a failed table is requested again
@@ -35,14 +33,10 @@ class Reading:
     def __init__(self) -> None:  # noqa: D107
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._failed: dict[str, tuple[float, DtmError]] = {}
-        self._clients: dict[tuple[str, bool, str], DtmClient] = {}
+        self._clients: dict[str, DtmClient] = {}
 
     def rows(self, address: Address) -> list[dict[str, Any]]:
-        """Return the rows of a table, in the order in which the API publishes them.
-
-        Raises:
-            DtmError: There is no key, or no answer that can be trusted.
-        """
+        """Return the rows of a table, in the order in which the API publishes them."""
         name = str(address)
         if name not in self._rows:
             since, failure = self._failed.get(name, (0.0, None))
@@ -63,8 +57,7 @@ class Reading:
         if resource.level is None:
             # The lists have no parameters, so all filters of a list share one answer.
             if address.filters.values:
-                whole = replace(address, filters=address.filters.only(()))
-                return address.filters.keep(self.rows(whole))
+                return address.filters.keep(self.rows(replace(address, filters=Filters())))
             answer = self._client(address).get(path)
             if not answer.rows:
                 raise DtmError(f"{path} answers with an empty list ({answer.message or 'no reason given'}).")
@@ -75,31 +68,29 @@ class Reading:
             if resource.level and self._is_listed(address):
                 return []
             raise
-        return address.filters.keep(map(as_dict, builder.build(answer.rows, address.filters.country)))
+        return address.filters.keep(map(as_dict, builder.build(answer.rows, address.filters.values.get("country"))))
 
     def _is_listed(self, address: Address) -> bool:
         """Return whether DTM lists the operation. A level may not know an operation that has no areas there."""
         if any(name.startswith("admin") for name in address.filters.values):
             return False
-        places = address.filters.only(("country", "countryName", "operation"))
+        places = address.filters.only(PLACES)
         return bool(self.rows(replace(address, table="operations", filters=places)))
 
     def _client(self, address: Address) -> DtmClient:
-        sandbox = urlencode(address.sandbox or {})
-        key = (address.api_version, address.sandbox is not None, sandbox)
-        if key not in self._clients:
-            self._clients[key] = DtmClient(_settings(address, sandbox))
-        return self._clients[key]
+        api = str(replace(address, table=None, filters=Filters()))
+        if api not in self._clients:
+            self._clients[api] = DtmClient(_settings(address))
+        return self._clients[api]
 
 
-def _settings(address: Address, sandbox: str) -> Settings:
+def _settings(address: Address) -> Settings:
     config: dict[str, Any] = {"api_version": address.api_version}
     for name in _VARIABLES:
-        variable = _VARIABLE_PREFIX + name.upper()
-        if value := os.environ.get(variable):
-            config[name] = _checked(variable, value, SETTINGS[name])
+        if value := os.environ.get(_VARIABLE_PREFIX + name.upper()):
+            config[name] = value
     if address.sandbox is not None:
-        config["api_url"] = f"sandbox://?{sandbox}" if sandbox else "sandbox://"
+        config["api_url"] = f"sandbox://?{urlencode(address.sandbox)}"
     elif str(config.get("api_url")).startswith("sandbox:"):
         # The descriptor would name IOM as the source of invented data.
         raise DtmError(f"{_VARIABLE_PREFIX}API_URL is the sandbox. For invented data, write dtm://sandbox/... instead.")
@@ -114,18 +105,3 @@ def _settings(address: Address, sandbox: str) -> Settings:
 
         return in_sandbox(settings)
     return settings
-
-
-def _checked(variable: str, value: str, schema: Mapping[str, Any]) -> str | int:
-    """Return the value of a setting within the bounds of the tap's schema."""
-    if "integer" not in schema["type"]:
-        return value
-    least, most = schema["minimum"], schema.get("maximum", math.inf)
-    try:
-        number = int(value)
-    except ValueError:
-        number = -1
-    if not least <= number <= most:
-        up_to = f" to {most}" if "maximum" in schema else ""
-        raise DtmError(f"The environment variable {variable} must be a whole number from {least}{up_to}.")
-    return number

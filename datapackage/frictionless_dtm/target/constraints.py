@@ -5,19 +5,29 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from operator import ge, itemgetter, le
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from frictionless_dtm.descriptor.profile import fields_of
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.rows import Values
 
 _CHECKED: Final = ("enum", "minimum", "maximum", "pattern")
+
+
+class _Check(NamedTuple):
+    """One constraint of one column. Missing values meet every constraint."""
+
+    column: str
+    name: str
+    pick: Callable[[Values], Any]
+    is_met: Callable[[Any], bool]
+    missing: set[str | None]
 
 
 class Checks:
@@ -62,33 +72,11 @@ class Checks:
             for name, value in violations.items()
         ]
 
-    def left_out_of(self, descriptor: Mapping[str, Any], table: str) -> dict[str, dict[str, Any]]:
-        """Return, in the form of `broken`, the constraints that a package of the same rows does not declare."""
+    def left_out_of(self, descriptor: Mapping[str, Any], table: str) -> dict[str, set[str]]:
+        """Return, by column, the constraints that a package of the same rows does not declare."""
         resource = next(each for each in descriptor["resources"] if each["name"] == table)
         present = {field["name"]: field.get("constraints", {}) for field in resource["schema"]["fields"]}
-        absent = {
-            column: {name: None for name in declared if name not in present.get(column, {})}
-            for column, declared in self._declared.items()
-        }
-        return {column: names for column, names in absent.items() if names}
-
-
-class _Check:
-    """One constraint of one column."""
-
-    def __init__(
-        self,
-        column: str,
-        name: str,
-        pick: Callable[[Values], Any],
-        is_met: Callable[[Any], bool],
-        missing: Iterable[str | None],
-    ) -> None:
-        self.column = column
-        self.name = name
-        self.pick = pick
-        self.is_met = is_met
-        self.missing = frozenset(missing)
+        return {column: set(names) - set(present.get(column, ())) for column, names in self._declared.items()}
 
 
 def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401

@@ -1,81 +1,72 @@
-"""Converts stored values when a column changes its type, or refuses if a value would change."""
+# ruff: noqa: S608 - the names of tables and columns in the queries come from the store's own numbers
+"""Converts stored rows: when a column changes its type, unless a value would change, and from version 0.1."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from frictionless_dtm.descriptor.shape import TIMES
-from frictionless_dtm.target.dates import is_written_as
-from frictionless_dtm.target.texts import decode_exactly
+from frictionless_dtm.target.rows import RecordError, RowForm, is_out_of_range, is_whole
+from frictionless_dtm.target.texts import decode_exactly, is_written_as
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import sqlite3
+    from collections.abc import Callable, Iterator
 
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
+    from frictionless_dtm.target.stream import Stream
 
+FIRST_FORMAT: Final = 1
+"""The format number of version 0.1."""
+
+_PLAIN: Final = {"string", "integer", "date", "datetime", "time"}
+"""Kinds whose values were stored only in the key, unchanged."""
 _LONGEST: Final = 4300  # digits of an integer, as Python reads them
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _PYTHON: Final[dict[str, Any]] = {
     "string": str,
     "integer": int,
     "number": (int, Decimal),
+    "boolean": bool,
     "object": dict,
     "array": list,
 }
 
 
 def converted(raw: bytes, kind: Kind) -> bytes:
-    """Convert a value, as JSON, to another type.
-
-    Raises:
-        ValueError: The value cannot be represented in the other type.
-    """
+    """Convert a value, as JSON, to another type. A ValueError has the reason if this is not possible."""
     value = decode_exactly(raw)
-    if value is None or _has_kind(value, kind):
+    if value is None or kind == "any" or (isinstance(value, str) and kind in TIMES and is_written_as(kind, value)):
         return raw
     # As texts, numbers and booleans have their JSON form.
     if kind == "string" and isinstance(value, (bool, int, Decimal)):
         return _encode(raw.decode())
-    if kind in {"integer", "number"} and isinstance(value, (str, Decimal)):
-        number = _number(value)
-        if kind == "number":
-            return _encode(number)
-        if number.adjusted() < _LONGEST and number == number.to_integral_value():
-            return str(int(number)).encode()
-    if kind == "boolean" and value in ("true", "false"):
-        return str(value).encode()
-    raise ValueError(f"{raw.decode()} is not of the type {kind}")
+    if kind in {"integer", "number", "boolean"} and isinstance(value, str):
+        raw, value = value.encode(), _spelled(value)
+    if kind == "integer" and isinstance(value, Decimal) and is_whole(value, _LONGEST):
+        return str(int(value)).encode()
+    is_of_kind = isinstance(value, _PYTHON.get(kind, ())) and isinstance(value, bool) == (kind == "boolean")
+    if not is_of_kind or (kind == "number" and is_out_of_range(value)):
+        raise ValueError(f"{raw.decode()} is not of the type {kind}")
+    return raw
 
 
-def _number(value: str | Decimal) -> Decimal:
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    # 007 is a code, not a number: as a number, it would lose its zeros.
-    if not number.is_finite() or (isinstance(value, str) and _encode(number).decode() != value):
-        raise ValueError(f"{value} is not a number")
-    return number
-
-
-def _has_kind(value: Any, kind: Kind) -> bool:  # noqa: ANN401
-    if isinstance(value, str) and kind in TIMES:
-        return is_written_as(kind, value)
-    if isinstance(value, bool):
-        return kind in {"boolean", "any"}
-    return kind == "any" or isinstance(value, _PYTHON.get(kind, ()))
+def _spelled(text: str) -> Any:  # noqa: ANN401  any JSON value
+    """Return the value that a text is the JSON form of, or else the text. 007 is a code: it would lose its zeros."""
+    with suppress(msgspec.DecodeError, InvalidOperation):
+        value = decode_exactly(text)
+        if _encode(value).decode() == text:
+            return value
+    return text
 
 
 def check_key(before: Shape, after: Shape) -> None:
-    """Check that a stream has the same key as before.
-
-    Raises:
-        DtmError: The key has other columns, or a column has another type.
-    """
+    """Check that a stream has the same key as before, of the same types."""
     kinds = {column.name: column.kind for column in before.columns}
     for column in after.columns:
         if column.name in after.key and kinds.get(column.name, column.kind) != column.kind:
@@ -88,37 +79,70 @@ def check_key(before: Shape, after: Shape) -> None:
 
 
 def mover(before: Shape, after: Shape, refused: list[DtmError]) -> Callable[[bytes], bytes]:
-    """Return the function that converts a stored row to another shape.
+    """Return the function that converts a stored row to another shape. New columns are null.
 
-    Args:
-        before: The present shape of the row.
-        after: The new shape. New columns are null.
-        refused: Receives the error if a row cannot be converted.
+    ``refused`` receives the error if a row cannot be converted.
     """
-    old = [column.name for column in before.others]
-    kinds = {column.name: column.kind for column in before.others}
-    positions = [old.index(column.name) if column.name in old else -1 for column in after.others]
-    retyped = [kinds.get(column.name, column.kind) != column.kind for column in after.others]
+    old = {column.name: (place, column.kind) for place, column in enumerate(before.others)}
+    moves = [(column, *old.get(column.name, (-1, column.kind))) for column in after.others]
 
     def moved(row: bytes) -> bytes:
         values = [*msgspec.json.decode(row, type=list[msgspec.Raw]), msgspec.Raw(b"null")]
-        new = [values[position] for position in positions]
-        for place, column in enumerate(after.others):
-            if retyped[place]:
+        new = []
+        for column, place, kind in moves:
+            value = values[place]
+            if kind != column.kind:
                 try:
-                    new[place] = msgspec.Raw(converted(bytes(new[place]), column.kind))
+                    value = msgspec.Raw(converted(bytes(value), column.kind))
                 except ValueError as error:
-                    refused.append(_retyped_error(after, column, kinds[column.name], str(error)))
+                    refused.append(_retyped_error(after, column, kind, str(error)))
                     raise
+            new.append(value)
         return msgspec.json.encode(new)
 
     return moved
 
 
 def _retyped_error(shape: Shape, column: Column, before: str, reason: str) -> DtmError:
-    """Return the error for a column whose type cannot change."""
     return DtmError(
         f"The column {column.name} of {shape.stream} was of the type {before} and is now {column.kind}. Rows of "
         f"earlier runs cannot be converted ({reason}). Start the tap without a state, and write the package into "
         "another folder."
     )
+
+
+def upgrade(db: sqlite3.Connection, stream: Stream) -> None:
+    """Give the rows of a stream keys in the present form. Rows with the same key by value become one."""
+    if stream.shape.key == stream.shape.plain_key:
+        return
+    table, seen, before, key = stream.table, stream.seen_table, f"before_{stream.number}", ", ".join(stream.key)
+    places = ", ".join("?" * len(stream.key))
+    db.execute(f"ALTER TABLE {table} RENAME TO {before}")
+    db.execute(stream.definition(table, stream.value))
+    rows = _rows(stream, db.execute(f"SELECT * FROM {before} ORDER BY {key}"))
+    db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places}, ?)", rows)
+    if stream.seen is not None:
+        of_seen = db.execute(f"SELECT * FROM {before} WHERE ({key}) IN (SELECT {key} FROM {seen})").fetchall()
+        db.execute(f"DELETE FROM {seen}")
+        keys = (row[:-1] for row in _rows(stream, of_seen))
+        db.executemany(f"INSERT OR IGNORE INTO {seen} VALUES ({places})", keys)
+    db.execute(f"DROP TABLE {before}")
+    stream.has_changed = True
+
+
+def _rows(stream: Stream, stored: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  a cursor or a list
+    shape = stream.shape
+    kinds = {column.name: column.kind for column in shape.columns}
+    plain = [name for name in shape.key if kinds[name] in _PLAIN]
+    others = [name for name in shape.names if name not in plain]
+    form = RowForm(shape)
+    for *key, row in stored:
+        by_name = dict(zip(shape.key, key, strict=True)) | dict(zip(others, decode_exactly(row), strict=True))
+        values = tuple(by_name[name] for name in shape.names)
+        try:
+            yield *form.key(values), form.others(values)
+        except RecordError as error:
+            raise DtmError(
+                f"A row of {shape.stream} that an earlier version stored has no valid key ({error}): name another "
+                "folder and start the tap without state."
+            ) from error

@@ -30,15 +30,7 @@ NOTHING_KEPT: Final = "Nothing of this run was kept."
 
 @contextmanager
 def explained(path: Path, outcome: Callable[[], str]) -> Iterator[None]:
-    """Raise errors of the store and the input as one sentence.
-
-    Args:
-        path: The file of the store.
-        outcome: Returns a sentence about the data package and its state at that time.
-
-    Raises:
-        DtmError: An error occurred.
-    """
+    """Raise errors of the store and the input as one sentence, followed by the outcome for the data package."""
     try:
         yield
     except sqlite3.Error as error:

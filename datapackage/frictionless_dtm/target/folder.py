@@ -9,39 +9,41 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import os
 import shutil
+import sqlite3
+import stat
 import sys
-from contextlib import contextmanager, suppress
+import tempfile
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.target.manifest import Manifest, digest
 from frictionless_dtm.target.moving import carry_over, check_movable, is_folder, keep_modes, unlocked
-from frictionless_dtm.target.working import private_folder
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+_OTHERS: Final = 0o077  # the permissions of other users
 _AT_FDCWD: Final = -100
-_RENAME_EXCHANGE: Final = 2  # Linux, linux/fs.h
-_RENAME_SWAP: Final = 2  # macOS, sys/stdio.h
+_RENAME_EXCHANGE: Final = 2  # in linux/fs.h, and as RENAME_SWAP in sys/stdio.h of macOS
 
 
 class Folder:
     """The folder of a package, and the hidden folder next to it with the store and the next package.
 
-    Args:
-        path: The absolute path of the package's folder, which need not exist.
-
-    Raises:
-        DtmError: The folder cannot be replaced.
+    The package's folder is an absolute path. It need not exist.
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
         self.path = path
-        self.work = store_of(path).parent
+        self.store = store_of(path)
+        self.work = self.store.parent
+        self._building, self._scratch, self._aside = (self.work / name for name in ("building", "scratch", "aside"))
+        self._next = self.work / "next"  # the new package before the exchange, the replaced one after it
         if os.path.ismount(path):
             raise DtmError(
                 f"The setting path names {path}, a mount point, which cannot be replaced in one step. Name a folder "
@@ -55,29 +57,7 @@ class Folder:
                 )
         if path.exists() and not path.is_dir():
             raise DtmError(f"The setting path names {path}, which is a file: name a folder.")
-        private_folder(self.work, others=(self._next.name, self._aside.name))
-
-    @property
-    def store(self) -> Path:
-        """The file of the store."""
-        return store_of(self.path)
-
-    @property
-    def _building(self) -> Path:
-        return self.work / "building"
-
-    @property
-    def _scratch(self) -> Path:
-        return self.work / "scratch"
-
-    @property
-    def _next(self) -> Path:
-        """The new package before the exchange, the replaced one after it."""
-        return self.work / "next"
-
-    @property
-    def _aside(self) -> Path:
-        return self.work / "aside"
+        _private_folder(self.work, others=(self._next.name, self._aside.name))
 
     def start(self) -> Path:
         """Return an empty folder to build a package in."""
@@ -118,11 +98,8 @@ class Folder:
     def install(self, previous: Manifest | None) -> None:
         """Replace the present package with the new one. The store has been committed.
 
-        Args:
-            previous: The files of the present package. All other files in its folder are moved.
-
-        Raises:
-            DtmError: The package is in place, but a file of the user cannot be moved into it.
+        All files of the present package that are not in ``previous`` are moved into the new one. If one cannot be
+        moved, which is a DtmError, the new package is in place.
         """
         self._building.rename(self._next)
         self._replace(previous)
@@ -132,7 +109,7 @@ class Folder:
         if not self.path.exists():
             self._next.rename(self.path)
         else:
-            with unlocked(self.path, at=(self._next, self._aside)):
+            with unlocked(self.path, self._next, self._aside):
                 if not _exchange(self._next, self.path):
                     self.path.rename(self._aside)
                     self._next.rename(self.path)
@@ -144,11 +121,7 @@ class Folder:
             carry_over(left, self.path, previous)
 
     def recover(self, current: Manifest | None, previous: Manifest | None) -> None:
-        """Finish the work of a killed run.
-
-        Args:
-            current: The package that the store describes.
-            previous: The package before it.
+        """Finish the work of a killed run, given the package that the store describes, and the one before it.
 
         Raises:
             DtmError: The folder is not this target's package, or a file in it cannot be moved.
@@ -177,9 +150,77 @@ class Folder:
             )
 
 
+def _private_folder(path: Path, *, others: tuple[str, ...] = ()) -> None:
+    """Create a folder that only this user can read and write, or check an existing one.
+
+    ``others`` are the names in it that may belong to other users.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        _check(path)
+        for each in sorted(path.iterdir()):
+            _check(each, is_shared=each.name in others)
+        with suppress(OSError):  # some file systems have no modes
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_OTHERS)
+        is_near = path.stat().st_dev == path.parent.stat().st_dev
+    except OSError as error:
+        raise DtmError(f"The hidden folder {path} cannot be used: {error.strerror}.") from error
+    if not is_near:
+        raise DtmError(
+            f"The hidden folder {path} is not on the file system of the data package next to it, so the package cannot "
+            "be replaced in one step. Move the folder to the same file system."
+        )
+
+
+def _check(path: Path, *, is_shared: bool = False) -> None:
+    """Refuse links and files of other users, who could choose with them where data are written."""
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise DtmError(
+            f"{path} is a symbolic link, and target-datapackage writes only to its own files. Delete the link."
+        )
+    if not is_shared and not _is_mine(path, status):
+        raise DtmError(
+            f"{path} belongs to another user, and target-datapackage writes only to its own files. Run it as that "
+            "user, or write the data package into a folder that only this user may write to."
+        )
+
+
+def _is_mine(path: Path, status: os.stat_result) -> bool:
+    if not hasattr(os, "geteuid") or status.st_uid == os.geteuid():
+        return True
+    # Some network file systems show the same owner for all files, even for new ones of this user.
+    with tempfile.TemporaryDirectory(prefix=".target-datapackage-", dir=path.parent) as mine:
+        return Path(mine).lstat().st_uid == status.st_uid
+
+
 def store_of(path: Path) -> Path:
     """Return the file with the target's record of a package, given by the absolute path of its folder."""
     return path.parent / f".{path.name}.target-datapackage" / "rows.sqlite"
+
+
+def recorded_descriptor(folder: Path) -> Mapping[str, Any] | None:
+    """Return the descriptor as the target wrote it, which nobody edits; None if there is no record of the package."""
+    store = store_of(folder.resolve())
+    try:
+        store.stat()
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, timeout=0.2)) as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'descriptor'").fetchone()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DtmError(
+            f"The target's record of this package, {store}, cannot be read ({error.strerror}), so it is unknown "
+            "whether the package was changed. Publish as the user who ran target-datapackage."
+        ) from None
+    except sqlite3.Error as error:
+        raise DtmError(
+            f"The target's record of this package, {store}, cannot be read ({error}). Wait until no run of "
+            "target-datapackage writes the package. If a run was killed, run it again."
+        ) from None
+    return json.loads(row[0]) if row else None
 
 
 def _sync(folder: Path) -> None:
@@ -196,15 +237,12 @@ def _exchange(one: Path, other: Path) -> bool:
     """Exchange two folders in one step; return False if the system cannot."""
     first, second = os.fsencode(one), os.fsencode(other)
     try:
+        libc = ctypes.CDLL(None, use_errno=True)
         if sys.platform == "linux":
-            libc = ctypes.CDLL(None, use_errno=True)
             failed = libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(_RENAME_EXCHANGE))
-        elif sys.platform == "darwin":
-            libc = ctypes.CDLL(None, use_errno=True)
-            failed = libc.renamex_np(first, second, ctypes.c_uint(_RENAME_SWAP))
-        else:
-            return False
-    except (AttributeError, OSError):
+        else:  # macOS; Windows has no such library
+            failed = libc.renamex_np(first, second, ctypes.c_uint(_RENAME_EXCHANGE))
+    except (AttributeError, OSError, TypeError):
         return False
     if not failed:
         return True

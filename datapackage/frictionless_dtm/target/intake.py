@@ -21,10 +21,11 @@ from tap_dtm.errors import DtmError
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from frictionless_dtm.target.rows import Key
-    from frictionless_dtm.target.store import Store, Stream
+    from frictionless_dtm.target.store import Store
+    from frictionless_dtm.target.stream import Stream
 
 _BATCH_ROWS: Final = 10_000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -52,66 +53,38 @@ def _decoded_state(value: msgspec.Raw) -> Any:  # noqa: ANN401  any JSON value
 
     The state itself is passed on unchanged.
     """
+    text = bytes(value).decode()
     try:
-        return msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        try:
-            return json.loads(bytes(value))
-        except ValueError:
-            return None
-
-
-def _lenient_json(line: str | bytes) -> Any:  # noqa: ANN401
-    """Return the value of a line that is JSON only for Python, such as one with NaN; None for other lines."""
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return json.loads(text)
+    except ValueError:
         return None
 
 
-def _has_lone_surrogate(value: Any) -> bool:  # noqa: ANN401
-    """Return whether a value has half of a surrogate pair in a text."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _refuse_line(number: int, line: str | bytes, inlets: Mapping[str, _Inlet], error: Exception) -> NoReturn:
-    value = _lenient_json(line)
-    stream = _stream_of(line)
-    reason = str(error)
-    if isinstance(error, RecursionError):
-        reason = "it is nested too deeply"
-    elif _has_lone_surrogate(value):
-        reason = "it has half a surrogate pair, which is not text"
-    elif (
-        value is not None and isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError)
-    ):
-        reason = "it has NaN or Infinity, which are not valid in JSON"
-    of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
-    if stream in inlets and isinstance(value, dict) and isinstance(value.get("record"), dict):
-        key = inlets[stream].stream.shape.key
-        parts = ", ".join(f"{name} {quoted(json.dumps(value['record'].get(name)), 100)}" for name in key)
-        of_stream = f" (stream {quoted(stream, 100)}, key {parts})" if key else of_stream
-    raise DtmError(
-        f"Line {number} of the input{of_stream} is not a Singer message: {reason}. {NOTHING_KEPT}"
-    ) from error
-
-
-def _stream_of(line: str | bytes) -> str:
+def _place(number: int, line: str | bytes) -> str:
     start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
-    return match[1] if (match := _STREAM.search(start)) else ""
+    match = _STREAM.search(start)
+    return f"Line {number} of the input" + (f" (stream {quoted(match[1], 100)})" if match and match[1] else "")
+
+
+def _refuse_line(number: int, line: str | bytes, error: Exception) -> NoReturn:
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    try:
+        json.dumps(json.loads(line), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        reason = "it has half a surrogate pair, which is not text"
+    except (ValueError, RecursionError):
+        pass
+    else:
+        if not isinstance(error, msgspec.ValidationError):
+            reason = "it has NaN or Infinity, which are not valid in JSON"
+    raise DtmError(f"{_place(number, line)} is not a Singer message: {reason}. {NOTHING_KEPT}") from error
 
 
 def _with_checked_length(number: int, line: str | bytes) -> str | bytes:
     if len(line) <= LONGEST_LINE:
         return line
-    stream = _stream_of(line)
-    of_stream = f" (stream {quoted(stream, 100)})" if stream else ""
     raise DtmError(
-        f"Line {number} of the input{of_stream} is longer than {LONGEST_LINE // 1024**2} MB, the limit of this target. "
+        f"{_place(number, line)} is longer than {LONGEST_LINE // 1024**2} MB, the limit of this target. "
         "Deselect the column with the longest text in the tap's catalog, or remove it with a stream map. "
         f"{NOTHING_KEPT}"
     )
@@ -196,7 +169,6 @@ class Intake:
         self._pending = self._pending_bytes = 0
         self._since_state = 0
         self._held: list[_Message] | None = []  # schemas at the beginning of the input
-        self._first_state: Any = None
         self._state: msgspec.Raw | None = None  # not decoded: states are large, and only the last one counts
         self.has_state = False
 
@@ -212,44 +184,32 @@ class Intake:
         return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text.decode())
 
     def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
-        """Read messages, one per line, and return how many there were of each type.
-
-        Raises:
-            DtmError: A line is not a Singer message, or a record does not match its schema.
-        """
+        """Read messages, one per line, and return how many there were of each type."""
         counter: Counter[str] = Counter()
         inlets = self._inlets
-        records = 0
         for number, line in enumerate(lines, 1):
             try:
                 message = _decode(_with_checked_length(number, line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                if not line.strip():
-                    continue
-                if self._held:
-                    self._begin(None)
-                _refuse_line(number, line, inlets, error)
-            if message.type == "RECORD":
-                if self._held is not None:
-                    self._begin(None)
-                inlet = inlets.get(message.stream) or _refuse_stream(number, message.stream)
-                try:
-                    inlet.take(message.record, message.version)
-                except (RecordError, RecursionError) as error:
-                    _refuse_record(number, message, inlet, error)
-                records += 1
-                self._pending += 1
-                self._pending_bytes += len(line)
-                if self._pending >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
-                    self._flush()
-            else:
-                counter[message.type] += 1
-                self._since_state += records
-                counter["RECORD"] += records
-                records = 0
+                if line.strip():
+                    _refuse_line(number, line, error)
+                continue
+            counter[message.type] += 1
+            if message.type != "RECORD":
                 self._other(message)
-        self._since_state += records
-        counter["RECORD"] += records
+                continue
+            if self._held is not None:
+                self._begin(None)
+            inlet = inlets.get(message.stream) or _refuse_stream(number, message.stream)
+            try:
+                inlet.take(message.record, message.version)
+            except (RecordError, RecursionError) as error:
+                _refuse_record(number, message, inlet, error)
+            self._since_state += 1
+            self._pending += 1
+            self._pending_bytes += len(line)
+            if self._pending >= _BATCH_ROWS or self._pending_bytes >= _BATCH_BYTES:
+                self._flush()
         if self._held is not None:
             self._begin(None)
         self._flush()
@@ -282,8 +242,7 @@ class Intake:
     def _begin(self, first_state: Any) -> None:  # noqa: ANN401
         """Give the store the first state of the run, then declare the schemas before it."""
         held, self._held = self._held or [], None
-        self._first_state = first_state
-        self._store.resume(first_state)
+        self._store.first_state = first_state
         for message in held:
             self._declare(message)
 
@@ -318,7 +277,7 @@ class Intake:
         inlet = self._inlets.get(message.stream)
         if inlet is None or inlet.stream.shape != shape:
             stream = self._store.declare(shape)
-            if inlet is None and delivered(shape, self._first_state) and not self._store.count(stream):
+            if inlet is None and delivered(shape, self._store.first_state) and not self._store.count(stream):
                 raise DtmError(
                     f"According to the tap's state, rows of {message.stream} were delivered before, but this package "
                     "has none: its folder, or the hidden folder next to it, is missing. Start the tap without state "

@@ -1,14 +1,12 @@
-"""The target's own record of the files in a package, which is in the store."""
+"""The files of a package: their sizes, times and hashes."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import msgspec
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR
 
@@ -25,11 +23,6 @@ class Manifest:
         """Return the manifest of a folder that holds only a package."""
         stamps = ((path.relative_to(folder).as_posix(), _stamp(path)) for path in sorted(folder.rglob("*")))
         return cls(digest(folder) or "", {name: stamp for name, stamp in stamps if stamp})
-
-    @classmethod
-    def from_json(cls, value: Any) -> Manifest | None:  # noqa: ANN401
-        """Return the manifest in the store, if there is one."""
-        return msgspec.convert(value, cls) if value else None
 
     @property
     def folders(self) -> set[str]:
@@ -50,9 +43,25 @@ def digest(folder: Path) -> str | None:
     """Return the sha256 of a package's descriptor, which has the hashes of the data; None without a descriptor."""
     path = folder / DESCRIPTOR
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() if _stamp(path) else None
+        return sha256_of(path) if _stamp(path) else None
     except OSError:
         return None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1024 * 1024):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def make_permanent(path: Path) -> None:
+    """Wait until a new file is on disk, and let everybody read it."""
+    path.chmod(0o644)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

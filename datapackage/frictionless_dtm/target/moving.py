@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from contextlib import contextmanager, suppress
-from itertools import count
+from contextlib import contextmanager, nullcontext, suppress
+from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from frictionless_dtm.target.manifest import Manifest
@@ -27,14 +27,9 @@ _LOGGER = logging.getLogger("target-datapackage")
 
 
 def carry_over(left: Path, place: Path, written: Manifest | None) -> None:
-    """Delete the target's files from a replaced package, and move everything else.
+    """Delete the target's files from a replaced package, move everything else to its place, and delete its folder.
 
     A file with the name of a new file of the target gets another name, with a warning.
-
-    Args:
-        left: The folder of the replaced package, which is deleted in the end. It need not exist.
-        place: The folder of the new package.
-        written: The target's files in the replaced package.
 
     Raises:
         DtmError: A file cannot be moved. Nothing is lost, and the next call continues.
@@ -59,15 +54,13 @@ def _merge(source: Path, target: Path, prefix: str, own: tuple[set[str], set[str
     # Files that need another name are last, so that they do not get the name of another file.
     for entry in sorted(source.iterdir(), key=lambda each: (os.path.lexists(target / each.name), each.name)):
         name, place = prefix + entry.name, target / entry.name
+        is_free = not os.path.lexists(place)
         if name in files and entry.is_file() and not entry.is_symlink():
             entry.unlink()
-            continue
-        is_new = name in folders and is_folder(entry) and not os.path.lexists(place)
-        if is_new:
-            place.mkdir()
-        if is_folder(entry) and is_folder(place):
+        elif is_folder(entry) and (is_folder(place) or (is_free and name in folders)):
+            place.mkdir(exist_ok=True)
             _merge(entry, place, f"{name}/", own)
-            if is_new and not any(place.iterdir()):
+            if is_free and not any(place.iterdir()):
                 place.rmdir()
         else:
             _unlock(target)
@@ -78,15 +71,10 @@ def _merge(source: Path, target: Path, prefix: str, own: tuple[set[str], set[str
 
 
 def _move(entry: Path, place: Path) -> None:
-    free = place
-    for number in count(1):
-        if not os.path.lexists(free):
-            break
-        free = place.with_name(f"{place.name}.kept{number if number > 1 else ''}")
-    if is_folder(entry):
-        with unlocked(entry, at=(free,)):  # moving a folder to another parent writes to it
-            entry.rename(free)
-    else:
+    names = (f"{place.name}.kept{number if number > 1 else ''}" for number in count(1))
+    free = next(each for each in chain([place], map(place.with_name, names)) if not os.path.lexists(each))
+    # Moving a folder to another parent writes to it.
+    with unlocked(entry, free) if is_folder(entry) else nullcontext():
         entry.rename(free)
     if free != place:
         _LOGGER.warning(
@@ -111,11 +99,7 @@ def keep_modes(package: Path, place: Path) -> None:
 
 
 def check_movable(place: Path, written: Manifest) -> None:
-    """Check that the user's own folders in a package can be moved into the next one.
-
-    Raises:
-        DtmError: A folder cannot be moved.
-    """
+    """Check that the user's own folders in a package can be moved into the next one."""
     for folder in (place / name for name in sorted(written.folders)):
         if not is_folder(folder):
             continue
@@ -138,19 +122,14 @@ def is_folder(path: Path) -> bool:
 
 
 @contextmanager
-def unlocked(folder: Path, at: Iterable[Path]) -> Iterator[None]:
-    """Let this user write to its own folder while the folder moves, and restore the mode afterwards.
-
-    Args:
-        folder: The folder.
-        at: The paths that the folder may have afterwards.
-    """
+def unlocked(folder: Path, *places: Path) -> Iterator[None]:
+    """Let this user write to its own folder while it moves to one of these places, and restore the mode afterwards."""
     mode = _mode(folder)
     _unlock(folder)
     try:
         yield
     finally:
-        for moved in filter(is_folder, (folder, *at)):
+        for moved in filter(is_folder, (folder, *places)):
             if _mode(moved) != mode:
                 moved.chmod(mode)
 

@@ -6,8 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
@@ -26,32 +25,31 @@ from frictionless_dtm.descriptor.package import (
 )
 from frictionless_dtm.descriptor.profile import Profile
 from frictionless_dtm.descriptor.progress import api_version
-from frictionless_dtm.target.changes import ROUND, RoundDigests
 from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.faults import NOTHING_KEPT
-from frictionless_dtm.target.manifest import Manifest, digest
-from frictionless_dtm.target.release import CHANGELOG, Before, history, note, note_history, settle
+from frictionless_dtm.target.manifest import Manifest, digest, make_permanent
+from frictionless_dtm.target.release import CHANGELOG, FIRST, ROUND, Before, RoundDigests, history, note, settle
 from frictionless_dtm.target.rows import Batch
-from frictionless_dtm.target.table_files import TableFiles
-from frictionless_dtm.target.version import FIRST
+from frictionless_dtm.target.table_files import write_files
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.descriptor.contents import Derived
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
-    from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.folder import Folder
-    from frictionless_dtm.target.journal import Differences
-    from frictionless_dtm.target.store import Store, Stream
+    from frictionless_dtm.target.release import RoundKey
+    from frictionless_dtm.target.store import Store
+    from frictionless_dtm.target.stream import Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]
     Derive = Callable[[Contents], Sequence[Derived]]
-    Describe = Callable[[str, dt.datetime], dict[str, Any]]
+    Describe = Callable[..., dict[str, Any]]
+    Rounds = dict[str, Mapping[RoundKey, str]]
 
 _FORM: Final = 2
 """Increase this number if the same rows and settings give other bytes. Existing packages are then written again."""
@@ -61,7 +59,7 @@ _LOGGER = logging.getLogger("target-datapackage")
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of the package in the making; ``stream`` is None for one that is computed from the others."""
+    """A table of the new package; ``stream`` is None for one that is computed from the others."""
 
     content: Content
     batches: Callable[[], Iterator[Batch]]
@@ -69,17 +67,10 @@ class _Table:
 
 
 class Packager:
-    """Writes the package of a store.
+    """Finishes the work of a killed run, and then writes the package of a store.
 
-    Args:
-        store: The rows.
-        settings: The checked settings.
-        folder: The package's folder.
-        render: Returns the pages by their file names in the package.
-        derive: Returns tables that are computed from the written ones.
-
-    Raises:
-        DtmError: The catalogue in the settings is wrong.
+    ``render`` returns the pages by their file names in the package, and ``derive`` tables that are computed from the
+    written ones.
     """
 
     def __init__(  # noqa: D107
@@ -92,27 +83,17 @@ class Packager:
         self._derive = derive
         self._profile = Profile.at(settings.metadata)
         self._new: Manifest | None = None
-
-    def recover(self) -> None:
-        """Finish the work of a killed run.
-
-        Raises:
-            DtmError: The folder is not this target's package.
-        """
-        current = Manifest.from_json(self._store.get("manifest"))
-        self._folder.recover(current, Manifest.from_json(self._store.get("previous")))
+        folder.recover(store.get("manifest", Manifest), store.get("previous", Manifest))
 
     def write(self, state: Mapping[str, Any] | None) -> bool:
-        """Write the package and commit the store; return False if the package is up to date.
-
-        Args:
-            state: The Singer state of the rows, if any.
-        """
+        """Write the package and commit the store; return False if the package is up to date."""
         before = Before.noted_in(self._store)
         if not self._store.streams:
             return False
         fingerprint = self._fingerprint(state)
-        if self._is_up_to_date(before, fingerprint):
+        is_same = before is not None and before.fingerprint == fingerprint
+        has_changed = any(stream.has_changed for stream in self._store.streams.values())
+        if before and is_same and not has_changed and before.manifest.is_whole(self._folder.path):
             self._store.commit(state)
             return False
         if self._settings.has_workbook:
@@ -120,28 +101,33 @@ class Packager:
         for complaint in self._profile.complaints(stream.shape for stream in self._ordered()):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
-        tables, rounds = self._write_data(building, before, fingerprint)
+        tables, rounds = self._write_data(building, before if is_same else None)
         tables += self._derived(building, tables, self._describer(tables, rounds, state))
-        describe = self._describer(tables, rounds, state)
-        differences = self._differences(tables)
-        release = settle(before, describe, rounds, differences, self._settings.version)
+        streams = {table.content.name: table.stream for table in tables}
+        release = settle(
+            before,
+            self._describer(tables, rounds, state),
+            rounds,
+            lambda name: self._store.differences(stream) if (stream := streams[name]) else None,
+            self._settings.version,
+        )
         past = history(self._store, before, self._folder.path, release.descriptor["version"])
-        descriptor = release.descriptor
+        descriptor = dict(release.descriptor)
         with self._folder.scratch() as scratch:
             if self._settings.has_workbook:
-                descriptor = self._with_workbook(building, descriptor, tables, scratch)
-            (building / DESCRIPTOR).write_bytes(_json(descriptor))
+                self._add_workbook(building, descriptor, tables, scratch)
+            text = json.dumps(descriptor, ensure_ascii=False, indent=2) + "\n"
+            (building / DESCRIPTOR).write_bytes(text.encode())
             pages = self._render(Contents(descriptor, building, scratch, release.changes, past, release.others))
         for name, page in pages.items():
             (building / name).parent.mkdir(parents=True, exist_ok=True)
             (building / name).write_bytes(page)
         for name in (DESCRIPTOR, *pages):
-            _make_permanent(building / name)
+            make_permanent(building / name)
         manifest = self._folder.ready()
         previous = before.manifest if before else None
-        self._store.note("previous", vars(previous) if previous else None)
-        note(self._store, release, manifest, fingerprint, rounds)
-        note_history(self._store, pages.get(CHANGELOG, b""))
+        self._store.note("previous", previous)
+        note(self._store, release, manifest, fingerprint, rounds, pages.get(CHANGELOG, b""))
         self._new = manifest
         # From here on, the new package counts. If the run is killed before it is in place, the next start finishes.
         self._store.commit(state)
@@ -167,25 +153,11 @@ class Packager:
             return "The next run sends the same rows again, which does no harm."
         return "The next run sends the same rows again, and duplicates the rows of streams without a key."
 
-    def _is_up_to_date(self, before: Before | None, fingerprint: str) -> bool:
-        return (
-            before is not None
-            and before.fingerprint == fingerprint
-            and not any(stream.has_changed for stream in self._store.streams.values())
-            and before.manifest.is_whole(self._folder.path)
-        )
-
     def _fingerprint(self, state: Mapping[str, Any] | None) -> str:
         """Return a digest of everything except rows that determines the package."""
-        shapes = [self._store.streams[name].shape for name in sorted(self._store.streams)]
-        parts = (
-            metadata.version("tap-dtm"),
-            _FORM,
-            self._settings,
-            self._profile.catalogue,
-            shapes,
-            self._api_version(state),
-        )
+        shapes = [stream.shape for _, stream in sorted(self._store.streams.items())]
+        of_program = (metadata.version("tap-dtm"), _FORM)
+        parts = (*of_program, self._settings, self._profile.catalogue, shapes, self._api_version(state))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _api_version(self, state: Mapping[str, Any] | None) -> str | None:
@@ -196,70 +168,70 @@ class Packager:
     def _ordered(self) -> list[Stream]:
         return sorted(self._store.streams.values(), key=lambda stream: self._profile.place(stream.shape))
 
-    def _write_data(
-        self, building: Path, before: Before | None, fingerprint: str
-    ) -> tuple[list[_Table], dict[str, Mapping[RoundKey, str]]]:
+    def _write_data(self, building: Path, before: Before | None) -> tuple[list[_Table], Rounds]:
+        """Write the streams. ``before`` is the present package, if nothing but rows has changed since."""
         written: list[_Table] = []
-        rounds: dict[str, Mapping[RoundKey, str]] = {}
+        rounds: Rounds = {}
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
             resource = self._profile.resource_of(shape)
-            is_same = before and before.fingerprint == fingerprint and not stream.has_changed
-            files = self._unchanged_files(name, before) if before and is_same else None
             checks = Checks(shape, resource)
-            if files and before:
-                count = self._store.count(stream)
-                digests: Mapping[RoundKey, str] | None = before.rounds.get(name)
-                broken = checks.left_out_of(before.descriptor, name)
-                for file in files:
-                    self._folder.reuse(file.path)
+            unmet: Mapping[str, Collection[str]] = checks.broken
+            if before and (files := self._unchanged_files(name, stream, before)):
+                rows, digests = self._store.count(stream), before.rounds.get(name)
+                unmet = checks.left_out_of(before.descriptor, name)
             else:
-                count, files, digests = self._write_stream(building, name, stream, checks)
-                broken = checks.broken
+                rows, files, digests = self._write_stream(building, name, stream, checks)
                 for warning in checks.warnings():
                     _LOGGER.warning("%s", warning)
             if digests is not None:
                 rounds[name] = digests
-            date = self._source_date(stream, resource)
-            content = Content(name, shape, count, files, resource, unmet=broken, source_date=date)
-            content = self._with_broken_keys(stream, content)
+            date, broken = self._source_date(stream, resource), self._broken_keys(stream, resource)
+            content = Content(name, shape, rows, files, resource, broken=broken, unmet=unmet, source_date=date)
             written.append(_Table(content, partial(self._store.batches, stream), stream))
         return written, rounds
 
-    def _unchanged_files(self, name: str, before: Before) -> tuple[DataFile, ...] | None:
-        """Return the files of a stream in the present package, if none has been changed since."""
-        resources = {resource["path"]: resource for resource in before.descriptor["resources"]}
-        files = []
-        for each in self._settings.formats:
-            path = f"data/{name}.{each}"
-            if path not in resources or not before.manifest.has(self._folder.path, path):
-                return None
-            size = before.manifest.files[path][0]
-            files.append(DataFile(path, each, size, resources[path]["hash"].removeprefix("sha256:")))
-        return tuple(files)
+    def _unchanged_files(self, name: str, stream: Stream, before: Before) -> tuple[DataFile, ...]:
+        """Reuse the files of a stream in the present package, if none has been changed since."""
+        paths = {f"data/{name}.{each}": each for each in self._settings.formats}
+        if stream.has_changed or not all(before.manifest.has(self._folder.path, path) for path in paths):
+            return ()
+        hashes = {
+            resource["path"]: resource["hash"].removeprefix("sha256:") for resource in before.descriptor["resources"]
+        }
+        for path in paths:
+            self._folder.reuse(path)
+        return tuple(DataFile(path, each, before.manifest.files[path][0], hashes[path]) for path, each in paths.items())
 
     def _write_stream(
         self, building: Path, name: str, stream: Stream, checks: Checks
     ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
         shape = stream.shape
         resource = self._profile.resource_of(shape)
-        table = self._files(building, name, shape, resource, self._store.largest(stream))
         # A history has each state of a round, which is no change of the round.
         has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
         digests = RoundDigests(shape.names) if has_rounds else None
-        for batch in self._store.batches(stream):
-            checks.add(batch.rows)
-            table.write(batch)
-            if digests:
-                digests.add(batch.rows)
-        return table.rows, table.close(), digests.digests if digests else None
 
-    def _files(
-        self, building: Path, name: str, shape: Shape, resource: Resource | None, largest: int = 0
-    ) -> TableFiles:
+        def checked() -> Iterator[Batch]:
+            for batch in self._store.batches(stream):
+                checks.add(batch.rows)
+                if digests:
+                    digests.add(batch.rows)
+                yield batch
+
+        rows, files = self._write_files(
+            building / "data" / name, shape, resource, checked(), self._store.largest(stream)
+        )
+        return rows, files, digests.digests if digests else None
+
+    def _write_files(
+        self, table: Path, shape: Shape, resource: Resource | None, batches: Iterable[Batch], largest: int
+    ) -> tuple[int, tuple[DataFile, ...]]:
         may = redistribution(self._profile.package_of(shape), self._settings)
-        return TableFiles(building, name, shape, resource, self._settings, redistribution=may, largest=largest)
+        return write_files(
+            table, shape, resource, batches, settings=self._settings, redistribution=may, largest=largest
+        )
 
     def _source_date(self, stream: Stream, resource: Resource | None) -> str | None:
         """Return the date of a table's own source."""
@@ -275,33 +247,31 @@ class Packager:
     def _derived(self, building: Path, tables: Sequence[_Table], describe: Describe) -> Iterator[_Table]:
         dates = {each.content.resource.source: each.content.source_date for each in tables if each.content.resource}
         with self._folder.scratch() as scratch:
-            draft = describe(FIRST, dt.datetime.now(dt.timezone.utc))
+            draft = describe(version=FIRST, created=dt.datetime.now(dt.timezone.utc))
             derived = self._derive(Contents(draft, building, scratch))
         streams = [table.content.shape.stream for table in tables] + [each.shape.stream for each in derived]
         names = _unique_names(streams, self._settings.formats)
         for each in derived:
             name = names[each.shape.stream]
             batch = Batch(list(each.rows), 0)
-            files = self._files(building, name, each.shape, each.resource)
-            files.write(batch)
+            rows, files = self._write_files(building / "data" / name, each.shape, each.resource, [batch], 0)
             date = dates.get(each.resource.source)
-            content = Content(
-                name, each.shape, files.rows, files.close(), each.resource, is_derived=True, source_date=date
-            )
+            content = Content(name, each.shape, rows, files, each.resource, is_derived=True, source_date=date)
             yield _Table(content, partial(iter, [batch]))
 
-    def _with_broken_keys(self, stream: Stream, content: Content) -> Content:
-        broken = {}
+    def _broken_keys(self, stream: Stream, resource: Resource | None) -> dict[tuple[str, ...], int]:
+        """Return the foreign keys that some rows violate, with the number of missing values."""
         lists = {
-            resource.name: other
+            known.name: other
             for other in reversed(self._ordered())
-            if (resource := self._profile.resource_of(other.shape))
+            if (known := self._profile.resource_of(other.shape))
         }
-        for key in content.resource.foreign_keys if content.resource else ():
-            other = lists.get(key.resource)
-            if other and (count := self._store.orphans(stream, key.fields, other, key.reference_fields)):
-                broken[key.fields] = count
-        return replace(content, broken=broken)
+        return {
+            key.fields: count
+            for key in (resource.foreign_keys if resource else ())
+            if key.resource in lists
+            and (count := self._store.orphans(stream, key.fields, lists[key.resource], key.reference_fields))
+        }
 
     # The workbook. It has the version and time of the package, so it is written after they are known.
 
@@ -311,81 +281,41 @@ class Packager:
         for stream in self._ordered():
             check_size(stream.shape, self._store.count(stream))
 
-    def _with_workbook(
-        self, building: Path, descriptor: Mapping[str, Any], tables: Sequence[_Table], scratch: Path
-    ) -> dict[str, Any]:
-        """Write the workbook, and return the descriptor with its description."""
+    def _add_workbook(
+        self, building: Path, descriptor: dict[str, Any], tables: Sequence[_Table], scratch: Path
+    ) -> None:
+        """Write the workbook, and describe it in the descriptor."""
         from frictionless_dtm.target.workbook import described, write_workbook  # noqa: PLC0415  see above
 
         path = building / f"{resource_name(descriptor['name'])}.xlsx"
         _LOGGER.info("Writing the workbook %s", path.name)
         sheets = {each.content.name: (each.content.shape, each.batches()) for each in tables}
         write_workbook(path, descriptor, sheets, scratch)
-        _make_permanent(path)
-        return {name: value for name, value in descriptor.items() if name != "resources"} | {
-            WORKBOOK: described(path),
-            "resources": descriptor["resources"],
-        }
+        make_permanent(path)
+        resources = descriptor.pop("resources")
+        descriptor |= {WORKBOOK: described(path), "resources": resources}
 
     # The descriptor.
 
-    def _describer(
-        self,
-        tables: Sequence[_Table],
-        rounds: Mapping[str, Mapping[RoundKey, str]],
-        state: Mapping[str, Any] | None,
-    ) -> Describe:
+    def _describer(self, tables: Sequence[_Table], rounds: Rounds, state: Mapping[str, Any] | None) -> Describe:
+        """Return the function that describes the package for a version and a time."""
         contents = [table.content for table in tables]
         keys = [key for each in rounds.values() for key in each]
         package = next(filter(None, (self._profile.package_of(content.shape) for content in contents)), None)
-        coverage = None
-        if keys:
-            dates = [key[2] for key in keys]
-            coverage = Coverage(min(dates), max(dates), tuple(sorted({key[0] for key in keys})))
-
-        def describe(version: str, created: dt.datetime) -> dict[str, Any]:
-            return describe_package(
-                package,
-                contents,
-                self._settings,
-                api_version=self._api_version(state) if package else None,
-                coverage=coverage,
-                created=created,
-                version=version,
-            )
-
-        return describe
-
-    def _differences(self, tables: Sequence[_Table]) -> Callable[[str], Differences | None]:
-        streams = {table.content.name: table.stream for table in tables}
-        return lambda name: self._store.differences(stream) if (stream := streams[name]) else None
+        dates = [key[2] for key in keys]
+        coverage = Coverage(min(dates), max(dates), tuple(sorted({key[0] for key in keys}))) if keys else None
+        version = self._api_version(state) if package else None
+        return partial(describe_package, package, contents, self._settings, api_version=version, coverage=coverage)
 
 
-def _unique_names(streams: list[str], formats: Sequence[str]) -> dict[str, str]:
-    """Return a resource name for each stream.
-
-    Raises:
-        DtmError: Resources of two streams would have the same name.
-    """
-    names: dict[str, str] = {}
+def _unique_names(streams: Sequence[str], formats: Sequence[str]) -> dict[str, str]:
+    """Return a resource name for each stream."""
     taken: dict[str, str] = {}
     for stream in streams:
-        names[stream] = resource_name(stream)
-        for name in file_names(names[stream], formats):
-            if name in taken:
+        for name in file_names(resource_name(stream), formats):
+            if taken.setdefault(name, stream) != stream:
                 raise DtmError(
                     f"The streams {taken[name]} and {stream} would both be the resource {name!r}. Rename "
                     "one of them in the tap."
                 )
-            taken[name] = stream
-    return names
-
-
-def _json(value: Any) -> bytes:  # noqa: ANN401
-    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _make_permanent(path: Path) -> None:
-    path.chmod(0o644)
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    return {stream: resource_name(stream) for stream in streams}

@@ -1,24 +1,21 @@
-"""Writes Parquet files with the catalogue's descriptions. With one pyarrow, the same rows give the same bytes."""
+"""Writes Parquet files with the catalogue's descriptions. The same rows and pyarrow give the same bytes."""
 
 from __future__ import annotations
 
 import json
-import math
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from frictionless_dtm.descriptor.profile import fields_of
 from frictionless_dtm.descriptor.table_schema import field_descriptor
-from frictionless_dtm.target.csv_writer import HashingFile, Written
 from frictionless_dtm.target.rows import LARGE
 from frictionless_dtm.target.texts import text_of
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
     from pathlib import Path
 
     from frictionless_dtm.descriptor.profile import Resource
@@ -39,12 +36,7 @@ _TYPES: Final = {
 class ParquetOutput:
     """One Parquet file, compressed by gzip, each page with a checksum.
 
-    Args:
-        path: The new file.
-        shape: The columns.
-        resource: The stream in the catalogue, if any.
-        terms: Other metadata of the file, by name.
-        largest: The bytes of the largest row, as JSON.
+    ``terms`` are metadata of the file, and ``largest`` is the size of the largest row, as JSON.
     """
 
     def __init__(  # noqa: D107
@@ -58,13 +50,12 @@ class ParquetOutput:
     ) -> None:
         self._columns = shape.columns
         self._schema = _schema(shape, resource, terms)
-        self._file = HashingFile(path)
         # gzip ends each page with a checksum that every reader verifies. By default, no reader verifies the checksums
         # of Parquet and zstd, and frictionless checks the hash of a Parquet file only with our plugin.
         # Dictionaries and statistics have copies of the values.
         is_small = largest < LARGE
         self._writer = pq.ParquetWriter(
-            cast("BinaryIO", self._file),
+            path,
             self._schema,
             compression="gzip",
             use_dictionary=is_small,
@@ -83,29 +74,25 @@ class ParquetOutput:
             del self._rows[:_ROW_GROUP]
             self._bytes = batch.bytes * len(self._rows) // len(batch.rows)
 
-    def close(self) -> Written:
+    def close(self) -> None:
         """Finish the file."""
         if self._rows:
             self._write_group(self._rows)
         self._writer.close()
-        self._file.close()
-        return self._file.written
 
     def _write_group(self, rows: Sequence[Values]) -> None:
-        arrays = [
-            _array(column, list(values)) for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
-        ]
+        arrays = [_array(column, values) for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=_ROW_GROUP)
         del arrays
         pa.default_memory_pool().release_unused()
 
 
-def _array(column: Column, values: list[Any]) -> pa.Array:
+def _array(column: Column, values: Values) -> pa.Array:
     kind = _TYPES.get(column.kind)
     if column.kind == "date":
         return pa.array([value or None for value in values], pa.string()).cast(kind)
     if column.kind == "number":
-        return pa.array([None if value is None else _float(column, value) for value in values], kind)
+        return pa.array([None if value is None else float(value) for value in values], kind)
     if kind is None:
         # An empty text is null, as in CSV.
         return pa.array([text_of(value) or None for value in values], pa.string())
@@ -118,41 +105,21 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
         ) from error
 
 
-def _float(column: Column, value: Decimal | int) -> float:
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if math.isinf(number):
-        raise DtmError(
-            f"The column {column.name} has a number of more than 308 digits, which Parquet cannot hold. Remove "
-            "parquet from the setting formats."
-        )
-    return number
-
-
 def _schema(shape: Shape, resource: Resource | None, terms: Mapping[str, str | None]) -> pa.Schema:
     known = fields_of(shape, resource)
     fields = []
     for column in shape.columns:
+        words: Mapping[str, Any] = {"title": column.title, "description": column.description}
         if column.name in known:
             words = field_descriptor(known[column.name], is_key=column.name in shape.key)
-        else:
-            words = {"title": column.title, "description": column.description}
         metadata = {
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for name, value in words.items()
             # Constraints are only in the descriptor: they are checked while rows are written.
             if value and name not in {"name", "type", "constraints"}
         }
-        fields.append(
-            pa.field(
-                column.name,
-                _TYPES.get(column.kind, pa.string()),
-                nullable=column.name not in shape.key,
-                metadata=metadata,
-            )
-        )
+        kind = _TYPES.get(column.kind, pa.string())
+        fields.append(pa.field(column.name, kind, nullable=column.name not in shape.key, metadata=metadata))
     about = dict(terms)
     if resource:
         about |= {"title": resource.title, "description": resource.description, "grain": resource.grain}

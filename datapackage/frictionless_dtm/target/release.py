@@ -1,33 +1,45 @@
-"""Determines the version, the time and the changes of a package from the previous one."""
+"""Determines version, time and changes of a package from the previous one, by the rules of the standard."""
 
 from __future__ import annotations
 
 import datetime as dt
+import enum
+import hashlib
 import logging
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
 
 from frictionless_dtm.descriptor.contents import ResourceChange, RoundChange
 from frictionless_dtm.descriptor.invented import is_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.target.changes import compare
 from frictionless_dtm.target.manifest import Manifest
-from frictionless_dtm.target.version import FIRST, Change, change, increased, order
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from frictionless_dtm.target.changes import RoundKey
     from frictionless_dtm.target.journal import Differences
+    from frictionless_dtm.target.rows import Values
     from frictionless_dtm.target.store import Store
 
-    Rounds = Mapping[str, Mapping[RoundKey, str]]
 
+RoundKey: TypeAlias = "tuple[str, str, str, int | None, str | None]"
+Rounds: TypeAlias = "Mapping[str, Mapping[RoundKey, str]]"
+"""The digests of the rounds of each table."""
+ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+_POSITION: Final = "row_number"
+_lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 CHANGELOG: Final = "CHANGELOG.md"
+FIRST: Final = "1.0.0"
+_OF_THE_RUN: Final = ("version", "created", f"{PREFIX}citation", f"{PREFIX}accessed")
+"""Properties that differ in every package, and do not count as changes."""
 
 _LOGGER = logging.getLogger("target-datapackage")
 
@@ -52,68 +64,60 @@ class Before(Release):
     @classmethod
     def noted_in(cls, store: Store) -> Before | None:
         """Return the package that is recorded in the store; None before the first."""
-        manifest = Manifest.from_json(store.get("manifest"))
+        manifest = store.get("manifest", Manifest)
         if manifest is None:
             return None
-        changes = store.get("changes")
+        rounds = store.get("rounds", dict[str, list[tuple[Any, ...]]])
         return cls(
             descriptor=store.get("descriptor"),
-            changes=None if changes is None else tuple(RoundChange(**each) for each in changes),
-            others=tuple(ResourceChange(**each) for each in store.get("others") or ()),
+            changes=store.get("changes", tuple[RoundChange, ...]),
+            others=store.get("others", tuple[ResourceChange, ...]) or (),
             manifest=manifest,
             fingerprint=store.get("fingerprint"),
-            rounds={
-                name: {tuple(entry[:-1]): entry[-1] for entry in entries}
-                for name, entries in store.get("rounds").items()
-            },
+            rounds={name: {entry[:-1]: entry[-1] for entry in entries} for name, entries in rounds.items()},
         )
 
 
-def note(store: Store, release: Release, manifest: Manifest, fingerprint: str, rounds: Rounds) -> None:
-    """Record a package in the store, for `Before.noted_in`."""
-    store.note("manifest", vars(manifest))
+def note(  # noqa: PLR0913, PLR0917
+    store: Store, release: Release, manifest: Manifest, fingerprint: str, rounds: Rounds, change_log: bytes
+) -> None:
+    """Record a package in the store, for `Before.noted_in` and `history`."""
+    store.note("manifest", manifest)
     store.note("fingerprint", fingerprint)
     store.note("descriptor", release.descriptor)
-    store.note("rounds", {name: [[*key, of] for key, of in each.items()] for name, each in rounds.items()})
-    store.note("changes", None if release.changes is None else [vars(each) for each in release.changes])
-    store.note("others", [vars(each) for each in release.others])
+    store.note("rounds", {name: [(*key, digest) for key, digest in each.items()] for name, each in rounds.items()})
+    store.note("changes", release.changes)
+    store.note("others", release.others)
+    store.note("history", _entries(change_log))
 
 
 def settle(
     before: Before | None,
-    describe: Callable[[str, dt.datetime], dict[str, Any]],
+    describe: Callable[..., dict[str, Any]],
     rounds: Rounds,
     differences: Callable[[str], Differences | None],
     pinned: str | None,
 ) -> Release:
     """Determine version and time. Both stay the same if the data do.
 
-    Args:
-        before: The present package, if there is one.
-        describe: Returns the descriptor of the new package for a version and a time.
-        rounds: The digests of its rounds, by resource.
-        differences: Returns how the rows of a resource differ from the present package; None if unknown.
-        pinned: The version in the settings.
-
-    Raises:
-        DtmError: Invented data would replace real data, or the data have changed and the pinned version is not higher.
+    ``describe`` returns the descriptor for a version and a time, and ``differences`` how the rows of a resource differ
+    from the present package, None if unknown. ``pinned`` is the version in the settings.
     """
     now = _now()
     if before is None:
-        return Release(describe(pinned or FIRST, now), None, ())
+        return Release(describe(version=pinned or FIRST, created=now), None, ())
     last = before.descriptor["version"]
-    draft = describe(last, now)
+    draft = describe(version=last, created=now)
     places = _countries(before.descriptor)
     if places and is_invented(_countries(draft)) and not is_invented(places):
         raise DtmError(
             "The input is invented data of the sandbox, and this data package has real data. It was not changed. Name "
             "another folder, or read the real API (with Meltano, --environment=prod)."
         )
-    is_same_data = _hashes(before.descriptor) == _hashes(draft)
-    changes = compare(before.rounds, rounds)
-    others = () if is_same_data else _others(before, draft, rounds, differences)
+    changes = _compare(before.rounds, rounds)
+    others = _others(before, draft, rounds, differences)
     # Another version of this program may write the same rows in another form.
-    is_same_data = is_same_data or not (changes or any(each.is_of_rows for each in others))
+    is_same_data = not (changes or any(each.is_of_rows for each in others))
     rows = {resource["name"]: resource["rows"] for resource in before.descriptor["resources"]}
     has_new_rows = (
         any(each.kind == "added" for each in changes)
@@ -121,7 +125,7 @@ def settle(
         or any(each["rows"] > rows.get(each["name"], each["rows"]) for each in draft["resources"])
     )
     kind = change(before.descriptor, draft, rows_added=has_new_rows)
-    if pinned and not is_same_data and order(pinned) <= order(last):
+    if pinned and not is_same_data and _order(pinned) <= _order(last):
         raise DtmError(
             f"The data have changed, and the setting version is {pinned} while the package already is {last}. Set a "
             "higher version, or remove the setting so that the target increases the version."
@@ -130,50 +134,35 @@ def settle(
     if version == last and kind is Change.NONE:
         return Release(dict(before.descriptor), before.changes, before.others)
     created = dt.datetime.strptime(before.descriptor["created"], "%Y-%m-%dT%H:%M:%S%z")
-    return Release(describe(version, created if is_same_data else now), changes, others)
+    return Release(describe(version=version, created=created if is_same_data else now), changes, others)
 
 
 def _others(
     before: Before, draft: Mapping[str, Any], rounds: Rounds, differences: Callable[[str], Differences | None]
 ) -> tuple[ResourceChange, ...]:
     """Return the changes of tables that do not show in their rounds."""
-    old, new = ({name: hashed for name, hashed, _ in _tables(each)} for each in (before.descriptor, draft))
-    changes = [ResourceChange(name, "added", added=rows) for name, _, rows in _tables(draft) if name not in old]
-    for name, hashed in new.items():
-        if name in old and old[name] != hashed and rounds.get(name) == before.rounds.get(name):
-            counts = differences(name)
-            changes.append(ResourceChange(name, "changed", *(counts or (None, None, None))))
-    changes += [ResourceChange(name, "removed") for name in old if name not in new]
+    old, new = (
+        {each["name"]: each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each}
+        for descriptor in (before.descriptor, draft)
+    )
+    changes = [ResourceChange(name, "removed") for name in old.keys() - new.keys()]
+    for name, resource in new.items():
+        if name not in old:
+            changes.append(ResourceChange(name, "added", added=resource["rows"]))
+        elif old[name]["hash"] != resource["hash"] and rounds.get(name) == before.rounds.get(name):
+            changes.append(ResourceChange(name, "changed", *(differences(name) or ())))
     return tuple(sorted(changes, key=lambda each: each.name))
-
-
-def _tables(descriptor: Mapping[str, Any]) -> list[tuple[str, str, int]]:
-    return [
-        (each["name"], each["hash"], each["rows"])
-        for each in descriptor["resources"]
-        if f"{PREFIX}sameDataAs" not in each
-    ]
 
 
 def _countries(descriptor: Mapping[str, Any]) -> list[str]:
     return list(descriptor.get(f"{PREFIX}spatialCoverage", ()))
 
 
-def _hashes(descriptor: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(resource["name"], resource["hash"]) for resource in descriptor["resources"]]
-
-
 def history(store: Store, before: Before | None, folder: Path, version: str) -> tuple[str, ...]:
     """Return the earlier entries of the change log, newest first, without an entry of this version.
 
-    The entries are recorded in the store. If an earlier release of this program has recorded none, they are read from
-    the file in the package, unless somebody has changed the file.
-
-    Args:
-        store: The store with the record.
-        before: The present package.
-        folder: The folder of the package.
-        version: The version of the new package.
+    They are recorded in the store. A store of version 0.1 has none; then they are read from the file in the package,
+    unless somebody has changed the file.
     """
     is_ours = before is not None and before.manifest.has(folder, CHANGELOG)
     if before is not None and CHANGELOG in before.manifest.files and not is_ours:
@@ -186,11 +175,6 @@ def history(store: Store, before: Before | None, folder: Path, version: str) -> 
         entries = _entries((folder / CHANGELOG).read_bytes()) if is_ours else ()
     own = re.compile(rf"## \W*{re.escape(version)}(?![\w.])")
     return tuple(entry for entry in entries if not own.match(entry))
-
-
-def note_history(store: Store, change_log: bytes) -> None:
-    """Record the entries of the change log in the store, for `history`."""
-    store.note("history", _entries(change_log))
 
 
 def _entries(change_log: bytes) -> list[str]:
@@ -207,3 +191,106 @@ def _now() -> dt.datetime:
         return dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc)
     except (ValueError, OverflowError, OSError) as error:
         raise DtmError(f"SOURCE_DATE_EPOCH is {epoch!r}: set it to seconds since 1970, or unset it.") from error
+
+
+class Change(enum.IntEnum):
+    """How much a package differs from the previous one."""
+
+    NONE = 0
+    PATCH = 1
+    MINOR = 2
+    MAJOR = 3
+
+
+def change(before: Mapping[str, Any], after: Mapping[str, Any], *, rows_added: bool) -> Change:
+    """Compare two descriptors.
+
+    Major: a resource is removed, or its fields or key change (added, removed, renamed, reordered, of another type).
+    Minor: a resource is new, or the data have new rows. Patch: data are corrected or withdrawn, or the descriptor
+    changes.
+    """
+    old = {resource["name"]: resource for resource in before["resources"]}
+    new = {resource["name"]: resource for resource in after["resources"]}
+    if any(name not in new or _structure(old[name]) != _structure(new[name]) for name in old):
+        return Change.MAJOR
+    if new.keys() - old.keys():
+        return Change.MINOR
+    if any(resource["hash"] != old[name]["hash"] for name, resource in new.items()):
+        return Change.MINOR if rows_added else Change.PATCH
+    return Change.PATCH if _without_times(before) != _without_times(after) else Change.NONE
+
+
+def increased(version: str, by: Change) -> str:
+    """Return the next version. A version has three numbers and an optional suffix."""
+    if by is Change.NONE:
+        return version
+    numbers = [int(part) for part in re.split("[-+]", version)[0].split(".")]
+    place = Change.MAJOR - by
+    return ".".join(map(str, [*numbers[:place], numbers[place] + 1, 0, 0][:3]))
+
+
+def _order(version: str) -> tuple[Any, ...]:
+    """Return the sort key of Semantic Versioning: 1.0.0-rc.1 comes before 1.0.0, and +build is ignored."""
+    numbers, _, before = version.partition("+")[0].partition("-")
+    parts = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in before.split("."))
+    return (*(int(part) for part in numbers.split(".")), not before, parts)
+
+
+def _without_times(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a descriptor without the properties that differ in every package."""
+    rest = {name: value for name, value in descriptor.items() if name not in _OF_THE_RUN}
+    if sources := descriptor.get("sources"):
+        rest["sources"] = [_without_times(source) for source in sources]
+    return rest
+
+
+def _structure(resource: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    schema = resource["schema"]
+    return [(field["name"], field["type"]) for field in schema["fields"]], schema.get("primaryKey")
+
+
+class RoundDigests:
+    """Computes a digest of each round of a stream from its rows in the order of the key.
+
+    The position of a row is not part of the digest, because it shifts when an earlier round grows.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:  # noqa: D107
+        self._round = itemgetter(*(names.index(name) for name in ROUND))
+        self._rest = itemgetter(*(number for number, name in enumerate(names) if name != _POSITION))
+        self._digests: dict[RoundKey, Any] = {}
+
+    def add(self, rows: Iterable[Values]) -> None:
+        """Add the next rows."""
+        for key, group in groupby(rows, key=self._round):
+            digest = self._digests.get(key)
+            if digest is None:
+                digest = self._digests[key] = hashlib.sha256()
+            digest.update(_lines(list(map(self._rest, group))))
+
+    @property
+    def digests(self) -> dict[RoundKey, str]:
+        """The digest of each round so far."""
+        return {key: digest.hexdigest()[:16] for key, digest in self._digests.items()}
+
+
+def _compare(before: Rounds, after: Rounds) -> tuple[RoundChange, ...]:
+    """Return the rounds whose digests differ at any level, sorted by country, operation, date, round and type."""
+    old = {key for rounds in before.values() for key in rounds}
+    new = {key for rounds in after.values() for key in rounds}
+    changes = []
+    for key in sorted(old | new, key=_round_order):
+        if key not in old:
+            kind = "added"
+        elif key not in new:
+            kind = "withdrawn"
+        elif any(before.get(level, {}).get(key) != after.get(level, {}).get(key) for level in {*before, *after}):
+            kind = "revised"
+        else:
+            continue
+        changes.append(RoundChange(*key, kind=kind))
+    return tuple(changes)
+
+
+def _round_order(key: RoundKey) -> list[tuple[bool, str]]:
+    return [(part is not None, f"{part:09d}" if isinstance(part, int) else part or "") for part in key]

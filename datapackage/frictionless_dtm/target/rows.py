@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 
 from frictionless_dtm.descriptor.shape import DELETED_AT, TIMES
-from frictionless_dtm.target.dates import is_written_as, moment_of
-from frictionless_dtm.target.texts import decode_exactly, text_of
+from frictionless_dtm.target.texts import decode_exactly, is_written_as, moment_of, text_of
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ _NOTHING: Final = (None, "")
 _LONGEST: Final = 300  # digits of an integer that was sent as a decimal number
 _LARGEST: Final = 308  # digits; most programs read larger numbers as infinite, and smaller ones as zero
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-
-
 _PLAIN_REASONS: Final = {
     "Number out of range": "a number has more than 4300 digits",
     "Integer value out of range": "an integer has more than 4300 digits",
@@ -90,11 +88,7 @@ class RowForm:
         self._others = _getter([columns[column.name][0] for column in shape.others])
 
     def key(self, values: Values) -> Key:
-        """Return the key.
-
-        Raises:
-            RecordError: A part of the key is missing or not valid.
-        """
+        """Return the key, or raise a RecordError."""
         key = self._key(values)
         if self._forms:
             parts = list(key)
@@ -127,12 +121,6 @@ class RecordReader:
         rename = {f"f{number}": name for number, name in enumerate(shape.names)} | {"deleted_at": DELETED_AT}
         record = msgspec.defstruct("Record", attributes, rename=rename, kw_only=True, gc=False)
         self._decode = msgspec.json.Decoder(record, float_hook=Decimal).decode
-        key_only = msgspec.defstruct(
-            "Key",
-            [(f"k{number}", msgspec.Raw, msgspec.Raw(b"null")) for number in range(len(shape.key))],
-            rename={f"k{number}": name for number, name in enumerate(shape.key)},
-        )
-        self._decode_key = msgspec.json.Decoder(key_only).decode
         self._times = [(number, column.kind) for number, column in enumerate(shape.columns) if column.kind in TIMES]
         self._numbers = [number for number, column in enumerate(shape.columns) if column.kind == "number"]
 
@@ -166,17 +154,33 @@ class RecordReader:
     def named(self, record: msgspec.Raw) -> str:
         """Return the key of a record for a message, if it has one: ``id 1, day "2024-01-01"``."""
         try:
-            parts = msgspec.structs.astuple(self._decode_key(record))
+            values = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return ""
-        texts = (quoted(bytes(part).decode(errors="replace"), 100) for part in parts)
-        return ", ".join(f"{name} {text}" for name, text in zip(self._shape.key, texts, strict=True))
+        parts = ((name, bytes(values.get(name, b"null")).decode(errors="replace")) for name in self._shape.key)
+        return ", ".join(f"{name} {quoted(text, 100)}" for name, text in parts)
 
     def _values(self, record: msgspec.Raw) -> Values:
         try:
             return msgspec.structs.astuple(self._decode(record))
-        except msgspec.ValidationError as error:
-            return msgspec.structs.astuple(self._decode(self._repaired(record, error)))
+        except msgspec.ValidationError as first:
+            try:
+                return msgspec.structs.astuple(self._decode(self._with_integers(record)))
+            except msgspec.ValidationError:
+                reason = str(first)
+                for words, plain in _PLAIN_REASONS.items():
+                    reason = reason.replace(words, plain)
+                raise RecordError(reason) from first
+
+    def _with_integers(self, record: msgspec.Raw) -> bytes:
+        """Write 1.0 as 1 in integer columns, because 1.0 is an integer in JSON Schema."""
+        values = decode_exactly(record)
+        if isinstance(values, dict):
+            for column in self._shape.columns:
+                value = values.get(column.name)
+                if column.kind == "integer" and isinstance(value, Decimal) and is_whole(value, _LONGEST):
+                    values[column.name] = int(value)
+        return _encode(values)
 
     def _with_numbers(self, values: Values) -> Values:
         """Check the number columns. In a key, 1, 1.0 and 1E+0 become the same number."""
@@ -189,40 +193,13 @@ class RecordReader:
                 value = Decimal(value)
             if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
                 raise RecordError(f"{column.name} is {quoted(_encode(value).decode(), 100)}, which is not a number")
-            if _is_out_of_range(value):
+            if is_out_of_range(value):
                 raise RecordError(
                     f"{column.name} has more than {_LARGEST} digits before or after the decimal point, which most "
                     "programs cannot read"
                 )
             changed[number] = Decimal(_plain_number(value)) if column.name in self._shape.key else value
         return tuple(changed)
-
-    def _repaired(self, record: msgspec.Raw, error: msgspec.ValidationError) -> bytes:
-        """Write 1.0 as 1 in integer columns, because 1.0 is an integer in JSON Schema."""
-        reason = str(error)
-        for words, plain in _PLAIN_REASONS.items():
-            reason = reason.replace(words, plain)
-        for number, name in reversed(list(enumerate(self._shape.names))):
-            reason = reason.replace(f"`f{number}`", f"`{name}`")
-        try:
-            values = decode_exactly(record)
-        except msgspec.ValidationError:
-            raise RecordError(reason) from error
-        if not isinstance(values, dict):
-            raise RecordError(reason) from error
-        is_changed = False
-        for column in self._shape.columns:
-            if column.kind == "integer" and (whole := _whole(values.get(column.name))) is not None:
-                values[column.name] = whole
-                is_changed = True
-        repaired = _encode(values)
-        try:
-            self._decode(repaired)
-        except msgspec.ValidationError:
-            is_changed = False
-        if not is_changed:
-            raise RecordError(reason) from error
-        return repaired
 
 
 class RowReader:
@@ -241,12 +218,6 @@ class RowReader:
         return self._in_order((*key, *decode_exactly(stored[-1])))
 
 
-def _whole(value: Any) -> int | None:  # noqa: ANN401
-    if isinstance(value, Decimal) and value.adjusted() < _LONGEST and value == value.to_integral_value():
-        return int(value)
-    return None
-
-
 def _attribute(number: int, column: Column, key: Iterable[str]) -> tuple[Any, ...]:
     name, kind = f"f{number}", _TYPES[column.kind]
     if column.name in key:
@@ -254,7 +225,13 @@ def _attribute(number: int, column: Column, key: Iterable[str]) -> tuple[Any, ..
     return (name, kind | None, None)
 
 
-def _is_out_of_range(value: int | Decimal) -> bool:
+def is_whole(value: Decimal, digits: int) -> bool:
+    """Return whether a number is an integer with at most so many digits."""
+    return value.adjusted() < digits and value == value.to_integral_value()
+
+
+def is_out_of_range(value: int | Decimal) -> bool:
+    """Return whether a number is not finite, or has more digits than most programs can read."""
     exact = Decimal(value)
     return not exact.is_finite() or (bool(exact) and abs(exact.adjusted()) >= _LARGEST)
 
@@ -265,13 +242,9 @@ def _plain_number(value: int | Decimal) -> str:
     return plain if plain != "-0" else "0"
 
 
-def _moment_form(kind: str) -> Callable[[Any], str]:
-    return lambda value: moment_of(kind, value)
-
-
 _FORMS: Final[Mapping[str, Callable[[Any], str]]] = {
-    "datetime": _moment_form("datetime"),
-    "time": _moment_form("time"),
+    "datetime": partial(moment_of, "datetime"),
+    "time": partial(moment_of, "time"),
     "number": lambda value: _encode(value).decode(),
 }
 
@@ -280,7 +253,4 @@ def _getter(positions: list[int]) -> Callable[[Values], Values]:
     """Return a function that picks these positions of a tuple. The result is a tuple even for one position or none."""
     if len(positions) > 1:
         return itemgetter(*positions)
-    if positions:
-        (only,) = positions
-        return lambda values: (values[only],)
-    return lambda _: ()
+    return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))

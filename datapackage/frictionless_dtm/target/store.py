@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - the names of tables and columns in the queries come from this module's own numbers
+# ruff: noqa: S608 - the names of tables and columns in the queries come from this package's own numbers
 """The target's record between runs, in one SQLite file: the rows by key, and a description of the package on disk.
 
 Each run is one transaction.
@@ -6,19 +6,18 @@ Each run is one transaction.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from frictionless_dtm.descriptor.progress import bookmarks
+from frictionless_dtm.descriptor.progress import bookmarks, positions
 from frictionless_dtm.descriptor.shape import Shape
-from frictionless_dtm.target.conversion import check_key, mover
-from frictionless_dtm.target.journal import Layout, Start, UndoLog, start_of
+from frictionless_dtm.target.conversion import FIRST_FORMAT, check_key, mover, upgrade
+from frictionless_dtm.target.journal import UndoLog
 from frictionless_dtm.target.rows import Batch, RowReader
-from frictionless_dtm.target.upgrade import FIRST_FORMAT, upgrade
+from frictionless_dtm.target.stream import Stream
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -34,63 +33,18 @@ _BATCH_ROWS: Final = 5_000
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
-@dataclass
-class Stream:
-    """One stream: its table, and its changes in this run.
-
-    ``active`` is the table version (ACTIVATE_VERSION) that its rows belong to.
-    """
-
-    number: int
-    shape: Shape
-    active: int | None = None
-    has_changed: bool = False
-    has_stepped_back: bool = False  # its rows differ from those of the package on disk
-    is_from_scratch: bool = False  # the run sends all rows; others are removed
-    seen: int | None = field(default=None)  # the table version whose keys are being collected
-
-    @property
-    def table(self) -> str:
-        """The name of its table."""
-        return f"rows_{self.number}"
-
-    @property
-    def parts(self) -> list[str]:
-        """The names of the key's columns in the table."""
-        return [f"k{number}" for number in range(len(self.shape.key))]
-
-    @property
-    def definition(self) -> str:
-        """The statement that creates its table."""
-        if not self.shape.key:
-            columns = "row BLOB, version INTEGER, copies INTEGER, PRIMARY KEY (row, version)"
-        else:
-            parts = ", ".join(f"{part} NOT NULL" for part in self.parts)
-            columns = f"{parts}, row BLOB NOT NULL, PRIMARY KEY ({', '.join(self.parts)})"
-        return f"CREATE TABLE {self.table} ({columns}) WITHOUT ROWID"
-
-    @property
-    def layout(self) -> Layout:
-        """The columns of its table."""
-        if self.shape.key:
-            places = (place for place, column in enumerate(self.shape.others) if column.name in self.shape.key)
-            return Layout(self.number, self.table, self.parts, "row", has_key=True, key_places=frozenset(places))
-        return Layout(self.number, self.table, ["row", "version"], "copies", has_key=False)
-
-
 class Store:
     """Opens or creates the file, for one process at a time.
 
     Raises:
-        DtmError: Another run has the file open, or a newer version of this program wrote it.
+        DtmError: A newer version of this program wrote the file.
         sqlite3.Error: The file cannot be opened, read or written. All methods raise this error.
     """
 
     def __init__(self, path: Path) -> None:  # noqa: D107
         self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=0)
-        self._first: Any = None
-        self._begun: set[str] = set()
-        self._begun_at_mark: set[str] = set()
+        self.first_state: Any = None
+        """The value of the STATE message that begins the input, which the run continues from; None without one."""
         self._marked: dict[str, Stream] | None = None
         self.streams: dict[str, Stream] = {}
         try:
@@ -100,17 +54,10 @@ class Store:
             raise
 
     def _open(self, path: Path) -> None:
-        try:
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            for pragma in ("journal_mode = TRUNCATE", "synchronous = FULL", f"cache_size = -{_CACHE_KB}"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._db.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error):
-                raise
-            raise DtmError(
-                f"Another run is writing this data package ({path} is locked): wait until it ends."
-            ) from error
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        for pragma in ("journal_mode = TRUNCATE", "synchronous = FULL", f"cache_size = -{_CACHE_KB}"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.execute("BEGIN EXCLUSIVE")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version not in {0, FIRST_FORMAT, _FORMAT}:
             raise DtmError(
@@ -123,65 +70,46 @@ class Store:
             "CREATE TABLE IF NOT EXISTS streams (name TEXT PRIMARY KEY, number INTEGER, shape TEXT, active INTEGER)"
         )
         self._undo = UndoLog(self._db, by_value=version == FIRST_FORMAT)
-        self._load()
-        if version == FIRST_FORMAT:
-            for stream in self.streams.values():
-                upgrade(self._db, stream)
-
-    def _load(self) -> None:
-        self.streams = {}
-        for name, number, shape, active in self._db.execute("SELECT * FROM streams ORDER BY name"):
-            self.streams[name] = Stream(number, msgspec.json.decode(shape, type=Shape), active)
-            self.streams[name].seen = self.get(f"seen {name}")
+        for name, number, shape, active in self._db.execute("SELECT * FROM streams ORDER BY name").fetchall():
+            seen = self.get(f"seen {name}")
+            self.streams[name] = Stream(number, msgspec.json.decode(shape, type=Shape), active, seen)
+            if version == FIRST_FORMAT:
+                upgrade(self._db, self.streams[name])
 
     # Input.
 
-    def resume(self, first: Any) -> None:  # noqa: ANN401
-        """Set the state that the run continues from.
-
-        Args:
-            first: The value of the first STATE message; None if other messages come first.
-        """
-        self._first = first
-
     def _begin(self, stream: Stream) -> None:
-        """Adjust a stream's rows to the state that the run continues from, and begin to log changes.
-
-        Raises:
-            DtmError: The rows do not fit the state.
-        """
+        """Adjust a stream's rows to the state that the run continues from, and begin to log changes."""
         name = stream.shape.stream
-        if self._first is not None and (marks := (self.get("marks") or {}).get(name)):
-            start = start_of(bookmarks(stream.shape, self._first), *marks)
-            if start is Start.OUT_OF_STEP:
+        marks = self.get("marks", dict[str, Any]) or {}
+        if self.first_state is not None and name in marks:
+            before, after = map(positions, marks[name])
+            start = positions(bookmarks(stream.shape, self.first_state))
+            # Any other state, such as that of a backup, brings the changes since then. They neither remove rows of
+            # later runs nor add missing rows of earlier ones.
+            if start and start not in (before, after):
                 raise DtmError(
                     f"The tap's state is not the state of the last run. With it, {name} in this package would lack "
                     "rows or keep removed ones. Use the state of the last run, or start the tap without state (with "
                     "Meltano, --full-refresh)."
                 )
-            was_empty = start is Start.ONE_RUN_AHEAD and self._undo.was_empty(stream.layout)
-            if start is Start.UNKNOWN_TO_IT or was_empty:
-                # The run starts from scratch: it sends every row, and no tombstones.
-                stream.is_from_scratch = True
-            elif start is Start.ONE_RUN_AHEAD and (shape := self._undo.step_back(stream.layout)):
-                stream.shape = msgspec.json.decode(shape, type=Shape)
-                stream.has_changed = stream.has_stepped_back = True
-        self._undo.begin(stream.layout, msgspec.json.encode(stream.shape).decode())
-        self._begun.add(name)
+            if start != after:
+                # Without bookmarks, the run sends every row, and no tombstones.
+                stream.is_from_scratch = not start or self._undo.was_empty(stream)
+                if not stream.is_from_scratch:
+                    self._undo.step_back(stream)
+        self._undo.begin(stream)
+        stream.is_logged = True
 
     def declare(self, shape: Shape) -> Stream:
-        """Declare the shape of a stream. Stored rows keep the columns that still exist.
-
-        Raises:
-            DtmError: The stream had another key before, or the rows do not fit the state of the run.
-        """
+        """Declare the shape of a stream. Stored rows keep the columns that still exist."""
         stream = self.streams.get(shape.stream)
         if stream is None:
             taken = {each.number for each in self.streams.values()}
             stream = Stream(max(taken, default=-1) + 1, shape, has_changed=True)
-            self._db.execute(stream.definition)
+            self._db.execute(stream.definition(stream.table, stream.value))
             self.streams[shape.stream] = stream
-        if shape.stream not in self._begun:
+        if not stream.is_logged:
             self._begin(stream)
         if stream.shape != shape:
             check_key(stream.shape, shape)
@@ -198,77 +126,71 @@ class Store:
         refused: list[DtmError] = []  # SQLite hides errors of our function
         self._db.create_function("moved", 1, mover(stream.shape, shape, refused), deterministic=True)
         try:
-            self._move(stream, shape)
+            if shape.key:
+                self._db.execute(f"UPDATE {stream.table} SET row = moved(row)")
+            else:
+                self._db.execute(
+                    f"CREATE TEMP TABLE reshaped AS SELECT moved(row) AS row, version, sum(copies) FROM {stream.table}"
+                    " GROUP BY 1, 2"
+                )
+                self._db.execute(f"DELETE FROM {stream.table}")
+                self._db.execute(f"INSERT INTO {stream.table} SELECT * FROM reshaped")
+                self._db.execute("DROP TABLE reshaped")
         except sqlite3.OperationalError as error:
             raise (refused[0] if refused else error) from None
         stream.has_changed = True
 
-    def _move(self, stream: Stream, shape: Shape) -> None:
-        if shape.key:
-            self._db.execute(f"UPDATE {stream.table} SET row = moved(row)")
-        else:
-            self._db.execute(
-                f"CREATE TEMP TABLE reshaped AS SELECT moved(row) AS row, version, sum(copies) FROM {stream.table}"
-                " GROUP BY 1, 2"
-            )
-            self._db.execute(f"DELETE FROM {stream.table}")
-            self._db.execute(f"INSERT INTO {stream.table} SELECT * FROM reshaped")
-            self._db.execute("DROP TABLE reshaped")
-
     def put(self, stream: Stream, rows: Mapping[Key, bytes | None]) -> None:
         """Write rows by key; None removes the row."""
-        parts = ", ".join(stream.parts)
-        places = ", ".join("?" * (len(stream.parts) + 1))
-        written = self._db.executemany(
-            f"INSERT INTO {stream.table} VALUES ({places}) ON CONFLICT ({parts})"
+        self._change(
+            stream,
+            f"INSERT INTO {stream.table} VALUES ({_places(stream.key)}, ?) ON CONFLICT ({', '.join(stream.key)})"
             " DO UPDATE SET row = excluded.row WHERE row <> excluded.row",
             ((*key, row) for key, row in rows.items() if row is not None),
-        ).rowcount
-        where = " AND ".join(f"{part} = ?" for part in stream.parts)
-        removed = self._db.executemany(
-            f"DELETE FROM {stream.table} WHERE {where}",
+        )
+        self._change(
+            stream,
+            f"DELETE FROM {stream.table} WHERE {_equal(stream.key)}",
             (key for key, row in rows.items() if row is None),
-        ).rowcount
-        stream.has_changed |= written > 0 or removed > 0
+        )
+
+    def _change(self, stream: Stream, statement: str, parameters: Iterable[tuple[Any, ...]]) -> None:
+        stream.has_changed |= self._db.executemany(statement, parameters).rowcount > 0
 
     def keep_only(self, stream: Stream, keys: Iterable[Key]) -> None:
         """Remove the rows of all other keys."""
-        stored = self._db.execute(f"SELECT {', '.join(stream.parts)} FROM {stream.table}").fetchall()
+        stored = self._db.execute(f"SELECT {', '.join(stream.key)} FROM {stream.table}").fetchall()
         self.put(stream, dict.fromkeys(set(stored).difference(keys)))
 
     def keep_up_to(self, stream: Stream, last: Mapping[Key, int]) -> None:
         """Remove the rows with a position above the last one of their group. A position is the last part of a key."""
-        *group, position = stream.parts
-        columns = ", ".join(group)
-        ends = self._db.execute(f"SELECT {columns}, max({position}) FROM {stream.table} GROUP BY {columns}").fetchall()
-        where = " AND ".join(f"{part} = ?" for part in group)
-        for *key, end in ends:
-            if end > (kept := last.get(tuple(key), -1)):
-                gone = f"DELETE FROM {stream.table} WHERE {where} AND {position} > ?"
-                self._db.execute(gone, (*key, kept))
-                stream.has_changed = True
+        *group, position = stream.key
+        groups = self._db.execute(f"SELECT DISTINCT {', '.join(group)} FROM {stream.table}").fetchall()
+        self._change(
+            stream,
+            f"DELETE FROM {stream.table} WHERE {_equal(group)} AND {position} > ?",
+            ((*key, last.get(key, -1)) for key in groups),
+        )
 
     def append(self, stream: Stream, rows: Iterable[tuple[bytes, int]]) -> None:
         """Write rows of a stream without key, each with its table version (0 for none)."""
-        written = self._db.executemany(
+        self._change(
+            stream,
             f"INSERT INTO {stream.table} VALUES (?, ?, 1) ON CONFLICT (row, version) DO UPDATE SET copies = copies + 1",
             rows,
-        ).rowcount
-        stream.has_changed |= written > 0
+        )
 
     def saw(self, stream: Stream, version: int, keys: Iterable[Key]) -> None:
         """Record the keys of a table version until it is activated, perhaps in a later run."""
-        parts = ", ".join(stream.parts)
         if stream.seen != version:
             self._forget_seen(stream)
-            self._db.execute(f"CREATE TABLE seen_{stream.number} ({parts}, PRIMARY KEY ({parts})) WITHOUT ROWID")
+            self._db.execute(stream.definition(stream.seen_table))
             stream.seen = version
             self.note(f"seen {stream.shape.stream}", version)
-        places = ", ".join("?" * len(stream.parts))
-        self._db.executemany(f"INSERT OR IGNORE INTO seen_{stream.number} VALUES ({places})", keys)
+        self._db.executemany(f"INSERT OR IGNORE INTO {stream.seen_table} VALUES ({_places(stream.key)})", keys)
 
     def _forget_seen(self, stream: Stream) -> None:
-        self._db.execute(f"DROP TABLE IF EXISTS seen_{stream.number}")
+        self._db.execute(f"DROP TABLE IF EXISTS {stream.seen_table}")
         stream.seen = None
         self.note(f"seen {stream.shape.stream}", None)
 
@@ -276,13 +198,12 @@ class Store:
         """Remove the rows that do not belong to a table version."""
         if version == stream.active:
             return
+        gone = f"DELETE FROM {stream.table}"
         if not stream.shape.key:
-            gone = f"DELETE FROM {stream.table} WHERE version <> {version:d}"
+            gone += f" WHERE version <> {version:d}"
         elif stream.seen == version:
-            parts = ", ".join(stream.parts)
-            gone = f"DELETE FROM {stream.table} WHERE ({parts}) NOT IN (SELECT {parts} FROM seen_{stream.number})"
-        else:
-            gone = f"DELETE FROM {stream.table}"
+            key = ", ".join(stream.key)
+            gone += f" WHERE ({key}) NOT IN (SELECT {key} FROM {stream.seen_table})"
         stream.has_changed |= self._db.execute(gone).rowcount > 0
         stream.active = version
         if stream.seen is not None:
@@ -307,47 +228,46 @@ class Store:
         if rows:
             yield Batch(rows, size)
 
-    def largest(self, stream: Stream) -> int:
-        """Return the bytes of a stream's largest row."""
-        return int(self._db.execute(f"SELECT coalesce(max(length(row)), 0) FROM {stream.table}").fetchone()[0])
-
     def _stored(self, stream: Stream) -> Iterator[tuple[Any, ...]]:
         cursor = self._db.cursor()
         cursor.arraysize = 1000
-        if stream.shape.key:
-            return cursor.execute(f"SELECT * FROM {stream.table} ORDER BY {', '.join(stream.parts)}")
-        cursor.execute(f"SELECT row, copies FROM {stream.table} ORDER BY row, version")
-        return ((row,) for row, copies in cursor for _ in range(copies))
+        cursor.execute(f"SELECT * FROM {stream.table} ORDER BY {', '.join(stream.key)}")
+        return cursor if stream.shape.key else ((row,) for row, _, copies in cursor for _ in range(copies))
+
+    def largest(self, stream: Stream) -> int:
+        """Return the bytes of a stream's largest row."""
+        return self._number(f"SELECT max(length(row)) FROM {stream.table}")
 
     def count(self, stream: Stream) -> int:
         """Return the number of a stream's rows."""
-        what = "count(*)" if stream.shape.key else "coalesce(sum(copies), 0)"
-        return int(self._db.execute(f"SELECT {what} FROM {stream.table}").fetchone()[0])
+        return self._number(f"SELECT {'count(*)' if stream.shape.key else 'sum(copies)'} FROM {stream.table}")
 
     def differences(self, stream: Stream) -> Differences | None:
         """Return how a stream's rows differ from those of the package on disk; None if unknown."""
         if stream.has_stepped_back:
             return None
-        return self._undo.differences(stream.layout) if stream.shape.stream in self._begun else (0, 0, 0)
+        return self._undo.differences(stream) if stream.is_logged else (0, 0, 0)
 
     def orphans(self, stream: Stream, fields: Iterable[str], other: Stream, other_fields: Iterable[str]) -> int:
         """Return how many distinct values of these key fields have no row in another stream."""
-        mine = [stream.parts[stream.shape.key.index(name)] for name in fields]
-        theirs = [other.parts[other.shape.key.index(name)] for name in other_fields]
-        query = (
+        mine = [stream.key[stream.shape.key.index(name)] for name in fields]
+        theirs = [other.key[other.shape.key.index(name)] for name in other_fields]
+        return self._number(
             f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(mine)} FROM {stream.table}"
             f" EXCEPT SELECT {', '.join(theirs)} FROM {other.table})"
         )
-        return int(self._db.execute(query).fetchone()[0])
 
-    def get(self, name: str) -> Any:  # noqa: ANN401
-        """Return the value that is recorded under a name, if any."""
+    def _number(self, query: str) -> int:
+        return self._db.execute(query).fetchone()[0] or 0
+
+    def get(self, name: str, kind: Any = Any) -> Any:  # noqa: ANN401
+        """Return the value that is recorded under a name, as a type; None without a value."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row else None
+        return msgspec.json.decode(row[0], type=kind | None) if row else None
 
     def note(self, name: str, value: Any) -> None:  # noqa: ANN401
-        """Record a JSON value under a name."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
+        """Record a value under a name, as JSON."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, msgspec.json.encode(value).decode()))
 
     # Transactions.
 
@@ -357,38 +277,34 @@ class Store:
             self._db.execute("RELEASE mark")
         self._db.execute("SAVEPOINT mark")
         self._marked = {name: replace(stream) for name, stream in self.streams.items()}
-        self._begun_at_mark = set(self._begun)
 
     def back_to_mark(self) -> None:
         """Discard everything since the last mark, if there is one."""
         if self._marked is not None:
             self._db.execute("ROLLBACK TO mark")
             self.streams = self._marked
-            self._begun = self._begun_at_mark
 
     def commit(self, state: Any = None) -> None:  # noqa: ANN401
-        """Commit the transaction, and begin the next one.
-
-        Args:
-            state: The Singer state of the rows, if any.
-        """
+        """Commit the run, with the Singer state of the rows, if any."""
         if state is not None:
-            marks = self.get("marks") or {}
-            for name in self._begun:
-                shape = self.streams[name].shape
-                _, before = marks.get(name) or (None, {})
-                if self._first is not None:
-                    before = bookmarks(shape, self._first)
-                marks[name] = [before, bookmarks(shape, state)]
+            marks = self.get("marks", dict[str, Any]) or {}
+            for name, stream in self.streams.items():
+                if stream.is_logged:
+                    _, before = marks.get(name) or (None, {})
+                    if self.first_state is not None:
+                        before = bookmarks(stream.shape, self.first_state)
+                    marks[name] = [before, bookmarks(stream.shape, state)]
             self.note("marks", marks)
         self._db.execute("COMMIT")
-        self._marked = None
-        self._db.execute("BEGIN EXCLUSIVE")
-        self.streams = {
-            name: replace(stream, has_changed=False, is_from_scratch=False, has_stepped_back=False)
-            for name, stream in self.streams.items()
-        }
 
     def close(self) -> None:
         """Close the file. Uncommitted changes are discarded."""
         self._db.close()
+
+
+def _places(parts: list[str]) -> str:
+    return ", ".join("?" * len(parts))
+
+
+def _equal(parts: list[str]) -> str:
+    return " AND ".join(f"{part} = ?" for part in parts)

@@ -1,4 +1,4 @@
-"""Writes a package as an Excel workbook. With one XlsxWriter, the same rows give the same bytes.
+"""Writes a package as an Excel workbook. The same rows and XlsxWriter give the same bytes.
 
 The sheets are the terms, the dictionary, and each table. XlsxWriter can write each row to disk at once, is faster than
 openpyxl, and has no dependencies.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
@@ -15,13 +16,14 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
-from frictionless_dtm.descriptor.package import MEDIA_TYPES
+from frictionless_dtm.descriptor.package import MEDIA_TYPES, terms_in_words
+from frictionless_dtm.descriptor.table_schema import PREFIX
+from frictionless_dtm.target.manifest import sha256_of
 from frictionless_dtm.target.texts import text_of
-from frictionless_dtm.target.workbook_front import DICTIONARY, TERMS, dictionary, terms
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
 
     Cell = str | float | bool | None
 
+_TERMS: Final = "Terms"
+_DICTIONARY: Final = "Dictionary"
+_ABOUT_CELLS: Final = (
+    "An empty cell has no value, which is not 0. Codes are text, so that they keep their zeros. Integers of more than "
+    "15 digits are text, because Excel would change them. Decimal numbers have at most 16 digits here; CSV has all."
+)
+_HEADER: Final = ("Table", "Column", "Type", "Title", "Meaning", "Unit", "Measure", "HXL tag", "Missing values")
 MOST_ROWS: Final = 1_048_575  # of a sheet, below the header
 _MOST_COLUMNS: Final = 16_384
 _LONGEST: Final = 32_767  # characters of a cell; those above U+FFFF count twice
@@ -37,7 +46,7 @@ _LARGEST: Final = 9.99e307
 _DAY_0: Final = dt.date(1899, 12, 30).toordinal()
 _FIRST_DAY: Final = "1900-03-01"  # Excel has an invalid day before this date, and no dates before 1900
 _LONGEST_NAME: Final = 31  # of a sheet
-_RESERVED: Final = {TERMS.lower(), DICTIONARY.lower(), "history"}  # Excel reserves "history"
+_RESERVED: Final = {_TERMS.lower(), _DICTIONARY.lower(), "history"}  # Excel reserves "history"
 _EVERYWHERE: Final = "A1:XFD1048576"
 _TAKE_OUT: Final = "remove xlsx from the setting formats."
 
@@ -50,118 +59,91 @@ class _Sheet(Worksheet):  # type: ignore[misc]  # XlsxWriter declares no types
 
 
 def check_size(shape: Shape, rows: int) -> None:
-    """Check that a table fits into a sheet, before anything is written.
-
-    Raises:
-        DtmError: The table is too large; the message names it.
-    """
-    if rows > MOST_ROWS:
-        raise DtmError(
-            f"The table {shape.stream} has {rows:,} rows, and a sheet of Excel holds {MOST_ROWS:,}: {_TAKE_OUT}"
-        )
-    if len(shape.columns) > _MOST_COLUMNS:
-        raise DtmError(
-            f"The table {shape.stream} has {len(shape.columns):,} columns, and a sheet of Excel holds "
-            f"{_MOST_COLUMNS:,}: {_TAKE_OUT}"
-        )
+    """Check that a table fits into a sheet, before anything is written."""
+    columns = len(shape.columns)
+    for number, most, what in ((rows, MOST_ROWS, "rows"), (columns, _MOST_COLUMNS, "columns")):
+        if number > most:
+            raise DtmError(
+                f"The table {shape.stream} has {number:,} {what}, and a sheet of Excel holds {most:,}: {_TAKE_OUT}"
+            )
 
 
 def write_workbook(
     path: Path, descriptor: Mapping[str, Any], tables: Mapping[str, tuple[Shape, Iterable[Batch]]], scratch: Path
 ) -> None:
-    """Write the workbook of a package.
+    """Write the workbook of a package, with tables by the name of their resource.
 
-    Args:
-        path: The new file.
-        descriptor: The descriptor of the package.
-        tables: Shape and rows of each table, by the name of its resource.
-        scratch: A folder for temporary files, about as large as the tables in XML.
-
-    Raises:
-        DtmError: A text is too long for a cell; the message names table, row and column.
-        OSError: The files cannot be written.
+    ``scratch`` is a folder for temporary files, about as large as the tables in XML.
     """
     sheets = _sheet_names(tables)
     try:
         with Workbook(path, {"constant_memory": True, "tmpdir": str(scratch)}) as workbook:
             workbook.use_zip64()
             workbook.set_properties({"created": dt.datetime.fromisoformat(descriptor["created"].rstrip("Z"))})
-            _write_front(_add_sheet(workbook, TERMS), workbook, terms(descriptor, sheets))
-            _write_lines(_add_sheet(workbook, DICTIONARY), workbook, dictionary(descriptor))
+            for name, lines, widths in (
+                (_TERMS, list(_terms(descriptor, sheets)), (26, 110)),
+                (_DICTIONARY, list(_dictionary(descriptor)), (20, 30, 10, 30, 80, 12, 12, 30, 16)),
+            ):
+                _write_texts(_add_sheet(workbook, name), workbook, lines, widths, is_table=name == _DICTIONARY)
             for name, (shape, batches) in tables.items():
-                _Table(_add_sheet(workbook, sheets[name]), workbook, shape).write(batches)
+                _write_table(_add_sheet(workbook, sheets[name]), workbook, shape, batches)
     except FileCreateError as error:
         raise error.args[0] from error
 
 
 def described(path: Path) -> dict[str, Any]:
     """Return the description of the workbook for the descriptor. It is not a table, so it is not a resource."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1024 * 1024):
-            digest.update(chunk)
     return {
         "path": path.name,
         "title": "All tables for Excel",
         "mediatype": MEDIA_TYPES["xlsx"],
         "bytes": path.stat().st_size,
-        "hash": f"sha256:{digest.hexdigest()}",
+        "hash": f"sha256:{sha256_of(path)}",
     }
 
 
-class _Table:
-    """One table: a frozen header and rows.
+def _write_table(sheet: Any, workbook: Any, shape: Shape, batches: Iterable[Batch]) -> None:  # noqa: ANN401
+    """Write a frozen header and all rows.
 
     Text columns have the text format, so that Excel keeps a code such as 007 when somebody edits it.
     """
-
-    def __init__(self, sheet: Any, workbook: Any, shape: Shape) -> None:  # noqa: ANN401
-        self._sheet = sheet
-        self._shape = shape
-        self._convert = [_CELLS.get(column.kind, text_of) for column in shape.columns]
-        self._text = workbook.add_format({"num_format": "@"})
-        formats = {
-            "integer": workbook.add_format({"num_format": "0"}),
-            "date": workbook.add_format({"num_format": "yyyy-mm-dd"}),
-            "number": None,
-            "boolean": None,
-        }
-        bold = workbook.add_format({"bold": True, "num_format": "@"})
-        for number, column in enumerate(shape.columns):
-            sheet.set_column(number, number, _width(column), formats.get(column.kind, self._text))
-        for number, column in enumerate(shape.columns):
-            sheet.write_string(0, number, self._checked(column.name, 0, column), bold)
-        sheet.freeze_panes(1, 0)
-
-    def write(self, batches: Iterable[Batch]) -> None:
-        """Write all rows."""
-        row = 0
-        for batch in batches:
-            for values in batch.rows:
-                row += 1
-                self._write_row(row, values)
-        self._sheet.autofilter(0, 0, row, len(self._shape.columns) - 1)
-
-    def _write_row(self, row: int, values: Sequence[Any]) -> None:
-        sheet = self._sheet
+    text = workbook.add_format({"num_format": "@"})
+    formats = {
+        "integer": workbook.add_format({"num_format": "0"}),
+        "date": workbook.add_format({"num_format": "yyyy-mm-dd"}),
+        "number": None,
+        "boolean": None,
+    }
+    bold = workbook.add_format({"bold": True, "num_format": "@"})
+    for number, column in enumerate(shape.columns):
+        width = min(max(len(column.name) + 3, 12), 40)  # in characters: the name and the filter button, within limits
+        sheet.set_column(number, number, width, formats.get(column.kind, text))
+    for number, column in enumerate(shape.columns):
+        sheet.write_string(0, number, _checked(column.name, shape, 0, column), bold)
+    sheet.freeze_panes(1, 0)
+    convert = [_CELLS.get(column.kind, text_of) for column in shape.columns]
+    row = 0
+    for row, values in enumerate(chain.from_iterable(batch.rows for batch in batches), 1):
         for number, value in enumerate(values):
-            cell = None if value is None else self._convert[number](value)
+            cell = None if value is None else convert[number](value)
             if isinstance(cell, str):
                 if cell:
                     # write_string never makes a formula or a link of a text.
-                    sheet.write_string(row, number, self._checked(cell, row, self._shape.columns[number]), self._text)
+                    sheet.write_string(row, number, _checked(cell, shape, row, shape.columns[number]), text)
             elif isinstance(cell, bool):
                 sheet.write_boolean(row, number, cell)
             elif cell is not None:
                 sheet.write_number(row, number, cell)
+    sheet.autofilter(0, 0, row, len(shape.columns) - 1)
 
-    def _checked(self, text: str, row: int, column: Column) -> str:
-        if 2 * len(text) > _LONGEST and len(text.encode("utf-16-le")) > 2 * _LONGEST:
-            raise DtmError(
-                f"The table {self._shape.stream} has a text of {len(text):,} characters (row {row:,}, column "
-                f"{column.name}), and a cell of Excel holds {_LONGEST:,}: {_TAKE_OUT}"
-            )
-        return text
+
+def _checked(text: str, shape: Shape, row: int, column: Column) -> str:
+    if 2 * len(text) > _LONGEST and len(text.encode("utf-16-le")) > 2 * _LONGEST:
+        raise DtmError(
+            f"The table {shape.stream} has a text of {len(text):,} characters (row {row:,}, column {column.name}), and "
+            f"a cell of Excel holds {_LONGEST:,}: {_TAKE_OUT}"
+        )
+    return text
 
 
 def _date(text: str) -> Cell:
@@ -185,11 +167,6 @@ _CELLS: Final[Mapping[Kind, Callable[[Any], Cell]]] = {
 """The conversion of values by kind of column. All other kinds are texts, as in CSV."""
 
 
-def _width(column: Column) -> int:
-    """Return the width of a column in characters: its name and the filter button, within limits."""
-    return min(max(len(column.name) + 3, 12), 40)
-
-
 def _sheet_names(tables: Iterable[str]) -> dict[str, str]:
     """Return a valid and unique name for the sheet of each table."""
     names = {}
@@ -207,29 +184,75 @@ def _add_sheet(workbook: Any, name: str) -> Any:  # noqa: ANN401
     return sheet
 
 
-def _write_front(sheet: Any, workbook: Any, lines: Iterable[tuple[str, str]]) -> None:  # noqa: ANN401
-    """Write labels and paragraphs; the first is the title."""
+def _write_texts(
+    sheet: Any,  # noqa: ANN401
+    workbook: Any,  # noqa: ANN401
+    lines: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    *,
+    is_table: bool,
+) -> None:
+    """Write a table of texts below a header, or else labels and paragraphs below a title."""
+    heading = workbook.add_format({"bold": True} if is_table else {"bold": True, "font_size": 14})
     label = workbook.add_format({"bold": True, "valign": "top"})
-    title = workbook.add_format({"bold": True, "font_size": 14})
     text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
-    sheet.set_column(0, 0, 26)
-    sheet.set_column(1, 1, 110)
-    sheet.hide_gridlines(2)
-    for row, (name, words) in enumerate(lines):
-        sheet.write_string(row, 0, name[:_LONGEST], label if row else title)
-        sheet.write_string(row, 1, words[: _LONGEST // 2], text)
-
-
-def _write_lines(sheet: Any, workbook: Any, lines: Iterable[Sequence[str]]) -> None:  # noqa: ANN401
-    """Write a table of texts; the first line is the header."""
-    bold = workbook.add_format({"bold": True})
-    text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
-    for column, width in enumerate((20, 30, 10, 30, 80, 12, 12, 30, 16)):
+    for column, width in enumerate(widths):
         sheet.set_column(column, column, width)
-    last = (0, 0)
     for row, line in enumerate(lines):
         for column, words in enumerate(line):
-            sheet.write_string(row, column, words[: _LONGEST // 2], text if row else bold)
-        last = (row, len(line) - 1)
-    sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, *last)
+            form = heading if not row else label if not (column or is_table) else text
+            sheet.write_string(row, column, words[: _LONGEST // 2], form)
+    if is_table:
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, len(lines) - 1, len(widths) - 1)
+    else:
+        sheet.hide_gridlines(2)
+
+
+def _terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield labels and paragraphs of the first sheet; the first label is the title. ``sheets`` are by table."""
+    words = terms_in_words(descriptor)
+    yield descriptor.get("title") or descriptor["name"], ""
+    yield from _paragraphs("Terms of use", words)
+    yield from _paragraphs("Cite as", descriptor.get(f"{PREFIX}citation", ""))
+    yield "Version", f"{descriptor['version']} of {descriptor['created'][:10]}"
+    for source in descriptor.get("sources", ()):
+        yield "Source", f"{source.get('title', '')} ({source.get('path', '')})"
+    yield from _paragraphs("About", descriptor.get("description", "").removesuffix(words))
+    tables = _tables(descriptor)
+    warnings = {
+        warning["code"]: warning["text"] for table in tables for warning in table.get(f"{PREFIX}usageWarnings", ())
+    }
+    for text in warnings.values():
+        yield "Before you add anything up", text
+    yield "Cells", _ABOUT_CELLS
+    for table in tables:
+        about = table.get(f"{PREFIX}grain") or table.get("description") or table.get("title", "")
+        yield f"Sheet {sheets[table['name']]}", f"{table['rows']:,} rows. {about}"
+
+
+def _dictionary(descriptor: Mapping[str, Any]) -> Iterator[Sequence[str]]:
+    """Yield the header and a line for each column of each table."""
+    yield _HEADER
+    for table in _tables(descriptor):
+        for field in table["schema"]["fields"]:
+            yield (
+                table["name"],
+                field["name"],
+                field["type"],
+                field.get("title", ""),
+                field.get("description", ""),
+                field.get(f"{PREFIX}unit", ""),
+                field.get(f"{PREFIX}measure", ""),
+                field.get(f"{PREFIX}hxl", ""),
+                ", ".join(filter(None, field.get("missingValues", ()))),
+            )
+
+
+def _tables(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each]
+
+
+def _paragraphs(label: str, text: str) -> Iterator[tuple[str, str]]:
+    for paragraph in filter(None, map(str.strip, text.split("\n\n"))):
+        yield label, paragraph
