@@ -14,12 +14,11 @@ from click.core import ParameterSource
 from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
 from tap_dtm.views.package import preferences_in, tables_from_package
 from tap_dtm.views.preferences import read_preferences
 from tap_dtm.views.script import script
-from tap_dtm.views.warehouse import Warehouse
+from tap_dtm.views.warehouse import DIALECTS, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection

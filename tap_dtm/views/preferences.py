@@ -120,17 +120,18 @@ def check_known(preferences: Iterable[Preference], known: Collection[tuple[str, 
 
 
 def load_preferences(warehouse: Warehouse, preferences: Sequence[Preference]) -> str:
-    """Return the statements that put these in the place of what the table holds, and fail if one is unknown.
+    """Return the statements that replace the rows of the table, after a check that fails if an operation is unknown.
 
     They need the tables and the views.
     """
     dialect = warehouse.dialect
-    parts = (f"'{part}'" for part in _UNKNOWN.split("{}"))
-    names = ("unknown.operation", "unknown.admin0_pcode", "spelled.operation")
-    message = ", ".join(each for pair in zip(parts, (*names, "''"), strict=True) for each in pair)
-    query = fill(_UNKNOWN_IN_SQL.replace("{message}", message), placeholders(warehouse, None))
-    distance = dialect.distance.format("unknown.operation", "spelled.operation")
-    rows = [astuple(each) for each in preferences]
-    return dialect.replace_rows(
-        "preferred_operations", COLUMNS, rows, lambda wanted: query.format(wanted=wanted, distance=distance)
+    if not preferences:
+        return dialect.replace_rows("preferred_operations", COLUMNS, None)
+    rows = dialect.values(COLUMNS, [astuple(each) for each in preferences])
+    message = _UNKNOWN.format("', unknown.operation, '", "', unknown.admin0_pcode, '", "', spelled.operation, '")
+    check = fill(_UNKNOWN_IN_SQL, placeholders(warehouse, None)).format(
+        message=f"'{message}'",
+        wanted=f"(\n{rows}\n)",
+        distance=dialect.distance.format("unknown.operation", "spelled.operation"),
     )
+    return dialect.fail(check) + dialect.replace_rows("preferred_operations", COLUMNS, rows)

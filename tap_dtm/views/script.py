@@ -15,6 +15,7 @@ from tap_dtm.views.preferences import load_preferences
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_dtm.metadata import Resource
     from tap_dtm.metadata.views import View
     from tap_dtm.views.preferences import Preference
     from tap_dtm.views.warehouse import Warehouse
@@ -40,15 +41,20 @@ def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Prefere
             "-- Descriptions and views of tap-dtm, generated from its catalogue. May be run again at any time.",
             dialect.begin,
             tables,
-            *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
+            *(_described(warehouse, table) for table in warehouse.tables),
             *(dialect.create_table(table) for table in load_views(warehouse.api_version, section="tables")),
-            dialect.prepare([view for view in views if not view.is_function], others),
+            dialect.prepare(views, others),
             *(dialect.create(view, query_of(warehouse, view)) for view in views),
             dialect.clean_up(others),
             "" if preferences is None else load_preferences(warehouse, preferences),
             dialect.end,
         ]
     )
+
+
+def _described(warehouse: Warehouse, table: Resource) -> str:
+    texts = [(field.name, field.full_description) for field in table.fields_for(warehouse.api_version)]
+    return warehouse.dialect.describe(table.name, table.full_description, texts)
 
 
 def views_of(warehouse: Warehouse) -> list[View]:

@@ -16,8 +16,8 @@ import duckdb
 import pytest
 
 from tap_dtm.sandbox import world_at
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.warehouse import DIALECTS
 from tests.pages import page
 from tests.pipeline import Warehouse
 from tests.remembered import EVERYTHING

@@ -9,8 +9,8 @@ import pytest
 import tap_dtm.metadata
 from tap_dtm.metadata import CatalogueError
 from tap_dtm.metadata.views import load_views
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import script
+from tap_dtm.views.warehouse import DIALECTS
 from tests.views.databases import place
 from tests.world import LEVELS, Version
 
