@@ -59,7 +59,8 @@ class Dialect(abc.ABC):
         """Return the full name of a table or view."""
         return f"{self.quoted_schema}.{name}"
 
-    def literal(self, text: str) -> str:
+    @staticmethod
+    def literal(text: str) -> str:
         """Return a text as a literal."""
         return "'" + text.replace("'", "''") + "'"
 
@@ -198,8 +199,9 @@ class BigQuery(Dialect):
     def quoted_schema(self) -> str:
         return ".".join(f"`{part}`" for part in self.schema.split("."))
 
+    @staticmethod
     @override
-    def literal(self, text: str) -> str:
+    def literal(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     @override

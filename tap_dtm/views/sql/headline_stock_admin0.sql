@@ -5,8 +5,7 @@ WITH rounds AS (  -- those that have a figure
     admin0_name,
     idps,
     $is_newest AS is_newest,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    $newest_dates
   FROM $schema.operation_rounds
   WHERE idps IS NOT NULL
 ),

@@ -1,23 +1,8 @@
 -- Each round by area of origin and area of stay, both of the first level.
-WITH spellings AS (
-  {each_level}
-  SELECT
-    $level AS admin_level,
-    $round,
-    idp_origin_admin1_pcode,
-    idp_origin_admin1_name,
-    admin1_pcode,
-    admin1_name,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM $rows
-  WHERE admin_level > 0
-  GROUP BY $round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
-  {end}
-),
-placed AS (
+WITH placed AS (
   SELECT *, $area_key(idp_origin_admin1) AS origin, $area_key(admin1) AS host, $first_level AS first_level
-  FROM spellings
+  FROM $level_sums($round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name)
+  WHERE admin_level > 0
 ),
 sums AS (
   SELECT
@@ -47,5 +32,5 @@ SELECT
   *,
   $share(idps, round_idps) AS share,
   CASE WHEN is_origin_known AND NOT $is_unknown(admin1_pcode) THEN idp_origin_admin1_pcode = admin1_pcode END
-    AS is_same_area
+    AS $same_area
 FROM stock

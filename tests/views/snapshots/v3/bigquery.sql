@@ -129,17 +129,22 @@ SELECT
   is_newest_of_operation
 FROM (
 -- Each round once, next to the round before it.
-WITH sums AS (
+WITH levels AS (
+  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM (
   SELECT
     0 AS admin_level,
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin0_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -147,11 +152,15 @@ WITH sums AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -159,25 +168,27 @@ WITH sums AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-),
-levels AS (
-  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM sums
+) AS level_sums
 ),
 stock AS (
   SELECT
     *,
     RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date,
     LAG(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_reporting_date,
     LAG(round_number) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_round_number,
-    LAG(idps) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_idps,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    LAG(idps) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_idps
   FROM levels
   WHERE admin_level = first_level
 )
@@ -297,10 +308,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 0 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -312,16 +321,14 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin0_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
 areas AS (  -- of every round, to see which ones the older rounds have
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
@@ -412,10 +419,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -427,16 +432,14 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
 areas AS (  -- of every round, to see which ones the older rounds have
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
@@ -530,10 +533,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -545,16 +546,14 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
 areas AS (  -- of every round, to see which ones the older rounds have
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
@@ -756,9 +755,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -810,9 +809,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -839,46 +838,57 @@ SELECT
   share,
   is_newest
 FROM (
--- Each round by reason of displacement. Spellings that differ in nothing but case, blanks and separators are one reason.
-WITH spellings AS (  -- few, so that few texts are folded
+-- Each round by reason of displacement. Spellings that differ only in case, blanks and separators are one reason.
+WITH spelled AS (  -- from sums by spelling, so that few texts are folded
+  SELECT *, NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), '') AS reason FROM (
   SELECT
     0 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    displacement_reason,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin0_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
   UNION ALL
   SELECT
     1 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    displacement_reason,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
   UNION ALL
   SELECT
     2 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    displacement_reason,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
-),
-spelled AS (
-  SELECT *, NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), '') AS reason FROM spellings
+) AS level_sums
 ),
 sums AS (
   SELECT
@@ -929,19 +939,22 @@ SELECT
   is_newest
 FROM (
 -- Each round by sex, with the share of people whose sex is known.
-WITH sums AS (
+WITH levels AS (
+  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM (
   SELECT
     0 AS admin_level,
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin0_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -949,13 +962,15 @@ WITH sums AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -963,17 +978,17 @@ WITH sums AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
-) AS published
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-),
-levels AS (
-  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM sums
+) AS level_sums
 )
 SELECT
   *,
@@ -1005,58 +1020,58 @@ SELECT
   is_newest
 FROM (
 -- Each round by area of origin and area of stay, both of the first level.
-WITH spellings AS (
+WITH placed AS (
+  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+  FROM (
   SELECT
     0 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    idp_origin_admin1_pcode,
-    idp_origin_admin1_name,
-    admin1_pcode,
-    admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin0_current
-) AS published
-  WHERE admin_level > 0
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     1 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    idp_origin_admin1_pcode,
-    idp_origin_admin1_name,
-    admin1_pcode,
-    admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
-) AS published
-  WHERE admin_level > 0
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     2 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    idp_origin_admin1_pcode,
-    idp_origin_admin1_name,
-    admin1_pcode,
-    admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
-) AS published
-  WHERE admin_level > 0
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
-),
-placed AS (
-  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
-  FROM spellings
+) AS level_sums
+  WHERE admin_level > 0
 ),
 sums AS (
   SELECT
@@ -1137,10 +1152,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -1287,10 +1300,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -1419,44 +1430,7 @@ SELECT
   verdict
 FROM (
 -- The sums of the levels of each round side by side.
-WITH sums AS (
-  SELECT
-    0 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
-  FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
-  FROM `dtm`.idp_admin0_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-  UNION ALL
-  SELECT
-    1 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
-  FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
-  FROM `dtm`.idp_admin1_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-  UNION ALL
-  SELECT
-    2 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
-  FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
-  FROM `dtm`.idp_admin2_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-),
-levels AS (
+WITH levels AS (
   SELECT
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
@@ -1467,7 +1441,55 @@ levels AS (
     MAX(CASE WHEN admin_level = 0 THEN idps END) AS idps_admin0,
     MAX(CASE WHEN admin_level = 1 THEN idps END) AS idps_admin1,
     MAX(CASE WHEN admin_level = 2 THEN idps END) AS idps_admin2
-  FROM sums
+  FROM (
+  SELECT
+    0 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM (
+    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM `dtm`.idp_admin0_current
+  ) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+  UNION ALL
+  SELECT
+    1 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM (
+    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM `dtm`.idp_admin1_current
+  ) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+  UNION ALL
+  SELECT
+    2 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+  FROM (
+    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  FROM `dtm`.idp_admin2_current
+  ) AS published
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+) AS level_sums
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
 )
 SELECT

@@ -212,7 +212,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The newest round of each series at one level, by area.
@@ -220,10 +220,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -235,16 +233,14 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
 areas AS (  -- of every round, to see which ones the older rounds have
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
@@ -343,7 +339,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The newest round of each series at one level, by area.
@@ -351,10 +347,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -366,16 +360,14 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
 areas AS (  -- of every round, to see which ones the older rounds have
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
@@ -466,7 +458,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The areas of one level in the round that each country's headline is from.
@@ -493,9 +485,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -533,7 +525,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The areas of one level in the round that each country's headline is from.
@@ -560,9 +552,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -603,72 +595,69 @@ SELECT
   origin_cod_pcode,
   is_origin_name_confirmed
 FROM (
--- What origin_to_host selects, with the P-codes of both areas. A country may publish one area under two codes: as a place
+-- The rows of origin_to_host with the P-codes of both areas. A country may publish one area under two codes: as a place
 -- of origin, and as a place of stay.
 SELECT
-  figures.admin0_pcode, figures.admin0_name, figures.operation, figures.assessment_type,
-  figures.reporting_date, figures.round_number, figures.admin_level,
-  figures.idp_origin_admin1_pcode, figures.idp_origin_admin1_name, figures.admin1_pcode, figures.admin1_name,
-  figures.idps, figures.round_idps, figures.share, figures.is_origin_known, figures.is_newest,
-  COALESCE(hosts.cod_pcode = origins.cod_pcode, figures.is_same_area) AS is_same_area,
+  figures.*,
+  COALESCE(hosts.cod_pcode = origins.cod_pcode, figures.is_same_code) AS is_same_area,
   hosts.cod_pcode,
   COALESCE(hosts.is_name_confirmed, FALSE) AS is_name_confirmed,
   origins.cod_pcode AS origin_cod_pcode,
   COALESCE(origins.is_name_confirmed, FALSE) AS is_origin_name_confirmed
 FROM (
 -- Each round by area of origin and area of stay, both of the first level.
-WITH spellings AS (
+WITH placed AS (
+  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) COLLATE "C" AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+  FROM (
   SELECT
     0 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    idp_origin_admin1_pcode,
-    idp_origin_admin1_name,
-    admin1_pcode,
-    admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
-) AS published
-  WHERE admin_level > 0
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     1 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    idp_origin_admin1_pcode,
-    idp_origin_admin1_name,
-    admin1_pcode,
-    admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
-) AS published
-  WHERE admin_level > 0
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     2 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    idp_origin_admin1_pcode,
-    idp_origin_admin1_name,
-    admin1_pcode,
-    admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
+    CAST(SUM(number_males) AS BIGINT) AS males,
+    CAST(SUM(number_females) AS BIGINT) AS females,
+    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
-) AS published
-  WHERE admin_level > 0
+  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
-),
-placed AS (
-  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) COLLATE "C" AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
-  FROM spellings
+) AS level_sums
+  WHERE admin_level > 0
 ),
 sums AS (
   SELECT
@@ -698,7 +687,7 @@ SELECT
   *,
   CAST(idps AS DOUBLE PRECISION) / NULLIF(round_idps, 0) AS share,
   CASE WHEN is_origin_known AND NOT COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN idp_origin_admin1_pcode = admin1_pcode END
-    AS is_same_area
+    AS is_same_code
 FROM stock
 ) AS figures
 LEFT JOIN (
@@ -737,7 +726,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
@@ -752,10 +741,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -900,7 +887,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
@@ -915,10 +902,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
