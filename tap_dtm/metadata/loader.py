@@ -43,7 +43,7 @@ _CONSTRAINTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "string": {"pattern": Text, "enum": Texts},
 }
 """What each type allows, so that no schema carries a constraint that nothing checks."""
-_OF_DTM_FIELDS: Final = ("hxl", "versions")
+_OF_DTM_FIELDS: Final = ("hxl",)
 _OF_DTM_RESOURCES: Final = ("replication",)
 """What the streams of other taps may leave out."""
 
@@ -201,8 +201,8 @@ def _resource(
         _check_one_of(document, (*place, "fields", number), each, fields)
         if reason := fields[each].omitted:
             document.fail((*place, "fields", number), f"expected {each!r} in no resource: {reason}")
-        if listed.level is not None and listed.level not in fields[each].levels:
-            document.fail((*place, "fields", number), f"level {listed.level} does not carry {each!r}.")
+        if listed.level is not None and not fields[each].levels:
+            document.fail((*place, "fields", number), f"no administrative level carries {each!r}.")
     if listed.dated_by:
         _check_one_of(document, (*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):
@@ -218,7 +218,7 @@ def _resource(
         grain=listed.grain,
         level=listed.level,
         key=listed.key,
-        fields=tuple(fields[each] for each in listed.fields),
+        fields=tuple(fields[each] for each in listed.fields if listed.level in {None, *fields[each].levels}),
         foreign_keys=listed.foreign_keys,
         replication_method=method,
         replication_key=key,
