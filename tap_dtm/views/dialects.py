@@ -26,7 +26,6 @@ class Dialect(abc.ABC):
         end: Statements after all others.
         function_kind: What the functions that return rows are called.
         signature: What follows the name of such a function when it is dropped.
-        distance: How much two texts, ``{0}`` and ``{1}``, differ.
         expressions: The placeholders of queries that this database defines:
 
             * ``days``: the days from one date to another
@@ -47,7 +46,6 @@ class Dialect(abc.ABC):
     end: ClassVar[str] = "COMMIT;\n"
     function_kind: ClassVar[str]
     signature: ClassVar[str] = ""
-    distance: ClassVar[str]
     expressions: ClassVar[Mapping[str, str]]
 
     @property
@@ -144,7 +142,6 @@ class DuckDB(Dialect):
     """DuckDB: in one transaction."""
 
     function_kind = "MACRO TABLE"
-    distance = "LEVENSHTEIN({0}, {1})"
     expressions: ClassVar = {
         "days": "({1} - {0})",
         "split": _SPLIT,
@@ -177,7 +174,6 @@ class BigQuery(Dialect):
     begin = ""
     end = ""
     function_kind = "TABLE FUNCTION"
-    distance = "EDIT_DISTANCE({0}, {1})"
     expressions: ClassVar = {
         "days": "DATE_DIFF({1}, {0}, DAY)",
         "split": _SPLIT,

@@ -29,12 +29,6 @@ class Postgres(Dialect):
 
     function_kind = "FUNCTION"
     signature = "(timestamp)"
-    # Postgres has no edit distance of its own: this counts the pairs of letters that only one of the texts has.
-    distance = (
-        "(SELECT COUNT(*) FROM (SELECT SUBSTR({0}, i, 2) AS pair FROM GENERATE_SERIES(1, LENGTH({0})) AS i"
-        " UNION SELECT SUBSTR({1}, i, 2) FROM GENERATE_SERIES(1, LENGTH({1})) AS i) AS pairs"
-        " WHERE STRPOS({0}, pair) = 0 OR STRPOS({1}, pair) = 0)"
-    )
     expressions: ClassVar = {
         "days": "({1} - {0})",
         "split": "STRING_TO_ARRAY(COALESCE({0}, ''), '; ')",

@@ -230,8 +230,8 @@ def test_preferred_operations_are_loaded_kept_and_refused_if_unknown(warehouse: 
     assert [tuple(row.values()) for row in loaded] == [("XAA", "Invented R\u00e9ponse", "BA")]
     assert warehouse.query("SELECT * FROM preferred_operations") == loaded
     assert said == (
-        'Error: The preferred operation "Invented servey" of XAA is not one of its operations. The nearest: "Invented '
-        'Survey". Correct the file of preferred operations. Nothing was changed.\n'
+        'Error: The preferred operation "Invented servey" of XAA is not one of its operations. These are: Invented '
+        "R\u00e9ponse; Invented Survey. Correct the file of preferred operations. Nothing was changed.\n"
     )
 
 
