@@ -11,7 +11,7 @@ FOLDER = Path("/srv/tap-dtm")
 
 @dg.op(out=dg.DynamicOut(str))
 def workers() -> Iterator[dg.DynamicOutput[str]]:
-    """Read what there is to do."""
+    """Read the list of workers."""
     for worker in (FOLDER / "workers.txt").read_text("utf-8").split():
         yield dg.DynamicOutput(worker, mapping_key=worker)
 

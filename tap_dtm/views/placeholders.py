@@ -33,7 +33,7 @@ _UNION: Final = "\n  UNION ALL\n"
 _EACH_LEVEL: Final = re.compile(r"( *)\{each_level\}\n(.*?\n) *\{end\}\n", re.DOTALL)
 
 _SHARED: Final = {
-    # What has one round after the other, and what makes a round. Nothing is ever added up over either.
+    # The columns of a series of rounds, and those of a round. Figures are never added up over them.
     "series": "admin0_pcode, operation, assessment_type",
     "round": "$series, reporting_date, round_number",
     # The order of the rounds of a series, for OVER: a round without a number comes before all others of its date.
@@ -48,7 +48,7 @@ _SHARED: Final = {
     "is_newest_round": "(reporting_date = newest_reporting_date OR (round_number IS NOT NULL"
     " AND number_date = newest_reporting_date"
     f" AND $days(reporting_date, newest_reporting_date) <= {ROUND_SPAN_DAYS}))",
-    # The rounds that the view's level has, with whether any level has a later one.
+    # The rounds of the view's level, and whether no level has a later one.
     "level_rounds": """(
   SELECT $round, $is_newest_round AS is_newest_round
   FROM (
@@ -61,7 +61,7 @@ _SHARED: Final = {
   ) AS dated
   WHERE is_here = 1
 ) AS level_rounds""",
-    # Whether two relations have the same round, for ON. No database joins fast on IS NOT DISTINCT FROM but DuckDB.
+    # Whether two relations have the same round, for ON. Only DuckDB joins fast on IS NOT DISTINCT FROM.
     "same_round": "{0}.admin0_pcode = {1}.admin0_pcode AND {0}.operation = {1}.operation"
     " AND {0}.reporting_date = {1}.reporting_date"
     " AND COALESCE({0}.assessment_type, '') = COALESCE({1}.assessment_type, '')"
@@ -82,8 +82,8 @@ _SHARED: Final = {
     # What distinguishes areas, such as $area_key(admin1): the code, or the name where there is no code.
     "area_key": "(CASE WHEN $is_unknown({0}_pcode) THEN '?' || {0}_name ELSE {0}_pcode END)$bytewise",
     "known_key": "COALESCE($area_key({0}), '!')",
-    # The view areas, with the same keys. Its rows are joined by keys alone: Postgres expects almost no rows behind a
-    # filter on the level, and would compare each with each.
+    # The view areas, with the same keys. It is joined by keys alone, because Postgres expects few rows after a filter
+    # on the level, and then compares each row with each.
     "areas": """(
   SELECT
     admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || $known_key(parent) END AS parent,
@@ -101,16 +101,16 @@ _SHARED: Final = {
     " THEN SUBSTR($plain_code(code), LENGTH(plain_parent) + 1) END",
     # Without the zeros before the first other digit.
     "unpadded": r"REGEXP_REPLACE({0}, $raw'^([A-Z]*)0+', $raw'\1')",
-    # By which codes are compared, from near to far.
+    # The parts of a code that are compared, from strict to loose.
     "code_keys": """
     $rest(code) AS rest,
     $plain_rest AS plain_rest,
     $unpadded($plain_rest) AS digits,
     $unpadded($own_part) AS own_digits""",
     "plain_rest": "$rest($plain_code(code))",
-    # The words of a name in the alphabet's order, in small letters without accents; null where there is none. What
-    # Unicode does not take for an accent follows by hand. The patterns list all signs, because the databases have
-    # different notions of letters.
+    # The words of a name in alphabetical order, in small letters without accents; null if there is none. TRANSLATE
+    # replaces letters that Unicode does not decompose. The patterns list all signs, because the databases disagree on
+    # what a letter is.
     "name_key": "NULLIF($sorted_words($words({0})), '')",
     "words": "TRIM(REGEXP_REPLACE($letters({0}),"
     " $raw'[$char(0001)-$char(002f)$char(003a)-$char(0060)$char(007b)-$char(00bf)$char(2000)-$char(206f)]+', ' '$all))",
@@ -121,8 +121,8 @@ _SHARED: Final = {
     "each_spelling": "PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name",
     # A part of a whole as a number; null where the whole is 0.
     "share": "CAST({0} AS $float) / NULLIF({1}, 0)",
-    # displacement_reason in lower case, its parts joined by "; "; null where there is none. The patterns list the
-    # blanks, because the databases have different notions of \s.
+    # displacement_reason in lower case, its parts joined by "; "; null if there is none. The patterns list the blanks,
+    # because the databases define \s differently.
     "folded_reason": r"NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason,"
     r" $raw'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '$all), $raw'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', ''$all)), '')",
     # The median of whole days, such as $middle(gap, place, count) where place numbers the gaps by size. The databases

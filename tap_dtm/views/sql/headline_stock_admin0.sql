@@ -22,7 +22,7 @@ preferences AS (
   FROM $schema.preferred_operations
   GROUP BY admin0_pcode, $composed(operation)
 ),
-types AS (  -- type_place 1: the type that stands for its operation
+types AS (  -- type_place 1: the type that represents its operation
   SELECT
     newest.*,
     CASE WHEN preferred_operation IS NULL THEN 0 ELSE 1 END AS is_preferred,

@@ -8,7 +8,7 @@ current_rows AS (
   JOIN rounds ON $same_round(published, rounds)
   WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT $series, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM $rows
   GROUP BY $series, admin1_pcode, admin1_name, admin2_pcode, admin2_name
@@ -51,7 +51,7 @@ stock AS (
 SELECT
   stock.*,
   $share(sex_known, idps) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY $series, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,

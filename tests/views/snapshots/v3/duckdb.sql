@@ -330,7 +330,7 @@ current_rows AS (
   JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
   WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS VARCHAR) AS admin1_pcode, CAST(NULL AS VARCHAR) AS admin1_name, CAST(NULL AS VARCHAR) AS admin2_pcode, CAST(NULL AS VARCHAR) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
@@ -381,7 +381,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -441,7 +441,7 @@ current_rows AS (
   JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
   WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS VARCHAR) AS admin2_pcode, CAST(NULL AS VARCHAR) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
@@ -492,7 +492,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -555,7 +555,7 @@ current_rows AS (
   JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
   WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
@@ -606,7 +606,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -657,7 +657,7 @@ preferences AS (
   FROM "dtm".preferred_operations
   GROUP BY admin0_pcode, NFC_NORMALIZE(operation)
 ),
-types AS (  -- type_place 1: the type that stands for its operation
+types AS (  -- type_place 1: the type that represents its operation
   SELECT
     newest.*,
     CASE WHEN preferred_operation IS NULL THEN 0 ELSE 1 END AS is_preferred,

@@ -18,7 +18,7 @@ SELECT
   candidates,
   is_name_confirmed
 FROM (
--- Each area as published, with the one area of OCHA's list that it is, if there is one and no more.
+-- Each area as published, with its area in OCHA's list if exactly one fits.
 WITH published AS (
   SELECT
     0 AS row_level, admin0_pcode, MAX(admin0_name) AS admin0_name,
@@ -103,7 +103,7 @@ listed AS (
     WHERE _sdc_deleted_at IS NULL
   ) AS named
 ),
-paired AS (  -- with the first rule that finds the area of the list; from 5 on, the parent has to be the same
+paired AS (  -- with the first rule that finds the area of the list; rules 5 and 6 need the same parent
   SELECT
     coded.*,
     COALESCE(same.pcode, alike.code) AS cod_pcode,
@@ -129,7 +129,7 @@ paired AS (  -- with the first rule that finds the area of the list; from 5 on, 
 ruled AS (
   SELECT *, MIN(rule) OVER (PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name) AS first_rule FROM paired
 ),
-provinces AS (  -- what the first-level area of each area is
+provinces AS (  -- with the first-level area of each area in the list
   SELECT
     *,
     MIN(CASE WHEN admin_level = 1 AND rule = first_rule THEN cod_pcode END) OVER province AS least_province,
@@ -242,7 +242,7 @@ current_rows AS (
   JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
   WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
@@ -293,7 +293,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -369,7 +369,7 @@ current_rows AS (
   JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
   WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
@@ -420,7 +420,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
