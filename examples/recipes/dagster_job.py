@@ -18,7 +18,7 @@ def workers() -> Iterator[dg.DynamicOutput[str]]:
 
 @dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=600))
 def load(worker: str) -> None:
-    """Do one line of it."""
+    """Run one worker."""
     subprocess.run(["examples/recipes/worker.sh", worker], cwd=FOLDER, check=True)
 
 
