@@ -1,4 +1,4 @@
-"""The operations that the operator prefers: the file that lists them, and the statements that load it."""
+"""The preferred operations of the operator: the file that lists them, and the statements that load it."""
 
 from __future__ import annotations
 

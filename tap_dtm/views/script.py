@@ -28,9 +28,9 @@ def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Prefere
     """Return the statements for a warehouse. They may be run again at any time.
 
     Args:
-        warehouse: Where the views are to stand.
-        tables: Statements that make the tables first, in the same transaction.
-        preferences: The operations to prefer from now on; None keeps those that the table has.
+        warehouse: The database, and which tables it has.
+        tables: Statements that load the tables first, in the same transaction.
+        preferences: The operations to prefer from now on; None keeps those in the table.
     """
     dialect = warehouse.dialect
     views = views_of(warehouse)
@@ -58,7 +58,7 @@ def _described(warehouse: Warehouse, table: Resource) -> str:
 
 
 def views_of(warehouse: Warehouse) -> list[View]:
-    """Return the views that can be made from the levels that are there, each after those that it reads."""
+    """Return the views that can be made from the tables of a warehouse, each after those that it reads."""
     return [
         view if warehouse.has_pcodes else _without_pcodes(view)
         for view in load_views(warehouse.api_version)
@@ -71,7 +71,7 @@ def views_of(warehouse: Warehouse) -> list[View]:
 
 
 def query_of(warehouse: Warehouse, view: View) -> str:
-    """Return what a view selects: its file in ``sql/`` for this warehouse, with its declared columns in order."""
+    """Return the query of a view: its file in ``sql/`` for this warehouse, with its declared columns in order."""
     view = view if warehouse.has_pcodes else _without_pcodes(view)
     body = _filled(warehouse, view, view.kind.format(level="N"))
     if not view.with_pcodes and any(column.with_pcodes for column in view.columns):
