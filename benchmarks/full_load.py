@@ -1,9 +1,12 @@
 """The cost of a full load into Postgres, of a run with nothing new, and of each view.
 
-python -m benchmarks.full_load [--rows 300000] [--countries 60]
+python -m benchmarks.full_load [--rows 300000] [--countries 60] [--publications 0]
 
 The tap and the loader of meltano.yml run as two processes with a pipe between them. This process serves the sandbox and
 counts requests. The embedded Postgres is on the same machine, and does not wait for the disk. All data are invented.
+
+With publications, histories are loaded as well: after the full load, DTM publishes so many times, and each time a run
+follows. The functions are asked for the time in the middle.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -25,7 +29,8 @@ from typing_extensions import override
 
 from benchmarks.first_load import MEASURED, loader, program
 from demo.postgres import EmbeddedPostgres
-from tap_dtm.sandbox import SandboxServer, world_at
+from tap_dtm.metadata.model import LEVELS
+from tap_dtm.sandbox import VISIBLE, SandboxServer, world_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
 _SCHEMA = "dtm"
 _SIZES = "SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class WHERE oid = %s::regclass"
 _TABLES = ("countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2")
+_HISTORIES = ("idp_admin0_history", "idp_admin1_history", "idp_admin2_history", "runs")
+_CHANGES = 3  # in each publication
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,10 @@ class CountingServer(SandboxServer):
         return reply
 
 
-def measure(rows: int, countries: int) -> tuple[list[Load], list[Table], dict[str, tuple[float, float]]]:
-    """Load everything, run again with nothing new, measure the tables, and read each view.
+def measure(
+    rows: int, countries: int, publications: int = 0
+) -> tuple[list[Load], list[Table], dict[str, tuple[float, float]]]:
+    """Load everything, run again with nothing new, publish, measure the tables, and read each view.
 
     Raises:
         SystemExit: The tap or the target failed.
@@ -96,29 +105,54 @@ def measure(rows: int, countries: int) -> tuple[list[Load], list[Table], dict[st
     ):
         (Path(folder) / "state.json").write_text("{}", "utf-8")
         settings = {"api_url": sandbox.url, "subscription_key": sandbox.key, "scrub_fraction": 0}
-        tap = _command(Path(folder), "tap-dtm", settings, "--state", "state.json")
+        catalog = _catalog(Path(folder)) if publications else []
+        tap = _command(Path(folder), "tap-dtm", settings, "--state", "state.json", *catalog)
         url = postgres.url.replace("://", "+psycopg://")
         executable, own = loader()
         target = _command(Path(folder), executable, {**own, "sqlalchemy_url": url, "default_target_schema": _SCHEMA})
         loads = [_load(Path(folder), sandbox, tap, target) for _ in range(2)]
+        for number in range(publications):
+            rng = Random(number)  # noqa: S311  invented data
+            sandbox.world.publish(*rng.sample(VISIBLE, _CHANGES), rng=rng)
+            _load(Path(folder), sandbox, tap, target)
         with psycopg.connect(postgres.url) as connection:
-            sizes = (connection.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in _TABLES)
+            names = _TABLES + (_HISTORIES if publications else ())
+            sizes = (connection.execute(_SIZES, [f"{_SCHEMA}.{table}"]) for table in names)
             tables = [Table(*row) for answer in sizes for row in answer]
-            views = _views(connection)
+            views = _views(connection, has_history=publications > 0)
     return loads, tables, views
 
 
-def _views(connection: psycopg.Connection) -> dict[str, tuple[float, float]]:
+def _catalog(folder: Path) -> list[str]:
+    """Return the options with a catalog that selects the histories as well."""
+    found = subprocess.run([program("tap-dtm"), "--discover"], cwd=folder, check=True, capture_output=True).stdout
+    catalog = json.loads(found)
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"]["selected"] = stream["tap_stream_id"] in _TABLES + _HISTORIES
+    (folder / "catalog.json").write_text(json.dumps(catalog), "utf-8")
+    return ["--catalog", "catalog.json"]
+
+
+def _views(connection: psycopg.Connection, *, has_history: bool) -> dict[str, tuple[float, float]]:
     """Install the views, and return the seconds to read each view and one country of each view."""
-    script = subprocess.run([program("tap-dtm-views"), f"--schema={_SCHEMA}"], check=True, capture_output=True).stdout
-    connection.execute(script)
+    command = [program("tap-dtm-views"), f"--schema={_SCHEMA}", *(["--history"] if has_history else [])]
+    connection.execute(subprocess.run(command, check=True, capture_output=True).stdout)
     connection.execute("ANALYZE")
     connection.execute(SQL("SET search_path TO {}").format(Identifier(_SCHEMA)))
-    names = connection.execute("SELECT viewname FROM pg_views WHERE schemaname = %s ORDER BY 1", [_SCHEMA]).fetchall()
+    listed = connection.execute("SELECT viewname FROM pg_views WHERE schemaname = %s ORDER BY 1", [_SCHEMA])
+    relations: dict[str, Composable] = {name: Identifier(name) for (name,) in listed}
+    if has_history:
+        middle = connection.execute("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY observed_at) FROM runs")
+        ((moment,),) = middle.fetchall()
+        for level in LEVELS:
+            name = f"idp_admin{level}_as_of"
+            relations[name] = SQL("{}({})").format(Identifier(name), Literal(moment))
     country = connection.execute("SELECT min(admin0_pcode) FROM countries").fetchall()[0][0]
     seconds = {}
-    for (name,) in names:
-        query = SQL("SELECT * FROM {}").format(Identifier(name))
+    for name, relation in relations.items():
+        query = SQL("SELECT * FROM {}").format(relation)
         of_one = query + SQL(" WHERE admin0_pcode = {}").format(Literal(country))
         seconds[name] = (_seconds(connection, query), _seconds(connection, of_one))
     return seconds
@@ -148,7 +182,8 @@ def _load(folder: Path, sandbox: CountingServer, tap: list[str], target: list[st
     marks = json.loads(state)["bookmarks"]
     rows = sum(
         mark["rows"]
-        for stream in marks.values()
+        for name, stream in marks.items()
+        if name in _TABLES
         for partition in stream.get("partitions", ())
         for mark in partition["operations"].values()
     )
@@ -173,8 +208,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=300_000, help="approximate rows of the sandbox")
     parser.add_argument("--countries", type=int, default=60, help="countries of the sandbox")
+    parser.add_argument("--publications", type=int, default=0, help="publications that the histories have")
     arguments = parser.parse_args()
-    loads, tables, views = measure(arguments.rows, arguments.countries)
+    loads, tables, views = measure(arguments.rows, arguments.countries, arguments.publications)
     print(f"{os.cpu_count()} processors; invented data of {arguments.countries} countries\n")
     for name, load in zip(("full load", "nothing new"), loads, strict=True):
         print(
@@ -184,7 +220,7 @@ def main() -> None:
         )
     print(f"\n{loads[0].rows} rows of figures, {loads[0].rows / loads[0].seconds:.0f} a second\n")
     for table in tables:
-        print(f"{table.name:12}{table.size / 1e6:9.1f} MB{table.indexes / 1e6:9.1f} MB of indexes")
+        print(f"{table.name:18}{table.size / 1e6:9.1f} MB{table.indexes / 1e6:9.1f} MB of indexes")
     print("\nread in seconds                 all  one country")
     for name, (whole, one) in views.items():
         print(f"{name:27}{whole:8.2f}{one:13.2f}")

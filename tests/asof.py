@@ -34,11 +34,15 @@ def looked_at(runs: Iterable[dict[str, Any]], rows: Rows, at: str) -> Rows:
 
 def _of_country(looks: Rows, history: Rows, level: int, at: str) -> Rows:
     counting = runs_that_count(looks, history, level, at)
-    newest: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in sorted(history, key=lambda row: str(row["observed_at"])):
-        if row["observed_at"] in counting:
-            newest[row["operation"], row["row_number"]] = row
-    return [row for row in newest.values() if not row["is_withdrawn"]]
+    rows = [row for row in history if row["observed_at"] in counting]
+    newest: dict[tuple[Any, ...], str] = {}
+    for row in rows:
+        newest[_round(row)] = max(row["observed_at"], newest.get(_round(row), ""))
+    return [row for row in rows if row["observed_at"] == newest[_round(row)] and not row["is_withdrawn"]]
+
+
+def _round(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("operation", "reporting_date", "round_number", "assessment_type"))
 
 
 def runs_that_count(looks: Rows, history: Rows, level: int, at: str) -> set[str]:

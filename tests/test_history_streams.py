@@ -90,23 +90,54 @@ class TestWhatIsAdded:
         for table, its_history in zip(TABLES, HISTORIES, strict=True):
             rows, states = records(messages, table), records(messages, its_history)
             assert count(without_additions(states)) == count(rows)
-            assert [row["row_number"] for row in states] == [row["row_number"] for row in rows]
+            assert [row["row_number"] for row in states] == list(range(1, len(rows) + 1))
             assert not any(row["is_withdrawn"] for row in states)
 
-    def test_a_withdrawn_position_as_a_row_without_figures(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+    def test_a_withdrawn_round_as_a_row_without_figures(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
         sync(sandbox, target, catalog=ALL)
         put_operations(sandbox.world, "XAA", an_operation(FLOOD, a_round(1, 2021, 100, 200)))
         messages = sync(sandbox, target, catalog=ALL)
 
-        gone = [row for row in records(messages, "idp_admin2_history") if row["is_withdrawn"]]
-        assert sorted((row["operation"], row["row_number"]) for row in gone) == [
-            *((DROUGHT, position) for position in (1, 2)),
-            *((FLOOD, position) for position in (3, 4)),
+        gone = records(messages, "idp_admin2_history")
+        key = ("operation", "round_number", "assessment_type", "row_number")
+        assert sorted(tuple(row[name] for name in key) for row in gone) == [
+            (DROUGHT, 1, "BA", 1),
+            (DROUGHT, 2, "BA", 2),
+            (FLOOD, 2, "BA", 1),
         ]
-        key = {"admin0_pcode", "operation", "row_number", "observed_at"}
-        marks = {"is_withdrawn", "cause", "seen_by"}
-        assert all(row[name] is None for row in gone for name in row.keys() - key - marks)
+        known = {*key, "reporting_date", "admin0_pcode", "observed_at", "is_withdrawn", "cause", "seen_by"}
+        assert all(row[name] is None for row in gone for name in row.keys() - known)
+        assert what(messages, "is_withdrawn") == {True}
         assert {row["cause"] for row in gone} == {"published"}
+
+    @pytest.mark.parametrize(
+        ("rounds", "added"),
+        [
+            ([(1, 100, 200), (2, 150, 251), (3, 7, 8)], [(2, 150), (2, 251)]),
+            ([(1, 100, 200), (3, 7, 8)], [(2, None)]),
+            ([(0, 1, 2, 3), (1, 100, 200), (2, 150, 250), (3, 7, 8)], [(0, 1), (0, 2), (0, 3)]),
+            ([(1, 100), (2, 150, 250), (4, 9)], [(1, 100), (3, None), (4, 9)]),
+        ],
+        ids=["corrected", "withdrawn", "back-filled", "everything at once"],
+    )
+    def test_only_rounds_that_are_not_as_they_were(
+        self, sandbox: SandboxServer, target: MemoryTarget, rounds: list[tuple[int, ...]], added: list[tuple[int, Any]]
+    ) -> None:
+        def publish(*published: tuple[int, ...]) -> None:
+            each = [a_round(number, 2020 + number, *figures) for number, *figures in published]
+            put_operations(sandbox.world, "XAA", an_operation(FLOOD, *each))
+
+        publish((1, 100, 200), (2, 150, 250), (3, 7, 8))
+        sync(sandbox, target, catalog=ALL)
+        publish(*rounds)
+        messages = sync(sandbox, target, catalog=ALL)
+
+        rows = records(messages, "idp_admin2_history")
+        assert sorted((row["round_number"], row["num_present_idp_ind"] or 0) for row in rows) == [
+            (number, figure or 0) for number, figure in added
+        ]
+        assert [row["row_number"] for row in rows] == list(range(1, len(added) + 1))
+        assert_remembers(target, messages, sandbox.world)
 
     def test_rows_that_a_scrub_sends_again_only_to_the_tables(
         self, sandbox: SandboxServer, target: MemoryTarget
@@ -169,6 +200,22 @@ class TestTheCause:
         messages = sync(sandbox, target, catalog=ALL)
         assert what(messages, "cause") == {"published"}
         assert what(messages, "admin0_pcode") == {"XDA"}
+
+    def test_that_an_unreleased_version_had_written_positions_and_no_rounds(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        bookmarks = target.state["bookmarks"]
+        for its_history, table in zip(
+            bookmarks["idp_admin2_history"]["partitions"], bookmarks["idp_admin2"]["partitions"], strict=True
+        ):
+            its_history["operations"] = table["operations"]
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert what(messages, "cause", "idp_admin2_history") == {"first"}
+        assert {row["admin2_follows"] for row in runs(messages).values()} == {None}
+        assert not records(messages, "idp_admin1_history")
+        assert_remembers(target, messages, sandbox.world)
 
     def test_that_the_settings_name_one_more_country(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
         sync(sandbox, target, catalog=ALL, countries=["XAA"])
@@ -348,7 +395,7 @@ class TestWhatIsRefused:
         with pytest.raises(DtmError, match=r"do not remove it with stream_maps"):
             sync(sandbox, target, catalog=ALL, stream_maps={"runs": None})
 
-    @pytest.mark.parametrize("column", ["observed_at", "is_withdrawn", "cause", "seen_by"])
+    @pytest.mark.parametrize("column", ["observed_at", "is_withdrawn", "cause", "seen_by", "round_number"])
     def test_a_map_of_what_says_which_rows_count(
         self, sandbox: SandboxServer, target: MemoryTarget, column: str
     ) -> None:
@@ -376,7 +423,7 @@ class TestWhatIsRefused:
         messages = sync(sandbox, target, catalog=catalog)
 
         for row in records(messages, *HISTORIES):
-            assert row.keys() >= {"observed_at", "is_withdrawn", "cause", "seen_by"}
+            assert row.keys() >= {"observed_at", "is_withdrawn", "cause", "seen_by", "reporting_date", "round_number"}
         for row in records(messages, "runs"):
             assert row.keys() >= {"outcome", "admin0_rows", "admin2_follows"}
 

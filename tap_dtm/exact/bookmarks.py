@@ -5,12 +5,15 @@ A bookmark is changed where it stands, because a state is written from there at 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from tap_dtm.exact.level import Delivered, highest_positions
-from tap_dtm.exact.packing import packed, unpacked
+from tap_dtm.exact.packing import pack, packed, unpacked
 from tap_dtm.exact.rounds import Bookmark
-from tap_dtm.exact.state import FORM, positions_of, understood, unfinished_partition
+from tap_dtm.exact.state import FORM, operations_of, positions_of, understood, unfinished_partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -63,7 +66,7 @@ class ListBookmark:
         self._content.update(keys=self._write(keys), gone=self._write(gone))
         del self._content["unfinished"]
 
-    # That of the countries says besides what the whole state is.
+    # That of the countries also says what the whole state is.
 
     @property
     def api_version(self) -> str | None:
@@ -128,9 +131,12 @@ class LevelBookmark:
 
     def delivered(self, code: str, *, emit_all: bool) -> Delivered:
         """Return what was delivered of a country, and whether it is sent again."""
-        partition = dict(self._partitions()).get(code, {})
-        bookmarks = {name: Bookmark.from_state(mark) for name, mark in partition.get("operations", {}).items()}
-        return Delivered(bookmarks, partition.get("positions", {}), emit_all)
+        highest = dict(self._partitions()).get(code, {}).get("positions", {})
+        return Delivered(self._bookmarks(code), highest, emit_all)
+
+    def _bookmarks(self, code: str) -> dict[str, Bookmark]:
+        marks = operations_of(dict(self._partitions()).get(code, {}))
+        return {name: Bookmark.from_state(mark) for name, mark in marks.items()}
 
     @property
     def codes_with_rows(self) -> set[str]:
@@ -138,7 +144,7 @@ class LevelBookmark:
         return {
             code
             for code, partition in self._partitions()
-            if any(mark.get("rows") for mark in partition.get("operations", {}).values())
+            if any(mark.get("rows") for mark in operations_of(partition).values())
         }
 
     @property
@@ -156,15 +162,6 @@ class LevelBookmark:
         """Return what shaped the rows that were delivered of a country, other than the API."""
         return dict(self._partitions()).get(code, {}).get("shape")
 
-    def observed_at(self, code: str) -> str | None:
-        """Return the time of the last run that ended for a country, which histories note."""
-        return dict(self._partitions()).get(code, {}).get(_OBSERVED_AT)
-
-    @property
-    def times(self) -> set[str]:
-        """The times of all runs that histories note."""
-        return {partition[_OBSERVED_AT] for _, partition in self._partitions() if _OBSERVED_AT in partition}
-
     def announce(self, code: str, deliveries: Iterable[Delivery]) -> None:
         """Note ahead which positions may be taken, should the run be killed while it sends them."""
         partition = self._partition(code)
@@ -172,16 +169,7 @@ class LevelBookmark:
         partition["operations"] = partition.get("operations", {}) | unfinished
         self._note_taken(code, partition)
 
-    def move(  # noqa: PLR0913  all that a partition holds
-        self,
-        code: str,
-        before: Delivered,
-        after: LevelChanges,
-        *,
-        shape: str,
-        run: int | None,
-        observed_at: str | None = None,
-    ) -> None:
+    def move(self, code: str, before: Delivered, after: LevelChanges, *, shape: str, run: int | None) -> None:
         """Note what has been delivered of a country.
 
         Args:
@@ -190,25 +178,68 @@ class LevelBookmark:
             after: What was delivered.
             shape: What shaped the rows, other than the API.
             run: The number of a run that read the level whole.
-            observed_at: The time of this run, for a history, which has it in the place of a newest date.
         """
-        partition = self._partition(code)
-        partition["operations"] = {name: mark.to_state() for name, mark in sorted(after.bookmarks.items())}
+        partition = self._moved(code, after, shape=shape, run=run)
+        partition["operations"] = _to_state(after)
         partition["positions"] = highest_positions(before, after)
         self._note_taken(code, partition)
+        newest = [mark.reporting_date for mark in after.bookmarks.values() if mark.reporting_date]
+        if newest:
+            partition |= {"replication_key": "reporting_date", "replication_key_value": max(newest)}
+
+    def _moved(self, code: str, after: LevelChanges, *, shape: str, run: int | None) -> dict[str, Any]:
+        partition = self._partition(code)
         if after.is_complete:
             partition["shape"] = shape
         if run is not None:
             partition["read_whole"] = run
-        newest = [mark.reporting_date for mark in after.bookmarks.values() if mark.reporting_date]
-        if observed_at:
-            partition[_OBSERVED_AT] = observed_at
-        elif newest:
-            partition |= {"replication_key": "reporting_date", "replication_key_value": max(newest)}
+        return partition
 
     def _note_taken(self, code: str, partition: Mapping[str, Any]) -> None:
         """Write down the taken positions a second time, where programs that join states keep them."""
         self._content.setdefault("taken", {})[code] = positions_of(partition)
+
+
+class HistoryBookmark(LevelBookmark):
+    """That of the history of one admin level.
+
+    Rows of a run that was killed do not count, and nothing is ever written over: so nothing is noted ahead, and no
+    positions are. It has more to say of each operation than that of a table, and says it packed.
+
+    Args:
+        content: What the state holds, which is changed.
+        now: The time of this run.
+    """
+
+    def __init__(self, content: dict[str, Any], now: str | None) -> None:  # noqa: D107
+        super().__init__(content)
+        self._now = now
+
+    @override
+    def delivered(self, code: str, *, emit_all: bool) -> Delivered:
+        return Delivered(self._bookmarks(code), emit_all=emit_all, by_round=True)
+
+    @override
+    def announce(self, code: str, deliveries: Iterable[Delivery]) -> None:
+        """Note nothing."""
+
+    @override
+    def move(self, code: str, before: Delivered, after: LevelChanges, *, shape: str, run: int | None) -> None:
+        partition = self._moved(code, after, shape=shape, run=run)
+        partition |= {"operations": pack(json.dumps(_to_state(after))), _OBSERVED_AT: self._now}
+
+    def observed_at(self, code: str) -> str | None:
+        """Return the time of the last run that ended for a country."""
+        return dict(self._partitions()).get(code, {}).get(_OBSERVED_AT)
+
+    @property
+    def times(self) -> set[str]:
+        """The times of all runs that it notes."""
+        return {partition[_OBSERVED_AT] for _, partition in self._partitions() if _OBSERVED_AT in partition}
+
+
+def _to_state(changes: LevelChanges) -> dict[str, Any]:
+    return {name: mark.to_state() for name, mark in sorted(changes.bookmarks.items())}
 
 
 def positions(bookmark: Any) -> dict[str, tuple[str | None, dict[str, tuple[str, int]]]]:  # noqa: ANN401
@@ -221,8 +252,7 @@ def positions(bookmark: Any) -> dict[str, tuple[str | None, dict[str, tuple[str,
         bookmark: That of a stream of figures, of any version; nothing is found in anything else.
     """
     found = {}
-    for partition in understood(bookmark):
-        marks = partition.operations or {}
+    for partition, marks in understood(bookmark):
         operations = {name: (mark.content, mark.rows) for name, mark in marks.items() if mark.rows}
         if operations:
             found[partition.context.admin0_pcode] = (partition.shape, operations)

@@ -91,7 +91,7 @@ class _Reader:
             rows = self.new_rounds(operation, rows)
             if compare(self.new_rounds(operation, index), rows):
                 return False
-            self.changes.add(rounds.extend(operation, index, rows, bookmark))
+            self.changes.add(self.delivered.extended(operation, index, rows, bookmark))
             return True
         comparison = compare(index, rows)
         # Rows that the index lacks may be missing without a trace: only an unfiltered answer says that they are gone.
@@ -191,7 +191,7 @@ class CountryReader:
                 return CountryChanges(job, levels)
         raise DtmAnswerError(
             f"{job} changed each time while it was being read: DTM is publishing. "
-            "Nothing was taken; the next run asks again."
+            "Nothing of it was changed; the next run asks again."
         )
 
     def _index(self, job: Job) -> dict[str, list[Row]]:
@@ -289,7 +289,7 @@ class CountryReader:
                 if not is_known(comparison, bookmark):
                     raise DtmAnswerError(
                         f"{job} had to be read in parts at admin {level}, and those of {name} do not add up to admin 0 "
-                        f"({comparison.disagreements[0].at(level)}). Nothing was taken; the next run asks again."
+                        f"({comparison.disagreements[0].at(level)}). Nothing of it was changed; the next run asks again."
                     )
                 contradiction = bookmark.contradiction if comparison and bookmark else None
                 found.add(delivered.replaced(name, index[name], rows, contradiction))

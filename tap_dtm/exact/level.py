@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tap_dtm.exact import rounds, selfcheck
+from tap_dtm.exact import rounds, selfcheck, versions
 from tap_dtm.exact.selfcheck import compare
 
 if TYPE_CHECKING:
@@ -38,12 +38,19 @@ class Delivered:
     """What one stream has delivered of a level of a country, and how it delivers now.
 
     ``highest`` is the highest position of each operation that was ever taken, where it is no longer. ``emit_all``
-    says that every row is emitted, and a tombstone for every such position, even where nothing differs.
+    says that every row is emitted, and a tombstone for every such position, even where nothing differs. ``by_round``
+    says that it is a history.
     """
 
     bookmarks: Mapping[str, Bookmark]
     highest: Mapping[str, int] = field(default_factory=dict)
     emit_all: bool = False
+    by_round: bool = False
+
+    def extended(self, operation: str, index: Sequence[Row], new_rows: Sequence[Row], mark: Bookmark) -> Delivery:
+        """Deliver new rounds of an operation."""
+        delivery = rounds.extend(operation, index, new_rows, mark)
+        return versions.of_new(delivery, mark) if self.by_round else delivery
 
     def replaced(
         self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
@@ -59,6 +66,8 @@ class Delivered:
             emit_all=self.emit_all,
             highest=self.highest.get(operation, 0),
         )
+        if self.by_round:
+            delivery = versions.of_all(delivery, rows, mark, emit_all=self.emit_all)
         if delivery.is_empty or self.emit_all:
             return delivery
         is_unheard_of = index is None and mark is None

@@ -1,6 +1,7 @@
-"""Keys of a long list in few bytes: by country, because programs that join states join objects, and packed.
+"""Long lists in few bytes, because a state is written some hundred times in a run.
 
-A state is written some hundred times in a run. 7,800 codes take 80 kB as they are, and 21 kB like this.
+The keys of a list are packed by country, because programs that join states join objects. 7,800 codes take 80 kB as they
+are, and 21 kB like this.
 """
 
 from __future__ import annotations
@@ -21,11 +22,7 @@ def packed(keys: Iterable[tuple[str, ...]]) -> dict[str, str]:
     codes: defaultdict[str, set[str]] = defaultdict(set)
     for country, code in keys:
         codes[country].add(code)
-    return {country: _pack(each) for country, each in sorted(codes.items())}
-
-
-def _pack(codes: Iterable[str]) -> str:
-    return base64.b64encode(zlib.compress(_BETWEEN.join(sorted(codes)).encode(), 9)).decode()
+    return {country: pack(_BETWEEN.join(sorted(each))) for country, each in sorted(codes.items())}
 
 
 def unpacked(keys: Any) -> list[tuple[str, ...]]:  # noqa: ANN401
@@ -36,11 +33,21 @@ def unpacked(keys: Any) -> list[tuple[str, ...]]:  # noqa: ANN401
     """
     if not isinstance(keys, dict):
         return [tuple(key) for key in keys]
+    return [(country, code) for country, text in keys.items() for code in unpack(text).split(_BETWEEN)]
+
+
+def pack(text: str) -> str:
+    """Return a text in few characters of ASCII."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpack(packed_text: str) -> str:
+    """Return a text that was packed.
+
+    Raises:
+        ValueError: It was changed since.
+    """
     try:
-        return [(country, code) for country, text in keys.items() for code in _unpack(text)]
+        return zlib.decompress(base64.b64decode(packed_text, validate=True)).decode()
     except zlib.error as error:
-        raise ValueError("the keys were changed") from error
-
-
-def _unpack(text: str) -> list[str]:
-    return zlib.decompress(base64.b64decode(text, validate=True)).decode().split(_BETWEEN)
+        raise ValueError("a packed text was changed") from error

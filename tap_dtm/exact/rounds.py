@@ -64,6 +64,7 @@ class Bookmark:
     index lacks, ``contradiction`` that the level departs from the index. A bookmark of no round stands for an
     operation that is listed and has no rows. An unfinished one (no digests) stands while an operation is being
     delivered: whatever happens then, the next run reads the operation again and knows how many positions may be taken.
+    In a history, ``rounds`` has a digest of each round: see ``versions``.
     """
 
     reporting_date: str | None = None
@@ -74,6 +75,7 @@ class Bookmark:
     rows: int = 0
     unindexed: bool = False
     contradiction: Contradiction | None = None
+    rounds: Mapping[Round, str] = field(default_factory=dict)
 
     @property
     def is_doubted(self) -> bool:
@@ -104,6 +106,8 @@ class Bookmark:
         }
         if self.unindexed:
             state["unindexed"] = True
+        if self.rounds:
+            state["rounds"] = [[*each, digest] for each, digest in self.rounds.items()]
         if self.contradiction:
             state["contradiction"] = {"digest": self.contradiction.digest, "looks": self.contradiction.looks}
         return state
@@ -114,6 +118,8 @@ class Bookmark:
         values = {name: state[name] for name in cls.__dataclass_fields__ if name in state}
         if contradiction := values.get("contradiction"):
             values["contradiction"] = Contradiction(contradiction["digest"], contradiction["looks"])
+        if rounds := values.get("rounds"):
+            values["rounds"] = {Round(*each): digest for *each, digest in rounds}
         values |= {name: NOTHING for name in ("digest", "content") if is_of_nothing(values[name])}
         return cls(**values)
 
@@ -151,8 +157,9 @@ class Delivery:
     """What a stream emits for one operation, and its bookmark afterwards (None: forget the operation).
 
     ``rows`` take the positions from ``first`` on; the positions in ``tombstones`` are no longer taken, and ``removed``
-    of them were until now. ``is_announced`` says that the index, or the bookmark, called for a look at the operation:
-    otherwise the change was found only because the level was read whole.
+    of them were until now. A history has no positions to give up: there, ``withdrawn`` names the rounds that are gone.
+    ``is_announced`` says that the index, or the bookmark, called for a look at the operation: otherwise the change was
+    found only because the level was read whole.
     """
 
     operation: str
@@ -162,6 +169,7 @@ class Delivery:
     first: int = 1
     tombstones: range = field(default=range(0))
     removed: int = 0
+    withdrawn: tuple[Round, ...] = ()
     is_announced: bool = True
 
     @property
@@ -172,7 +180,7 @@ class Delivery:
     @property
     def size(self) -> int:
         """The number of records that are emitted."""
-        return len(self.rows) + len(self.tombstones)
+        return len(self.rows) + len(self.tombstones) + len(self.withdrawn)
 
     @property
     def unfinished(self) -> Bookmark:

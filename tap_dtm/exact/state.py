@@ -11,6 +11,7 @@ operation takes are in the state twice: in the list of ``partitions`` and in the
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -19,13 +20,13 @@ import msgspec
 from msgspec import Meta
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.packing import unpacked
+from tap_dtm.exact.packing import unpack, unpacked
 from tap_dtm.exact.rounds import Bookmark, is_of_nothing
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 FORM: Final = 2
 """The form of the states that this version writes; that of 0.1.0 is 1, and has no number."""
@@ -48,6 +49,7 @@ class _Bookmark(msgspec.Struct, forbid_unknown_fields=True):
     assessment_type: str | None = None
     unindexed: bool = False
     contradiction: _Contradiction | None = None
+    rounds: list[tuple[str, int | None, str | None, str]] = []  # of a history
 
 
 class _Context(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,7 +61,7 @@ _Time = Annotated[dt.datetime, Meta(tz=True)]
 
 class _Partition(msgspec.Struct, forbid_unknown_fields=True):
     context: _Context
-    operations: dict[str, _Bookmark] | msgspec.UnsetType = msgspec.UNSET
+    operations: dict[str, _Bookmark] | str | msgspec.UnsetType = msgspec.UNSET  # a text in a history: packed
     positions: dict[str, _Count] = {}
     read_whole: _Count = 0
     shape: str | None = None
@@ -102,10 +104,12 @@ class _Runs(msgspec.Struct, forbid_unknown_fields=True):
     ended: dict[_Code, _Time] = {}
 
 
+_TABLES: Final = [f"idp_admin{level}" for level in LEVELS]
+_HISTORIES: Final = [f"{table}_history" for table in _TABLES]
 _FORMS: Final = {
     "countries": _Countries,
     "operations": _Operations,
-    **{f"idp_admin{level}{kind}": _Idp for level in LEVELS for kind in ("", "_history")},
+    **dict.fromkeys((*_TABLES, *_HISTORIES), _Idp),
     "runs": _Runs,
     "pcodes": _Pcodes,
 }
@@ -188,18 +192,23 @@ def check_bookmark(stream: str, bookmark: Any) -> None:  # noqa: ANN401
             raise _damaged(stream, "", str(error)) from None
     if isinstance(checked, _Idp):
         for partition in checked.partitions:
-            if problem := _contradiction_of(partition):
+            if problem := _contradiction_of(partition, is_packed=stream in _HISTORIES):
                 raise _damaged(stream, partition.context.admin0_pcode, problem)
-        partitions = _restored(_joined(bookmark["partitions"]), checked.taken)
-        bookmark["partitions"] = partitions
-        bookmark["taken"] = {each["context"]["admin0_pcode"]: positions_of(each) for each in partitions}
+        by_country = _by_country(bookmark["partitions"])
+        if stream in _HISTORIES:  # what is not known of a country begins again
+            bookmark.clear()
+            bookmark["partitions"] = [same[0] for same in by_country.values() if _is_known(same)]
+        else:
+            partitions = [same[0] if len(same) == 1 else _join(same) for same in by_country.values()]
+            bookmark["partitions"] = partitions = _restored(partitions, checked.taken)
+            bookmark["taken"] = {each["context"]["admin0_pcode"]: positions_of(each) for each in partitions}
 
 
-def understood(bookmark: Any) -> list[_Partition]:  # noqa: ANN401
-    """Return the partitions of a bookmark; none where it is not one of this tap's."""
+def understood(bookmark: Any) -> list[tuple[_Partition, dict[str, _Bookmark]]]:  # noqa: ANN401
+    """Return the partitions of a bookmark, with their operations; none where it is not one of this tap's."""
     try:
-        return msgspec.convert(bookmark, _Idp).partitions
-    except msgspec.ValidationError:
+        return [(each, _marks_of(each)) for each in msgspec.convert(bookmark, _Idp).partitions]
+    except ValueError:
         return []
 
 
@@ -217,21 +226,44 @@ def _country_of(bookmark: Any, message: str) -> str:  # noqa: ANN401
         return ""
 
 
-def _contradiction_of(partition: _Partition) -> str:
+def _contradiction_of(partition: _Partition, *, is_packed: bool) -> str:
     """Say what of a partition cannot be true together; nothing if all can."""
+    if isinstance(partition.operations, str) and not is_packed:
+        return "`operations` is a text"
     is_read = any((partition.shape, partition.replication_key_value, partition.observed_at))
     if is_read and isinstance(partition.operations, msgspec.UnsetType):
         return "it has no `operations`"
-    for name, mark in (partition.operations or {}).items():
+    try:
+        marks = _marks_of(partition)
+    except ValueError as error:
+        return str(error)
+    for name, mark in marks.items():
         if mark.content and is_of_nothing(mark.content) != (mark.rows == 0):
             return f"the rows of {quoted(name, 100)} are {mark.rows}, and its content says otherwise"
     return ""
 
 
+def operations_of(partition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a partition, which has been checked, says of each operation."""
+    operations = partition.get("operations", {})
+    return dict(json.loads(unpack(operations)) if isinstance(operations, str) else operations)
+
+
+def _marks_of(partition: _Partition) -> dict[str, _Bookmark]:
+    """Return the same of one that has been read.
+
+    Raises:
+        ValueError: It is packed, and was changed since.
+    """
+    if isinstance(partition.operations, str):
+        return msgspec.json.decode(unpack(partition.operations), type=dict[str, _Bookmark])
+    return partition.operations or {}
+
+
 def positions_of(partition: Mapping[str, Any]) -> dict[str, int]:
     """Return the highest position that each operation of a partition takes, or took."""
     highest = dict(partition.get("positions", {}))
-    for name, mark in partition.get("operations", {}).items():
+    for name, mark in operations_of(partition).items():
         highest[name] = max(mark["rows"], highest.get(name, 0))
     return {name: position for name, position in sorted(highest.items()) if position}
 
@@ -257,12 +289,17 @@ def _restored(partitions: list[dict[str, Any]], taken: Mapping[str, Mapping[str,
     return list(by_country.values())
 
 
-def _joined(partitions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one partition for each country, as programs that join states may leave several."""
+def _by_country(partitions: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the partitions of each country: programs that join states may leave several."""
     by_country: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for partition in partitions:
         by_country[partition["context"]["admin0_pcode"]].append(partition)
-    return [same[0] if len(same) == 1 else _join(same) for same in by_country.values()]
+    return by_country
+
+
+def _is_known(partitions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether these of a history are a single one, and packed, as they were not before the first release."""
+    return len(partitions) == 1 and isinstance(partitions[0].get("operations"), str)
 
 
 def _join(partitions: list[dict[str, Any]]) -> dict[str, Any]:

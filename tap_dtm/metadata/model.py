@@ -40,6 +40,9 @@ CHOICES: Final = {
 }
 """What a key of the YAML may say where it is not free."""
 
+ROUND: Final = ("reporting_date", "round_number", "assessment_type")
+"""What identifies a round within its operation."""
+
 PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
 
@@ -222,8 +225,9 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The columns, other than the key, that say which rows count."""
-        return tuple(field.name for field in self.fields if field.is_mark and field.name not in self.key)
+        """The columns, other than the key, that say which rows count: in a history, also those of the round."""
+        names = [field.name for field in self.fields if field.is_mark or (self.history_of and field.name in ROUND)]
+        return tuple(name for name in names if name not in self.key)
 
     def fields_for(self, api_version: str) -> tuple[Field, ...]:
         """Return the fields that one API version publishes, and those this project adds, in column order.

@@ -56,8 +56,8 @@ class CountryListStream(ListStream):
         """Note the time of the run in the state, before any row has it."""
         times: set[str] = set()
         for level in self._level_streams:
-            times |= level.bookmark.times
             if isinstance(level, HistoryStream):
+                times |= level.bookmark.times
                 level.has_begun = bool(level.bookmark.times)
         for child in self._country_streams:
             if isinstance(child, RunStream) and child.selected:

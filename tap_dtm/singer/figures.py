@@ -146,18 +146,11 @@ class LevelStream(CountryStream):
             else:
                 for position, row in enumerate(delivery.rows, start=delivery.first):
                     yield as_dict(row) | {"row_number": position} | marks
-            for position in delivery.tombstones:
-                key = {"admin0_pcode": code, "operation": delivery.operation, "row_number": position}
+            for what_is_gone in self.gone(delivery):
+                key = {"admin0_pcode": code, "operation": delivery.operation} | what_is_gone
                 yield self.tombstone(**(marks | key))
         run = self.schedule.run if self.level in job.whole else None
-        self.bookmark.move(
-            code, job.levels[self.level][self.name], level, shape=self._shape, run=run, observed_at=self.observed_at
-        )
-
-    @property
-    def observed_at(self) -> str | None:
-        """The time of this run, where the bookmarks note it."""
-        return None
+        self.bookmark.move(code, job.levels[self.level][self.name], level, shape=self._shape, run=run)
 
     @abstractmethod
     def begin(self, code: str, changes: CountryChanges) -> None:
@@ -166,6 +159,10 @@ class LevelStream(CountryStream):
     @abstractmethod
     def marks(self, delivery: Delivery) -> Record:
         """Return what every row of a delivery has in addition to what the API says, but for its position."""
+
+    @abstractmethod
+    def gone(self, delivery: Delivery) -> Iterator[Record]:
+        """Yield what tombstones say of what an operation no longer has."""
 
     @cached_property
     def _is_plain(self) -> bool:
@@ -216,3 +213,8 @@ class IdpStream(LevelStream):
     def marks(self, delivery: Delivery) -> Record:
         """Return the mark of rows that are not deleted."""
         return {DELETED_AT: None}
+
+    @override
+    def gone(self, delivery: Delivery) -> Iterator[Record]:
+        """Yield the positions that are no longer taken."""
+        return ({"row_number": position} for position in delivery.tombstones)

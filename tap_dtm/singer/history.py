@@ -8,7 +8,7 @@ country and one level, these are the rows as of a time:
 2. The last complete run until that time counts, the run that it follows (``admin1_follows``), the run that this one
    follows, and so on, back to a run that follows none. Others between them were replaced: so it is after a state was
    lost or restored, and after a run of which the target has all rows, but whose STATE it has not confirmed.
-3. Of the rows of these runs, the newest for each operation and position holds, unless it is withdrawn.
+3. Of each round, the rows of the newest of these runs that has any hold, unless they say that it was withdrawn.
 
 The last complete run is also the last time that anybody looked. A target writes different streams at different times,
 and may be killed in between. So the rows themselves, and not the order in which they arrive, show what is complete.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.bookmarks import RunsBookmark
+from tap_dtm.exact.bookmarks import HistoryBookmark, RunsBookmark
 from tap_dtm.exact.moment import next_moment
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.singer.figures import CountryStream, LevelStream
@@ -54,9 +54,9 @@ class HistoryStream(LevelStream):
 
     @property
     @override
-    def observed_at(self) -> str | None:
-        """The time of this run."""
-        return self.schedule.observed_at
+    def bookmark(self) -> HistoryBookmark:
+        """What the state says of the history."""
+        return HistoryBookmark(self.stream_state, self.schedule.observed_at)
 
     @override
     def needs_everything(self, code: str) -> bool:
@@ -94,11 +94,17 @@ class HistoryStream(LevelStream):
     def marks(self, delivery: Delivery) -> Record:
         """Return when and why a row was added."""
         return {
-            "observed_at": self.observed_at,
+            "observed_at": self.schedule.observed_at,
             "is_withdrawn": False,
             "cause": self._cause,
             "seen_by": "index" if delivery.is_announced else "scrub",
         }
+
+    @override
+    def gone(self, delivery: Delivery) -> Iterator[Record]:
+        """Yield the rounds that were withdrawn."""
+        for number, each in enumerate(delivery.withdrawn, start=len(delivery.rows) + 1):
+            yield {"row_number": number} | each._asdict()
 
     @property
     @override
@@ -108,7 +114,7 @@ class HistoryStream(LevelStream):
 
     @override
     def tombstone(self, **key: Any) -> Record:
-        """Return a record that says that the position of this key is no longer taken."""
+        """Return a record that says that a round was withdrawn."""
         return dict.fromkeys(self.schema["properties"]) | key | {"is_withdrawn": True}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,9 +16,9 @@ from tap_dtm.exact import report
 from tap_dtm.exact.country import CountryChanges, CountryReader, Job
 from tap_dtm.exact.lists import Lists
 from tap_dtm.exact.reading import Reading
-from tap_dtm.exact.rounds import Change
 from tap_dtm.exact.scrub import due
 from tap_dtm.singer import names
+from tap_dtm.singer.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,16 +36,8 @@ if TYPE_CHECKING:
 _BYTES_PER_ROW: Final = 150  # of STATE; a row itself takes some 700
 _ENOUGH: Final = 5_000  # rows at stake that are announced together
 _LONGEST: Final = 5.0  # seconds that countries are waited for, to be announced together
-_INTERVAL: Final = 30.0  # seconds between two lines that show how far a run is
 
 _logger = logging.getLogger("tap-dtm")
-_WORDS = {
-    Change.NEW: "new",
-    Change.NEW_ROUNDS: "with new rounds",
-    Change.REVISED: "revised",
-    Change.WITHDRAWN: "withdrawn",
-    Change.UNCHANGED: "unchanged",
-}
 
 
 class Level(Protocol):
@@ -104,8 +96,8 @@ class Schedule:
         self._current: str | None = None
         self._sent = 0  # rows at stake since the last STATE
         self._worth = 0  # rows that are worth a STATE
-        self._began = self._saved = self._last_line = 0.0
-        self._totals: Counter[str] = Counter()
+        self._saved = 0.0
+        self._progress = Progress()
 
     def _other_lists(self, catalogue: Catalogue) -> dict[str, Callable[[], list[Entry]]]:
         if not self.settings.pcodes:
@@ -171,8 +163,8 @@ class Schedule:
         if listed_before:
             self.newly_listed = frozenset(row["admin0_pcode"] for row in self.lists.rows("countries"))
             self.newly_listed -= {code for (code,) in listed_before}
-        self._began = self._last_line = time.monotonic()
         self.codes = frozenset(self._to_come)
+        self._progress.begin(len(self.codes))
         self._reading.start(jobs)
 
     @property
@@ -271,7 +263,8 @@ class Schedule:
                 if isinstance(changes, DtmAccessError):
                     self._save()
                     raise changes
-                self._report(changes)
+                report.warn(changes, self.settings.filters)
+                self._progress.add(changes)
             self._show_progress()
         changes = self._gathered[code]
         return None if isinstance(changes, DtmAccessError) else changes
@@ -304,7 +297,7 @@ class Schedule:
     def _outcome(self, code: str) -> CountryChanges | DtmAccessError | None:
         while code in self._reading.in_progress():
             state_due = self._saved + _LONGEST if self._sent else math.inf
-            is_ready = self._reading.is_ready(code, min(state_due, self._last_line + _INTERVAL) - time.monotonic())
+            is_ready = self._reading.is_ready(code, min(state_due, self._progress.next_line) - time.monotonic())
             if not is_ready and time.monotonic() >= state_due:
                 self._save()  # a run that is killed during a long wait repeats nothing
             self._show_progress()
@@ -317,22 +310,7 @@ class Schedule:
             return None
 
     def _show_progress(self) -> None:
-        """Log a line from time to time: how far the run is, what it waits for, and when it may end."""
-        now = time.monotonic()
-        if now - self._last_line < _INTERVAL:
-            return
-        self._last_line = now
-        done = self._totals["countries"] + len(self.failures.keys() & self.codes)
-        left = f"about {(now - self._began) / done * (len(self.codes) - done) / 60:.0f} min left; " if done else ""
-        _logger.info(
-            "%d of %d countries done, with %d rows and %d requests; %sreading %s",
-            done,
-            len(self.codes),
-            self._totals["rows"],
-            self._client.requests_made,
-            left,
-            ", ".join(self._reading.in_progress()) or "nothing",
-        )
+        self._progress.show(len(self.failures.keys() & self.codes), self._client.requests_made, self._reading)
 
     def _announce(self, code: str, found: CountryChanges | DtmAccessError | None) -> bool:
         """Note which positions may be taken, and return whether any row is sent."""
@@ -352,24 +330,6 @@ class Schedule:
         self.failures[code] = error
         _logger.error("%s failed and keeps its rows and bookmarks: %s", code, error)
 
-    def _report(self, changes: CountryChanges) -> None:
-        report.warn(changes, self.settings.filters)
-        operations = changes.by_operation()
-        rows = [f"{name} {found.rows}" for name, found in changes.streams.items()]
-        tables = [next(iter(streams.values())) for streams in changes.levels.values()]
-        withdrawn = sum(delivery.removed for found in tables for delivery in found.deliveries)
-        self._totals.update({_WORDS[change]: count for change, count in operations.items()})
-        self._totals.update(countries=1, rows=changes.rows, removed=withdrawn)
-        _logger.info(
-            "%s (%s): operations %s; rows %s; %d removed%s",
-            changes.job.name,
-            changes.job.code,
-            ", ".join(f"{operations[change]} {word}" for change, word in _WORDS.items()),
-            ", ".join(sorted(rows)) or "none",
-            withdrawn,
-            "; read whole" if changes.job.whole else "",
-        )
-
     # At the end.
 
     def finish(self) -> None:
@@ -379,17 +339,10 @@ class Schedule:
             DtmPartialSyncError: Some countries failed.
             DtmError: A list could not be read.
         """
-        _logger.info(
-            "Read %d countries in %d requests: operations %s; %d rows, %d removed",
-            self._totals["countries"],
-            self._client.requests_made,
-            ", ".join(f"{self._totals[word]} {word}" for word in _WORDS.values()),
-            self._totals["rows"],
-            self._totals["removed"],
-        )
+        self._progress.end(self._client.requests_made)
         if self.failures:
             raise DtmPartialSyncError(
-                f"{len(self.failures)} of {self._totals['countries'] + len(self.failures)} countries failed: "
+                f"{len(self.failures)} of {self._progress.countries + len(self.failures)} countries failed: "
                 f"{', '.join(sorted(self.failures))}. The others are complete; the next run tries these again.",
                 self.failures,
             )

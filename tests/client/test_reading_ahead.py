@@ -12,7 +12,7 @@ from tap_dtm.errors import DtmAccessError, DtmPartialSyncError
 from tap_dtm.exact import reading
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.sandbox.api import Answer as Said
-from tap_dtm.singer import schedule
+from tap_dtm.singer import progress, schedule
 from tap_dtm.singer.tap import TapDTM
 from tests.client.support import ADMIN0, sandbox_config
 from tests.scripted import ScriptedServer, always
@@ -122,7 +122,7 @@ class TestReadingAhead:
     def test_a_long_run_shows_how_far_it_is(
         self, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr(schedule, "_INTERVAL", 0.2)
+        monkeypatch.setattr(progress, "_INTERVAL", 0.2)
         monkeypatch.setattr(schedule, "_ENOUGH", 1)
         slow = str(sandbox.world.country_list()[-1]["admin0Pcode"])
         sandbox.faults.add(Fault("slow", path="admin0", country=slow, seconds=1))

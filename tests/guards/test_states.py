@@ -50,6 +50,7 @@ class TestStates:
             (lambda part: part["operations"][FLOOD].update(rows=float("nan")), "country XBA"),
             (lambda part: part["operations"][FLOOD].update(digest=None), "country XBA"),
             (lambda part: part["operations"].update({FLOOD: []}), "country XBA"),
+            (lambda part: part.update(operations="eNqrrgUAAXUA+Q=="), "country XBA"),
             (lambda part: part.update(operations=None), "country XBA"),
             (lambda part: part.pop("operations"), "country XBA"),
             (lambda part: part["operations"][FLOOD].pop("rows"), "country XBA"),
@@ -59,7 +60,7 @@ class TestStates:
             (lambda part: part["context"].update(admin0_pcode="xba"), "country xba"),
             (lambda part: part.pop("context"), "idp_admin2"),
         ],
-        ids=range(13),
+        ids=range(14),
     )
     def test_that_are_damaged_are_refused_with_the_country(
         self, sandbox: SandboxServer, loaded: MemoryTarget, change: Any, place: str
@@ -71,6 +72,18 @@ class TestStates:
 
         assert f"that of idp_admin2, {place}" in said or place == "idp_admin2"
         assert said.endswith("Restore it from a backup, or empty the tables and start with an empty state.")
+
+    @pytest.mark.parametrize(
+        "operations", ["e30", "!", "eNqLNowFAAHTAOo="], ids=["no zlib", "no base64", "no bookmarks"]
+    )
+    def test_of_a_history_that_are_damaged_are_refused_with_the_country(
+        self, sandbox: SandboxServer, operations: str
+    ) -> None:
+        partition = {"context": {"admin0_pcode": "XBA"}, "operations": operations}
+
+        said = self.refused(sandbox, {"bookmarks": {"idp_admin2_history": {"partitions": [partition]}}})
+
+        assert "that of idp_admin2_history, country XBA, is damaged" in said
 
     def test_without_partitions_are_refused(self, sandbox: SandboxServer, loaded: MemoryTarget) -> None:
         state = copy.deepcopy(loaded.state)

@@ -15,7 +15,7 @@ from typing_extensions import override
 from tests.asof import as_of, without_additions
 from tests.remembered import HISTORIES, RememberedHistory
 from tests.views.revised import ROUND, Key, Revision, by_round, figure_of, revisions
-from tests.world import LEVELS, assert_positions_are_whole, count, served
+from tests.world import LEVELS, count, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,7 +101,6 @@ class AskedHistory(RememberedHistory):
                 found = list(map(_plain, query(f"SELECT * FROM {self.schema}.idp_admin{level}_as_of('{at[:23]}')")))  # noqa: S608
                 assert count(map(_published, found)) == rows
                 assert {row["looked_at"] for row in found} <= {at[:23]}
-                assert_positions_are_whole(found)
 
     def assert_versions_hold(self, versions: list[Row], level: int) -> None:
         """Check that the versions of a time are the rounds that the API served then."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tap_dtm.metadata import load_catalogue
+from tests.views.revised import ROUND, by_round
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -58,11 +59,9 @@ def tables_of(looks: Iterable[Look], code: str = "XAA") -> Tables:
     return tables
 
 
-def _added(before: Sequence[Row], after: Sequence[Row]) -> Iterable[Mapping[str, Any]]:
-    """Yield the rows at positions that changed, of one operation; then the positions that are no longer taken."""
-    for number, row in enumerate(after, start=1):
-        if number > len(before) or before[number - 1] != row:
-            yield {**row, "row_number": number, "is_withdrawn": False}
-    for number, row in enumerate(before[len(after) :], start=len(after) + 1):
-        key = {name: row[name] for name in ("admin0_pcode", "operation")}
-        yield {**key, "row_number": number, "is_withdrawn": True}
+def _added(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
+    """Yield the rows of rounds that changed, of one operation, then what says which rounds were withdrawn."""
+    old, new = by_round(before), by_round(after)
+    added: list[Row] = [row | {"is_withdrawn": False} for key in new if old.get(key) != new[key] for row in new[key]]
+    added += [dict(zip(ROUND, key, strict=True)) | {"is_withdrawn": True} for key in old if key not in new]
+    return [row | {"row_number": number} for number, row in enumerate(added, start=1)]

@@ -1,4 +1,4 @@
--- Each round in every state in which it was seen, from the rows that began and ceased to count at the same time.
+-- Each round in every state in which it was seen, from what began and ceased to count at the same time.
 {each_level}
 SELECT $level AS admin_level, *
 FROM (
@@ -13,50 +13,71 @@ FROM (
     ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
     WHERE counts_from = runs.observed_at
   ),
-  history AS (
-    SELECT *, $area AS area, $content_hash AS content FROM $history
+  contents AS (  -- what a run says of a round, area by area; a target that appends may have a row twice
+    SELECT
+      $round,
+      observed_at,
+      area,
+      MAX(admin0_name) AS country,
+      MAX(seen_by) AS seen_by,
+      MAX(CASE WHEN is_withdrawn THEN 1 ELSE 0 END) AS is_gone,
+      COUNT(*) AS row_count,
+      COUNT(num_present_idp_ind) AS figures,
+      COALESCE(SUM(num_present_idp_ind), 0) AS idps,
+      SUM(content) AS content
+    FROM (
+      SELECT DISTINCT
+        $round, observed_at, row_number, admin0_name, seen_by, is_withdrawn, num_present_idp_ind,
+        $area AS area,
+        $content_hash AS content
+      FROM $history
+    ) AS distinct_rows
+    GROUP BY $round, observed_at, area
   ),
   sightings AS (
     SELECT
-      history.*,
-      counts_from,
-      counts_until,
+      *,
       LEAD(counts_from) OVER place AS next_from,
-      LEAD(history.observed_at) OVER place AS next_at,
+      LEAD(observed_at) OVER place AS next_at,
       LEAD(seen_by) OVER place AS next_seen_by,
-      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
-      runs.cause AS run_cause,
-      LEAD(runs.cause) OVER place AS next_cause,
-      previous_observed_at,
+      LEAD(cause) OVER place AS next_cause,
       LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM history
-    JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
-    WINDOW place AS (
-      PARTITION BY history.admin0_pcode, operation, row_number, counts_until ORDER BY history.observed_at
-    )
+    FROM (
+      SELECT $round, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
+      FROM contents
+      GROUP BY $round, observed_at
+    ) AS said
+    JOIN runs USING (admin0_pcode, observed_at)
+    WINDOW place AS (PARTITION BY $round, counts_until ORDER BY observed_at)
   ),
   spans AS (
     SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
     FROM sightings
-    WHERE NOT is_withdrawn AND (next_from IS NULL OR next_from > counts_from)
+    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
   ),
-  deltas AS (  -- a row that ceases to count, and an equal one that begins to, are no change
+  deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       $round,
       area,
-      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
+      valid_from,
       MAX($of_that_run(seen_by, next_seen_by)) AS seen_by,
-      MAX($of_that_run(run_cause, next_cause)) AS run_cause,
+      MAX($of_that_run(cause, next_cause)) AS run_cause,
       MAX($of_that_run(previous_observed_at, next_previous_at)) AS run_before,
-      MAX(admin0_name) AS country,
-      SUM(step) AS added_rows,
-      SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
-      SUM(step * COALESCE(num_present_idp_ind, 0)) AS added_idps
-    FROM spans
-    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-    WHERE step > 0 OR ceased_at IS NOT NULL
+      MAX(country) AS country,
+      SUM(step * row_count) AS added_rows,
+      SUM(step * figures) AS added_figures,
+      SUM(step * idps) AS added_idps
+    FROM (
+      SELECT
+        spans.*, area, country, row_count, figures, idps, content, step,
+        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
+      FROM spans
+      JOIN contents ON contents.observed_at = spans.observed_at AND $same_round(contents, spans)
+      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+      WHERE step > 0 OR ceased_at IS NOT NULL
+    ) AS both_ends
     GROUP BY $round, area, valid_from
-    HAVING SUM(step) <> 0 OR SUM(step * content) <> 0
+    HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),
   changes AS (
     SELECT

@@ -318,15 +318,21 @@ WITH counting AS (
   FROM `dtm`.history_runs
   WHERE admin_level = 0 AND counts_from <= moment AND (counts_until IS NULL OR counts_until > moment)
 ),
-ranked AS (
+newest AS (  -- what the last of these runs that has any rows of a round says of it
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(observed_at) AS observed_at, MAX(looked_at) AS looked_at
+  FROM `dtm`.idp_admin0_history
+  JOIN counting USING (admin0_pcode, observed_at)
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+),
+ranked AS (  -- a target that appends may have a row twice
   SELECT
     history.*,
     looked_at,
     ROW_NUMBER() OVER (
-      PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
+      PARTITION BY history.admin0_pcode, history.operation, row_number, history.observed_at ORDER BY looked_at
     ) AS place
   FROM `dtm`.idp_admin0_history AS history
-  JOIN counting ON counting.admin0_pcode = history.admin0_pcode AND counting.observed_at = history.observed_at
+  JOIN newest ON newest.observed_at = history.observed_at AND history.admin0_pcode = newest.admin0_pcode AND history.operation = newest.operation AND history.reporting_date = newest.reporting_date AND COALESCE(history.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (history.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(history.round_number, 0) = COALESCE(newest.round_number, 0) AND (history.round_number IS NULL) = (newest.round_number IS NULL)
 )
 SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons
 FROM ranked
@@ -362,15 +368,21 @@ WITH counting AS (
   FROM `dtm`.history_runs
   WHERE admin_level = 1 AND counts_from <= moment AND (counts_until IS NULL OR counts_until > moment)
 ),
-ranked AS (
+newest AS (  -- what the last of these runs that has any rows of a round says of it
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(observed_at) AS observed_at, MAX(looked_at) AS looked_at
+  FROM `dtm`.idp_admin1_history
+  JOIN counting USING (admin0_pcode, observed_at)
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+),
+ranked AS (  -- a target that appends may have a row twice
   SELECT
     history.*,
     looked_at,
     ROW_NUMBER() OVER (
-      PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
+      PARTITION BY history.admin0_pcode, history.operation, row_number, history.observed_at ORDER BY looked_at
     ) AS place
   FROM `dtm`.idp_admin1_history AS history
-  JOIN counting ON counting.admin0_pcode = history.admin0_pcode AND counting.observed_at = history.observed_at
+  JOIN newest ON newest.observed_at = history.observed_at AND history.admin0_pcode = newest.admin0_pcode AND history.operation = newest.operation AND history.reporting_date = newest.reporting_date AND COALESCE(history.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (history.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(history.round_number, 0) = COALESCE(newest.round_number, 0) AND (history.round_number IS NULL) = (newest.round_number IS NULL)
 )
 SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons
 FROM ranked
@@ -408,15 +420,21 @@ WITH counting AS (
   FROM `dtm`.history_runs
   WHERE admin_level = 2 AND counts_from <= moment AND (counts_until IS NULL OR counts_until > moment)
 ),
-ranked AS (
+newest AS (  -- what the last of these runs that has any rows of a round says of it
+  SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(observed_at) AS observed_at, MAX(looked_at) AS looked_at
+  FROM `dtm`.idp_admin2_history
+  JOIN counting USING (admin0_pcode, observed_at)
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+),
+ranked AS (  -- a target that appends may have a row twice
   SELECT
     history.*,
     looked_at,
     ROW_NUMBER() OVER (
-      PARTITION BY history.admin0_pcode, operation, row_number ORDER BY history.observed_at DESC
+      PARTITION BY history.admin0_pcode, history.operation, row_number, history.observed_at ORDER BY looked_at
     ) AS place
   FROM `dtm`.idp_admin2_history AS history
-  JOIN counting ON counting.admin0_pcode = history.admin0_pcode AND counting.observed_at = history.observed_at
+  JOIN newest ON newest.observed_at = history.observed_at AND history.admin0_pcode = newest.admin0_pcode AND history.operation = newest.operation AND history.reporting_date = newest.reporting_date AND COALESCE(history.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (history.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(history.round_number, 0) = COALESCE(newest.round_number, 0) AND (history.round_number IS NULL) = (newest.round_number IS NULL)
 )
 SELECT *, REGEXP_EXTRACT_ALL(COALESCE(NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason, r'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '), r'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', '')), ''), ''), '[^; ][^;]*') AS displacement_reasons
 FROM ranked
@@ -443,7 +461,7 @@ SELECT
   previous_idps,
   changed_areas
 FROM (
--- Each round in every state in which it was seen, from the rows that began and ceased to count at the same time.
+-- Each round in every state in which it was seen, from what began and ceased to count at the same time.
 SELECT 0 AS admin_level, *
 FROM (
   WITH runs AS (
@@ -457,50 +475,71 @@ FROM (
     ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
     WHERE counts_from = runs.observed_at
   ),
-  history AS (
-    SELECT *, '' AS area, MOD(FARM_FINGERPRINT(COALESCE('=' || CAST(admin0_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(operation AS STRING), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(round_number AS STRING), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS STRING), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS STRING), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_males AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_females AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS STRING), '')), 1000000000000) AS content FROM `dtm`.idp_admin0_history
+  contents AS (  -- what a run says of a round, area by area; a target that appends may have a row twice
+    SELECT
+      admin0_pcode, operation, assessment_type, reporting_date, round_number,
+      observed_at,
+      area,
+      MAX(admin0_name) AS country,
+      MAX(seen_by) AS seen_by,
+      MAX(CASE WHEN is_withdrawn THEN 1 ELSE 0 END) AS is_gone,
+      COUNT(*) AS row_count,
+      COUNT(num_present_idp_ind) AS figures,
+      COALESCE(SUM(num_present_idp_ind), 0) AS idps,
+      SUM(content) AS content
+    FROM (
+      SELECT DISTINCT
+        admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, row_number, admin0_name, seen_by, is_withdrawn, num_present_idp_ind,
+        '' AS area,
+        MOD(FARM_FINGERPRINT(COALESCE('=' || CAST(admin0_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(operation AS STRING), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(round_number AS STRING), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS STRING), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS STRING), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_males AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_females AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS STRING), '')), 1000000000000) AS content
+      FROM `dtm`.idp_admin0_history
+    ) AS distinct_rows
+    GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, area
   ),
   sightings AS (
     SELECT
-      history.*,
-      counts_from,
-      counts_until,
+      *,
       LEAD(counts_from) OVER place AS next_from,
-      LEAD(history.observed_at) OVER place AS next_at,
+      LEAD(observed_at) OVER place AS next_at,
       LEAD(seen_by) OVER place AS next_seen_by,
-      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
-      runs.cause AS run_cause,
-      LEAD(runs.cause) OVER place AS next_cause,
-      previous_observed_at,
+      LEAD(cause) OVER place AS next_cause,
       LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM history
-    JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
-    WINDOW place AS (
-      PARTITION BY history.admin0_pcode, operation, row_number, counts_until ORDER BY history.observed_at
-    )
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
+      FROM contents
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at
+    ) AS said
+    JOIN runs USING (admin0_pcode, observed_at)
+    WINDOW place AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at)
   ),
   spans AS (
     SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
     FROM sightings
-    WHERE NOT is_withdrawn AND (next_from IS NULL OR next_from > counts_from)
+    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
   ),
-  deltas AS (  -- a row that ceases to count, and an equal one that begins to, are no change
+  deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
-      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
+      valid_from,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
-      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN run_cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
-      MAX(admin0_name) AS country,
-      SUM(step) AS added_rows,
-      SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
-      SUM(step * COALESCE(num_present_idp_ind, 0)) AS added_idps
-    FROM spans
-    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-    WHERE step > 0 OR ceased_at IS NOT NULL
+      MAX(country) AS country,
+      SUM(step * row_count) AS added_rows,
+      SUM(step * figures) AS added_figures,
+      SUM(step * idps) AS added_idps
+    FROM (
+      SELECT
+        spans.*, area, country, row_count, figures, idps, content, step,
+        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
+      FROM spans
+      JOIN contents ON contents.observed_at = spans.observed_at AND contents.admin0_pcode = spans.admin0_pcode AND contents.operation = spans.operation AND contents.reporting_date = spans.reporting_date AND COALESCE(contents.assessment_type, '') = COALESCE(spans.assessment_type, '') AND (contents.assessment_type IS NULL) = (spans.assessment_type IS NULL) AND COALESCE(contents.round_number, 0) = COALESCE(spans.round_number, 0) AND (contents.round_number IS NULL) = (spans.round_number IS NULL)
+      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+      WHERE step > 0 OR ceased_at IS NOT NULL
+    ) AS both_ends
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area, valid_from
-    HAVING SUM(step) <> 0 OR SUM(step * content) <> 0
+    HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),
   changes AS (
     SELECT
@@ -587,50 +626,71 @@ FROM (
     ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
     WHERE counts_from = runs.observed_at
   ),
-  history AS (
-    SELECT *, CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN COALESCE(admin1_name, '') ELSE admin1_pcode END AS area, MOD(FARM_FINGERPRINT(COALESCE('=' || CAST(admin0_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(operation AS STRING), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(round_number AS STRING), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS STRING), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS STRING), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_males AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_females AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS STRING), '')), 1000000000000) AS content FROM `dtm`.idp_admin1_history
+  contents AS (  -- what a run says of a round, area by area; a target that appends may have a row twice
+    SELECT
+      admin0_pcode, operation, assessment_type, reporting_date, round_number,
+      observed_at,
+      area,
+      MAX(admin0_name) AS country,
+      MAX(seen_by) AS seen_by,
+      MAX(CASE WHEN is_withdrawn THEN 1 ELSE 0 END) AS is_gone,
+      COUNT(*) AS row_count,
+      COUNT(num_present_idp_ind) AS figures,
+      COALESCE(SUM(num_present_idp_ind), 0) AS idps,
+      SUM(content) AS content
+    FROM (
+      SELECT DISTINCT
+        admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, row_number, admin0_name, seen_by, is_withdrawn, num_present_idp_ind,
+        CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN COALESCE(admin1_name, '') ELSE admin1_pcode END AS area,
+        MOD(FARM_FINGERPRINT(COALESCE('=' || CAST(admin0_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(operation AS STRING), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(round_number AS STRING), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS STRING), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS STRING), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_males AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_females AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS STRING), '')), 1000000000000) AS content
+      FROM `dtm`.idp_admin1_history
+    ) AS distinct_rows
+    GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, area
   ),
   sightings AS (
     SELECT
-      history.*,
-      counts_from,
-      counts_until,
+      *,
       LEAD(counts_from) OVER place AS next_from,
-      LEAD(history.observed_at) OVER place AS next_at,
+      LEAD(observed_at) OVER place AS next_at,
       LEAD(seen_by) OVER place AS next_seen_by,
-      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
-      runs.cause AS run_cause,
-      LEAD(runs.cause) OVER place AS next_cause,
-      previous_observed_at,
+      LEAD(cause) OVER place AS next_cause,
       LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM history
-    JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
-    WINDOW place AS (
-      PARTITION BY history.admin0_pcode, operation, row_number, counts_until ORDER BY history.observed_at
-    )
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
+      FROM contents
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at
+    ) AS said
+    JOIN runs USING (admin0_pcode, observed_at)
+    WINDOW place AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at)
   ),
   spans AS (
     SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
     FROM sightings
-    WHERE NOT is_withdrawn AND (next_from IS NULL OR next_from > counts_from)
+    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
   ),
-  deltas AS (  -- a row that ceases to count, and an equal one that begins to, are no change
+  deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
-      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
+      valid_from,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
-      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN run_cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
-      MAX(admin0_name) AS country,
-      SUM(step) AS added_rows,
-      SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
-      SUM(step * COALESCE(num_present_idp_ind, 0)) AS added_idps
-    FROM spans
-    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-    WHERE step > 0 OR ceased_at IS NOT NULL
+      MAX(country) AS country,
+      SUM(step * row_count) AS added_rows,
+      SUM(step * figures) AS added_figures,
+      SUM(step * idps) AS added_idps
+    FROM (
+      SELECT
+        spans.*, area, country, row_count, figures, idps, content, step,
+        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
+      FROM spans
+      JOIN contents ON contents.observed_at = spans.observed_at AND contents.admin0_pcode = spans.admin0_pcode AND contents.operation = spans.operation AND contents.reporting_date = spans.reporting_date AND COALESCE(contents.assessment_type, '') = COALESCE(spans.assessment_type, '') AND (contents.assessment_type IS NULL) = (spans.assessment_type IS NULL) AND COALESCE(contents.round_number, 0) = COALESCE(spans.round_number, 0) AND (contents.round_number IS NULL) = (spans.round_number IS NULL)
+      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+      WHERE step > 0 OR ceased_at IS NOT NULL
+    ) AS both_ends
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area, valid_from
-    HAVING SUM(step) <> 0 OR SUM(step * content) <> 0
+    HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),
   changes AS (
     SELECT
@@ -717,50 +777,71 @@ FROM (
     ) AS ends ON ends.admin0_pcode = runs.admin0_pcode AND ends.observed_at = runs.observed_at
     WHERE counts_from = runs.observed_at
   ),
-  history AS (
-    SELECT *, CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN COALESCE(admin2_name, '') ELSE admin2_pcode END AS area, MOD(FARM_FINGERPRINT(COALESCE('=' || CAST(admin0_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(operation AS STRING), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(round_number AS STRING), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS STRING), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin2_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin2_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS STRING), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_males AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_females AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS STRING), '')), 1000000000000) AS content FROM `dtm`.idp_admin2_history
+  contents AS (  -- what a run says of a round, area by area; a target that appends may have a row twice
+    SELECT
+      admin0_pcode, operation, assessment_type, reporting_date, round_number,
+      observed_at,
+      area,
+      MAX(admin0_name) AS country,
+      MAX(seen_by) AS seen_by,
+      MAX(CASE WHEN is_withdrawn THEN 1 ELSE 0 END) AS is_gone,
+      COUNT(*) AS row_count,
+      COUNT(num_present_idp_ind) AS figures,
+      COALESCE(SUM(num_present_idp_ind), 0) AS idps,
+      SUM(content) AS content
+    FROM (
+      SELECT DISTINCT
+        admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, row_number, admin0_name, seen_by, is_withdrawn, num_present_idp_ind,
+        CASE WHEN COALESCE(admin2_pcode, '') IN ('', 'Not available', 'Unknown') THEN COALESCE(admin2_name, '') ELSE admin2_pcode END AS area,
+        MOD(FARM_FINGERPRINT(COALESCE('=' || CAST(admin0_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin0_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(operation AS STRING), '') || CHR(31) || COALESCE('=' || CAST(reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(round_number AS STRING), '') || CHR(31) || COALESCE('=' || CAST(assessment_type AS STRING), '') || CHR(31) || COALESCE('=' || CAST(year_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(month_reporting_date AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin1_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin2_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(admin2_name AS STRING), '') || CHR(31) || COALESCE('=' || CAST(num_present_idp_ind AS STRING), '') || CHR(31) || COALESCE('=' || CAST(displacement_reason AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_males AS STRING), '') || CHR(31) || COALESCE('=' || CAST(number_females AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_pcode AS STRING), '') || CHR(31) || COALESCE('=' || CAST(idp_origin_admin1_name AS STRING), '')), 1000000000000) AS content
+      FROM `dtm`.idp_admin2_history
+    ) AS distinct_rows
+    GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, area
   ),
   sightings AS (
     SELECT
-      history.*,
-      counts_from,
-      counts_until,
+      *,
       LEAD(counts_from) OVER place AS next_from,
-      LEAD(history.observed_at) OVER place AS next_at,
+      LEAD(observed_at) OVER place AS next_at,
       LEAD(seen_by) OVER place AS next_seen_by,
-      -- Joined here alone, as Postgres expects few rows from now on, and would go through all runs for each.
-      runs.cause AS run_cause,
-      LEAD(runs.cause) OVER place AS next_cause,
-      previous_observed_at,
+      LEAD(cause) OVER place AS next_cause,
       LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM history
-    JOIN runs ON runs.admin0_pcode = history.admin0_pcode AND runs.observed_at = history.observed_at
-    WINDOW place AS (
-      PARTITION BY history.admin0_pcode, operation, row_number, counts_until ORDER BY history.observed_at
-    )
+    FROM (
+      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
+      FROM contents
+      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at
+    ) AS said
+    JOIN runs USING (admin0_pcode, observed_at)
+    WINDOW place AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at)
   ),
   spans AS (
     SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
     FROM sightings
-    WHERE NOT is_withdrawn AND (next_from IS NULL OR next_from > counts_from)
+    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
   ),
-  deltas AS (  -- a row that ceases to count, and an equal one that begins to, are no change
+  deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
-      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
+      valid_from,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
-      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN run_cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
+      MAX(CASE WHEN step > 0 AND began_at = observed_at THEN cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
-      MAX(admin0_name) AS country,
-      SUM(step) AS added_rows,
-      SUM(CASE WHEN num_present_idp_ind IS NULL THEN 0 ELSE step END) AS added_figures,
-      SUM(step * COALESCE(num_present_idp_ind, 0)) AS added_idps
-    FROM spans
-    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-    WHERE step > 0 OR ceased_at IS NOT NULL
+      MAX(country) AS country,
+      SUM(step * row_count) AS added_rows,
+      SUM(step * figures) AS added_figures,
+      SUM(step * idps) AS added_idps
+    FROM (
+      SELECT
+        spans.*, area, country, row_count, figures, idps, content, step,
+        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
+      FROM spans
+      JOIN contents ON contents.observed_at = spans.observed_at AND contents.admin0_pcode = spans.admin0_pcode AND contents.operation = spans.operation AND contents.reporting_date = spans.reporting_date AND COALESCE(contents.assessment_type, '') = COALESCE(spans.assessment_type, '') AND (contents.assessment_type IS NULL) = (spans.assessment_type IS NULL) AND COALESCE(contents.round_number, 0) = COALESCE(spans.round_number, 0) AND (contents.round_number IS NULL) = (spans.round_number IS NULL)
+      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+      WHERE step > 0 OR ceased_at IS NOT NULL
+    ) AS both_ends
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area, valid_from
-    HAVING SUM(step) <> 0 OR SUM(step * content) <> 0
+    HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),
   changes AS (
     SELECT
