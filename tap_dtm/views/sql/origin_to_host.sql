@@ -1,8 +1,23 @@
 -- Each round by area of origin and area of stay, both of the first level.
-WITH placed AS (
-  SELECT *, $area_key(idp_origin_admin1) AS origin, $area_key(admin1) AS host, $first_level AS first_level
-  FROM $level_sums($round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name)
+WITH spellings AS (
+  {each_level}
+  SELECT
+    $level AS admin_level,
+    $round,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
+  FROM $rows
   WHERE admin_level > 0
+  GROUP BY $round, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
+  {end}
+),
+placed AS (
+  SELECT *, $area_key(idp_origin_admin1) AS origin, $area_key(admin1) AS host, $first_level AS first_level
+  FROM spellings
 ),
 sums AS (
   SELECT

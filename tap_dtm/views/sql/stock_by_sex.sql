@@ -1,6 +1,18 @@
 -- Each round by sex, with the share of people whose sex is known.
-WITH levels AS (
-  SELECT *, $first_level AS first_level FROM $level_sums($round)
+WITH sums AS (
+  {each_level}
+  SELECT
+    $level AS admin_level,
+    $round,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    $sexes
+  FROM $rows
+  GROUP BY $round
+  {end}
+),
+levels AS (
+  SELECT *, $first_level AS first_level FROM sums
 )
 SELECT
   *,

@@ -92,14 +92,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM `dtm`.idp_admin0_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -108,14 +102,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM `dtm`.idp_admin1_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -124,14 +112,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM `dtm`.idp_admin2_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
 ) AS level_sums
 ),
@@ -1106,14 +1088,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM `dtm`.idp_admin0_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -1122,14 +1098,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM `dtm`.idp_admin1_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -1138,14 +1108,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS STRING) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS STRING) AS idp_origin_admin1_pcode, CAST(NULL AS STRING) AS idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM `dtm`.idp_admin2_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
 ) AS level_sums
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number

@@ -606,58 +606,58 @@ SELECT
   COALESCE(origins.is_name_confirmed, FALSE) AS is_origin_name_confirmed
 FROM (
 -- Each round by area of origin and area of stay, both of the first level.
-WITH placed AS (
-  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
-  FROM (
+WITH spellings AS (
   SELECT
     0 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
   FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS STRING) AS admin1_pcode, CAST(NULL AS STRING) AS admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin0_current
-  ) AS published
+) AS published
+  WHERE admin_level > 0
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     1 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
   FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
-  ) AS published
+) AS published
+  WHERE admin_level > 0
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     2 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
   FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
-  ) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
-) AS level_sums
+) AS published
   WHERE admin_level > 0
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
+),
+placed AS (
+  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+  FROM spellings
 ),
 sums AS (
   SELECT

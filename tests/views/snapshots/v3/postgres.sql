@@ -137,14 +137,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin0_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -153,14 +147,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin1_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -169,14 +157,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin2_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
 ) AS level_sums
 ),
@@ -847,14 +829,8 @@ WITH spelled AS (  -- from sums by spelling, so that few texts are folded
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin0_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
   UNION ALL
   SELECT
@@ -863,14 +839,8 @@ WITH spelled AS (  -- from sums by spelling, so that few texts are folded
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin1_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
   UNION ALL
   SELECT
@@ -879,14 +849,8 @@ WITH spelled AS (  -- from sums by spelling, so that few texts are folded
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin2_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, displacement_reason
 ) AS level_sums
 ),
@@ -939,22 +903,19 @@ SELECT
   is_newest
 FROM (
 -- Each round by sex, with the share of people whose sex is known.
-WITH levels AS (
-  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM (
+WITH sums AS (
   SELECT
     0 AS admin_level,
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
-  ) AS published
+) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -962,15 +923,13 @@ WITH levels AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
-  ) AS published
+) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -978,17 +937,17 @@ WITH levels AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
     CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
   FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
-  ) AS published
+) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-) AS level_sums
+),
+levels AS (
+  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM sums
 )
 SELECT
   *,
@@ -1020,58 +979,58 @@ SELECT
   is_newest
 FROM (
 -- Each round by area of origin and area of stay, both of the first level.
-WITH placed AS (
-  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) COLLATE "C" AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
-  FROM (
+WITH spellings AS (
   SELECT
     0 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
   FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
-  ) AS published
+) AS published
+  WHERE admin_level > 0
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     1 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
   FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
-  ) AS published
+) AS published
+  WHERE admin_level > 0
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
   UNION ALL
   SELECT
     2 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    idp_origin_admin1_pcode,
+    idp_origin_admin1_name,
+    admin1_pcode,
+    admin1_name,
     MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
   FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
-  ) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
-) AS level_sums
+) AS published
   WHERE admin_level > 0
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, idp_origin_admin1_pcode, idp_origin_admin1_name, admin1_pcode, admin1_name
+),
+placed AS (
+  SELECT *, (CASE WHEN COALESCE(idp_origin_admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || idp_origin_admin1_name ELSE idp_origin_admin1_pcode END) COLLATE "C" AS origin, (CASE WHEN COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN '?' || admin1_name ELSE admin1_pcode END) COLLATE "C" AS host, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level
+  FROM spellings
 ),
 sums AS (
   SELECT
@@ -1448,14 +1407,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin0_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -1464,14 +1417,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin1_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -1480,14 +1427,8 @@ WITH levels AS (
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     COUNT(*) AS row_count,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure,
-    CAST(SUM(number_males) AS BIGINT) AS males,
-    CAST(SUM(number_females) AS BIGINT) AS females,
-    CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known
-  FROM (
-    SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin2_current
-  ) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
 ) AS level_sums
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
