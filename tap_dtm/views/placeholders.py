@@ -190,7 +190,7 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         ),
         # The rows of the view's level, or of all that are loaded, with the columns of every level and API version.
         "rows": f"(\n{_UNION.join(_rows(warehouse, each) for each in levels)}\n) AS published",
-        # The sums of each level by these columns, which all levels have. Postgres is much faster if each level is summed
+        # The sums of each level by these columns, which all levels have. Postgres is faster if each level is summed
         # by itself, because it knows how many groups a table has, and keeps them in memory.
         "level_sums": f"(\n{_UNION.join(map(_sums, warehouse.levels))}\n) AS level_sums",
         "same_area": "is_same_code" if warehouse.has_pcodes else "is_same_area",
