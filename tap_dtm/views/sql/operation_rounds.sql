@@ -6,10 +6,10 @@ stock AS (
   SELECT
     *,
     $is_newest AS is_newest,
-    $newest_dates,
     LAG(reporting_date) OVER ($oldest_first) AS previous_reporting_date,
     LAG(round_number) OVER ($oldest_first) AS previous_round_number,
-    LAG(idps) OVER ($oldest_first) AS previous_idps
+    LAG(idps) OVER ($oldest_first) AS previous_idps,
+    $newest_dates
   FROM levels
   WHERE admin_level = first_level
 )

@@ -166,11 +166,11 @@ stock AS (
   SELECT
     *,
     RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date,
     LAG(reporting_date) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_reporting_date,
     LAG(round_number) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_round_number,
-    LAG(idps) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_idps
+    LAG(idps) OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date, round_number NULLS FIRST) AS previous_idps,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
   FROM levels
   WHERE admin_level = first_level
 )
