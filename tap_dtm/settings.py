@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,7 +33,6 @@ HOW_TO_GET_A_KEY = (
     "To try the tap without a key, on invented data, set api_url to sandbox://"
 )
 _FORM_OF_URLS = f"The setting api_url must look like {DEFAULT_API_URL} or sandbox://, without parameters."
-_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -48,13 +47,18 @@ def key_of_environment() -> str | None:
 
 
 def setting(kind: str | list[str], *, title: str, description: str, **more: object) -> dict[str, Any]:
-    """Declare a setting, which may be null, as a property of a JSON Schema.
-
-    Lists and numbers are declared as text, too. Otherwise Meltano fails on an empty variable, a decimal number and text
-    that is not JSON, and does not name the setting.
-    """
+    """Declare a setting, which may be null, as a property of a JSON Schema."""
     kinds = [kind] if isinstance(kind, str) else kind
     return {"type": [*kinds, "null"], **more, "title": title, "description": description}
+
+
+# Lists and numbers are declared as text, too. Otherwise Meltano fails on an empty variable, a decimal number and text
+# that is not JSON, and does not name the setting.
+_LIST: Final[dict[str, Any]] = {"kind": ["array", "string"], "items": {"type": ["string"]}}
+
+
+def _number(kind: str, minimum: int, maximum: int, default: float) -> dict[str, Any]:
+    return {"kind": [kind, "string"], "minimum": minimum, "maximum": maximum, "default": default}
 
 
 def schema_of(settings: Mapping[str, Mapping[str, Any]], required: Sequence[str] = ()) -> dict[str, Any]:
@@ -99,15 +103,13 @@ SETTINGS: Final = {
         description="v3 has reason, sex and origin of displacement; v2 (legacy) does not.",
     ),
     "countries": setting(
-        ["array", "string"],
-        items={"type": ["string"]},
+        **_LIST,
         title="Countries",
         description="ISO 3166-1 alpha-3 codes of the countries to read; all of them if not set. "
         "If you remove a country later, its rows stay unchanged.",
     ),
     "operations": setting(
-        ["array", "string"],
-        items={"type": ["string"]},
+        **_LIST,
         title="Operations",
         description="Exact names of the DTM operations to read; all of them if not set. "
         "If you remove an operation later, its rows are removed.",
@@ -131,10 +133,7 @@ SETTINGS: Final = {
         description="Read only rounds reported on or before this date (YYYY-MM-DD).",
     ),
     "scrub_fraction": setting(
-        ["number", "string"],
-        minimum=0,
-        maximum=1,
-        default=0.05,
+        **_number("number", 0, 1, 0.05),
         title="Scrub fraction",
         description="The share of countries that each run re-reads whole, to find changes that the country "
         "level does not show. Each country is re-read once in 1 / fraction runs.",
@@ -148,43 +147,30 @@ SETTINGS: Final = {
         "that upsert: targets that append would keep the same rows many times.",
     ),
     "accept_withdrawn_countries": setting(
-        ["array", "string"],
-        items={"type": ["string"]},
+        **_LIST,
         title="Accept withdrawn countries",
         description="ISO 3166-1 alpha-3 codes of countries whose disappearance from DTM, or from the list of P-codes, "
         "you have checked: their rows are removed. Any other country that disappears keeps its rows and is an error.",
     ),
     "max_parallel_requests": setting(
-        ["integer", "string"],
-        minimum=1,
-        maximum=16,
-        default=4,
+        **_number("integer", 1, 16, 4),
         title="Parallel requests",
         description="How many requests are made at the same time. IOM publishes no rate limit; be polite.",
     ),
     "request_timeout": setting(
-        ["integer", "string"],
-        minimum=1,
-        maximum=86400,
-        default=120,
+        **_number("integer", 1, 86400, 120),
         title="Request timeout",
         description="How many seconds to wait for the next part of an answer. "
         "A whole answer may take ten times as long.",
     ),
     "answer_budget_mb": setting(
-        ["integer", "string"],
-        minimum=1,
-        maximum=1_000_000,
-        default=512,
+        **_number("integer", 1, 1_000_000, 512),
         title="Memory for answers",
         description="How many megabytes (unpacked) the answers may take together while they arrive. A larger answer is "
         "an error. Decoding an answer takes up to three times its size in addition.",
     ),
     "max_retries": setting(
-        ["integer", "string"],
-        minimum=0,
-        maximum=100,
-        default=5,
+        **_number("integer", 0, 100, 5),
         title="Retries",
         description="How often to repeat a request after a fault that may pass, with growing pauses.",
     ),
@@ -287,13 +273,13 @@ class Settings:
             pcodes=config.get("pcodes", "").strip() or None,
             start_date=_date(config, "start_date"),
             end_date=_date(config, "end_date"),
-            scrub_fraction=_fraction(config["scrub_fraction"]),
+            scrub_fraction=_number_of(config, "scrub_fraction"),
             scrub_resends=config["scrub_resends"],
             accept_withdrawn_countries=frozenset(_codes(config, "accept_withdrawn_countries") or ()),
-            max_parallel_requests=_whole(config, "max_parallel_requests"),
-            request_timeout=_whole(config, "request_timeout"),
-            answer_budget_mb=_whole(config, "answer_budget_mb"),
-            max_retries=_whole(config, "max_retries"),
+            max_parallel_requests=_number_of(config, "max_parallel_requests"),
+            request_timeout=_number_of(config, "request_timeout"),
+            answer_budget_mb=_number_of(config, "answer_budget_mb"),
+            max_retries=_number_of(config, "max_retries"),
             user_agent=config.get("user_agent", "").strip(" ") or f"tap-dtm/{metadata.version('tap-dtm')}",
         )
         try:
@@ -364,28 +350,19 @@ def _codes(config: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(code.strip().upper() for code in texts(config, name, separator=","))) or None
 
 
-def _fraction(value: float | str) -> float:
-    try:
-        fraction = float(value)
-    except ValueError:
-        fraction = -1
-    if not 0 <= fraction <= 1:
-        raise DtmError(f"The setting scrub_fraction is {value!r}: write a number from 0 to 1, such as 0.05.")
-    return fraction
-
-
-def _whole(config: Mapping[str, Any], name: str) -> int:
-    """Return a whole number, given as number or text. The JSON Schema has checked the bounds of numbers."""
-    declared = SETTINGS[name]
-    value = config.get(name, declared["default"])
-    if not isinstance(value, str):
-        return value  # type: ignore[no-any-return]
-    if not value.strip():
-        return declared["default"]  # type: ignore[no-any-return]
+def _number_of(config: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401
+    """Return a number; the default for a blank text. The JSON Schema has checked whole numbers, but no texts."""
+    declared, value = SETTINGS[name], config[name]
     low, high = declared["minimum"], declared["maximum"]
-    if not re.fullmatch("[0-9]{1,9}", value.strip()) or not low <= int(value) <= high:
-        raise DtmError(f"The setting {name} is {quoted(repr(value))}: write a whole number from {low} to {high}.")
-    return int(value)
+    kind, words = (int, "a whole number") if "integer" in declared["type"] else (float, "a number")
+    if isinstance(value, str):
+        value = value.strip() or declared["default"]
+    elif kind is int:
+        return value
+    try:
+        return msgspec.convert(value, Annotated[kind, msgspec.Meta(ge=low, le=high)], strict=False)
+    except msgspec.ValidationError:
+        raise DtmError(f"The setting {name} is {quoted(repr(value))}: write {words} from {low} to {high}.") from None
 
 
 def _date(config: Mapping[str, Any], name: str) -> str | None:
@@ -401,8 +378,8 @@ def _date(config: Mapping[str, Any], name: str) -> str | None:
 def is_date(text: str) -> bool:
     """Return whether a text is a calendar date in the form ``YYYY-MM-DD``."""
     try:
-        return _DATE.fullmatch(text) is not None and bool(dt.date.fromisoformat(text))
-    except ValueError:
+        return bool(msgspec.convert(text, dt.date))
+    except msgspec.ValidationError:
         return False
 
 

@@ -145,7 +145,7 @@ def test_an_output_that_fails_after_the_data_package_was_written_says_so(tmp_pat
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        (SANDBOX, "dtm-sandbox: cannot listen on port 70000: "),
+        (SANDBOX, "dtm-sandbox: Cannot listen on port 70000: "),
         ([*VIEWS, "--install"], "Error: No database is named: set TARGET_POSTGRES_DATABASE"),
         ([*TAP, "--config=missing.json"], NO_SETTINGS),
         ([*TAP, "--state=missing.json"], "The state file missing.json cannot be read: No such file or directory."),

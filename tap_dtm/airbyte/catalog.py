@@ -1,8 +1,8 @@
-"""The catalog in Airbyte's words: what there is, and what of it is wanted. Pure functions.
+"""Airbyte's catalogs: the one that ``discover`` writes, and the configured one that ``read`` reads. Pure functions.
 
-Two columns differ from the tap's. ``_sdc_deleted_at`` is called what Airbyte's destinations look for, and every row
-tells the time of the sync that sent it. Destinations that keep one row for each key order by that time, so that the
-last word on a key wins: its date would not do, because corrections and shifted rows keep or lower it.
+Two columns differ from the tap's. ``_sdc_deleted_at`` has the name that Airbyte's destinations look for, and every row
+has the time of the sync that sent it. Destinations that keep one row for each key order by that time, so that the row
+that was sent last wins. The reporting date cannot decide, because corrections and shifted rows keep or lower it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _CURSOR_SCHEMA: Final = {
     **_TIME,
     "title": "Sync time",
     "description": "Time, in UTC, of the sync that sent the row. It grows from sync to sync, even when the clock is "
-    "set back, so the row with the latest one is the one that holds.",
+    "set back. Of the rows with one key, the row with the latest time is valid.",
 }
 
 
 @dataclass(frozen=True)
 class ConfiguredStream:
-    """A stream that is wanted; ``fields`` are the columns wanted, None for all of them."""
+    """A stream to read; ``fields`` are the columns to send, None for all of them."""
 
     name: str
     is_incremental: bool
@@ -42,13 +42,7 @@ class ConfiguredStream:
 
 
 def discover(api_version: str, *, has_pcodes: bool = False) -> dict[str, Any]:
-    """Return the AirbyteCatalog of an API version.
-
-    Args:
-        api_version: The version.
-        has_pcodes: Whether the settings name a list of P-codes. Without one its stream would fail every sync that
-            selects whatever there is.
-    """
+    """Return the AirbyteCatalog. Without a list of P-codes, its stream would fail every sync of all streams."""
     names = [name for name in load_catalogue().resources if has_pcodes or name != SETTING]
     return {"streams": [_stream(name, api_version) for name in names]}
 
@@ -62,8 +56,8 @@ def _stream(name: str, api_version: str) -> dict[str, Any]:
         "source_defined_cursor": True,
         "default_cursor_field": [CURSOR],
         "source_defined_primary_key": [[field] for field in resource.key],
-        # Of full refreshes alone, since incremental syncs always go on from their state. A full refresh that was
-        # resumed would send rows twice, and nothing in overwrite mode would notice: people would be counted twice.
+        # Only about full refreshes: incremental syncs always continue from their state. A full refresh that is resumed
+        # would send rows twice. Nothing in overwrite mode would notice, and people would be counted twice.
         "is_resumable": False,
     }
 
@@ -94,7 +88,7 @@ def configured_streams(catalog: Mapping[str, Any], api_version: str) -> dict[str
     except (AttributeError, KeyError, TypeError) as error:
         raise DtmError(
             f"The catalog is not a configured Airbyte catalog ({type(error).__name__}: {error}): "
-            "wrap what discover gives in streams with sync_mode and destination_sync_mode."
+            "wrap the streams of discover in entries with sync_mode and destination_sync_mode."
         ) from None
     if not streams:
         raise DtmError("The catalog has no streams: choose at least one.")
@@ -113,7 +107,7 @@ def _configured(configured: Mapping[str, Any], api_version: str) -> ConfiguredSt
         raise DtmError(f"The catalog has the sync_mode {mode!r} for {name}: write full_refresh or incremental.")
     if resources[name].keeps_the_past and mode != "incremental":
         raise DtmError(
-            f"The catalog asks for a full refresh of {name}, and what was true in the past cannot be read again: "
+            f"The catalog asks for a full refresh of {name}, and its past cannot be read again: "
             "choose Incremental | Append or Incremental | Append + Deduped."
         )
     _check_deduplication(configured, name, [[field] for field in resources[name].key])
@@ -133,26 +127,28 @@ def _dedupes(configured: Mapping[str, Any]) -> bool:
 
 
 def _check_marks(stream: ConfiguredStream, *, dedupes: bool) -> None:
-    """Refuse to leave out the columns that tell what holds: a deleted row would pass for a live one of nulls."""
+    """Refuse to leave out the columns that decide which rows count: a deleted row would look like a row of nulls."""
     deletes = DELETED_AT in load_catalogue().resources[stream.name].marks
     marks = (
-        (DELETED, "which rows are gone", stream.is_incremental and deletes),
-        (CURSOR, "which row is the last", dedupes),
+        (DELETED, "which rows are deleted", stream.is_incremental and deletes),
+        (CURSOR, "which row is the newest", dedupes),
     )
-    for column, told, is_needed in marks:
+    for column, meaning, is_needed in marks:
         if is_needed and stream.fields is not None and column not in stream.fields:
             raise DtmError(
-                f"The catalog leaves out the field {column} of {stream.name}, and it alone tells {told}: "
+                f"The catalog leaves out the field {column} of {stream.name}, the only one that shows {meaning}: "
                 "select it, or choose Full refresh | Overwrite."
             )
 
 
 def _check_deduplication(configured: Mapping[str, Any], name: str, key: list[list[str]]) -> None:
-    """Refuse another cursor or key where rows are dropped by them: the wrong ones would stay."""
+    """Refuse another cursor or key where rows are dropped by them: the wrong rows would remain."""
     if not _dedupes(configured):
         return
     if (cursor := configured.get("cursor_field") or [CURSOR]) != [CURSOR]:
-        raise DtmError(f"The catalog dedupes {name} by {'.'.join(cursor)}: only {CURSOR} tells which row is the last.")
+        raise DtmError(
+            f"The catalog dedupes {name} by {'.'.join(cursor)}: only {CURSOR} shows which row is the newest."
+        )
     if sorted(configured.get("primary_key") or key) != sorted(key):
         raise DtmError(f"The catalog dedupes {name} by another key than {', '.join(field for (field,) in key)}.")
 

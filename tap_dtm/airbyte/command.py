@@ -39,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Program:
-    """One command in Airbyte's protocol: whatever it logs, and what it fails of, is a message."""
+    """One command in Airbyte's protocol: its log lines and its failure are messages."""
 
     def __init__(self) -> None:
         self._output: Output | None = None
@@ -49,7 +49,7 @@ class _Program:
         self._output = output = Output(sys.stdout.buffer)
         logging.basicConfig(level=logging.INFO, handlers=[output], format="%(message)s", force=True)
         logging.captureWarnings(capture=True)
-        sys.stdout = sys.stderr  # whatever else is printed is no message
+        sys.stdout = sys.stderr  # other prints are not messages
         try:
             output.heed_signals()
             arguments = _parser().parse_args()
@@ -59,13 +59,13 @@ class _Program:
             stopped.end()
 
     def report(self, error: Exception) -> None:
-        """Say why the command failed, where Airbyte looks for it."""
+        """Report why the command failed, where Airbyte looks for it."""
         if self._output is not None:
             self._output.write(messages.failure(error))
 
 
 def main() -> None:
-    """Run one command. A failure ends it with one TRACE message that says why, and exit code 1."""
+    """Run one command. A failure ends it with one TRACE message that gives the reason, and exit code 1."""
     program = _Program()
     console.run(NAME, program.run, secrets=SECRETS, outlook=console.NEXT_RUN, report=program.report)
 
@@ -74,10 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser("source-dtm", description="Airbyte source for IOM's Displacement Tracking Matrix.")
     commands = parser.add_subparsers(required=True, metavar="spec | check | discover | read")
     options: dict[Callable[[Output, argparse.Namespace], None], tuple[str, str]] = {
-        _spec: ("", "tell the settings"),
+        _spec: ("", "show the settings"),
         _check: ("config", "try the settings with one small request"),
-        _discover: ("config", "tell the streams"),
-        _read: ("config catalog", "read the streams of a catalog, from a state on if there is one"),
+        _discover: ("config", "list the streams"),
+        _read: ("config catalog", "read the streams of a catalog, from a state if there is one"),
     }
     for function, (files, text) in options.items():
         command = commands.add_parser(function.__name__.strip("_"), help=text, description=text)
@@ -118,15 +118,14 @@ def _read(output: Output, arguments: argparse.Namespace) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Read the settings, but for those of the Singer tap alone: maps and batches have no place here.
+    """Read the settings, without those that only the Singer tap has: stream maps and batches.
 
-    Forms send null for what was left empty.
+    Forms send null for an empty field.
     """
     config = read_object(arguments.config, "settings")
-    known = SETTINGS
     of_sdk: dict[str, Any] = {"properties": {}}
     TapDTM.append_builtin_config(of_sdk)
-    check_names(config, [*known, *of_sdk["properties"]])
-    if unknown := sorted(config.keys() - known):
-        _logger.warning("These settings have no meaning here and are ignored: %s.", ", ".join(unknown))
-    return {name: value for name, value in config.items() if name in known and value is not None}
+    check_names(config, [*SETTINGS, *of_sdk["properties"]])
+    if unknown := sorted(config.keys() - SETTINGS):
+        _logger.warning("Ignoring settings that have no effect here: %s.", ", ".join(unknown))
+    return {name: value for name, value in config.items() if name in SETTINGS and value is not None}

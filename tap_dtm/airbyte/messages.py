@@ -33,7 +33,7 @@ def record(stream: str, data: dict[str, Any]) -> Message:
 
 
 def state(stream: str, stream_state: dict[str, Any], record_count: int) -> Message:
-    """Where a stream goes on next time, and how many records it has had since its last STATE."""
+    """Where the next sync of a stream continues, and the number of its records since its last STATE."""
     return {
         "type": "STATE",
         "state": {
@@ -45,28 +45,24 @@ def state(stream: str, stream_state: dict[str, Any], record_count: int) -> Messa
 
 
 def stream_status(stream: str, status: Status) -> Message:
-    """How far a stream has come."""
+    """The progress of a stream."""
     return _trace("STREAM_STATUS", "stream_status", {"stream_descriptor": {"name": stream}, "status": status})
 
 
 def failure(error: BaseException) -> Message:
-    """Why the command failed, and whether the settings, a passing fault or a program is to blame."""
+    """Why the command failed, and whether the cause is in the settings, a passing fault or a program."""
+    content = {"message": sentence(error), "failure_type": _failure_type(error)}
     if not isinstance(error, DtmError):
-        content = {
-            "message": sentence(error),
-            "stack_trace": where(error),
-        }
+        content["stack_trace"] = where(error)
     elif isinstance(error, DtmPartialSyncError):
         reasons = [f"{code}: {reason}" for code, reason in sorted(error.failures.items())]
-        content = {"message": " ".join([str(error), *reasons[:_MOST_REASONS]])}
-    else:
-        content = {"message": str(error)}
-    return _trace("ERROR", "error", content | {"failure_type": _failure_type(error)})
+        content["message"] = " ".join([str(error), *reasons[:_MOST_REASONS]])
+    return _trace("ERROR", "error", content)
 
 
 def _failure_type(error: BaseException) -> str:
     if isinstance(error, DtmPartialSyncError):
-        # Airbyte tries again unless it is for people to act; as long as one country may fare better, it should.
+        # Airbyte tries again unless people must act. It should, as long as one country may succeed.
         kinds = {_failure_type(failed) for failed in error.failures.values()}
         return next(kind for kind in (TRANSIENT, SYSTEM, CONFIG) if kind in kinds)
     if isinstance(error, (DtmRequestError, DtmQuotaError)) and not isinstance(error, DtmRefusedError):

@@ -1,4 +1,4 @@
-"""The one way out: whole messages on standard output, from any thread, also when a signal comes."""
+"""Writes whole messages to standard output, from any thread, also when a signal arrives."""
 
 from __future__ import annotations
 
@@ -27,23 +27,18 @@ _encode = msgspec.json.Encoder().encode
 class Stopped(BaseException):
     """A signal asks the program to end."""
 
-    def __init__(self, signum: int) -> None:
-        """Tell which signal."""
+    def __init__(self, signum: int) -> None:  # noqa: D107
         super().__init__(f"Stopped by signal {signum}. The next sync continues from the last state.")
         self.signum = signum
 
     def end(self) -> None:
-        """End as the signal would have ended the program: its caller looks for that."""
+        """End the program as the signal would have ended it: its caller looks for that."""
         signal.signal(self.signum, signal.SIG_DFL)
         os.kill(os.getpid(), self.signum)
 
 
 class Output(logging.Handler):
-    """Writes messages, one a line. As a logging handler it turns what is logged into LOG messages.
-
-    Args:
-        stream: Where the lines go; what is written to it in one call is not broken by a signal.
-    """
+    """Writes messages, one per line. As a logging handler, it turns log records into LOG messages."""
 
     def __init__(self, stream: IO[bytes]) -> None:  # noqa: D107
         super().__init__()
@@ -55,8 +50,8 @@ class Output(logging.Handler):
         """Write a message; a record may wait for the next message of another kind.
 
         Raises:
-            OSError: Nobody reads any more, or the disk is full.
-            Stopped: A signal came while the main thread was writing.
+            OSError: The reader has ended, or the disk is full.
+            Stopped: A signal arrived while the main thread was writing.
         """
         line = _encode(message) + b"\n"
         is_record = message["type"] == "RECORD"
@@ -69,17 +64,17 @@ class Output(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Write what is logged, but for the SDK's metrics: STATE counts the records."""
+        """Write a log record, except for the SDK's metrics: STATE counts the records."""
         if record.name != "singer_sdk.metrics":
             self.write(messages.log(_LEVELS.get(record.levelname, record.levelname), self.format(record)))
 
     def heed_signals(self) -> None:
-        """Let the first signal to end the program end it with ``Stopped``, between two messages; another, at once."""
+        """Let the first ending signal raise ``Stopped`` between two messages. A second one ends the program at once."""
         for number in console.ENDING:
             signal.signal(number, self._stop)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         for number in console.ENDING:
             signal.signal(number, signal.SIG_DFL)
-        console.end_after_grace(signum)  # whoever asks may have stopped reading the last words
+        console.end_after_grace(signum)  # the reader of the last messages may hang
         raise Stopped(signum)

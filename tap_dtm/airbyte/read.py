@@ -1,4 +1,4 @@
-"""``read``: one run of the tap, its messages translated as they come."""
+"""``read``: one run of the tap, whose messages are translated as they arrive."""
 
 from __future__ import annotations
 
@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 
 
 class Translator(Receiver):
-    """Writes Singer messages as Airbyte's.
-
-    Args:
-        output: Where they go.
-        streams: The configured streams.
-        states: Their states before this sync.
-    """
+    """Writes Singer messages as Airbyte's. ``states`` are those before this sync."""
 
     def __init__(self, output: Output, streams: Mapping[str, ConfiguredStream], states: StreamStates) -> None:  # noqa: D107
         super().__init__()
@@ -63,13 +57,13 @@ class Translator(Receiver):
         if DELETED_AT in data:
             data[DELETED] = data.pop(DELETED_AT)
         if data.get(DELETED) and not self._streams[stream].is_incremental:
-            return  # in tables that are replaced, or that keep every snapshot, it would be a row of nothing
+            return  # in tables that are replaced, or that keep every snapshot, a tombstone would be an empty row
         self._run(stream)
         self._output.write(messages.record(stream, data))
         self._counts[stream] += 1
 
     def finish(self, tap: HostedTap | None) -> None:
-        """Say how each stream ended. A full refresh has its one state now, when what it replaces is complete."""
+        """Report how each stream ended. A full refresh gets its only state here, when its rows are complete."""
         for name in self._streams:
             if tap and tap.has_completed(name):
                 self._state(name, self._last(name, tap.state["bookmarks"]))
@@ -96,17 +90,11 @@ class Translator(Receiver):
 
 
 def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], state: Any) -> None:  # noqa: ANN401
-    """Read the streams of a configured catalog.
-
-    Args:
-        output: Where the messages go.
-        config: The settings.
-        catalog: A ConfiguredAirbyteCatalog.
-        state: The content of a state file.
+    """Read the streams of a ConfiguredAirbyteCatalog, from the content of a state file.
 
     Raises:
-        DtmError: Something failed; the streams that are not complete are said to be so.
-        Stopped: A signal came.
+        DtmError: The sync failed; the streams that are not complete are reported as incomplete.
+        Stopped: A signal arrived.
     """
     version = checked_api_version(config)
     streams = configured_streams(catalog, version)
@@ -123,7 +111,7 @@ def read(output: Output, config: dict[str, Any], catalog: Mapping[str, Any], sta
         )
         tap.sync_all()
     except (DtmOutputError, OSError):
-        raise  # nobody would hear how the streams ended
+        raise  # nobody reads how the streams ended
     except BaseException:
         translator.finish(tap)
         raise

@@ -1,17 +1,16 @@
-"""What ``spec`` says: the tap's settings, in the words that Airbyte's forms understand."""
+"""``spec``: the tap's settings, as Airbyte's forms need them."""
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any, Final
 
 from tap_dtm.settings import DEFAULT_API_URL, SETTINGS
 
 HOMEPAGE: Final = "https://github.com/tap-dtm/tap-dtm"
-_DATE: Final = MappingProxyType({"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "pattern_descriptor": "YYYY-MM-DD"})
-_CODES: Final = MappingProxyType({"items": {"type": "string", "pattern": "^[A-Za-z]{3}$"}})
+_DATE: Final = {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "pattern_descriptor": "YYYY-MM-DD"}
+_CODES: Final = {"items": {"type": "string", "pattern": "^[A-Za-z]{3}$"}}
 
-# What Airbyte's forms show in addition to the settings' own words.
+# What Airbyte's forms show in addition to the settings' declarations.
 _FORM: Final[dict[str, dict[str, Any]]] = {
     "subscription_key": {"always_show": True},
     "api_url": {

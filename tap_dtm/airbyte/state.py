@@ -1,8 +1,8 @@
-"""The tap's bookmarks in Airbyte's wrapping: one state for each stream instead of one for all. Pure functions.
+"""The tap's bookmarks as Airbyte's states: one for each stream instead of one for all. Pure functions.
 
-The state of a stream is what stands under its name in the Singer state's ``bookmarks``, together with the time of the
-sync. The country list's own bookmark also steers the run: which countries are due to be re-read whole. Airbyte need
-not keep the state of a stream that is not synced incrementally, so then it travels with the other streams' states.
+The state of a stream is its entry in the Singer state's ``bookmarks``, together with the time of the sync. The bookmark
+of the country list also controls which countries are re-read whole. Airbyte need not keep the state of a stream that is
+not synced incrementally. In that case, the other streams' states include the list's bookmark.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _REMEDY: Final = "Restore an earlier state, or clear the source's data and sync 
 def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
     """Return the states by stream from the content of a state file.
 
-    Takes STREAM, GLOBAL and LEGACY states, a list or a single one, also as whole STATE messages; and Singer's state.
+    Accepts STREAM, GLOBAL and LEGACY states, in a list or not, also as whole STATE messages; and Singer's state.
 
     Raises:
-        DtmError: It is none of these, or holds what this source would not have written.
+        DtmError: The content is none of these, or this source would not have written it.
     """
     try:
         states = {
@@ -44,7 +44,7 @@ def stream_states(content: Any) -> StreamStates:  # noqa: ANN401
             if state
         }
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise DtmError(f"The state cannot be read: it is none of Airbyte's. {_REMEDY}") from None
+        raise DtmError(f"The state cannot be read: it is not a state of Airbyte. {_REMEDY}") from None
     if states and not states.keys() & load_catalogue().resources.keys():
         raise DtmError(f"The state is that of another source: it has no stream of this one. {_REMEDY}")
     for name, state in states.items():
@@ -82,7 +82,7 @@ def _of_message(message: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
 
 
 def next_stamp(states: StreamStates, now: int) -> str:
-    """Return the time of this sync in ISO 8601: now (milliseconds since 1970), but later than that of any before.
+    """Return the time of this sync in ISO 8601: now (milliseconds since 1970), but later than any earlier sync's.
 
     Raises:
         DtmError: A state has an invalid time.
@@ -97,7 +97,7 @@ def next_stamp(states: StreamStates, now: int) -> str:
 def singer_state(states: StreamStates, streams: Mapping[str, ConfiguredStream]) -> dict[str, Any]:
     """Return the tap's state for a run, which may change it."""
     bookmarks = {name: deepcopy(_own(state)) for name, state in states.items() if name in streams}
-    # The streams' states are kept one by one; going on from the oldest re-reads a country too many at most.
+    # The streams' states are kept one by one. To continue from the oldest re-reads at most one country too many.
     carried = [states[name][LIST] for name in bookmarks if LIST in states[name]] or [states.get(LIST, {})]
     bookmarks.setdefault(LIST, deepcopy(_own(min(carried, key=lambda state: state.get("runs", 0)))))
     return {"bookmarks": bookmarks}

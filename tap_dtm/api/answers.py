@@ -59,13 +59,7 @@ class PassingFault(Exception):  # noqa: N818
 
 
 def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str = "the subscription key") -> Answer:
-    """Return the rows of an answer.
-
-    Args:
-        reply: The answer as it arrived.
-        where: The request, for messages.
-        form: The struct of a row. It is not used for an answer with NUL, which a struct cannot refuse.
-        key: The name, in messages, of the key that was sent.
+    """Return the rows of an answer, if possible in a form. Messages name the request and the key.
 
     Raises:
         DtmError: The answer reports a failure.
@@ -75,21 +69,28 @@ def judge(reply: Reply, where: str, form: type[Struct] | None = None, key: str =
     if status == codes.no_content:
         return Answer([])
     try:
-        envelope, is_json = read_envelope(reply.body), True
-        if status != codes.ok:
-            message = message_of(envelope.value("message")) if envelope else ""
-            raise _of_status(reply, where, message, key, is_json=True)
-        return _unwrap(envelope, where, None if NUL in reply.body else form)
+        # A struct would accept NUL, which no database does.
+        envelope = read_envelope(reply.body, None if status != codes.ok or NUL in reply.body else form)
     except NotJsonError:
-        is_json = False
+        if status != codes.ok:
+            raise _of_status(reply, where, "", key, is_json=False) from None
+        kind = quoted(reply.headers.get("content-type", "unknown type").split(";")[0])
+        raise PassingFault(
+            DtmAnswerError(
+                f"{where}: the answer (HTTP 200, {kind}) is not valid JSON. It was cut off, or another server sent it. "
+                "It was discarded; the next run asks again."
+            )
+        ) from None
+    except DtmAnswerError as error:
+        raise _of_another(where, f": {error}. It was discarded") from None
     if status != codes.ok:
-        raise _of_status(reply, where, "", key, is_json=is_json)
-    kind = quoted(reply.headers.get("content-type", "unknown type").split(";")[0])
-    raise PassingFault(
-        DtmAnswerError(
-            f"{where}: the answer (HTTP 200, {kind}) is not valid JSON. It was cut off, or another server sent it. "
-            "It was discarded; the next run asks again."
-        )
+        raise _of_status(reply, where, message_of(envelope.message) if envelope else "", key, is_json=True)
+    return _unwrap(envelope, where)
+
+
+def _of_another(where: str, why: str = "") -> PassingFault:
+    return PassingFault(
+        DtmAnswerError(f"{where}: the answer is JSON, but not from the DTM API{why}. Check the setting api_url.")
     )
 
 
@@ -137,7 +138,7 @@ def _retry_after(header: str) -> float:
         return 0.0
 
 
-def _unwrap(envelope: Envelope | None, where: str, form: type[Struct] | None) -> Answer:
+def _unwrap(envelope: Envelope | None, where: str) -> Answer:
     """Return the rows of an envelope.
 
     ``statusCode`` 204 means "no rows". With ``isSuccess`` true, a filter matches nothing, and the answer is empty. With
@@ -145,30 +146,19 @@ def _unwrap(envelope: Envelope | None, where: str, form: type[Struct] | None) ->
 
     Other spellings with exactly one meaning are accepted: an empty list with 200, null for it, numbers as texts.
     """
-    if envelope is None or not envelope.has("result"):
-        raise PassingFault(
-            DtmAnswerError(f"{where}: the answer is JSON, but not from the DTM API. Check the setting api_url.")
-        )
-    try:
-        rows = envelope.rows(form) or []
-    except DtmAnswerError as error:
+    if envelope is None or not (envelope.result is None or isinstance(envelope.result, list)):
+        raise _of_another(where)
+    rows = envelope.result or []
+    if whole_number(envelope.totalRecordsCount) != len(rows):
         raise PassingFault(
             DtmAnswerError(
-                f"{where}: the answer is JSON, but not from the DTM API: {error}. "
-                "It was discarded. Check the setting api_url."
-            )
-        ) from None
-    message = message_of(envelope.value("errorMessages"))
-    announced, status = envelope.value("totalRecordsCount"), envelope.value("statusCode")
-    if whole_number(announced) != len(rows):
-        raise PassingFault(
-            DtmAnswerError(
-                f"{where}: the answer announces {quoted(announced)} rows and holds {len(rows)}. "
+                f"{where}: the answer announces {quoted(envelope.totalRecordsCount)} rows and holds {len(rows)}. "
                 "It was discarded; the next run asks again."
             )
         )
-    code = whole_number(status)
-    if envelope.value("isSuccess") is True and (code == codes.ok or (code == codes.no_content and not rows)):
+    message = message_of(envelope.errorMessages)
+    code = whole_number(envelope.statusCode)
+    if envelope.isSuccess is True and (code == codes.ok or (code == codes.no_content and not rows)):
         return Answer(rows, message)
     kind = DtmUnknownError if not rows and code == codes.no_content else DtmRequestError
-    raise kind(f"{where}: the API reports a failure: {message or f'statusCode {quoted(status)}'}")
+    raise kind(f"{where}: the API reports a failure: {message or f'statusCode {quoted(envelope.statusCode)}'}")

@@ -24,58 +24,25 @@ class GiveWay(Exception):  # noqa: N818
 
 
 class Budget:
-    """A number of bytes that several answers share. Safe to use from several threads.
-
-    Args:
-        size: The bytes that all answers may take together.
-    """
+    """A number of bytes that several answers share. Safe to use from several threads."""
 
     def __init__(self, size: int) -> None:  # noqa: D107
         self.size = size
-        self._changed = threading.Condition()
-        self._shares: list[Share] = []  # of the answers that are being asked for, the oldest first
+        self.changed = threading.Condition()
+        self.shares: list[Share] = []  # of the answers that are being asked for, the oldest first
 
     @contextmanager
     def share(self) -> Iterator[Share]:
         """Give an answer a share, which has no bytes yet. At the end, its bytes are given back."""
         share = Share(self)
-        with self._changed:
-            self._shares.append(share)
+        with self.changed:
+            self.shares.append(share)
         try:
             yield share
         finally:
-            with self._changed:
-                self._shares.remove(share)
-                self._changed.notify_all()
-
-    def grow(self, share: Share, size: int) -> None:
-        """Let a share grow to a number of bytes, as soon as there is room."""
-        if size > self.size:
-            raise OverBudget
-        with self._changed:
-            while (missing := sum(each.size for each in self._shares) - share.size + size - self.size) > 0:
-                if share is not self._shares[0]:
-                    raise GiveWay
-                self._ask_to_give_way(missing)
-                self._changed.wait()
-            if share.must_give_way:
-                raise GiveWay
-            share.size = size
-
-    def wait_for_turn(self, share: Share) -> None:
-        """Take a share's bytes back, and wait until no older answer is left."""
-        with self._changed:
-            share.size = 0
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: share is self._shares[0])
-            share.must_give_way = False
-
-    def _ask_to_give_way(self, missing: int) -> None:
-        for share in reversed(self._shares[1:]):
-            if missing <= 0:
-                break
-            share.must_give_way = True
-            missing -= share.size
+            with self.changed:
+                self.shares.remove(share)
+                self.changed.notify_all()
 
 
 class Share:
@@ -93,9 +60,29 @@ class Share:
             OverBudget: The budget is smaller.
             GiveWay: Older answers need the memory.
         """
-        if size > self.size:
-            self._budget.grow(self, size)
+        if size <= self.size:
+            return
+        if size > self._budget.size:
+            raise OverBudget
+        with self._budget.changed:
+            shares = self._budget.shares
+            while (missing := sum(each.size for each in shares) - self.size + size - self._budget.size) > 0:
+                if self is not shares[0]:
+                    raise GiveWay
+                for share in reversed(shares[1:]):
+                    if missing <= 0:
+                        break
+                    share.must_give_way = True
+                    missing -= share.size
+                self._budget.changed.wait()
+            if self.must_give_way:
+                raise GiveWay
+            self.size = size
 
     def wait_for_turn(self) -> None:
         """Give all bytes back, and wait until no older answer is left. Then this answer need not give way again."""
-        self._budget.wait_for_turn(self)
+        with self._budget.changed:
+            self.size = 0
+            self._budget.changed.notify_all()
+            self._budget.changed.wait_for(lambda: self is self._budget.shares[0])
+            self.must_give_way = False

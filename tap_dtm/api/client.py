@@ -5,24 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from contextlib import contextmanager
-from http.client import HTTPException
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
-import requests
 from requests import codes
-from urllib3.exceptions import HTTPError
-from urllib3.util import parse_url
 
 from tap_dtm import redaction
 from tap_dtm.api import network
-from tap_dtm.api.answers import LONGEST_WAIT, Answer, PassingFault, judge
+from tap_dtm.api.answers import LONGEST_WAIT, Answer, judge
 from tap_dtm.api.budget import Budget, GiveWay, OverBudget
 from tap_dtm.api.keys import Keys
 from tap_dtm.api.retrying import retried
-from tap_dtm.api.transport import Bounds, EndlessHead, Reply, Session, TooSlow, fetch
-from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
+from tap_dtm.api.transport import fetch
+from tap_dtm.errors import DtmRefusedError, DtmRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,24 +26,13 @@ if TYPE_CHECKING:
     import msgspec
 
     from tap_dtm.api.budget import Share
+    from tap_dtm.api.transport import Reply, Session
     from tap_dtm.settings import Settings
 
 __all__ = ["LONGEST_WAIT", "Answer", "DtmClient"]
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
-PATIENCE: Final = 10  # a whole answer may take that many times request_timeout
 _MAX_REDIRECTS: Final = 3
-# Raised by requests, urllib3, http.client and the system, and for an answer that takes too much time or memory.
-_NO_ANSWER: Final = (
-    requests.RequestException,
-    HTTPError,
-    HTTPException,
-    OSError,
-    ValueError,
-    OverBudget,
-    TooSlow,
-    EndlessHead,
-)
 _logger = logging.getLogger("tap-dtm.client")
 
 
@@ -62,11 +47,9 @@ class DtmClient:
     def __init__(self, settings: Settings, on_reply: Callable[[Reply], None] | None = None) -> None:  # noqa: D107
         self._on_reply = on_reply
         self._url = settings.api_url
-        # A proxy elsewhere cannot reach this machine's own addresses, and would be sent the key unencrypted.
-        self._trust_env = not settings.is_local
+        self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(self._url))
         self._keys = Keys(settings)
-        self._user_agent = settings.user_agent
-        self._timeout = settings.request_timeout
+        self._site = network.Site("the setting api_url", settings, "application/json", trust_env=not settings.is_local)
         self._tries = settings.max_retries + 1
         self._budget_mb = settings.answer_budget_mb
         self._budget = Budget(settings.answer_budget_mb * 1_000_000)
@@ -96,36 +79,36 @@ class DtmClient:
 
     def _try(self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None) -> Answer:
         with self._budget.share() as share:
-            # An exception keeps its frames in memory, and so the bytes of the answer. It is raised outside of them.
-            while (outcome := self._outcome(path, params, where, form, share)) is None:
+            while (reply := self._arrived(path, params, where, share)) is None:
                 _logger.info("%s: waiting until other answers release enough memory.", where)
                 share.wait_for_turn()
-        if isinstance(outcome, Answer):
-            return outcome
-        raise outcome
-
-    def _outcome(
-        self, path: str, params: Mapping[str, str], where: str, form: type[msgspec.Struct] | None, share: Share
-    ) -> Answer | DtmError | PassingFault | None:
-        """Return the rows or an error; None if the request gave way to older ones and must be repeated."""
-        try:
             try:
-                reply = self._reply(path, params, where, share)
-            except _NO_ANSWER as error:
-                return self._failure(error, where)
-            if self._on_reply is not None:
-                self._on_reply(reply)
-            with self._decoding:
-                return judge(reply, where, form, self._keys.named(reply.status))
+                if self._on_reply is not None:
+                    self._on_reply(reply)
+                with self._decoding:
+                    return judge(reply, where, form, self._keys.named(reply.status))
+            except MemoryError:
+                raise _short_of_memory(where) from None
+            finally:
+                reply.body.clear()  # errors keep their frames in memory, and so the answer
+
+    def _arrived(self, path: str, params: Mapping[str, str], where: str, share: Share) -> Reply | None:
+        """Return the answer; None if the request gave way to older ones and must be repeated."""
+        failure: Exception
+        try:
+            return self._reply(path, params, where, share)
         except GiveWay:
             return None
-        except (DtmError, PassingFault) as error:
-            return _without_frames(error)
-        except MemoryError:
-            return DtmRequestError(
-                f"{where}: there is not enough memory for the answer. Lower answer_budget_mb or "
-                "max_parallel_requests, or use a machine with more memory."
+        except OverBudget:
+            failure = DtmRequestError(
+                f"{where}: the answer is larger than {self._budget_mb} MB, which is the limit of all answers. "
+                "If that much data is plausible, raise answer_budget_mb."
             )
+        except network.NO_ANSWER as error:
+            failure = self._site.unanswered(error, where, self._url)
+        except MemoryError:
+            failure = _short_of_memory(where)
+        raise failure  # here, so that it does not keep the first error, with its connection
 
     def _reply(self, path: str, params: Mapping[str, str], where: str, share: Share) -> Reply:
         """Send a request. Repeat it with the second key if the first is refused as invalid."""
@@ -140,7 +123,7 @@ class DtmClient:
             self.requests_made += 1
         url = self._url + path
         query: Mapping[str, str] | None = params
-        bounds = Bounds(share, self._timeout, self._timeout * PATIENCE)
+        bounds = self._site.bounds(share)
         with self._session() as session:
             for _ in range(_MAX_REDIRECTS):
                 reply = fetch(session, "GET", url, bounds, params=query, headers={KEY_HEADER: key})
@@ -150,20 +133,16 @@ class DtmClient:
         raise DtmRefusedError(f"{where}: the API redirects in a circle. Check the setting api_url.")
 
     def _redirected(self, url: str, location: str, where: str) -> str:
-        """Return the URL that a redirect names, exactly as it will be requested.
+        """Return the URL that a redirect names, if it begins as the API's own URL does: the key goes along.
 
-        Libraries parse URLs differently, and requests would send the key's header to any host. So an ambiguous URL is
-        not followed, and both requests and urllib3 must find this API's own host in it.
+        Libraries parse odd URLs differently, so only the exact text of the host counts.
         """
-        host = ""
-        try:
-            target = _prepared(urljoin(url, location))
-            name, _, host = urlsplit(target).netloc.rpartition("@")
-            is_plain = re.fullmatch(r"[!-~]+", location) and "\\" not in location and not name
-            if is_plain and _origins(target) == _origins(_prepared(self._url)):
-                return target
-        except (requests.RequestException, ValueError):
-            pass  # not a URL: refused like the URL of another host
+        target = host = ""
+        with suppress(ValueError):  # not a URL
+            target = urljoin(url, location)
+            host = urlsplit(target).netloc.rpartition("@")[2]
+        if re.fullmatch(r"[!-~]+", location) and "\\" not in location and target.startswith(f"{self._origin}/"):
+            return target
         raise DtmRefusedError(
             f"{where}: the API redirects to another host ({redaction.quoted(host or location)}); the key was "
             "not sent there. Check the setting api_url."
@@ -175,65 +154,15 @@ class DtmClient:
         try:
             session = self._idle.pop()
         except IndexError:
-            if self._trust_env:
-                network.check_environment(self._url)
-            session = Session(trust_env=self._trust_env)
-            session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
+            session = self._site.session(self._url)
         try:
             yield session
         finally:
             self._idle.append(session)
 
-    def _failure(self, error: Exception, where: str) -> DtmError | PassingFault:
-        """Return the error for a request without an answer."""
-        if isinstance(error, OverBudget):
-            return DtmRequestError(
-                f"{where}: the answer is larger than {self._budget_mb} MB, which is the limit of all answers. "
-                "If that much data is plausible, raise answer_budget_mb."
-            )
-        if isinstance(error, TooSlow):
-            return DtmRequestError(
-                f"{where}: the answer was not complete within {self._timeout * PATIENCE:g} s. "
-                f"Raise request_timeout if the API is slow for you: a whole answer may take {PATIENCE} times as long."
-            )
-        if isinstance(error, EndlessHead):
-            return DtmRequestError(f"{where}: the head of the answer does not end. Check the setting api_url.")
-        if isinstance(error, requests.ReadTimeout):
-            return PassingFault(
-                DtmRequestError(
-                    f"{where}: no answer within {self._timeout:g} s. Raise request_timeout if the API is slow for you."
-                )
-            )
-        # An InvalidHeader is in the answer: the headers from the settings were checked.
-        if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
-            return DtmRefusedError(
-                f"{where}: the request could not be made ({network.words(error)}). "
-                "Check the settings api_url and user_agent."
-            )
-        host = urlsplit(self._url).netloc
-        failure = network.explain(error, self._url, host, "the setting api_url", trust_env=self._trust_env)
-        words = f"{where}: {failure.words}"
-        return PassingFault(DtmRequestError(words)) if failure.may_pass else DtmRefusedError(words)
 
-
-def _without_frames(error: DtmError | PassingFault) -> DtmError | PassingFault:
-    """Return an error without its frames, which hold the bytes of the answer."""
-    for each in (error, getattr(error, "failure", None)):
-        if each is not None:
-            each.__traceback__ = each.__context__ = None
-    return error
-
-
-def _prepared(url: str) -> str:
-    """Return a URL as requests would send it."""
-    return requests.Request("GET", url).prepare().url or ""
-
-
-def _origins(url: str) -> set[tuple[str | None, str | None, int | None]]:
-    """Return the scheme, host and port of a URL, once as urllib and once as urllib3 parses them."""
-    standard, requested = urlsplit(url), parse_url(url)
-    default = {"http": 80, "https": 443}
-    return {
-        (standard.scheme, standard.hostname, standard.port or default.get(standard.scheme)),
-        (requested.scheme, (requested.host or "").strip("[]"), requested.port or default.get(requested.scheme or "")),
-    }
+def _short_of_memory(where: str) -> DtmRequestError:
+    return DtmRequestError(
+        f"{where}: there is not enough memory for the answer. Lower answer_budget_mb or max_parallel_requests, or use "
+        "a machine with more memory."
+    )

@@ -6,21 +6,18 @@ No key of DTM goes there. Of the URL only host and path are shown, because what 
 from __future__ import annotations
 
 import re
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
-import requests
 from requests import codes
-from urllib3.exceptions import HTTPError
 
 from tap_dtm.api import network
-from tap_dtm.api.answers import PASSING_STATUSES, PassingFault, passing_status
+from tap_dtm.api.answers import PASSING_STATUSES, passing_status
 from tap_dtm.api.budget import Budget, OverBudget
 from tap_dtm.api.retrying import retried
-from tap_dtm.api.transport import Bounds, EndlessHead, Session, TooSlow, fetch
-from tap_dtm.errors import DtmError, DtmRefusedError, DtmRequestError
+from tap_dtm.api.transport import fetch
+from tap_dtm.errors import DtmError, DtmRefusedError
 from tap_dtm.redaction import quoted
 from tap_dtm.settings import LOOPBACK
 
@@ -29,21 +26,15 @@ if TYPE_CHECKING:
     from tap_dtm.settings import Settings
 
 LARGEST: Final = 50_000_000  # bytes
-_PATIENCE: Final = 10  # a whole file may take that many times as long as the wait for its next bytes
 _MAX_REDIRECTS: Final = 5
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class Download:
-    """A file to read.
-
-    Args:
-        address: Its path or URL.
-        setting: The name of the setting that has the address, for messages.
-        settings: The checked settings.
+    """A file to read from the path or URL in a setting.
 
     Raises:
-        DtmError: The address can be neither.
+        DtmError: The address is neither a path nor a URL.
     """
 
     def __init__(self, address: str, setting: str, settings: Settings) -> None:  # noqa: D107
@@ -89,24 +80,14 @@ class Download:
 
     def _reply(self, url: str) -> Reply:
         trust_env = urlsplit(url).hostname not in LOOPBACK
-        if trust_env:
-            network.check_environment(url)
-        timeout = self._settings.request_timeout
-        headers = {"User-Agent": self._settings.user_agent, "Accept": "text/csv, */*"}
+        site = network.Site(f"the setting {self._setting}", self._settings, "text/csv, */*", trust_env=trust_env)
         try:
-            with Budget(LARGEST).share() as share, Session(trust_env=trust_env) as session:
-                return fetch(session, "GET", url, Bounds(share, timeout, timeout * _PATIENCE), headers=headers)
+            with Budget(LARGEST).share() as share, site.session(url) as session:
+                return fetch(session, "GET", url, site.bounds(share))
         except OverBudget:
             raise self._too_large() from None
-        except (TooSlow, EndlessHead):
-            raise DtmRequestError(
-                f"{self.name}: the file was not complete within {timeout * _PATIENCE:g} s. Raise request_timeout."
-            ) from None
-        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            host = urlsplit(url).netloc
-            failure = network.explain(error, url, host, f"the setting {self._setting}", trust_env=trust_env)
-            words = f"{self.name}: {failure.words}"
-            raise (PassingFault(DtmRequestError(words)) if failure.may_pass else DtmRefusedError(words)) from None
+        except network.NO_ANSWER as error:
+            raise site.unanswered(error, self.name, url) from None
 
     def _content(self, reply: Reply) -> bytearray:
         if reply.status == codes.ok:
@@ -116,13 +97,11 @@ class Download:
         raise DtmRefusedError(f"{self.name}: HTTP {reply.status}. Check the setting {self._setting}.")
 
     def _redirected(self, url: str, location: str) -> str:
-        target = ""
         try:
             target = urljoin(url, location)
-            is_safe = _is_plain(target) and not (url.startswith("https:") and target.startswith("http:"))
         except ValueError:
-            is_safe = False
-        if not is_safe:
+            target = ""
+        if not _is_plain(target) or (url.startswith("https:") and target.startswith("http:")):
             raise DtmRefusedError(
                 f"{self.name}: the site redirects to {quoted(_shown(target), 100)}, which is not a plain https:// "
                 f"address. Check the setting {self._setting}."
@@ -139,16 +118,9 @@ class Download:
 def _is_plain(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
-            and parts.port != 0
-            and "@" not in parts.netloc
-            and re.fullmatch(r"[!-~]+", url) is not None
-            and "\\" not in url
-        )
     except ValueError:
         return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def _shown(url: str) -> str:

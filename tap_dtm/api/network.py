@@ -6,18 +6,28 @@ import importlib.util
 import os
 import re
 import ssl
-from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
-from urllib3.exceptions import LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from tap_dtm import redaction
-from tap_dtm.errors import DtmRefusedError
+from tap_dtm.api.answers import PassingFault
+from tap_dtm.api.transport import Bounds, EndlessHead, Session, TooSlow
+from tap_dtm.errors import DtmRefusedError, DtmRequestError
+
+if TYPE_CHECKING:
+    from tap_dtm.api.budget import Share
+    from tap_dtm.settings import Settings
+
+PATIENCE: Final = 10  # a whole answer may take that many times as long as the wait for its next bytes
+NO_ANSWER: Final = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, TooSlow, EndlessHead)
+"""Raised by requests, urllib3, http.client and the system, and for an answer that does not end."""
 
 _SOCKS: Final = {"socks4", "socks4a", "socks5", "socks5h"}
 _BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -65,7 +75,7 @@ def _check_bundle(name: str, path: Path) -> None:
             ssl.create_default_context(cafile=path)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise DtmRefusedError(
-            f"{name} names {path}, which cannot be read as a PEM file of certificates ({words(error)}). Correct the "
+            f"{name} names {path}, which cannot be read as a PEM file of certificates ({_words(error)}). Correct the "
             "path, or unset the variable."
         ) from None
 
@@ -82,60 +92,93 @@ def _variable_of(proxy: str, url: str) -> str:
     return "The proxy setting of this machine"
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a request got no answer, in a sentence or two, and whether the failure may pass."""
+class Site:
+    """How requests are sent to the site whose address is in a setting.
 
-    words: str
-    may_pass: bool
-
-
-def explain(error: Exception, url: str, host: str, address: str, *, trust_env: bool) -> Failure:
-    """Explain why there was no answer.
-
-    Args:
-        error: The error of requests or the system.
-        url: The URL of the request.
-        host: The host, for the message.
-        address: The setting or option that has the address, for the message.
-        trust_env: Whether proxies of the environment are used.
+    ``trust_env`` is whether proxies and certificates of the environment are used. A proxy elsewhere cannot reach this
+    machine's own addresses, and would be sent the key unencrypted.
     """
+
+    def __init__(self, address: str, settings: Settings, accept: str, *, trust_env: bool) -> None:  # noqa: D107
+        self._address = address
+        self._timeout = settings.request_timeout
+        self._headers = {"User-Agent": settings.user_agent, "Accept": accept}
+        self._trust_env = trust_env
+
+    def session(self, url: str) -> Session:
+        """Return a new session.
+
+        Raises:
+            DtmRefusedError: A variable of the environment cannot be used.
+        """
+        if self._trust_env:
+            check_environment(url)
+        session = Session(trust_env=self._trust_env)
+        session.headers.update(self._headers)
+        return session
+
+    def bounds(self, share: Share) -> Bounds:
+        """Return the limits of an answer."""
+        return Bounds(share, self._timeout, self._timeout * PATIENCE)
+
+    def unanswered(self, error: Exception, where: str, url: str) -> DtmRequestError | PassingFault:
+        """Explain one of the errors ``NO_ANSWER``."""
+        if isinstance(error, TooSlow):
+            return DtmRequestError(
+                f"{where}: the answer was not complete within {self._timeout * PATIENCE:g} s. "
+                f"Raise request_timeout if the site is slow for you: a whole answer may take {PATIENCE} times as long."
+            )
+        if isinstance(error, EndlessHead):
+            return DtmRequestError(f"{where}: the head of the answer does not end. Check {self._address}.")
+        if isinstance(error, requests.ReadTimeout):
+            return _passing(
+                f"{where}: no answer within {self._timeout:g} s. Raise request_timeout if the site is slow for you."
+            )
+        return explain(error, where, url, self._address, trust_env=self._trust_env)
+
+
+def explain(error: Exception, where: str, url: str, address: str, *, trust_env: bool) -> DtmRefusedError | PassingFault:
+    """Explain an error of requests or the system. ``address`` is the setting or option that has the URL's address."""
     proxy = _proxy_setting(url) if trust_env else None
+    host = urlsplit(url).netloc
     if isinstance(error, requests.exceptions.ProxyError) and proxy:
-        return _of_proxy(error, _host_of(proxy), _variable_of(proxy, url), host)
-    cause = root(error)
+        return _of_proxy(error, where, _host_of(proxy), _variable_of(proxy, url), host)
+    cause = _root(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return Failure(
-            f"the certificate of {host} is not trusted ({cause.verify_message}). {_ABOUT_CERTIFICATES}", may_pass=False
+        return DtmRefusedError(
+            f"{where}: the certificate of {host} is not trusted ({cause.verify_message}). {_ABOUT_CERTIFICATES}"
         )
-    return Failure(
-        f"the connection to {host} failed or was interrupted ({words(error)}). "
-        f"Check the network, {'the proxy ' + _host_of(proxy) if proxy else 'a proxy'}, and {address}.",
-        may_pass=True,
+    # An InvalidHeader is in the answer: the headers from the settings were checked.
+    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
+        return DtmRefusedError(f"{where}: the request could not be made ({_words(error)}). Check {address}.")
+    return _passing(
+        f"{where}: the connection to {host} failed or was interrupted ({_words(error)}). "
+        f"Check the network, {'the proxy ' + _host_of(proxy) if proxy else 'a proxy'}, and {address}."
     )
 
 
-def _of_proxy(error: Exception, name: str, variable: str, host: str) -> Failure:
-    cause = root(error)
+def _passing(words: str) -> PassingFault:
+    return PassingFault(DtmRequestError(words))
+
+
+def _of_proxy(error: Exception, where: str, name: str, variable: str, host: str) -> DtmRefusedError | PassingFault:
     # http.client reports the proxy's answer only as text.
-    refusal = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(cause), re.DOTALL)
+    refusal = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(_root(error)), re.DOTALL)
     if refusal is None:
-        return Failure(
-            f"the proxy {name} cannot be reached ({words(error)}). "
-            f"{variable} names it. Check the address, and whether the proxy runs.",
-            may_pass=True,
+        return _passing(
+            f"{where}: the proxy {name} cannot be reached ({_words(error)}). "
+            f"{variable} names it. Check the address, and whether the proxy runs."
         )
     if int(refusal[1]) == _PROXY_AUTHENTICATION:
-        return Failure(
-            f"the proxy {name} needs a user name and a password, or refuses them (407). "
-            f"{variable} takes them as http://name:password@host:port.",
-            may_pass=False,
+        return DtmRefusedError(
+            f"{where}: the proxy {name} needs a user name and a password, or refuses them (407). "
+            f"{variable} takes them as http://name:password@host:port."
         )
-    return Failure(
-        f"the proxy {name} does not connect to {host} ({refusal[1]} {redaction.quoted(refusal[2])}). "
-        "Ask its administrator, or list the host in NO_PROXY.",
-        may_pass=int(refusal[1]) >= requests.codes.server_error,
+    words = (
+        f"{where}: the proxy {name} does not connect to {host} ({refusal[1]} {redaction.quoted(refusal[2])}). "
+        "Ask its administrator, or list the host in NO_PROXY."
     )
+    return _passing(words) if int(refusal[1]) >= requests.codes.server_error else DtmRefusedError(words)
 
 
 def _host_of(proxy: str) -> str:
@@ -148,13 +191,13 @@ def _parts_of(proxy: str) -> Url:
     return parse_url(prepend_scheme_if_needed(proxy, "http"))  # type: ignore[no-untyped-call,unused-ignore]
 
 
-def words(error: BaseException) -> str:
+def _words(error: BaseException) -> str:
     """Return the innermost reason in words. The text of requests' errors would repeat the URL."""
-    reason = root(error)
+    reason = _root(error)
     return getattr(reason, "strerror", None) or getattr(reason, "reason", None) or type(reason).__name__
 
 
-def root(error: BaseException) -> BaseException:
+def _root(error: BaseException) -> BaseException:
     """Return the innermost cause of an error of requests."""
     reason: Any = error
     while True:

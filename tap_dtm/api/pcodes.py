@@ -53,10 +53,6 @@ class _WrongListError(Exception):
 class PcodeList:
     """The list that the setting names.
 
-    Args:
-        settings: The checked settings.
-        resource: The stream.
-
     Raises:
         DtmError: The setting is not an address.
     """
@@ -102,14 +98,14 @@ class PcodeList:
         _, header = next(lines, (1, ()))
         if missing := [name for name in _COLUMNS if name not in header]:
             raise _WrongListError(f"its first line, {quoted(','.join(header), 100)}, lacks {', '.join(missing)}")
-        places = {field: header.index(name) for name, field in _COLUMNS.items()}
+        places = {name: header.index(name) for name in _COLUMNS}
         found: dict[tuple[str, str], tuple[int, Entry]] = {}
         for number, cells in lines:
             if number == 2 and all(not cell or cell.startswith(_HXL) for cell in cells):  # noqa: PLR2004
                 continue
             if len(cells) != len(header):
                 raise _WrongListError(f"line {number} has {len(cells)} cells of {len(header)}, as if it were cut off")
-            entry = self._entry(number, {field: cells[place].strip() for field, place in places.items()})
+            entry = self._entry(number, {name: cells[place].strip() for name, place in places.items()})
             key = entry["admin0_pcode"], entry["pcode"]
             if key in found:
                 raise _WrongListError(f"lines {found[key][0]} and {number} both have {quoted(' '.join(key), 100)}")
@@ -122,8 +118,8 @@ class PcodeList:
 
     def _entry(self, number: int, cells: dict[str, str]) -> Entry:
         entry: dict[str, Any] = {}
-        for field, text in cells.items():
-            name = next(name for name in _COLUMNS if _COLUMNS[name] == field)
+        for name, text in cells.items():
+            field = _COLUMNS[name]
             if not text:
                 raise _WrongListError(f"line {number} has no {name}")
             try:

@@ -21,7 +21,7 @@ from tap_dtm.metadata import load_catalogue
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from tap_dtm.metadata import Resource
 
@@ -29,6 +29,7 @@ Entry: TypeAlias = "dict[str, Any]"
 """One row of an answer, with the names and types of the catalogue."""
 
 _logger = logging.getLogger("tap-dtm")
+_lock = threading.Lock()
 
 _CODE: Final = "admin0_pcode"
 _MOST_UNKNOWN: Final = 100  # names of unknown fields that a run's log shows
@@ -50,11 +51,10 @@ class UnknownFields:
 
     def __init__(self) -> None:  # noqa: D107
         self._names: set[str] = set()
-        self._lock = threading.Lock()
 
     def warn(self, where: str, names: Iterable[str]) -> None:
         """Warn of the names that are new in this run."""
-        with self._lock:
+        with _lock:
             new = sorted(set(names) - self._names)[: _MOST_UNKNOWN - len(self._names)]
             self._names.update(new)
         for name in new:
@@ -65,27 +65,10 @@ class UnknownFields:
             )
 
 
-class _Forms(dict[Any, Any]):
-    """A cache of the one form of each value in a column. Null stays null."""
-
-    def __init__(self, convert: Callable[[Any], Any]) -> None:
-        super().__init__({None: None})
-        self._convert = convert
-
-    def __missing__(self, value: Any) -> Any:  # noqa: ANN401
-        form = self[value] = self._convert(value)
-        return form
-
-
 class RecordBuilder:
     """Turns answers of one endpoint into rows. Safe to use from several threads.
 
-    ``published`` is the fastest form to decode an answer's rows into.
-
-    Args:
-        resource: The stream.
-        api_version: The version of the API.
-        unknown: The unknown fields of a run, shared by all its builders.
+    ``published`` is the fastest form to decode an answer's rows into. All builders of a run share its unknown fields.
     """
 
     def __init__(self, resource: Resource, api_version: str, unknown: UnknownFields | None = None) -> None:  # noqa: D107
@@ -108,11 +91,7 @@ class RecordBuilder:
         self._unknown = unknown or UnknownFields()
 
     def build(self, rows: list[Any], country: str | None = None) -> list[Row]:
-        """Return the rows of an answer from a table of figures.
-
-        Args:
-            rows: The entries of the answer as published, or rows of the form ``published``.
-            country: The requested ISO 3166-1 alpha-3 code, if any.
+        """Return the rows of an answer, which are as published or of the form ``published``.
 
         Raises:
             DtmAnswerError: A row lacks a declared field, holds an invalid value, is of a finer table, or names another
@@ -141,7 +120,9 @@ class RecordBuilder:
         for name, kind, convert in self._columns:
             column: Iterable[Any] = map(attrgetter(name), rows)
             if convert is not None:
-                column = list(map(_Forms(convert).__getitem__, column))
+                values = list(column)
+                forms = {value: value if value is None else convert(value) for value in set(values)}
+                column = [forms[value] for value in values]
             elif kind == "string":
                 values = list(column)
                 column = map(known.setdefault, values, values)  # texts repeat; sharing them saves memory

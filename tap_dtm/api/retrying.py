@@ -18,10 +18,10 @@ _logger = logging.getLogger("tap-dtm.client")
 
 
 def retried(tries: int, ask: Callable[..., T], *arguments: object) -> T:
-    """Return what a request brings, after so many tries at most, with growing pauses between them.
+    """Return the result of a request, which is tried several times, with growing pauses.
 
     Raises:
-        DtmError: What the last try raised.
+        DtmError: The last try failed.
     """
     retrying = backoff.on_exception(
         _waits,

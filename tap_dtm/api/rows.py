@@ -44,12 +44,7 @@ def row_form(fields: Iterable[Field]) -> type[Any]:
 
 
 def published_form(fields: Iterable[Field], omitted: Collection[str]) -> type[msgspec.Struct]:
-    """Return the form of the same rows in an answer.
-
-    Args:
-        fields: The fields of the table.
-        omitted: The API's names of fields that rows may have in addition. They come last, and are ignored.
-    """
+    """Return the form of the same rows in an answer. Rows may have omitted fields, which come last, in addition."""
     names = {field.name: str(field.api_name) for field in fields}
     others = {f"omitted_{number}": name for number, name in enumerate(sorted(omitted))}
     return _struct(

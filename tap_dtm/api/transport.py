@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from urllib3 import HTTPConnectionPool, PoolManager
-
     from tap_dtm.api.budget import Share
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -45,19 +43,46 @@ class EndlessHead(Exception):  # noqa: N818
     """The part before the body does not end."""
 
 
-@dataclass(frozen=True)
 class Bounds:
-    """The limits of an answer.
+    """The limits of one answer, which end it when it exceeds them.
 
-    Attributes:
+    Args:
         share: Its memory.
         read_timeout: Seconds to wait for the next bytes.
         longest: Seconds until the answer must be complete. Waiting for memory does not count.
     """
 
-    share: Share
-    read_timeout: float
-    longest: float
+    def __init__(self, share: Share, read_timeout: float, longest: float) -> None:  # noqa: D107
+        self.read_timeout = read_timeout
+        self._share = share
+        self._longest = longest
+        self._received = 0
+        self.start()
+
+    def start(self) -> None:
+        """Begin an answer of a proxy or of the server."""
+        self._deadline = time.monotonic() + self._longest
+        self.is_head = True
+
+    def seconds_left(self) -> float:
+        """Return how long to wait for the next bytes."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TooSlow
+        return min(left, self.read_timeout)
+
+    def received(self, count: int) -> None:
+        """Count bytes from the network."""
+        self._received += count
+        if self.is_head and self._received > _MOST_HEAD:
+            raise EndlessHead
+        self.grow(self._received)
+
+    def grow(self, size: int) -> None:
+        """Take this much memory, as soon as there is room."""
+        before = time.monotonic()
+        self._share.grow(size)
+        self._deadline += time.monotonic() - before
 
 
 @dataclass(frozen=True)
@@ -76,11 +101,7 @@ class Reply:
 
 
 class Session(requests.Session):
-    """Keeps connections open. It ignores cookies, redirects and the user's ``.netrc``.
-
-    Args:
-        trust_env: Whether proxies and certificates of the environment are used.
-    """
+    """Keeps connections open. It ignores cookies, redirects and the user's ``.netrc``."""
 
     def __init__(self, *, trust_env: bool) -> None:  # noqa: D107
         super().__init__()
@@ -96,21 +117,8 @@ class Session(requests.Session):
         """Return None. To follow a redirect, requests would read the whole body."""
 
 
-def fetch(
-    session: Session,
-    method: str,
-    url: str,
-    bounds: Bounds,
-    **options: Any,  # noqa: ANN401  as in requests
-) -> Reply:
-    """Send a request, and read the answer.
-
-    Args:
-        session: The session, which only one thread may use at a time.
-        method: The HTTP method.
-        url: The URL.
-        bounds: The limits of the answer.
-        options: The other options of ``requests.request``.
+def fetch(session: Session, method: str, url: str, bounds: Bounds, **options: Any) -> Reply:  # noqa: ANN401
+    """Send a request with the options of ``requests.request``, and read the answer within its limits.
 
     Raises:
         TooSlow: The answer was not complete in time.
@@ -121,20 +129,18 @@ def fetch(
         OSError: The same, or the certificates of the environment cannot be read.
         ValueError: The request cannot be made.
     """
-    meter = _Meter(bounds)
-    token = _current.set(meter)
+    token = _current.set(bounds)
     timeout = (min(CONNECT_TIMEOUT, bounds.read_timeout), bounds.read_timeout)
     start = time.monotonic()
     try:
-        response = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options)
-        with response:
-            body = _body(response, meter)
+        with session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options) as response:
+            body = _body(response, bounds)
             return Reply(response.status_code, response.headers, body, time.monotonic() - start)
     finally:
         _current.reset(token)
 
 
-def _body(response: requests.Response, meter: _Meter) -> bytearray:
+def _body(response: requests.Response, bounds: Bounds) -> bytearray:
     body = bytearray()
     if response.status_code in _REDIRECTS:
         return body
@@ -142,7 +148,7 @@ def _body(response: requests.Response, meter: _Meter) -> bytearray:
         raise ContentDecodingError("an encoding that was not asked for")
     try:
         for piece in response.iter_content(_PIECE):
-            meter.unpacked(len(body) + len(piece))
+            bounds.grow(len(body) + len(piece))
             body += piece
             if response.status_code >= _FIRST_ERROR and len(body) > _MOST_EXPLANATION:
                 return bytearray()
@@ -156,57 +162,19 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
     return request
 
 
-class _Meter:
-    """Measures one answer, and ends it when it exceeds its limits."""
-
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
-        self._deadline = 0.0
-        self._received = 0
-        self._is_head = True
-
-    def start(self) -> None:
-        """Begin an answer of a proxy or of the server."""
-        self._deadline = time.monotonic() + self._bounds.longest
-        self._is_head = True
-
-    def end_of_head(self) -> None:
-        self._is_head = False
-
-    def seconds_left(self) -> float:
-        """Return how long to wait for the next bytes."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TooSlow
-        return min(left, self._bounds.read_timeout)
-
-    def received(self, count: int) -> None:
-        """Count bytes from the network."""
-        self._received += count
-        if self._is_head and self._received > _MOST_HEAD:
-            raise EndlessHead
-        self._grow(self._received)
-
-    def unpacked(self, size: int) -> None:
-        """Record the size of the unpacked body."""
-        self._grow(size)
-
-    def _grow(self, size: int) -> None:
-        before = time.monotonic()
-        self._bounds.share.grow(size)
-        self._deadline += time.monotonic() - before  # waiting for memory does not count
+_current: ContextVar[Bounds] = ContextVar("_current")
 
 
-_current: ContextVar[_Meter] = ContextVar("_current")
+class _Socket(io.RawIOBase):
+    """The part of a socket that http.client's responses use. It reads within the limits of an answer."""
 
-
-class _Raw(io.RawIOBase):
-    """Reads from a socket within the limits of a meter."""
-
-    def __init__(self, sock: socket.socket, meter: _Meter) -> None:
+    def __init__(self, sock: socket.socket, bounds: Bounds) -> None:
         self._socket = sock
         self._stream = sock.makefile("rb", buffering=0)
-        self._meter = meter
+        self._bounds = bounds
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        return io.BufferedReader(self, _PIECE)
 
     @override
     def readable(self) -> bool:
@@ -214,13 +182,13 @@ class _Raw(io.RawIOBase):
 
     @override
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._meter.seconds_left())
+        self._socket.settimeout(self._bounds.seconds_left())
         try:
             count: int | None = self._stream.readinto(buffer)
         except TimeoutError:
-            self._meter.seconds_left()  # raises TooSlow if the time of the whole answer is over
+            self._bounds.seconds_left()  # raises TooSlow if the time of the whole answer is over
             raise
-        self._meter.received(count or 0)
+        self._bounds.received(count or 0)
         return count
 
     @override
@@ -229,22 +197,11 @@ class _Raw(io.RawIOBase):
         super().close()
 
 
-class _Bounded:
-    """The part of a socket that http.client's responses use."""
-
-    def __init__(self, sock: socket.socket, meter: _Meter) -> None:
-        self._socket = sock
-        self._meter = meter
-
-    def makefile(self, *_: object) -> io.BufferedReader:
-        return io.BufferedReader(_Raw(self._socket, self._meter), _PIECE)
-
-
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:  # noqa: ANN401
-        self._meter = _current.get()
-        self._meter.start()
-        super().__init__(_Bounded(sock, self._meter), *args, **options)  # type: ignore[arg-type]
+        self._bounds = _current.get()
+        self._bounds.start()
+        super().__init__(_Socket(sock, self._bounds), *args, **options)  # type: ignore[arg-type]
 
     @override
     def begin(self) -> None:
@@ -252,34 +209,21 @@ class _Response(http.client.HTTPResponse):
         super().begin()
         self.headers.defects = []
         self.headers.set_payload("")
-        self._meter.end_of_head()
+        self._bounds.is_head = False
 
 
 class _Adapter(HTTPAdapter):
-    """Uses connection pools that read bounded answers."""
+    """Uses connections that read bounded answers."""
 
     @override
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        _bound(self.poolmanager)
-
-    @override
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **options)
-        _bound(manager)
-        return manager
-
-
-def _bound(manager: PoolManager) -> None:
-    # Derived from the manager's own classes, because those for SOCKS proxies differ.
-    manager.pool_classes_by_scheme = {
-        scheme: _bounded_pool(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
-    }
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = _bounded(pool.ConnectionCls)
+        return pool
 
 
 @cache
-def _bounded_pool(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    if getattr(pool.ConnectionCls, "response_class", None) is _Response:
-        return pool  # proxy_manager_for returned the same manager again
-    connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": _Response})
-    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+def _bounded(connection: Any) -> Any:  # noqa: ANN401  a class of urllib3: those for SOCKS proxies differ
+    if getattr(connection, "response_class", None) is _Response:
+        return connection
+    return type(connection.__name__, (connection,), {"response_class": _Response})

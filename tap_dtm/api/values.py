@@ -23,6 +23,7 @@ _LONGEST_INTEGER: Final = len(str(INT64[0]))
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 # The API writes calendar dates as midnights without a zone.
 _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00(\.0{1,9})?)?(Z|[+-]00:?00)?)?")
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")  # lone surrogates are broken characters
 # The same few dates and codes are in most rows.
 _remembered = lru_cache(maxsize=10_000)
 
@@ -35,10 +36,6 @@ def converter(field: Field, *, is_key: bool) -> Convert:
     """Return the function that converts a value of a field to its one form.
 
     The function raises WrongValueError if the value is ambiguous, out of bounds, or too much for a supported database.
-
-    Args:
-        field: The field, with the bounds of its values.
-        is_key: Whether the database has an index on the field.
     """
     if field.type == "integer":
         return _integer(field)
@@ -74,22 +71,10 @@ def _range(least: int, most: int) -> str:
 
 
 def _text(field: Field, *, is_key: bool) -> Convert:
-    if is_key or field.constraints:
-        return _bounded_text(field, is_key=is_key)
-
-    def text(value: Any) -> str:  # noqa: ANN401
-        if type(value) is not str or "\0" in value:
-            raise WrongValueError("string, without the character NUL")
-        return value
-
-    return text
-
-
-def _bounded_text(field: Field, *, is_key: bool) -> Convert:
     pattern = str(field.constraints.get("pattern", ""))
     enum = field.constraints.get("enum")
     choices = enum if isinstance(enum, tuple) else ()
-    needed = "string, without the character NUL"
+    needed = "string, without NUL and broken characters"
     needed += f", not blank and of at most {_LONGEST_KEY} characters" if is_key else ""
     if pattern or choices:
         needed = f"string, in the form {pattern}" if pattern else f"string, one of {', '.join(choices)}"
@@ -98,18 +83,13 @@ def _bounded_text(field: Field, *, is_key: bool) -> Convert:
     @_remembered
     def bounded(text: str) -> str:
         bare = text.strip()
-        is_storable = "\0" not in text and (not is_key or (bool(bare) and len(text) <= _LONGEST_KEY))
+        is_storable = not _UNSTORABLE.search(text) and (not is_key or (bool(bare) and len(text) <= _LONGEST_KEY))
         value = bare.upper() if field.name == _CODE and bare.isascii() else text
         if not is_storable or not matches(value) or (choices and value not in choices):
             raise WrongValueError(needed)
         return value
 
-    def convert(value: Any) -> str:  # noqa: ANN401
-        if type(value) is not str:
-            raise WrongValueError(needed)
-        return bounded(value)
-
-    return convert
+    return _of_text(bounded, needed)
 
 
 def _date() -> Convert:
@@ -120,9 +100,15 @@ def _date() -> Convert:
             raise WrongValueError("date")
         return match[1]
 
-    def date(value: Any) -> str:  # noqa: ANN401
-        if type(value) is not str:
-            raise WrongValueError("date")
-        return day(value)
+    return _of_text(day, "date")
 
-    return date
+
+def _of_text(convert: Callable[[str], str], needed: str) -> Convert:
+    """Return a function that converts texts, and refuses all other values."""
+
+    def converted(value: Any) -> str:  # noqa: ANN401
+        if type(value) is not str:
+            raise WrongValueError(needed)
+        return convert(value)
+
+    return converted

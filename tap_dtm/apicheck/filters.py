@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.apicheck.envelopes import envelope_in_words
 from tap_dtm.apicheck.look import Role
 from tap_dtm.apicheck.questions import kept
-from tap_dtm.apicheck.seen import Verdict
+from tap_dtm.apicheck.seen import Facts, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,46 +20,26 @@ if TYPE_CHECKING:
     from tap_dtm.apicheck.look import Look
     from tap_dtm.apicheck.seen import Seen
 
-_NOT_ASKED = Verdict(holds=None, seen="There was no request.")
+facts: Final = Facts()
 
 
-def exact(role: Role) -> Callable[[Seen], Verdict]:
-    """Return the judge of whether exactly the rows that match a filter arrive."""
-    return _judge(role, _exact)
+def _of(
+    role: Role, sentence: str
+) -> Callable[[Callable[[Seen, Look], Verdict | bool]], Callable[[Seen, Look], Verdict | bool]]:
+    """Add a fact about the one answer of a role. The evidence of a bare truth value is the outcome of the request."""
 
+    def add(judge: Callable[[Seen, Look], Verdict | bool]) -> Callable[[Seen, Look], Verdict | bool]:
+        def judge_seen(seen: Seen) -> Verdict:
+            look = seen.first(role)
+            if look is None:
+                return Verdict(holds=None, seen="There was no request.")
+            verdict = judge(seen, look)
+            return verdict if isinstance(verdict, Verdict) else Verdict(verdict, _outcome(look))
 
-def without_rows(role: Role) -> Callable[[Seen], Verdict]:
-    """Return the judge of whether a filter matches nothing."""
-    return _judge(role, lambda _, look: not look.rows and (look.is_unknown or not look.failure))
+        facts(sentence)(judge_seen)
+        return judge
 
-
-def nothing() -> Callable[[Seen], Verdict]:
-    """Return the judge of whether an answer without rows is a success."""
-    return _judge(Role.NOTHING, _nothing)
-
-
-def unknown() -> Callable[[Seen], Verdict]:
-    """Return the judge of whether an unknown country code is reported as a failure."""
-    return _judge(Role.UNKNOWN, lambda _, look: look.is_unknown)
-
-
-def _judge(role: Role, judge: Callable[[Seen, Look], Verdict | bool]) -> Callable[[Seen], Verdict]:
-    """Return a judge of the one answer of a role. The evidence of a bare truth value is the outcome of the request."""
-
-    def judge_seen(seen: Seen) -> Verdict:
-        look = seen.first(role)
-        if look is None:
-            return _NOT_ASKED
-        verdict = judge(seen, look)
-        return verdict if isinstance(verdict, Verdict) else Verdict(verdict, _outcome(look))
-
-    return judge_seen
-
-
-def _nothing(_: Seen, look: Look) -> Verdict | bool:
-    if look.rows:
-        return Verdict(holds=None, seen=f"The filter matched {len(look.rows):,} rows.")
-    return not look.failure
+    return add
 
 
 def _exact(seen: Seen, look: Look) -> Verdict | bool:
@@ -76,6 +56,29 @@ def _exact(seen: Seen, look: Look) -> Verdict | bool:
     if arrived == everything:
         return Verdict(holds=False, seen=f"The filter is ignored: all {len(rows):,} rows arrived.")
     return Verdict(holds=False, seen=f"{numbers}; {len(expected):,} were expected.")
+
+
+def _without_rows(_: Seen, look: Look) -> bool:
+    return not look.rows and (look.is_unknown or not look.failure)
+
+
+_of(Role.OPERATION, "Operation matches an operation by its name.")(_exact)
+_of(Role.CASE, "Operation distinguishes upper and lower case.")(_without_rows)
+_of(Role.PART, "Operation does not match the beginning of a name.")(_without_rows)
+_of(Role.DATES, "FromReportingDate and ToReportingDate include the day that they name.")(_exact)
+_of(Role.ROUNDS, "FromRoundNumber and ToRoundNumber include the round that they name.")(_exact)
+
+
+@_of(Role.NOTHING, "A filter that matches nothing gives a success without rows.")
+def _nothing(_: Seen, look: Look) -> Verdict | bool:
+    if look.rows:
+        return Verdict(holds=None, seen=f"The filter matched {len(look.rows):,} rows.")
+    return not look.failure
+
+
+@_of(Role.UNKNOWN, "A country code that is not listed gives a failure: isSuccess is false.")
+def _unknown(_: Seen, look: Look) -> bool:
+    return look.is_unknown
 
 
 def _whole(seen: Seen, look: Look) -> tuple[dict[str, Any], ...]:

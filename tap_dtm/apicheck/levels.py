@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tap_dtm.apicheck.seen import UNSEEN, Verdict, listed
+from tap_dtm.apicheck.seen import UNSEEN, Facts, Verdict, listed
 from tap_dtm.exact import rounds
 from tap_dtm.exact.round import Round
 from tap_dtm.exact.selfcheck import compare
@@ -12,10 +13,11 @@ from tap_dtm.exact.selfcheck import compare
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_dtm.apicheck.look import Look
     from tap_dtm.apicheck.seen import Seen
 
-_LEVELS = (1, 2)
+_LEVELS: Final = (1, 2)
+facts: Final = Facts()
+_UNREADABLE: Final = Verdict(holds=None, seen="Not all rows could be read.")
 
 
 class _Agreement(NamedTuple):
@@ -27,39 +29,41 @@ class _Agreement(NamedTuple):
     of_index_alone: int
 
 
-def sums_of(level: int) -> Callable[[Seen], Verdict]:
-    """Return the judge of a level's sums: people, males and females, by reason and origin, must equal admin 0.
+def _sums(seen: Seen, level: int) -> Verdict:
+    """Compare people, males and females, by reason and origin.
 
     A round that the level lacks is not a contradiction, because operations may stop at a level.
     """
-
-    def sums(seen: Seen) -> Verdict:
-        agreements = list(_agreements(seen, level))
-        if not agreements:
-            return Verdict(holds=None, seen="Not all rows could be read.")
-        alike = sum(each.alike for each in agreements)
-        shared = alike + sum(each.differing for each in agreements)
-        if not shared:
-            return Verdict(holds=None, seen="The level has no rows.")
-        return Verdict(alike == shared, f"{alike:,} of {shared:,} rounds.")
-
-    return sums
+    agreements = list(_agreements(seen, level))
+    if not agreements:
+        return _UNREADABLE
+    alike = sum(each.alike for each in agreements)
+    shared = alike + sum(each.differing for each in agreements)
+    if not shared:
+        return Verdict(holds=None, seen="The level has no rows.")
+    return Verdict(alike == shared, f"{alike:,} of {shared:,} rounds.")
 
 
-def no_other_rounds(seen: Seen) -> Verdict:
-    """Judge whether admin 0 has all rounds of the levels below."""
+for _level in _LEVELS:
+    facts(f"Admin {_level} adds up to admin 0, in every round that it has.", is_needed=True)(
+        partial(_sums, level=_level)
+    )
+
+
+@facts("Admin 0 has every round that admin 1 and 2 have.")
+def _no_other_rounds(seen: Seen) -> Verdict:
     return _alone(seen, lambda each: each.of_level_alone, "Admin {} has {:,} other rounds")
 
 
-def all_rounds(seen: Seen) -> Verdict:
-    """Judge whether the levels below have all rounds of admin 0."""
+@facts("Admin 1 and 2 have every round that admin 0 has.")
+def _all_rounds(seen: Seen) -> Verdict:
     return _alone(seen, lambda each: each.of_index_alone, "Admin {} lacks {:,} rounds")
 
 
 def _alone(seen: Seen, count: Callable[[_Agreement], int], words: str) -> Verdict:
     agreements = {level: list(_agreements(seen, level)) for level in _LEVELS}
     if not any(agreements.values()):
-        return Verdict(holds=None, seen="Not all rows could be read.")
+        return _UNREADABLE
     alone = {level: sum(map(count, each)) for level, each in agreements.items() if each}
     if not any(alone.values()):
         total = sum(sum(each) for of_level in agreements.values() for each in of_level)
@@ -86,31 +90,30 @@ def _agreements(seen: Seen, level: int) -> Iterator[_Agreement]:
         yield _Agreement(alike, differing, of_level_alone, of_index_alone)
 
 
-def operations_listed(seen: Seen) -> Verdict:
-    """Judge whether the list is complete. A run warns if a setting names an operation that is not on it."""
+@facts("The operations of admin 0 are on the list of operations.")
+def _operations_listed(seen: Seen) -> Verdict:
+    """A run warns if a setting names an operation that is not on the list."""
     return _operations(seen, lambda shown, on_list: shown - on_list, "not on the list")
 
 
-def operations_shown(seen: Seen) -> Verdict:
-    """Judge whether admin 0 is complete. The tap looks for other operations of the list at the levels below."""
+@facts("The operations on the list are in admin 0.")
+def _operations_shown(seen: Seen) -> Verdict:
+    """The tap looks for other operations of the list at the levels below."""
     return _operations(seen, lambda shown, on_list: on_list - shown, "only on the list")
 
 
 def _operations(seen: Seen, missing: Callable[[set[str], set[str]], set[str]], words: str) -> Verdict:
-    operations, missed, total = seen.list_of("operations"), 0, 0
+    operations = next((look for look in seen.looks if look.question.stream == "operations"), None)
+    missed = total = 0
     for country in seen.countries:
         index = seen.level(0, country)
         if index is None or index.rows is None or operations is None or operations.rows is None:
             continue
         code = index.question.params["Admin0Pcode"]
-        shown = _names(index)
+        shown = {str(row.get("operation")) for row in index.rows}
         on_list = {str(row.get("operation")) for row in operations.rows if row.get("admin0Pcode") == code}
         missed += len(missing(shown, on_list))
         total += len(shown | on_list)
     if not total:
         return UNSEEN
     return Verdict(not missed, f"{total} operations." if not missed else f"{missed} of {total} operations are {words}.")
-
-
-def _names(look: Look) -> set[str]:
-    return {str(row.get("operation")) for row in look.rows or ()}

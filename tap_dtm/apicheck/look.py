@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from requests import codes as http
 from typing_extensions import override
 
-from tap_dtm.api.envelope import NotJsonError, message_of, read_envelope
+from tap_dtm.api.envelope import NotJsonError, decoded
 from tap_dtm.errors import DtmAnswerError
-from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tap_dtm.api.transport import Reply
 
@@ -40,17 +37,12 @@ class Question:
     """One request.
 
     Attributes:
-        role: The purpose.
-        stream: The stream that the rows belong to.
-        path: The endpoint.
-        params: The API's parameters.
         country: 1 or 2, for the first and the second country; 0 for the lists and the unknown code.
         level: The admin level; None for the lists.
     """
 
     role: Role
     stream: str
-    path: str
     params: Mapping[str, str] = field(default_factory=dict)
     country: int = 0
     level: int | None = None
@@ -64,24 +56,19 @@ class Question:
         return f"admin {self.level}{place}: {self.role.value}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Look:
     """The outcome of a question.
 
     Attributes:
-        question: The question.
         status: The HTTP status of the last reply; None without a reply.
-        repeats: How often the request was repeated.
         failure: Why the client refuses the answer, without any value that was sent; empty if it accepts the answer.
         is_unknown: Whether the API reports that it does not know a value that was sent.
         size: Bytes of the last reply, unpacked.
         seconds: How long the last reply took.
         is_json: Whether the last reply is JSON; None without HTTP 200.
-        members: The names in the envelope; None without an envelope.
-        code: ``statusCode`` as published.
-        success: ``isSuccess`` as published.
-        total: ``totalRecordsCount`` as published.
-        message: ``errorMessages`` as one text.
+        envelope: The members of the answer as published; None without an envelope.
+        message: Its ``errorMessages`` as one text, without any value that was sent.
         rows: The rows as published; None without a list. An entry that is not an object is an empty row.
     """
 
@@ -93,10 +80,7 @@ class Look:
     size: int = 0
     seconds: float = 0.0
     is_json: bool | None = None
-    members: tuple[str, ...] | None = None
-    code: Any = None
-    success: Any = None
-    total: Any = None
+    envelope: dict[str, Any] | None = None
     message: str = ""
     rows: tuple[dict[str, Any], ...] | None = None
 
@@ -105,42 +89,26 @@ class Look:
         """Whether the last reply has HTTP 200."""
         return self.status == int(http.ok)
 
+    def member(self, name: str) -> Any:  # noqa: ANN401
+        """Return a member of the envelope; None if it is missing."""
+        return (self.envelope or {}).get(name)
 
-def read(reply: Reply) -> dict[str, Any]:
-    """Return the attributes of a ``Look`` that a reply determines."""
-    attributes: dict[str, Any] = {"status": reply.status, "size": len(reply.body), "seconds": reply.seconds}
-    if reply.status != http.ok:
-        return attributes
-    try:
-        envelope = read_envelope(reply.body)
-    except NotJsonError:
-        return attributes | {"is_json": False}
-    attributes["is_json"] = True
-    if envelope is None:
-        return attributes
-    attributes["members"] = tuple(
-        quoted(name, 50)
-        for name in msgspec.json.decode(reply.body.removeprefix(codecs.BOM_UTF8), type=dict[str, msgspec.Raw])
-    )
-    try:
-        rows = envelope.rows() if envelope.has("result") else None
-        values = {name: envelope.value(name) for name in ("statusCode", "isSuccess", "totalRecordsCount")}
-        message = message_of(envelope.value("errorMessages"))
-    except NotJsonError:
-        return attributes | {"is_json": False}
-    except DtmAnswerError:
-        return attributes
-    return attributes | {
-        "code": values["statusCode"],
-        "success": values["isSuccess"],
-        "total": values["totalRecordsCount"],
-        "message": message,
-        "rows": None if rows is None else tuple(row if isinstance(row, dict) else {} for row in rows),
-    }
-
-
-def without_values(text: str, values: Sequence[str]) -> str:
-    """Return a text of the API or the client without values, which a report must not repeat."""
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, "…")
-    return text
+    def read(self, reply: Reply) -> None:
+        """Take over a reply. A later one replaces it."""
+        self.status, self.size, self.seconds = reply.status, len(reply.body), reply.seconds
+        self.is_json = self.envelope = self.rows = None
+        if reply.status != http.ok:
+            return
+        try:
+            self.is_json = True
+            answer = decoded(reply.body)
+        except NotJsonError:
+            self.is_json = False
+            return
+        except DtmAnswerError:
+            return
+        if isinstance(answer, dict):
+            self.envelope = answer
+            rows = answer.get("result")
+            if isinstance(rows, list):
+                self.rows = tuple(row if isinstance(row, dict) else {} for row in rows)

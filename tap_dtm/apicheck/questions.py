@@ -1,8 +1,9 @@
-"""The plan of the questions. It is pure; each question may depend on the answers to earlier ones."""
+"""The plan of the questions. Each may depend on the answers to earlier ones."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.apicheck.look import Look, Question, Role
@@ -10,9 +11,8 @@ from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from tap_dtm.metadata import Catalogue
 
 MOST: Final = 12
 """The largest number of questions."""
@@ -23,41 +23,28 @@ _MOST_COUNTRIES: Final = 2
 _UNKNOWN_CODES: Final = ("QZZ", "QMA", "ZZZ")  # ISO 3166-1 assigns them to no country
 
 
-def questions(catalogue: Catalogue, api_version: str, wanted: Sequence[str]) -> Generator[Question, Look, None]:
-    """Yield the questions, the most important ones first. The caller sends each answer back.
-
-    Args:
-        catalogue: The catalogue of what the API serves.
-        api_version: The version of the API.
-        wanted: The codes of the countries to check; if empty, small countries are chosen.
+def ask_all(ask: Callable[[Question], Look], wanted: Sequence[str]) -> None:
+    """Ask the questions, the most important ones first, about these countries or else about small ones.
 
     Raises:
-        DtmError: A wanted country is not on the list.
+        DtmError: One of these countries is not on the list.
     """
-    served = {name: resource for name, resource in catalogue.resources.items() if resource.endpoints}
-    paths = {name: resource.endpoints[api_version] for name, resource in served.items()}
-    countries = yield Question(Role.LIST, "countries", paths["countries"])
-    operations = yield Question(Role.LIST, "operations", paths["operations"])
-    code, place, level = "", 0, 0
+    countries, operations = (ask(Question(Role.LIST, stream)) for stream in ("countries", "operations"))
+    code, place, level, asked = "", 0, 0, 2
     rows: Sequence[dict[str, Any]] = ()
-    for number, chosen in enumerate(_chosen(countries, operations, wanted), start=1):
-        looks = []
-        for each in LEVELS:
-            stream = f"idp_admin{each}"
-            params = {"Admin0Pcode": chosen}
-            looks.append((yield Question(Role.LEVEL, stream, paths[stream], params, number, each)))
-        code, place = chosen, number
+    for place, code in enumerate(_chosen(countries, operations, wanted), start=1):
+        country = {"Admin0Pcode": code}
+        looks = [ask(Question(Role.LEVEL, f"idp_admin{each}", country, place, each)) for each in LEVELS]
+        asked += len(looks)
         level = _FILTERED_LEVEL if looks[_FILTERED_LEVEL].rows else 0
         rows = looks[level].rows or ()
         if all(look.rows for look in looks) and len(_operations(rows)) > 1:
             break
-    stream = f"idp_admin{level}"
     listed = {_code(row) for row in countries.rows or ()}
-    for role, params in _filters(code, rows):
-        yield Question(role, stream, paths[stream], params, place, level)
-        if role is Role.NOTHING:  # the unknown code is more important than the rest
-            unknown = next(each for each in _UNKNOWN_CODES if each not in listed)
-            yield Question(Role.UNKNOWN, "idp_admin0", paths["idp_admin0"], {"Admin0Pcode": unknown}, 0, 0)
+    unknown = next(each for each in _UNKNOWN_CODES if each not in listed)
+    for role, params in islice(_filters(code, unknown, rows), MOST - asked):
+        of_level, of_country = (0, 0) if role is Role.UNKNOWN else (level, place)
+        ask(Question(role, f"idp_admin{of_level}", params, of_country, of_level))
 
 
 def _chosen(countries: Look, operations: Look, wanted: Sequence[str]) -> list[str]:
@@ -78,7 +65,7 @@ def _code(row: dict[str, Any]) -> str:
     return str(row.get("admin0Pcode") or "").strip().upper()
 
 
-def _filters(code: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Role, dict[str, str]]]:
+def _filters(code: str, unknown: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Role, dict[str, str]]]:
     country = {"Admin0Pcode": code}
     by_operation = _operations(rows)
     if not by_operation:
@@ -91,6 +78,7 @@ def _filters(code: str, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Role, 
         day = dates[len(dates) // 2]
         yield Role.DATES, {**operation, "FromReportingDate": day, "ToReportingDate": day}
     yield Role.NOTHING, {**country, "FromReportingDate": LONG_AGO, "ToReportingDate": LONG_AGO}
+    yield Role.UNKNOWN, {"Admin0Pcode": unknown}
     other_case = name.lower() if name.lower() != name else name.upper()
     if other_case not in by_operation:
         yield Role.CASE, {**country, "Operation": other_case}

@@ -8,9 +8,9 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from tap_dtm.apicheck import envelopes, filters, levels, rows
 from tap_dtm.apicheck.asking import Asking
-from tap_dtm.apicheck.facts import FACTS
-from tap_dtm.apicheck.rows import kinds
+from tap_dtm.apicheck.questions import ask_all
 from tap_dtm.apicheck.seen import Seen
 from tap_dtm.errors import DtmAccessError, DtmError
 from tap_dtm.metadata import load_catalogue
@@ -18,23 +18,17 @@ from tap_dtm.metadata import load_catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_dtm.apicheck.facts import Fact
     from tap_dtm.apicheck.look import Look
-    from tap_dtm.apicheck.seen import Verdict
+    from tap_dtm.apicheck.seen import Fact, Verdict
     from tap_dtm.settings import Settings
 
+FACTS: Final = (*envelopes.facts, *rows.facts, *levels.facts, *filters.facts)
 _WIDTH: Final = len("not checked")
 
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a check.
-
-    Attributes:
-        text: The report, in lines.
-        failed: How many needed facts do not hold.
-        stopped_by: The error that ended the check early, if any.
-    """
+    """The text of a report, how many needed facts do not hold, and the error that ended the check early, if any."""
 
     text: str
     failed: int = 0
@@ -56,11 +50,7 @@ class Report:
 
 
 def check(settings: Settings, *, is_invented: bool = False) -> Report:
-    """Ask the API, and judge it by its answers.
-
-    Args:
-        settings: The checked settings. ``countries`` names the countries to check; other filters have no effect.
-        is_invented: Whether the API is the sandbox.
+    """Ask the API, and judge it by its answers. The setting ``countries`` chooses countries.
 
     Raises:
         DtmError: The check is impossible: no network, a refused key, a wrong setting.
@@ -69,7 +59,7 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
     asking = Asking(settings, catalogue)
     stopped_by = None
     try:
-        asking.ask_all()
+        ask_all(asking.ask, settings.countries or ())
     except DtmAccessError as error:
         if not asking.looks:
             raise
@@ -101,13 +91,13 @@ def _requests(looks: tuple[Look, ...]) -> Iterator[str]:
     width = max(map(len, names))
     yield f"{'Request':{width}}  HTTP    Rows       Bytes  Seconds"
     for name, look in zip(names, looks, strict=True):
-        rows = "-" if look.rows is None else f"{len(look.rows):,}"
-        yield f"{name:{width}}  {look.status or '-':>4}  {rows:>6}  {look.size:>10,}  {look.seconds:>7.2f}"
+        count = "-" if look.rows is None else f"{len(look.rows):,}"
+        yield f"{name:{width}}  {look.status or '-':>4}  {count:>6}  {look.size:>10,}  {look.seconds:>7.2f}"
 
 
 def _fields(seen: Seen) -> Iterator[str]:
     yield "Fields and their JSON types:"
-    for stream, fields in kinds(seen.whole).items():
+    for stream, fields in rows.kinds(seen.whole).items():
         types = (
             f"{name} {' or '.join(sorted(types, key=lambda kind: (kind == 'null', kind)))}"
             for name, types in fields.items()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tap_dtm.apicheck.seen import UNSEEN, Verdict, counted, listed
+from tap_dtm.apicheck.seen import UNSEEN, Facts, Verdict, counted, listed
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from tap_dtm.apicheck.look import Look
     from tap_dtm.apicheck.seen import Seen
 
+facts: Final = Facts()
 _NO_ROWS = Verdict(holds=None, seen="There are no rows.")
 
 
-def of_lists(seen: Seen) -> Verdict:
-    """Judge whether a run can begin: both lists have rows."""
+@facts("Both lists have rows.", is_needed=True)
+def _of_lists(seen: Seen) -> Verdict:
     lists = [look for look in seen.whole if look.question.level is None and look.rows is not None]
     verdict = counted(lists, (str(look.question) for look in lists if not look.rows), "lists")
     return verdict._replace(seen=f"{verdict.seen[:-1]}: {_counts(lists)}.") if verdict.holds else verdict
 
 
-def of_countries(seen: Seen) -> Verdict:
-    """Judge whether a country has rows at admin 0."""
+@facts("A country of the list has rows at admin 0.", is_needed=True)
+def _of_countries(seen: Seen) -> Verdict:
     looks = [look for number in seen.countries if (look := seen.level(0, number)) and look.rows is not None]
     if not looks:
         return UNSEEN
@@ -38,15 +39,15 @@ def _counts(looks: Iterable[Look]) -> str:
     return ", ".join(f"{len(look.rows or ()):,} rows" for look in looks)
 
 
-def fields(seen: Seen) -> Verdict:
-    """Judge whether all fields are there, or a new version of the API has dropped some."""
+@facts("Rows have every field that the tap reads.", is_needed=True)
+def _fields(seen: Seen) -> Verdict:
     return _every_row(
         seen, lambda look, row: (name for name, need in _unfit(seen, look, row) if not need), "is missing"
     )
 
 
-def values(seen: Seen) -> Verdict:
-    """Judge whether every value has exactly one meaning and is within the bounds of the catalogue."""
+@facts("Every value can be read as the type of its field.", is_needed=True)
+def _values(seen: Seen) -> Verdict:
     return _every_row(
         seen,
         lambda look, row: (f"{name} ({_kind(row[name])} for {need})" for name, need in _unfit(seen, look, row) if need),
@@ -55,11 +56,12 @@ def values(seen: Seen) -> Verdict:
 
 
 def _unfit(seen: Seen, look: Look, row: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    return seen.builders[look.question.stream].unfit(row).items()
+    return seen.builder(look).unfit(row).items()
 
 
-def forms(seen: Seen) -> Verdict:
-    """Judge whether rows are read at full speed. The tap reads other spellings of a value one by one."""
+@facts("Values are written in one form: JSON integers, and days as midnights without a zone.")
+def _forms(seen: Seen) -> Verdict:
+    """The tap reads rows in this form at full speed, and other spellings of a value one by one."""
     levels = [look for look in seen.with_rows if look.question.level is not None]
 
     def odd(look: Look, row: dict[str, Any]) -> Iterator[str]:
@@ -67,7 +69,7 @@ def forms(seen: Seen) -> Verdict:
         if isinstance(date, str) and not date.endswith("T00:00:00"):
             yield "reportingDate"
         try:
-            msgspec.convert(row, seen.builders[look.question.stream].published)
+            msgspec.convert(row, seen.builder(look).published)
         except msgspec.ValidationError as error:
             _, is_a_value, name = str(error).rpartition("$.")
             if is_a_value:  # fields that are missing or unknown are other facts
@@ -76,8 +78,8 @@ def forms(seen: Seen) -> Verdict:
     return _every_row(seen, odd, "is written in another form", levels)
 
 
-def nulls(seen: Seen) -> Verdict:
-    """Judge whether only nullable fields are null."""
+@facts("Only fields that may be null are null.")
+def _nulls(seen: Seen) -> Verdict:
     nullable = {str(field.api_name) for field in seen.catalogue.fields.values() if field.nullable}
     known = {str(field.api_name) for field in seen.catalogue.fields.values() if field.api_name}
 
@@ -87,26 +89,22 @@ def nulls(seen: Seen) -> Verdict:
     return _every_row(seen, unexpected, "is null")
 
 
-def no_other_fields(seen: Seen) -> Verdict:
-    """Judge whether a new version of the API has more fields."""
-    return _every_row(seen, lambda look, row: map(_name, _other(seen, look, row)[0]), "is unknown")
+@facts("Rows have no field that the tap does not know.")
+def _no_other_fields(seen: Seen) -> Verdict:
+    return _every_row(seen, lambda look, row: map(_name, seen.builder(look).unknown(row)[0]), "is unknown")
 
 
-def grain(seen: Seen) -> Verdict:
-    """Judge whether an endpoint answers with the rows of a finer one."""
-    return _every_row(seen, lambda look, row: map(_name, _other(seen, look, row)[1]), "belongs to finer rows")
-
-
-def _other(seen: Seen, look: Look, row: dict[str, Any]) -> tuple[set[str], set[str]]:
-    return seen.builders[look.question.stream].unknown(row)
+@facts("Rows are no finer than requested.", is_needed=True)
+def _grain(seen: Seen) -> Verdict:
+    return _every_row(seen, lambda look, row: map(_name, seen.builder(look).unknown(row)[1]), "belongs to finer rows")
 
 
 def _name(name: str) -> str:
     return quoted(name, 50)
 
 
-def country(seen: Seen) -> Verdict:
-    """Judge whether rows are of the requested country."""
+@facts("Rows are of the requested country.", is_needed=True)
+def _country(seen: Seen) -> Verdict:
     looks = [look for look in seen.with_rows if "Admin0Pcode" in look.question.params]
     wrong = [
         look for look in looks if any(not _is_of(row, look.question.params["Admin0Pcode"]) for row in look.rows or ())

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.apicheck.look import Role
 from tap_dtm.errors import DtmAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tap_dtm.api.rows import Row
     from tap_dtm.apicheck.look import Look
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
+
+    Judge: TypeAlias = "Callable[[Seen], Verdict]"
 
 _MOST_NAMED = 5
 
@@ -26,6 +28,32 @@ class Verdict(NamedTuple):
 
     holds: bool | None
     seen: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A sentence about the API, and the pure function that judges by the answers whether it holds.
+
+    A fact is *needed* if, without it, the rows cannot be read, or the rows in a target differ from the API's. The tap
+    works around others that do not hold.
+    """
+
+    sentence: str
+    judge: Judge
+    is_needed: bool = False
+
+
+class Facts(list[Fact]):
+    """The facts of a module: ``@facts("A sentence.")`` adds one."""
+
+    def __call__(self, sentence: str, *, is_needed: bool = False) -> Callable[[Judge], Judge]:
+        """Return a decorator of the function that judges the fact."""
+
+        def add(judge: Judge) -> Judge:
+            self.append(Fact(sentence, judge, is_needed))
+            return judge
+
+        return add
 
 
 UNSEEN: Final = Verdict(holds=None, seen="No answer shows it.")
@@ -39,12 +67,14 @@ class Seen:
     catalogue: Catalogue
     settings: Settings
 
+    def builder(self, look: Look) -> RecordBuilder:
+        """Return the reader of an answer's rows."""
+        return self._builders[look.question.stream]
+
     @cached_property
-    def builders(self) -> dict[str, RecordBuilder]:
-        """The reader of the rows of each stream."""
-        version = self.settings.api_version
+    def _builders(self) -> dict[str, RecordBuilder]:
         served = {name: each for name, each in self.catalogue.resources.items() if each.endpoints}
-        return {name: RecordBuilder(each, version) for name, each in served.items()}
+        return {name: RecordBuilder(each, self.settings.api_version) for name, each in served.items()}
 
     @property
     def whole(self) -> list[Look]:
@@ -55,10 +85,6 @@ class Seen:
     def with_rows(self) -> list[Look]:
         """All answers that have rows."""
         return [look for look in self.looks if look.rows]
-
-    def list_of(self, stream: str) -> Look | None:
-        """Return the answer of one of the lists."""
-        return next((look for look in self.looks if look.question.stream == stream), None)
 
     def level(self, number: int, country: int) -> Look | None:
         """Return the answer of a level without filters."""
@@ -79,19 +105,13 @@ class Seen:
         if look is None or look.rows is None:
             return None
         try:
-            return self.builders[look.question.stream].build(list(look.rows))
+            return self.builder(look).build(list(look.rows))
         except DtmAnswerError:
             return None
 
 
 def counted(looks: Iterable[Look], wrong: Iterable[str], what: str = "answers") -> Verdict:
-    """Return the verdict on a fact that must hold for each answer.
-
-    Args:
-        looks: The answers that the fact applies to.
-        wrong: A description of each answer that contradicts the fact.
-        what: The noun for what is counted.
-    """
+    """Return the verdict on a fact that must hold for each answer. ``wrong`` describes those that contradict it."""
     total, wrong = len(list(looks)), list(wrong)
     if not total:
         return UNSEEN

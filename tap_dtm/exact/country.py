@@ -289,8 +289,8 @@ class CountryReader:
                 if not is_known(comparison, bookmark):
                     raise DtmAnswerError(
                         f"{job} had to be read in parts at admin {level}, and those of {name} do not add up to admin 0 "
-                        f"({comparison.disagreements[0].at(level)}). Nothing of it was changed; the next run asks "
-                        "again."
+                        f"({comparison.disagreements[0].at(level)}). "
+                        "Nothing of it was changed; the next run asks again."
                     )
                 contradiction = bookmark.contradiction if comparison and bookmark else None
                 found.add(delivered.replaced(name, index[name], rows, contradiction))

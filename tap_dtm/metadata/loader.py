@@ -1,4 +1,4 @@
-"""From the three YAML files to a checked `Catalogue`: types by msgspec, and here what one file says of another."""
+"""From YAML files to a checked `Catalogue`: msgspec checks the types, and this module the references."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import (
     API_VERSIONS,
-    DTM_TYPES,
     ApiVersion,
     Catalogue,
     Field,
     ForeignKey,
-    Level,
-    License,
     Package,
     ReplicationMethod,
     Resource,
-    Source,
+    Table,
     Text,
     Texts,
     UsageWarning,
@@ -30,9 +27,8 @@ from tap_dtm.metadata.model import (
 from tap_dtm.metadata.yaml_source import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from importlib.abc import Traversable
-    from pathlib import Path
 
     from tap_dtm.metadata.yaml_source import Document, Place
 
@@ -42,10 +38,14 @@ _CONSTRAINTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "integer": {"minimum": int, "maximum": int},
     "string": {"pattern": Text, "enum": Texts},
 }
-"""What each type allows, so that no schema carries a constraint that nothing checks."""
-_OF_DTM_FIELDS: Final = ("hxl",)
-_OF_DTM_RESOURCES: Final = ("replication",)
-"""What the streams of other taps may leave out."""
+"""What each type allows, so that no schema has a constraint that nothing checks."""
+
+
+class _File(Struct, forbid_unknown_fields=True):
+    fields: dict[str, Any]
+    resources: dict[str, Any]
+    package: Package
+    warnings: dict[str, Text] = {}
 
 
 class _Replication(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,24 +53,13 @@ class _Replication(Struct, frozen=True, forbid_unknown_fields=True):
     key: Text | None = None
 
 
-class _Listed(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A resource as its file has it: fields and warnings by name."""
+class _Listed(Table, frozen=True, kw_only=True):
+    """A resource in its file: fields and warnings by name."""
 
-    title: Text
-    description: Text
-    grain: Text
-    key: Texts
+    endpoints: dict[ApiVersion, Text] = field(default_factory=dict)  # type: ignore[assignment]
     fields: Texts
-    level: Level | None = None
-    foreign_keys: tuple[ForeignKey, ...] = ()
     replication: _Replication = _Replication("FULL_TABLE")
-    endpoints: dict[ApiVersion, Text] = {}
-    selected_by_default: bool = True
-    source: Source | None = None
-    license: License | None = None
-    dated_by: Text | None = None
     warnings: tuple[Text, ...] = ()
-    history_of: Text | None = None
 
 
 # Between a small letter or digit and a capital (admin1|Pcode), and before the last capital of a run
@@ -91,144 +80,81 @@ def api_name_to_snake(name: str) -> str:
 
 @cache
 def load_catalogue() -> Catalogue:
-    """Return the catalogue of this project, read once per process.
+    """Return the catalogue of this project, read once per process."""
+    return load_catalogue_from(files("tap_dtm.metadata"))
+
+
+def load_catalogue_from(path: Traversable) -> Catalogue:
+    """Return the catalogue in a file, or in a folder with ``fields.yaml``, ``resources.yaml`` and ``package.yaml``.
+
+    A file has the keys ``fields``, ``warnings``, ``resources`` and ``package``. The catalogue of another tap leaves out
+    what only DTM's streams have: HXL tags, API versions, replication, endpoints.
 
     Raises:
-        CatalogueError: The installed YAML files are damaged.
+        DtmError: A file is absent or wrong; the message names file and line.
     """
-    return _load(files("tap_dtm.metadata"), is_foreign=False)
-
-
-def load_catalogue_from(path: Path, *, is_foreign: bool = False) -> Catalogue:
-    """Return the catalogue in a folder with ``fields.yaml``, ``resources.yaml`` and ``package.yaml``, or in one file.
-
-    Args:
-        path: The folder; or a file with the keys ``fields``, ``warnings``, ``resources`` and ``package``.
-        is_foreign: Whether it describes the streams of another tap: it may then leave out what only DTM's have (HXL
-            tags, API versions, replication, endpoints), and has more types.
-
-    Raises:
-        CatalogueError: A file is absent or wrong; the message names file and line.
-    """
-    return _load(path, is_foreign=is_foreign)
-
-
-def _load(path: Traversable, *, is_foreign: bool) -> Catalogue:
     if path.is_dir():
-        listed, described, around = (read_yaml(path, f"{name}.yaml") for name in ("fields", "resources", "package"))
-        described.expect("warnings", "resources")
+        others = {name: path.joinpath(f"{name}.yaml") for name in ("fields", "package")}
+        document = read_yaml(path.joinpath("resources.yaml"), **others)
     else:
-        described = read_yaml(path)
-        described.expect("fields", "warnings", "resources", "package")
-        listed, around = described.within("fields"), described.within("package")
-    fields = {name: _field(listed, name, is_foreign=is_foreign) for name in listed.content}
-    resources = _resources(described, fields, is_foreign=is_foreign)
-    return Catalogue(fields=fields, resources=resources, package=_package(around))
+        document = read_yaml(path)
+    file = document.convert((), _File)
+    fields = {name: _field(document, name) for name in file.fields}
+    resources: dict[str, Resource] = {}
+    for name in file.resources:
+        resource = _resource(document, name, fields, file.warnings)
+        resources[name] = _history(document, resource, resources) if resource.history_of else resource
+    for resource in resources.values():
+        _check_keys(document, resource, resources)
+    _check_package(document, file.package)
+    return Catalogue(fields=fields, resources=resources, package=file.package)
 
 
-def _field(document: Document, name: str, *, is_foreign: bool) -> Field:
-    said = _mapping(document, (name,))
-    api_name = said.get("api_name")
-    field = document.convert((name,), Field, name=name, **({"documented_name": api_name} if api_name else {}))
-    _require(document, (name,), said, () if is_foreign else _OF_DTM_FIELDS)
-    if api_name and api_name_to_snake(api_name) != name:
-        document.fail(
-            (name, "api_name"),
-            f"expected the field to be called {api_name_to_snake(api_name)!r}, its snake_case name.",
-        )
-    if not is_foreign and field.type not in DTM_TYPES:
-        document.fail((name, "type"), f"{field.type!r}; expected one of: {', '.join(DTM_TYPES)}.")
-    allowed = _CONSTRAINTS.get(field.type, {})
-    for key in field.constraints:
-        place = (name, "constraints", key)
+def _field(document: Document, name: str) -> Field:
+    place = ("fields", name)
+    listed = document.convert(place, Field, name=name)
+    if listed.api_name and (expected := api_name_to_snake(listed.api_name)) != name:
+        document.fail((*place, "api_name"), f"expected the field to be called {expected!r}, its snake_case name.")
+    allowed = _CONSTRAINTS.get(listed.type, {})
+    for key in listed.constraints:
+        here = (*place, "constraints", key)
         if key not in allowed:
             expected = f"one of: {', '.join(allowed)}" if allowed else "no constraint at all"
-            document.fail(place, f"unknown for the type {field.type}; expected {expected}.")
-        value = document.convert(place, allowed[key])
+            document.fail(here, f"unknown for the type {listed.type}; expected {expected}.")
+        value = document.convert(here, allowed[key])
         if key == "pattern":
-            _check_pattern(document, place, str(value))
-    return field
+            try:
+                re.compile(value)
+            except re.error as error:
+                document.fail(here, f"{value!r} is not a regular expression ({error}).")
+    return structs.replace(listed, documented_name=listed.documented_name or listed.api_name)
 
 
-def _mapping(document: Document, place: Place) -> Mapping[str, Any]:
-    value = document.at(place)
-    if not isinstance(value, dict):
-        document.fail(place, "expected a mapping.")
-    return value
-
-
-def _require(document: Document, place: Place, said: Mapping[str, Any], keys: Iterable[str]) -> None:
-    for key in keys:
-        if key not in said:
-            document.fail(place, f"object missing required field `{key}`.")
-
-
-def _check_pattern(document: Document, place: Place, pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        document.fail(place, f"{pattern!r} is not a regular expression ({error}).")
-
-
-def _resources(document: Document, fields: Mapping[str, Field], *, is_foreign: bool) -> dict[str, Resource]:
-    warnings = {code: document.convert(("warnings", code), Text) for code in document.section("warnings")}
-    resources: dict[str, Resource] = {}
-    for name in document.section("resources"):
-        said = _mapping(document, ("resources", name))
-        listed = document.convert(("resources", name), _Listed)
-        _require(document, ("resources", name), said, () if is_foreign else _of_dtm(said))
-        resource = _resource(document, name, listed, fields, warnings)
-        resources[name] = _history(document, resource, resources) if resource.history_of else resource
-    for name, resource in resources.items():
-        _check_keys(document, resource)
-        for number, key in enumerate(resource.foreign_keys):
-            _check_foreign_key(document, ("resources", name, "foreign_keys", number), key, resource, resources)
-    return resources
-
-
-def _of_dtm(said: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a resource of this project must say: also where its rows come from, unless the tap makes them."""
-    if "history_of" in said or (said.get("replication") or {}).get("key") == "observed_at":
-        return _OF_DTM_RESOURCES
-    return (*_OF_DTM_RESOURCES, "license" if "source" in said else "endpoints")
-
-
-def _resource(
-    document: Document, name: str, listed: _Listed, fields: Mapping[str, Field], warnings: Mapping[str, str]
-) -> Resource:
+def _resource(document: Document, name: str, fields: Mapping[str, Field], warnings: Mapping[str, str]) -> Resource:
     place = ("resources", name)
+    listed = document.convert(place, _Listed)
     for number, each in enumerate(listed.fields):
-        _check_one_of(document, (*place, "fields", number), each, fields)
+        here = (*place, "fields", number)
+        document.check_one_of(here, each, fields)
         if reason := fields[each].omitted:
-            document.fail((*place, "fields", number), f"expected {each!r} in no resource: {reason}")
+            document.fail(here, f"expected {each!r} in no resource: {reason}")
         if listed.level is not None and not fields[each].levels:
-            document.fail((*place, "fields", number), f"no administrative level carries {each!r}.")
+            document.fail(here, f"no administrative level has {each!r}.")
     if listed.dated_by:
-        _check_one_of(document, (*place, "dated_by"), listed.dated_by, listed.fields)
+        document.check_one_of((*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):
-        _check_one_of(document, (*place, "warnings", number), code, warnings)
+        document.check_one_of((*place, "warnings", number), code, warnings)
     method, key = listed.replication.method, listed.replication.key
     if (method == "INCREMENTAL") != (key is not None):
         problem = f"{method} {'with' if key else 'without'} a key; expected one with INCREMENTAL alone."
         document.fail((*place, "replication", "method"), problem)
     return Resource(
+        **{attribute: getattr(listed, attribute) for attribute in Table.__struct_fields__},
         name=name,
-        title=listed.title,
-        description=listed.description,
-        grain=listed.grain,
-        level=listed.level,
-        key=listed.key,
         fields=tuple(fields[each] for each in listed.fields if listed.level in {None, *fields[each].levels}),
-        foreign_keys=listed.foreign_keys,
         replication_method=method,
         replication_key=key,
-        endpoints=dict(listed.endpoints.items()),
-        source=listed.source,
-        license=listed.license,
-        dated_by=listed.dated_by,
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
-        history_of=listed.history_of,
-        selected_by_default=listed.selected_by_default and listed.history_of is None,
     )
 
 
@@ -237,34 +163,38 @@ def _history(document: Document, history: Resource, before: Mapping[str, Resourc
 
     It has no foreign keys: what it holds of an operation stays when the operation has left the lists.
     """
-    _check_one_of(document, ("resources", history.name, "history_of"), str(history.history_of), before)
+    document.check_one_of(("resources", history.name, "history_of"), str(history.history_of), before)
     table = before[str(history.history_of)]
     return structs.replace(
         history,
         level=table.level,
         endpoints=table.endpoints,
+        selected_by_default=False,
         fields=(*(field for field in table.fields if not field.is_mark), *history.fields),
         warnings=(*(each for each in table.warnings if each.code != _NOT_OF_HISTORIES), *history.warnings),
     )
 
 
-def _check_keys(document: Document, resource: Resource) -> None:
+def _check_keys(document: Document, resource: Resource, resources: Mapping[str, Resource]) -> None:
     """Check that the keys are among the fields that each version of the API serves."""
     place = ("resources", resource.name)
     for version in resource.endpoints or API_VERSIONS[-1:]:
-        names = [field.name for field in resource.fields if version in field.versions]
+        names = [field.name for field in resource.fields_for(version)]
         for number, key in enumerate(resource.key):
-            _check_one_of(document, (*place, "key", number), key, names, f" in {version}")
+            document.check_one_of((*place, "key", number), key, names, f" in {version}")
         if resource.replication_key is not None:
-            _check_one_of(document, (*place, "replication", "key"), resource.replication_key, names, f" in {version}")
+            here = (*place, "replication", "key")
+            document.check_one_of(here, resource.replication_key, names, f" in {version}")
+    for number, reference in enumerate(resource.foreign_keys):
+        _check_foreign_key(document, (*place, "foreign_keys", number), reference, resource, resources)
 
 
 def _check_foreign_key(
     document: Document, place: Place, key: ForeignKey, resource: Resource, resources: Mapping[str, Resource]
 ) -> None:
     for number, name in enumerate(key.fields):
-        _check_one_of(document, (*place, "fields", number), name, [field.name for field in resource.fields])
-    _check_one_of(document, (*place, "resource"), key.resource, resources)
+        document.check_one_of((*place, "fields", number), name, [field.name for field in resource.fields])
+    document.check_one_of((*place, "resource"), key.resource, resources)
     target = resources[key.resource].key
     if key.reference_fields != target or len(key.fields) != len(target):
         document.fail(
@@ -272,13 +202,7 @@ def _check_foreign_key(
         )
 
 
-def _check_one_of(document: Document, place: Place, value: str, names: Iterable[str], where: str = "") -> None:
-    if value not in names:
-        document.fail(place, f"unknown {value!r}; expected{where} one of: {', '.join(names)}.")
-
-
-def _package(document: Document) -> Package:
-    package = document.convert((), Package)
+def _check_package(document: Document, package: Package) -> None:
     addresses: dict[Place, str] = {
         ("homepage",): package.homepage,
         ("source", "url"): package.source.url,
@@ -288,9 +212,8 @@ def _package(document: Document) -> Package:
     }
     for place, address in addresses.items():
         if not is_web_address(address):
-            document.fail(place, f"{address!r}; expected an address with http:// or https://.")
+            document.fail(("package", *place), f"{address!r}; expected an address with http:// or https://.")
     if package.contact and not is_email_address(package.contact.email):
-        document.fail(("contact", "email"), f"{package.contact.email!r}; expected an e-mail address.")
+        document.fail(("package", "contact", "email"), f"{package.contact.email!r}; expected an e-mail address.")
     if "{access_date}" not in package.citation:
-        document.fail(("citation",), "says no access date; expected the placeholder {access_date} in it.")
-    return package
+        document.fail(("package", "citation"), "expected the placeholder {access_date} for the date of access.")

@@ -1,7 +1,4 @@
-"""What the catalogue says, as plain values: fields, resources and the package around them.
-
-Nothing here reads files or knows about Singer or data packages; see `loader` and `singer`.
-"""
+"""The catalogue as plain values: fields, resources and the package. Its files describe the keys that they have."""
 
 from __future__ import annotations
 
@@ -24,9 +21,6 @@ Measure = Literal["stock", "flow"]
 ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
 Constraint = int | str | tuple[str, ...]
 
-DTM_TYPES: Final = ("string", "integer", "date", "datetime", "boolean")
-"""The types of DTM's own fields; those of other taps may have the others, too."""
-
 API_VERSIONS: Final = get_args(ApiVersion)
 LEVELS: Final = get_args(Level)
 CHOICES: Final = {
@@ -38,7 +32,7 @@ CHOICES: Final = {
     "level": LEVELS,
     "levels": LEVELS,
 }
-"""What a key of the YAML may say where it is not free."""
+"""The values of keys that are not free."""
 
 ROUND: Final = ("reporting_date", "round_number", "assessment_type")
 """What identifies a round within its operation."""
@@ -47,13 +41,13 @@ PUBLICATION_LAG_DAYS: Final = 92
 """Rounds are published up to three months after their date, so no round is missed before that."""
 
 LAG_ROUNDS: Final = 3
-"""The least number of rounds, noticed one after the other, whose lags say how long an operation needs."""
+"""The smallest number of rounds, noticed one after the other, whose lags show how long an operation needs."""
 
 ROUND_SPAN_DAYS: Final = 31
-"""Rounds of one operation with one number, dated at most so many days apart, are one round that was assessed twice."""
+"""Two dates of one operation and round number, at most so far apart, belong to one round that was assessed twice."""
 
 SINGLE_ROUND_DAYS: Final = 365
-"""An operation with a single round has no interval to be judged by: its figure is current for so many days."""
+"""An operation with a single round has no interval that could be its measure: its figure is current this long."""
 
 
 class CatalogueError(DtmError):
@@ -61,30 +55,7 @@ class CatalogueError(DtmError):
 
 
 class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One column, declared once and shared by every resource that lists it.
-
-    Attributes:
-        name: Column name; the API's name in snake_case.
-        type: Type of the delivered value.
-        title: A few words, for headings.
-        description: Meaning, in one or two sentences. See `full_description` for all that is known.
-        hxl: HXL hashtag with its attributes; empty for fields of other taps without one.
-        nullable: Whether the API publishes null here. Singer schemas are wider, because of tombstones.
-        example: A value as text; invented, never a published row.
-        api_name: Name in the API's JSON; None for columns that this project adds.
-        documented_name: Name in IOM's documentation; None for columns that this project adds.
-        versions: API versions that publish the field.
-        levels: Administrative levels (0, 1, 2) whose records carry it; empty for fields of the lists only.
-            Where the versions differ, those of the newest one.
-        unit: Unit of a number, such as ``persons``.
-        measure: ``stock`` for a state on a date, ``flow`` for change over a period.
-        constraints: ``minimum``, ``maximum`` (inclusive), ``pattern`` and ``enum`` that every value meets.
-        missing_values: Texts that the API publishes in place of a value.
-        known_values: Values of an open vocabulary seen so far. Others may appear at any time.
-        caveats: What goes wrong when the column is used naively; whole sentences.
-        is_mark: Whether the column says which rows count, so that it can be neither deselected nor mapped.
-        omitted: Why no stream carries the field; None for all fields that streams may carry.
-    """
+    """One column, declared once and shared by every resource that lists it; its keys are those of fields.yaml."""
 
     name: Text
     type: FieldType
@@ -147,19 +118,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class License(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The terms of the data (not of this program).
-
-    Attributes:
-        name: Identifier as the data portal gives it; ``other`` is no open licence.
-        title: Name for people.
-        url: The rights holder's own terms.
-        stated_by: Who states these terms for this data set.
-        commercial_use: Whether the data may be used commercially.
-        redistribution: Whether copies may be passed on.
-        derivative_works: Whether works derived from the data may be made.
-        credit_required: Whether the credit line must accompany the data.
-        terms: The same in whole sentences.
-    """
+    """The terms of the data (not of this program), as flags and in whole sentences."""
 
     name: Text
     title: Text
@@ -172,46 +131,40 @@ class License(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     terms: Texts
 
 
-class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One stream, or one table of a data package.
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What resources.yaml and a `Resource` have in the same form.
 
     Attributes:
-        name: Stream name.
-        title: A few words, for headings.
-        description: What the rows are and where they come from.
         grain: What one row stands for, as a sentence.
         level: Administrative level of the records; None for the lists.
-        key: Names of the fields that identify a row.
-        fields: Every field, in column order, whichever API version publishes it. See `fields_for`.
-        foreign_keys: References to other resources.
-        replication_method: ``FULL_TABLE`` or ``INCREMENTAL``.
-        replication_key: Field that orders an INCREMENTAL resource; None otherwise.
-        endpoints: Path per API version, below the API's base URL; none for a list that is not DTM's.
-        selected_by_default: Whether a run that is given no catalog reads the stream.
+        endpoints: Path per API version, below the API's base URL; empty for a list that is not DTM's.
         source: Where the rows come from, if not from DTM.
         license: The terms of the rows, if they are not those of the package.
-        dated_by: The field whose newest value is the date of that source; None where nothing says it.
-        warnings: How the figures must not be used.
-        history_of: Name of the resource of which this one holds every state that was seen; None for all others.
+        dated_by: The field whose newest value is the date of that source.
     """
 
-    name: Text
     title: Text
     description: Text
     grain: Text
-    level: Level | None
     key: Texts
-    fields: tuple[Field, ...]
-    foreign_keys: tuple[ForeignKey, ...]
-    replication_method: ReplicationMethod
-    replication_key: Text | None
-    endpoints: dict[str, Text]
+    level: Level | None = None
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    endpoints: dict[str, Text] = {}
     selected_by_default: bool = True
     source: Source | None = None
     license: License | None = None
     dated_by: Text | None = None
-    warnings: tuple[UsageWarning, ...] = ()
     history_of: Text | None = None
+
+
+class Resource(Table, frozen=True, kw_only=True):
+    """One stream, or one table of a data package. ``fields_for`` has the fields of one API version."""
+
+    name: Text
+    fields: tuple[Field, ...]
+    replication_method: ReplicationMethod
+    replication_key: Text | None
+    warnings: tuple[UsageWarning, ...] = ()
 
     @property
     def full_description(self) -> str:
@@ -225,7 +178,7 @@ class Resource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The columns, other than the key, that say which rows count: in a history, also those of the round."""
+        """The columns, other than the key, that decide which rows count: in a history, also those of the round."""
         names = [field.name for field in self.fields if field.is_mark or (self.history_of and field.name in ROUND)]
         return tuple(name for name in names if name not in self.key)
 

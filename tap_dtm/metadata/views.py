@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
@@ -20,15 +20,20 @@ if TYPE_CHECKING:
     from tap_dtm.metadata.yaml_source import Document
 
 
-class _View(Struct, forbid_unknown_fields=True):
+class _Declared(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What views.yaml and a `View` have in the same form."""
+
     description: Text
-    columns: Texts
-    warnings: tuple[Text, ...]
-    levels: tuple[Level, ...] = ()
     versions: tuple[ApiVersion, ...] = API_VERSIONS
     with_history: bool = False
     is_function: bool = False
     with_pcodes: bool = False
+
+
+class _Listed(_Declared, frozen=True, kw_only=True):
+    columns: Texts
+    warnings: tuple[Text, ...]
+    levels: tuple[Level, ...] = ()
 
 
 _Reason = Annotated[str, Meta(pattern=r"^[a-z]+( [a-z]+)*\Z")]
@@ -49,17 +54,7 @@ class ReasonClasses(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A column of a view.
-
-    Attributes:
-        name: Its name; that of a field where it comes from a table unchanged.
-        type: Type of its values; ``array`` is a list of texts.
-        description: Meaning, unit and caveats, as one paragraph.
-        unit: The unit that the description ends with.
-        versions: API versions with which it exists.
-        levels: Administrative levels whose views have it; empty for all.
-        with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
-    """
+    """A column of a view. An ``array`` is a list of texts; the description ends with the unit."""
 
     name: Text
     type: FieldType | Literal["array"]
@@ -70,28 +65,21 @@ class Column(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     with_pcodes: bool = False
 
 
-class View(Struct, frozen=True, kw_only=True):
-    """A view for one API version and, where it stands for one, one administrative level.
+class _File(Struct, forbid_unknown_fields=True):
+    columns: dict[str, Any]
+    views: dict[str, Any]
+    tables: dict[str, Any]
+    reason_classes: ReasonClasses
 
-    Attributes:
-        kind: Its name in views.yaml, such as ``latest_stock_admin{level}``.
-        level: The level in its name; None if it has none.
-        versions: API versions with which it exists.
-        with_history: Whether it is only there where histories are loaded.
-        is_function: Whether it takes a time, and is a function therefore.
-        with_pcodes: Whether it is only there where the table ``pcodes`` is loaded.
-        description: What one row stands for.
-        warnings: How the figures must not be used.
-        columns: In order.
+
+class View(_Declared, frozen=True, kw_only=True):
+    """A view for one API version and, if its name has a level, for that administrative level.
+
+    ``kind`` is its name in views.yaml, such as ``latest_stock_admin{level}``.
     """
 
     kind: str
     level: int | None
-    versions: tuple[str, ...]
-    with_history: bool
-    is_function: bool
-    with_pcodes: bool
-    description: str
     warnings: tuple[UsageWarning, ...]
     columns: tuple[Column, ...]
 
@@ -109,18 +97,16 @@ class View(Struct, frozen=True, kw_only=True):
 def load_views(api_version: str, folder: Path | None = None, section: str = "views") -> tuple[View, ...]:
     """Return the views for an API version, each after those that it reads.
 
-    Args:
-        api_version: Columns and views that it does not know are left out.
-        folder: Where another ``views.yaml`` is; this project's own by default.
-        section: ``tables`` for the tables that the operator fills, which are declared as views are.
+    The section ``tables`` has the tables that the operator fills, which are declared like views.
 
     Raises:
-        CatalogueError: The file is absent or wrong; the message names file and line.
+        DtmError: The file is absent or wrong; the message names file and line.
     """
     document = _document(folder)
+    file = document.convert((), _File)
     catalogue = load_catalogue()
     columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
-    for name in document.section("columns"):
+    for name in file.columns:
         # Names of the fields that are not of the API are general, and a view may mean something else by them.
         if name in columns and catalogue.fields[name].api_name:
             document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
@@ -128,35 +114,21 @@ def load_views(api_version: str, folder: Path | None = None, section: str = "vie
         unit = f" Unit: {column.unit}." if column.unit else ""
         columns[name] = replace(column, description=column.description + unit)
     warnings = {warning.code: warning for table in catalogue.resources.values() for warning in table.warnings}
-    declared = [
-        view for kind in document.section(section) for view in _views(document, (section, kind), columns, warnings)
-    ]
     return tuple(
         replace(view, columns=tuple(column for column in view.columns if api_version in column.versions))
-        for view in declared
+        for kind in getattr(file, section)
+        for view in _views(document, (section, kind), columns, warnings)
         if api_version in view.versions
     )
 
 
-def load_reason_classes(folder: Path | None = None) -> ReasonClasses:
-    """Return the reasons of displacement by their class.
-
-    Args:
-        folder: Where another ``views.yaml`` is; this project's own by default.
-
-    Raises:
-        CatalogueError: The file is absent or wrong; the message names file and line.
-    """
-    document = _document(folder)
-    classes = document.convert(("reason_classes",), ReasonClasses)
-    for word in classes.known:
-        if classes.known.count(word) > 1:
-            document.fail(("reason_classes",), f"lists {word!r} in two classes; expected one.")
-    return classes
+def load_reason_classes() -> ReasonClasses:
+    """Return the reasons of displacement by their class."""
+    return _document(None).convert((), _File).reason_classes
 
 
 def _document(folder: Path | None) -> Document:
-    return read_yaml(folder or files("tap_dtm.metadata"), "views.yaml")
+    return read_yaml((folder or files("tap_dtm.metadata")).joinpath("views.yaml"))
 
 
 def _from_field(field: Field) -> Column:
@@ -172,26 +144,19 @@ def _from_field(field: Field) -> Column:
 def _views(
     document: Document, place: tuple[str, str], columns: Mapping[str, Column], warnings: Mapping[str, UsageWarning]
 ) -> Iterator[View]:
-    listed = document.convert(place, _View)
+    listed = document.convert(place, _Listed)
     own = {name.rpartition(".")[2]: column for name, column in columns.items() if name.startswith(f"{place[1]}.")}
     columns = {name: column for name, column in columns.items() if "." not in name} | own
-    for key, names, known in (("columns", listed.columns, columns), ("warnings", listed.warnings, warnings)):
-        for number, name in enumerate(names):
-            if name not in known:
-                document.fail((*place, key, number), f"unknown {name!r}; expected one of: {', '.join(known)}.")
+    for number, name in enumerate(listed.columns):
+        document.check_one_of((*place, "columns", number), name, columns)
+    for number, code in enumerate(listed.warnings):
+        document.check_one_of((*place, "warnings", number), code, warnings)
     for level in listed.levels or (None,):
+        listed_columns = (columns[name] for name in listed.columns)
         yield View(
+            **{attribute: getattr(listed, attribute) for attribute in _Declared.__struct_fields__},
             kind=place[1],
             level=level,
-            versions=listed.versions,
-            with_history=listed.with_history,
-            is_function=listed.is_function,
-            with_pcodes=listed.with_pcodes,
-            description=listed.description,
             warnings=tuple(warnings[code] for code in listed.warnings),
-            columns=tuple(
-                column
-                for column in (columns[name] for name in listed.columns)
-                if level is None or not column.levels or level in column.levels
-            ),
+            columns=tuple(each for each in listed_columns if level is None or not each.levels or level in each.levels),
         )

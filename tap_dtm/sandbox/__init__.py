@@ -1,4 +1,4 @@
-"""An offline DTM API with invented data, to try and to test against without a key or a network.
+"""An offline DTM API with invented data, to try the tap and to test it without a key or a network.
 
 with open_sandbox("sandbox://") as sandbox:
     requests.get(f"{sandbox.url}/v3/displacement/country-list", …)
@@ -57,39 +57,32 @@ _LIMITS = {
 
 
 def open_sandbox(url: str = "sandbox://") -> SandboxServer:
-    """Start the sandbox that a URL describes: `sandbox://?publication=3&seed=2&countries=60&rows=300000`.
+    """Start the sandbox that a URL such as `sandbox://?publication=3&seed=2&countries=60&rows=300000` describes.
 
     Raises:
-        ValueError: The URL is not of that form; the message says what is wrong.
+        DtmError: The URL has another form.
     """
     parts = urlsplit(url)
     if parts.scheme != "sandbox" or parts.netloc or parts.path.strip("/") or parts.fragment:
-        raise ValueError(f"'{url}' is not a sandbox URL; write sandbox:// or, say, sandbox://?publication=2.")
+        raise DtmError(f"'{url}' is not a sandbox URL; write sandbox:// or sandbox://?publication=2.")
     numbers: dict[str, int] = {}
     for name, text in parse_qsl(parts.query, keep_blank_values=True):
         if name not in _LIMITS:
-            raise ValueError(f"A sandbox URL has no parameter '{name}'; it has {', '.join(_LIMITS)}.")
+            raise DtmError(f"A sandbox URL has no parameter '{name}'; it has {', '.join(_LIMITS)}.")
         least, most = _LIMITS[name]
         if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
-            raise ValueError(f"'{name}' in a sandbox URL is a whole number from {least} to {most}, not '{text}'.")
+            raise DtmError(f"'{name}' in a sandbox URL is a whole number from {least} to {most}, not '{text}'.")
         numbers[name] = int(text)
     return SandboxServer(world_at(**numbers))
 
 
 def in_sandbox(settings: Settings) -> Settings:
-    """Return settings that aim at the sandbox which their api_url describes; it is started once in a process.
-
-    So does the setting pcodes if it names the sandbox.
-
-    With its own key: the real ones have no business there.
+    """Return settings for the sandbox that their api_url describes, with its key. A process starts it once.
 
     Raises:
-        DtmError: The URL is not one of a sandbox.
+        DtmError: The URL does not describe a sandbox.
     """
-    try:
-        server = _running(settings.api_url)
-    except ValueError as error:
-        raise DtmError(f"The setting api_url is wrong: {error}") from error
+    server = _running(settings.api_url)
     pcodes = server.url + PCODES_PATH if is_sandbox(settings.pcodes) else settings.pcodes
     return replace(
         settings, api_url=server.url, pcodes=pcodes, subscription_key=server.key, secondary_subscription_key=None

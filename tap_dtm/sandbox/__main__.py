@@ -1,4 +1,4 @@
-"""The command `dtm-sandbox`: the sandbox on its own, for any program that speaks HTTP."""
+"""The command `dtm-sandbox`: the sandbox for any program that uses HTTP."""
 
 from __future__ import annotations
 
@@ -8,22 +8,15 @@ import sys
 import threading
 
 from tap_dtm import console
-from tap_dtm.sandbox.faults import NAMED, Fault, parse_fault
+from tap_dtm.errors import DtmError
+from tap_dtm.sandbox.faults import NAMED, parse_fault
 from tap_dtm.sandbox.publications import publish, world_at
 from tap_dtm.sandbox.server import SandboxServer
 
 _EPILOG = f"""\
-A fault strikes every request as NAME, or so many requests and then no more as NAME:TIMES.
-The names are {", ".join(NAMED)}.
+NAME is a fault of every request, NAME:TIMES of the first requests. The names are {", ".join(NAMED)}.
 
 All data are invented. The server listens on this machine only."""
-
-
-def _fault(text: str) -> Fault:
-    try:
-        return parse_fault(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -35,12 +28,19 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--port", type=int, default=0, help="the port to listen on (default: a free one)")
-    add("--seed", type=int, default=1, help="what the data are invented from (default: 1)")
-    add("--publication", type=int, default=1, help="how far the history has come (default: 1)")
-    add("--publish-every", type=float, metavar="SECONDS", help="make the next publication so often, while running")
+    add("--seed", type=int, default=1, help="the seed of the invention (default: 1)")
+    add("--publication", type=int, default=1, help="the number of the publication (default: 1)")
+    add("--publish-every", type=float, metavar="SECONDS", help="the time until each next publication")
     add("--countries", type=int, default=6, help="how many countries (default: 6, which have every oddity)")
-    add("--rows", type=int, help="about how many rows over the three levels (default: a few hundred)")
-    add("--fault", type=_fault, action="append", default=[], metavar="NAME[:TIMES]", help="a fault; may be repeated")
+    add("--rows", type=int, help="about how many rows in all three levels (default: a few hundred)")
+    add(
+        "--fault",
+        type=parse_fault,
+        action="append",
+        default=[],
+        metavar="NAME[:TIMES]",
+        help="a fault; may be repeated",
+    )
     return parser.parse_args(argv)
 
 
@@ -53,11 +53,11 @@ def serve(argv: list[str] | None = None) -> None:
     """Serve until interrupted."""
     given = _arguments(argv)
     if given.publish_every is not None and given.publish_every <= 0:
-        sys.exit("dtm-sandbox: --publish-every is a number of seconds greater than 0.")
+        raise DtmError("--publish-every is a number of seconds greater than 0.")
     with contextlib.suppress(KeyboardInterrupt), _server(given) as server:
         server.faults.add(*given.fault)
         sys.stdout.write(
-            f"Invented DTM data at {server.url} under the key {server.key}; try: "
+            f"Invented DTM data at {server.url} under the key {server.key}. Try: "
             f"TAP_DTM_API_URL={server.url} TAP_DTM_SUBSCRIPTION_KEY={server.key} tap-dtm --config=ENV\n"
         )
         sys.stdout.flush()
@@ -67,14 +67,12 @@ def serve(argv: list[str] | None = None) -> None:
 
 
 def _server(given: argparse.Namespace) -> SandboxServer:
+    world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
     try:
-        world = world_at(given.publication, seed=given.seed, countries=given.countries, rows=given.rows)
         return SandboxServer(world, port=given.port)
-    except ValueError as error:
-        sys.exit(f"dtm-sandbox: {error}")
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "it is not a port number"
-        sys.exit(f"dtm-sandbox: cannot listen on port {given.port}: {reason}.")
+        raise DtmError(f"Cannot listen on port {given.port}: {reason}.") from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The API without the network: a request and a publication in, an answer out.
+"""The API without the network: from a request and a publication to an answer.
 
-What the documentation leaves open is an option, so that nobody takes a guess for a fact.
+What is unknown about the API is an option, so that nobody mistakes a guess for a fact.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -43,39 +42,44 @@ FIREWALL_PAGE: Final = (
 
 @dataclass(frozen=True)
 class Options:
-    """What is unknown about the API, or differs between its days. The defaults are the likeliest."""
+    """What is unknown about the API, or changes from day to day. The defaults are the likeliest.
+
+    Attributes:
+        operation_filter: How `Operation` matches: "ignored" matches everything, "nothing" matches nothing.
+        date_filter: How the two dates match.
+        ignore_case: Whether the values of filters match in any case.
+        required_filter_status: The HTTP status for a request without operation and country.
+        bad_value_status: The HTTP status for an invalid date or round number.
+        admin1_name_fails: Whether admin 1 answers 500 to `Admin1Name`, as it once did.
+        firewall: Whether the default User-Agent of python-requests is refused.
+    """
 
     operation_filter: Literal["exact", "prefix", "ignored", "nothing"] = "exact"
-    """How `Operation` matches; "ignored" lets everything through, "nothing" lets nothing through."""
     date_filter: Literal["exact", "ignored", "nothing"] = "exact"
-    """How the two dates match."""
     ignore_case: bool = False
-    """Whether the values of filters match in any case."""
     required_filter_status: int = 200
-    """The HTTP status when neither operation nor country is given."""
     bad_value_status: int = 400
-    """The HTTP status for an invalid date or round number."""
     admin1_name_fails: bool = False
-    """Whether admin 1 answers 500 to `Admin1Name`, as it once did."""
     firewall: bool = True
-    """Whether the stock User-Agent of python-requests is refused."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request; headers and parameters are found under their names in lower case."""
+    """One request. The names of headers and parameters are in lower case.
+
+    ``key_sent`` is whether a recorded request had a key, which is not kept.
+    """
 
     method: str
     path: str
     params: MutableMapping[str, str] = field(default_factory=dict)
     headers: MutableMapping[str, str] = field(default_factory=dict)
     key_sent: bool = False
-    """Whether a key came with a request that was noted, and that has lost it."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: a body to be written as JSON, or a page of text."""
+    """One answer: a body for JSON, or a text."""
 
     status: int
     body: dict[str, Any] | str
@@ -83,7 +87,7 @@ class Answer:
 
 
 def envelope(rows: list[Row], *messages: str, code: int | None = None, success: bool = True) -> dict[str, Any]:
-    """Wrap rows as all five endpoints do. The code is 200, or 204 when a message says why there are no rows."""
+    """Wrap rows as all five endpoints do. The code is 204 if a message explains why there are no rows."""
     return {
         "result": rows,
         "statusCode": code or (204 if messages else 200),
@@ -99,11 +103,11 @@ def gateway_error(status: int, message: str, **headers: str) -> Answer:
 
 
 def gate(request: Request, key: str, options: Options) -> Answer | None:
-    """Refuse what never reaches the API: by the firewall, for want of a path, for want of a key."""
+    """Refuse a request that never reaches the API: because of the firewall, its path or its key."""
     if options.firewall and request.headers.get("user-agent", "").startswith("python-requests/"):
         return Answer(403, FIREWALL_PAGE)
     if request.method == "GET" and request.path == pcodes.PATH:
-        return None  # OCHA's site asks for no key
+        return None  # OCHA's site needs no key
     if request.method != "GET" or request.path.lower() not in PATHS:
         return gateway_error(404, "Resource not found")
     sent = request.headers.get(KEY_HEADER) or request.params.get(KEY_PARAMETER)
@@ -128,7 +132,7 @@ def _day(params: Mapping[str, str], name: str) -> date | None:
 
 
 def _number(params: Mapping[str, str], name: str) -> int:
-    """Return a round number; 0 is "no limit", as the R client's defaults show, so round 0 cannot be asked for alone."""
+    """Return a round number; 0 is "no limit", as the R client's defaults show."""
     value = params.get(name.lower(), "")
     if not re.fullmatch(r"([+-]?\d{1,9})?", value, re.ASCII):
         raise _BadValueError(name, value)
@@ -136,14 +140,13 @@ def _number(params: Mapping[str, str], name: str) -> int:
 
 
 class _BadValueError(ValueError):
-    """A parameter, and its value, which is not of the parameter's type."""
+    """The value of a parameter has another type."""
 
 
 class _Query:
-    """What a request asks for, of the parameters that its level knows; an empty text is no limit."""
+    """The filters of a request, as far as its level has them; an empty text is no filter."""
 
     def __init__(self, params: Mapping[str, str], level: Level, options: Options) -> None:
-        """Read the parameters, whose names are in lower case."""
         self._options = options
         self.operation = params.get("operation", "")
         self.country_name = params.get("countryname", "")
@@ -155,15 +158,15 @@ class _Query:
         self._numbers = _number(params, "FromRoundNumber"), _number(params, "ToRoundNumber")
 
     def same(self, asked: str, value: str) -> bool:
-        """Whether a value is the one asked for; one that was not asked for always is."""
+        """Whether a value passes a filter."""
         return not asked or asked == value or (self._options.ignore_case and asked.casefold() == value.casefold())
 
     def wants_country(self, country: Country) -> bool:
-        """Whether the country passes; name and code must both fit."""
+        """Whether the country passes the filters of its name and its code."""
         return self.same(self.admin0_pcode, country.pcode) and self.same(self.country_name, country.name)
 
     def wants_operation(self, operation: Operation) -> bool:
-        """Whether the operation passes."""
+        """Whether the operation passes its filter."""
         if self._options.operation_filter in {"ignored", "nothing"}:
             return True
         if self._options.operation_filter == "prefix":
@@ -173,23 +176,23 @@ class _Query:
     def narrow(self, lines: list[Line]) -> list[Line]:
         """Keep the lines whose date, round and area pass."""
         how = self._options.date_filter
-        # A filter that lets nothing through says so with an empty answer, not with a failure.
+        # A filter that matches nothing gives an empty answer, not a failure.
         if (how == "nothing" and any(self._dates)) or (self._options.operation_filter == "nothing" and self.operation):
             return []
-        dates = self._dates if how == "exact" else (None, None)
-        limits: dict[str, tuple[Any, Any]] = {"date": dates, "number": self._numbers}
-        for name, (least, most) in limits.items():
-            of_round = attrgetter(f"round.{name}")
-            if least:
-                lines = [line for line in lines if of_round(line) >= least]
-            if most:
-                lines = [line for line in lines if of_round(line) <= most]
-        for name, asked in self.areas.items():
-            lines = [line for line in lines if self.same(asked, getattr(line.cell, name))]
-        return lines
+        first, last = self._dates if how == "exact" else (None, None)
+        low, high = self._numbers
+        return [
+            line
+            for line in lines
+            if (first is None or line.round.date >= first)
+            and (last is None or line.round.date <= last)
+            and (not low or line.round.number >= low)
+            and (not high or line.round.number <= high)
+            and all(self.same(wanted, getattr(line.cell, name)) for name, wanted in self.areas.items())
+        ]
 
     def refusal(self, edition: Edition) -> Answer | None:
-        """Answer a query that is the caller's mistake."""
+        """Return the answer to a mistake of the caller, if any."""
         if not (self.operation or self.country_name or self.admin0_pcode):
             message = "Please provide either the Country Name, Admin0 Pcode or Operation"
             status = self._options.required_filter_status
@@ -199,12 +202,12 @@ class _Query:
         return Answer(200, envelope([], unknown, success=False)) if unknown else None
 
     def _unknown(self, listed: list[Country]) -> str | None:
-        """Return what the API says when a filter names something that is in none of its lists."""
+        """Return the API's message about a filter that names something unknown, if any."""
         if self.admin0_pcode and not any(self.same(self.admin0_pcode, country.pcode) for country in listed):
             return "No Country Code found matching your query."
         if self.country_name and not any(self.same(self.country_name, country.name) for country in listed):
             return "No Country found matching your query."
-        # The text for an unknown operation is not known; this one is by analogy.
+        # The message for an unknown operation is a guess by analogy.
         names = [operation.name for country in listed for operation in country.operations]
         is_exact = self._options.operation_filter == "exact"
         if self.operation and is_exact and not any(self.same(self.operation, name) for name in names):
@@ -230,7 +233,7 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
     if (refusal := query.refusal(edition)) is not None:
         return refusal
     rows = [spell(line, level, version) for line in _select(query, edition, level, version)]
-    # Nothing found is a success all the same, with a message all the same.
+    # A success without rows has a message as well.
     return Answer(200, envelope(rows) if rows else envelope([], "No matching data found."))
 
 
@@ -242,7 +245,7 @@ def _answer_list(path: str, edition: Edition) -> Answer:
 
 
 def _select(query: _Query, edition: Edition, level: Level, version: ApiVersion) -> list[Line]:
-    """Find the lines that pass every filter, oldest first; across countries, dates interleave."""
+    """Return the lines that pass every filter, the oldest first, across countries."""
     found: list[Line] = []
     for country in filter(query.wants_country, edition.countries):
         wanted = {operation.name for operation in country.operations if query.wants_operation(operation)}

@@ -1,7 +1,7 @@
-"""What worlds are woven from: names and codes, the places, reasons and origins of a country, and figures for them.
+"""Names and codes of a world, and the places, reasons, origins and figures of a country.
 
-Each name says that it is invented. The country codes are those that ISO 3166-1 leaves to its users (XAA to XZZ), so
-none of them is, or will ever be, a country.
+Each name shows that it is invented. The country codes are those that ISO 3166-1 leaves to its users (XAA to XZZ), so
+none of them will ever be a country.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from random import Random
 
 Genders = Literal["known", "partly", "none"]
-"""Whether males and females are known everywhere, in some cells, or nowhere."""
-
 Slot = tuple[date, int, str]
 """The date, number and assessment type of a round."""
 
@@ -83,7 +81,7 @@ def country_pcode(index: int) -> str:
 
 
 def country_name(index: int, rng: Random) -> str:
-    """Return the name of the country at this place; no two places share one."""
+    """Return the name of the country at this place. Each place has another name."""
     if index < len(_COUNTRIES):
         return _COUNTRIES[index]
     stem = "".join(rng.sample(_SYLLABLES, 2)).capitalize() + f"ia {index}"
@@ -95,7 +93,7 @@ def operation_name(rng: Random, taken: Iterable[str] = ()) -> str:
     taken = set(taken)
     while True:
         name = rng.choice(_OPERATIONS).format(rng.choice(_CAUSES))
-        if rng.random() < 0.3:  # noqa: PLR2004 - some names tell a year
+        if rng.random() < 0.3:  # noqa: PLR2004 - some names have a year
             name = f"{name}, {rng.randrange(2016, 2026)}"
         if name not in taken:
             return name
@@ -105,7 +103,7 @@ def operation_name(rng: Random, taken: Iterable[str] = ()) -> str:
 
 
 def areas(index: int, admin1: int, admin2: int) -> tuple[Area, ...]:
-    """Return the areas of the country at this place: so many at admin 1, each with so many (or none) at admin 2."""
+    """Return the areas of the country at this place: their number at admin 1, and in each of them at admin 2."""
     # Beyond the alphabet, only full codes are unique.
     upper, lower = _PCODES[index] if index < len(_PCODES) else _ALPHA3
     found: list[Area] = []
@@ -127,7 +125,7 @@ def _origin_pcode(pcode: str) -> str:
 
 
 def calendar(start: date, rounds: int, *, step: int = 91, first: int = 1, kind: str = "BA") -> list[Slot]:
-    """Return the slots of so many rounds, numbered upwards, so many days apart."""
+    """Return the slots of a number of rounds, ``step`` days apart, with ascending numbers."""
     return [(start + timedelta(days=step * i), first + i, kind) for i in range(rounds)]
 
 
@@ -151,7 +149,7 @@ class Fabric:
     """The (place, reason, origin) combinations of one country, with a usual figure for each."""
 
     def __init__(self, places: Sequence[Area], rng: Random, *, genders: Genders = "known", dense: bool = False) -> None:
-        """Choose the combinations: the same few causes in every place, or, when dense, other ones in each."""
+        """Choose the combinations: the same few causes in every place, or other causes in each if dense."""
         self._rng = rng
         origins = list(dict.fromkeys((place.admin1_name, _origin_pcode(place.admin1_pcode)) for place in places))
         causes = [
@@ -170,14 +168,14 @@ class Fabric:
                 self._usual.append((place, cause, rng.randint(5, 9000), known))
 
     def rows(self, levels: int) -> int:
-        """How many rows a round of all combinations has over so many levels, from admin 0 down."""
+        """Return how many rows a round of all combinations has in the first levels, from admin 0 down."""
         return sum(len({(place[: 2 * level], cause) for place, cause, _, _ in self._usual}) for level in range(levels))
 
     def rounds(self, slots: Iterable[Slot], cells: int | None = None) -> tuple[Round, ...]:
-        """Weave a round for each slot, all from the same few combinations, so that they compare."""
+        """Return a round for each slot, all of the same combinations, so that they can be compared."""
         usual = self._usual if cells is None else self._rng.sample(self._usual, min(cells, len(self._usual)))
         random = self._rng.random
-        woven = []
+        rounds = []
         for day, number, kind in slots:
             swing = 0.5 + random()
             figures = []
@@ -186,5 +184,5 @@ class Fabric:
                 males = int(idps * (0.42 + 0.1 * random())) if known else None
                 females = None if males is None else idps - males
                 figures.append(Cell(*place, *cause, idps, males, females))
-            woven.append(Round(number, day, kind, tuple(figures)))
-        return tuple(woven)
+            rounds.append(Round(number, day, kind, tuple(figures)))
+        return tuple(rounds)

@@ -1,7 +1,6 @@
-"""Faults that can be switched on: what networks, gateways and bad days do to an answer.
+"""Faults of networks and gateways that can be switched on.
 
-Each fault says which requests it befalls and how often. `Faults` decides, safely across threads,
-which one befalls a request; the delivery is the server's business.
+`Faults` decides, safely across threads, which fault a request meets. The server acts out faults of the connection.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox.api import FIREWALL_PAGE, Answer, envelope, gateway_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tap_dtm.sandbox.api import Request
 
 Kind = Literal[
@@ -27,7 +25,7 @@ Kind = Literal[
     "dropped",  # the connection closes without an answer
     "dropped_midway",  # the connection is reset in the middle of the body
     "truncated",  # the body ends before its Content-Length
-    "cut_json",  # an honest Content-Length, but the JSON breaks off
+    "cut_json",  # the right Content-Length, but the JSON breaks off
     "wrong_total",  # totalRecordsCount exceeds the rows
     "html",  # a page of HTML with status 200
     "wrong_country",  # the rows of another country
@@ -35,47 +33,51 @@ Kind = Literal[
     "refused",  # isSuccess false with status 200
     "redirect",  # 302 to another URL
     "empty",  # a successful answer without rows
-    "too_large",  # 504 where the answer would have more than so many rows
+    "too_large",  # 504 for an answer with too many rows
 ]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault, the requests that it befalls, and how often."""
+    """One fault, and the requests that meet it. Empty texts mean all requests.
+
+    Attributes:
+        kind: What happens.
+        times: How many requests meet it; None for all.
+        after: How many requests that it could meet go well first.
+        path: A part of the path, in any case.
+        country: The code or name of the requested country.
+        operation: The requested operation; "" for requests without one, None for all.
+        status: The status of "status".
+        seconds: How long "slow" takes, and the pause that "rate_limit" asks for.
+        field: The field that "missing_field" removes.
+        pcode: The country that "wrong_country" shows.
+        url: The target of "redirect".
+        rows: The largest number of rows that "too_large" lets pass.
+        message: The explanation of "refused".
+    """
 
     kind: Kind
     times: int | None = None
-    """How often it befalls a request; None is always."""
     after: int = 0
-    """How many requests that it could befall go well first."""
     path: str = ""
-    """Only requests whose path contains this, in any case."""
     country: str = ""
-    """Only requests for this country, by code or name."""
     operation: str | None = None
-    """Only requests for this operation; "" is those that name none."""
     status: int = 503
-    """The status of "status"."""
     seconds: float = 1
-    """How long "slow" takes and what "rate_limit" asks for."""
     field: str = "numPresentIdpInd"
-    """The field that "missing_field" drops."""
     pcode: str = "XZZ"
-    """The country that "wrong_country" shows instead."""
     url: str = ""
-    """Where "redirect" leads."""
     rows: int = 1000
-    """The most rows for which "too_large" does not strike."""
     message: str = "Invented failure."
-    """What "refused" says."""
 
     def __post_init__(self) -> None:
-        """Refuse a kind that does not exist, which would never strike."""
+        """Refuse an unknown kind, which would have no effect."""
         if self.kind not in get_args(Kind):
-            raise ValueError(f"There is no fault '{self.kind}'; there are {', '.join(get_args(Kind))}.")
+            raise DtmError(f"There is no fault '{self.kind}'; there are {', '.join(get_args(Kind))}.")
 
-    def befalls(self, request: Request) -> bool:
-        """Whether the request is one of those that the fault is for."""
+    def meets(self, request: Request) -> bool:
+        """Whether the fault is for this request."""
         params = request.params
         return (
             self.path.lower() in request.path.lower()
@@ -84,54 +86,45 @@ class Fault:
         )
 
     def alter(self, answer: Answer) -> Answer:
-        """Return what becomes of the right answer; what only the wire shows leaves it as it is."""
-        if self.kind in _INSTEAD:
-            return _INSTEAD[self.kind](self)
-        if not isinstance(answer.body, dict) or "result" not in answer.body:
-            return answer
-        if self.kind == "too_large" and len(answer.body["result"]) > self.rows:
-            return gateway_error(504, "The gateway did not wait any longer.")
-        return replace(answer, body=_ALTERED[self.kind](self, answer.body)) if self.kind in _ALTERED else answer
+        """Return the answer that replaces the right one. Faults of the connection leave it as it is."""
+        wait = f"{self.seconds:g}"
+        instead: dict[Kind, Answer] = {
+            "rate_limit": gateway_error(
+                429, f"Rate limit is exceeded. Try again in {wait} seconds.", **{"Retry-After": wait}
+            ),
+            "quota": gateway_error(403, "Out of call volume quota. Quota will be replenished in 01:02:03."),
+            "firewall": Answer(403, FIREWALL_PAGE),
+            "status": gateway_error(self.status, "The service is unavailable."),
+            "html": Answer(200, _PAGE),
+            "redirect": Answer(302, "", {"Location": self.url}),
+        }
+        if self.kind in instead:
+            return instead[self.kind]
+        if isinstance(answer.body, dict) and "result" in answer.body:
+            return self._alter_rows(answer, answer.body, answer.body["result"])
+        return answer
+
+    def _alter_rows(self, answer: Answer, body: dict[str, Any], rows: list[dict[str, Any]]) -> Answer:
+        match self.kind:
+            case "too_large" if len(rows) > self.rows:
+                return gateway_error(504, "The gateway did not wait any longer.")
+            case "wrong_total":
+                body = {**body, "totalRecordsCount": len(rows) + 1}
+            case "wrong_country":
+                other = {"admin0Pcode": self.pcode, "admin0Name": "Invented Wrong Country"}
+                body = {**body, "result": [{**row, **other} for row in rows]}
+            case "missing_field":
+                body = {**body, "result": [{k: v for k, v in row.items() if k != self.field} for row in rows]}
+            case "refused":
+                body = envelope([], self.message, success=False)
+            case "empty":
+                body = envelope([], "No matching data found.")
+        return replace(answer, body=body)
 
 
 _PAGE: Final = (
     "<!DOCTYPE html>\n<html><head><title>Maintenance (invented)</title></head><body>Back soon.</body></html>\n"
 )
-
-
-def _rate_limit(fault: Fault) -> Answer:
-    wait = f"{fault.seconds:g}"
-    return gateway_error(429, f"Rate limit is exceeded. Try again in {wait} seconds.", **{"Retry-After": wait})
-
-
-_INSTEAD: Final[dict[Kind, Callable[[Fault], Answer]]] = {
-    "rate_limit": _rate_limit,
-    "quota": lambda _: gateway_error(403, "Out of call volume quota. Quota will be replenished in 01:02:03."),
-    "firewall": lambda _: Answer(403, FIREWALL_PAGE),
-    "status": lambda fault: gateway_error(fault.status, "The service is unavailable."),
-    "html": lambda _: Answer(200, _PAGE),
-    "redirect": lambda fault: Answer(302, "", {"Location": fault.url}),
-}
-"""The faults that answer in place of the API."""
-
-
-def _without_field(fault: Fault, body: dict[str, Any]) -> dict[str, Any]:
-    return {**body, "result": [{k: v for k, v in row.items() if k != fault.field} for row in body["result"]]}
-
-
-def _of_another_country(fault: Fault, body: dict[str, Any]) -> dict[str, Any]:
-    other = {"admin0Pcode": fault.pcode, "admin0Name": "Invented Wrong Country"}
-    return {**body, "result": [{**row, **other} for row in body["result"]]}
-
-
-_ALTERED: Final[dict[Kind, Callable[[Fault, dict[str, Any]], dict[str, Any]]]] = {
-    "wrong_total": lambda _, body: {**body, "totalRecordsCount": len(body["result"]) + 1},
-    "wrong_country": _of_another_country,
-    "missing_field": _without_field,
-    "refused": lambda fault, _: envelope([], fault.message, success=False),
-    "empty": lambda *_: envelope([], "No matching data found."),
-}
-"""The faults that alter the body of a right answer."""
 
 
 class Faults:
@@ -142,10 +135,10 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._met: Counter[int] = Counter()
-        """How often each fault, by its place, could have befallen a request."""
+        """How many requests each fault, by its place, could have met."""
 
     def add(self, *faults: Fault) -> None:
-        """Switch faults on; of several that could befall a request, the first added does."""
+        """Switch faults on. A request meets the first one that is for it."""
         with self._lock:
             self._faults += faults
 
@@ -156,11 +149,11 @@ class Faults:
             self._met.clear()
 
     def take(self, request: Request) -> Fault | None:
-        """Return the fault that befalls this request, counting it."""
+        """Return the fault that this request meets, and count it."""
         with self._lock:
             for place, fault in enumerate(self._faults):
                 is_over = fault.times is not None and self._met[place] >= fault.after + fault.times
-                if fault.befalls(request) and not is_over:
+                if fault.meets(request) and not is_over:
                     self._met[place] += 1
                     if self._met[place] > fault.after:
                         return fault
@@ -180,10 +173,10 @@ NAMED: Final[dict[str, Fault]] = {
 
 
 def parse_fault(text: str) -> Fault:
-    """Read a fault from a command line: its name, and after a colon how often it strikes."""
+    """Read a fault from a command line: its name, and after a colon the number of requests that meet it."""
     name, _, times = text.partition(":")
     if name not in NAMED:
-        raise ValueError(f"There is no fault '{name}'; there are {', '.join(NAMED)}.")
+        raise DtmError(f"There is no fault '{name}'; there are {', '.join(NAMED)}.")
     if times and not times.isdecimal():
-        raise ValueError(f"'{times}' in the fault '{text}' is not a number of times.")
+        raise DtmError(f"'{times}' in the fault '{text}' is not a number of times.")
     return replace(NAMED[name], times=int(times) if times else None)

@@ -1,8 +1,8 @@
 """The invention of a world from a seed.
 
-The first six countries carry, on purpose, every oddity that the real data are known for (see
-`oddities.py`); further countries are plain. `rows` adds operations of many rounds until the world has
-about that many rows over the three levels, two fifths of them in one large country; it never takes away.
+The first six countries have all known oddities of the real data (see `oddities.py`); further countries are plain.
+`rows` adds operations of many rounds until the world has about that many rows in all three levels, two fifths of them
+in one large country.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.sandbox.fabric import (
     MAX_COUNTRIES,
@@ -32,15 +33,15 @@ if TYPE_CHECKING:
     from random import Random
 
 _LARGE = 1
-"""The place of the large country: the first with ordinary districts."""
+"""The place of the large country, the first one with ordinary districts."""
 _LARGE_SHARE = 0.4
 _ROWS_A_ROUND = 500
 
 
 def invent(seed: int = 1, countries: int = 6, rows: int | None = None) -> World:
-    """Invent a world. The same arguments give the same world, anywhere and at any time."""
+    """Invent a world. The same arguments always give the same world."""
     if not 1 <= countries <= MAX_COUNTRIES:
-        raise ValueError(f"A world has 1 to {MAX_COUNTRIES} countries, not {countries}.")
+        raise DtmError(f"A world has 1 to {MAX_COUNTRIES} countries, not {countries}.")
     world = World(seed, tuple(invent_country(index, seed) for index in range(countries)))
     if rows is not None:
         _grow(world, rows)
@@ -58,12 +59,12 @@ def invent_country(index: int, seed: int) -> Country:
 
 
 def tiny(rng: Random, countries: int = 2) -> World:
-    """Invent a world of a few dozen rows, every time another, for tests of random histories."""
+    """Invent another world of a few dozen rows at each call, for tests of random histories."""
     return World(rng.randrange(10**9), tuple(_tiny_country(index, rng) for index in range(countries)))
 
 
 def _tiny_country(index: int, rng: Random) -> Country:
-    """Invent a plain country, with some rounds assessed twice, and some districts under a wrong province."""
+    """Invent a plain country in which some rounds are assessed twice, and some districts are under a wrong province."""
     operations = _plain_operations(index, rng, rng.randint(1, 3), rounds=rng.randint(1, 3), cells=3)
     name = country_name(index, rng)
     return Country(country_pcode(index), name, tuple(_with_odd_rounds(index, each, rng) for each in operations))
@@ -98,7 +99,7 @@ def _plain_operations(index: int, rng: Random, count: int, *, rounds: int, cells
 
 
 def _grow(world: World, rows: int) -> None:
-    """Add long operations until the world has about so many rows."""
+    """Add long operations until the world has about this number of rows."""
     missing = rows - sum(len(world.rows(level)) for level in LEVELS)
     count = len(world.countries)
     large = _LARGE if count > _LARGE else 0

@@ -1,6 +1,6 @@
-"""Changes that admin 0 does not show: they happen at a finer level only.
+"""Changes at the finer levels, which admin 0 does not show.
 
-Only `hide_from_admin0` touches the answer of admin 0 itself: it takes an operation out of it.
+Only `hide_from_admin0` changes the answer of admin 0 itself: it removes an operation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _District(NamedTuple):
-    """An area that some answer shows: its country's place, its level, its code and its name."""
+    """A published area: its country's place in the world, its level, its code and its name."""
 
     country: int
     level: int
@@ -29,7 +29,7 @@ class _District(NamedTuple):
 
 
 def _districts(world: World) -> list[_District]:
-    """Every area that is published under a code of its own."""
+    """Return the published areas that have a code."""
     found = {
         _District(spot.country, level, *(cell[0:2] if level == 1 else cell[2:4])[::-1])
         for spot in all_spots(world)
@@ -41,7 +41,7 @@ def _districts(world: World) -> list[_District]:
 
 
 def _redraw(world: World, rng: Random, change: Callable[[_District], dict[str, Any]]) -> bool:
-    """Change one area wherever it hosts people; where people come from stays as it was."""
+    """Change one area as a place of displaced people. Areas of origin stay unchanged."""
     districts = _districts(world)
     if not districts:
         return False
@@ -59,7 +59,7 @@ def _redraw(world: World, rng: Random, change: Callable[[_District], dict[str, A
 
 
 def rename_district(world: World, rng: Random) -> bool:
-    """An area gets another name in all rounds of its country; its code stays."""
+    """An area gets another name in all rounds of its country. Its code stays."""
     return _redraw(
         world, rng, lambda area: {f"admin{area.level}_name": f"Invented Renamed Area {rng.randrange(10**6)}"}
     )
@@ -71,7 +71,7 @@ def recode_district(world: World, rng: Random) -> bool:
 
 
 def _pairs(spot: Spot, round_: Round) -> list[tuple[Spot, Round, int, int]]:
-    """The cells of a round between which people can be moved without a trace at admin 0."""
+    """Return the cells of a round between which people can move without a change at admin 0."""
     finest = max(spot.operation.levels if round_.levels is None else spot.operation.levels & round_.levels)
     cells = round_.cells
     return [
@@ -103,7 +103,7 @@ def move_between_districts(world: World, rng: Random) -> bool:
     moved = rng.randint(1, one.idps - 1)
     males = females = 0
     if one.males is not None and one.females is not None:
-        # Whatever the split, neither side may go below zero or add up to another total.
+        # Neither sex may become negative or change the total.
         males = min(one.males, moved)
         females = min(one.females, moved - males)
         moved = males + females
@@ -115,7 +115,7 @@ def move_between_districts(world: World, rng: Random) -> bool:
 
 @somewhere(lambda world: [spot for spot in all_spots(world) if len(spot.operation.levels) > 1])
 def drop_level(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
-    """An operation stops being published at its finest level; it keeps another one."""
+    """An operation is no longer published at its finest level. It keeps another level."""
     levels = spot.operation.levels
     return (replace(spot.operation, levels=levels - {max(levels)}),)
 
@@ -134,7 +134,7 @@ def gain_level(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
 
 @somewhere(lambda world: [spot for spot in spare(world) if max(spot.operation.levels)])
 def hide_from_admin0(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
-    """Admin 0 stops showing an operation that the finer levels go on showing; a country keeps another."""
+    """Admin 0 no longer shows an operation that the finer levels show. The country keeps another operation."""
     return (replace(spot.operation, levels=spot.operation.levels - {0}),)
 
 
@@ -156,4 +156,4 @@ INVISIBLE: tuple[Mutation, ...] = (
     hide_from_admin0,
     add_hidden_operation,
 )
-"""Changes of which the rows of admin 0 give no sign, or, for `hide_from_admin0`, a misleading one."""
+"""Changes that the rows of admin 0 do not show, or, for `hide_from_admin0`, show wrongly."""

@@ -1,7 +1,6 @@
-"""The facts that a publication states: countries, operations, rounds and cells.
+"""The facts of a publication: countries, operations, rounds and cells.
 
-Everything here is immutable, so that publications share what did not change between them, and a
-request that is being answered never sees half of the next publication.
+All of them are immutable. So publications share unchanged facts, and a request never sees half of the next publication.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ NOT_AVAILABLE: Final = "Not available"
 
 
 def chance(*parts: object) -> random.Random:
-    """Return the generator that belongs to these parts; the same parts give the same draws."""
+    """Return a random generator. The same parts give the same numbers."""
     return random.Random("/".join(map(str, parts)))  # noqa: S311 - invention, not cryptography
 
 
 class Area(NamedTuple):
-    """One place: an area at admin 1 and, where the country has them, an area at admin 2."""
+    """An area at admin 1 and, in countries that have them, an area at admin 2."""
 
     admin1_name: str
     admin1_pcode: str
@@ -36,10 +35,7 @@ class Area(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One figure at the finest level: so many people, here, for this reason, from there.
-
-    What a coarser level or an older version of the API does not know is an empty string.
-    """
+    """One figure at the finest level. What a coarser level or version 2 of the API does not have is an empty string."""
 
     admin1_name: str
     admin1_pcode: str
@@ -53,7 +49,7 @@ class Cell(NamedTuple):
     females: int | None
 
     def plus(self, idps: int, males: int, females: int) -> Cell:
-        """Return the cell with so many more people; what is unknown stays unknown."""
+        """Return the cell with more people. Unknown numbers stay unknown."""
         return self._replace(
             idps=self.idps + idps,
             males=None if self.males is None else self.males + males,
@@ -70,11 +66,11 @@ class Round:
     assessment_type: str
     cells: tuple[Cell, ...] = field(repr=False)
     levels: frozenset[int] | None = None
-    """Where this round is published, when that is less than its operation."""
+    """The levels that publish this round, if not all levels of its operation."""
 
     @property
     def key(self) -> tuple[Date, int, str]:
-        """What identifies the round within its operation."""
+        """The key of the round within its operation."""
         return (self.date, self.number, self.assessment_type)
 
 
@@ -86,10 +82,10 @@ class Operation:
     status: Status
     rounds: tuple[Round, ...] = field(repr=False)
     levels: frozenset[int] = ALL_LEVELS
-    """Where the operation is published. Without 0 it is unknown to admin 0."""
+    """The levels that publish the operation."""
 
     def published(self, level: int) -> tuple[Round, ...]:
-        """The rounds that an answer of this level shows."""
+        """Return the rounds that a level publishes."""
         if level not in self.levels:
             return ()
         return tuple(r for r in self.rounds if r.levels is None or level in r.levels)
@@ -99,14 +95,14 @@ class Operation:
         return replace(self, rounds=(*self.rounds, new))
 
     def without_round(self, old: Round, *new: Round) -> Operation:
-        """Return the operation with other rounds, or none, in the place of one."""
+        """Return the operation with new rounds, or none, in place of an old one."""
         place = next(place for place, round_ in enumerate(self.rounds) if round_ is old)
         return replace(self, rounds=(*self.rounds[:place], *new, *self.rounds[place + 1 :]))
 
 
 @dataclass(frozen=True)
 class Country:
-    """One country, under a code that ISO 3166-1 leaves to its users."""
+    """One country."""
 
     pcode: str
     name: str

@@ -1,4 +1,4 @@
-"""The six countries that carry, between them, every oddity that the real data are known for."""
+"""Six countries, which together have all known oddities of the real data."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def _restarted(index: int, rng: Random) -> tuple[Operation, ...]:
 
 
 def _genderless(index: int, rng: Random) -> tuple[Operation, ...]:
-    """No males and females anywhere; a round that writes one reason in lower case."""
+    """No males and females; a round that writes one reason in lower case."""
     first, second, *others = Fabric(areas(index, 2, 2), rng, genders="none").rounds(
         calendar(date(2021, 6, 30), 4), cells=8
     )
-    # Alone in lower case, in combination with the capital, both in one round.
+    # A reason alone is in lower case, and a combination of reasons has a capital, both in one round.
     spelled = [
         cell._replace(reason="Conflict; Natural disaster" if place % 2 else "conflict")
         for place, cell in enumerate(second.cells)

@@ -1,8 +1,7 @@
 """An invented list of P-codes in the form of OCHA's, for the countries of a world.
 
-It departs from the codes that the sandbox publishes as OCHA's departs from DTM's: each of the first countries in
-another way. Every name says that it is invented. The list is the same for every publication and seed, as it is of one
-date.
+It differs from the codes that the sandbox publishes as OCHA's list differs from DTM's codes: in another way for each of
+the first countries. Every name shows that it is invented. The list is the same for every publication and seed.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def pcode_list(countries: Iterable[str]) -> str:
 
 def _places(index: int) -> Iterator[Place]:
     """Yield the areas of the country at a place of the world."""
-    upper, lower = _FORMS[index] if index < len(_FORMS) else _SHORT_PREFIX
+    upper, lower = _FORMS.get(index, _SHORT_PREFIX)
     country = country_pcode(index)
     found: dict[str, Place] = {}
     for one, area in enumerate(areas(index, _PROVINCES, 0), start=1):
@@ -60,38 +59,24 @@ def _places(index: int) -> Iterator[Place]:
         parent = upper.format(country, one)
         code = parent + lower.format(two)
         found[code] = Place(country, 2, code, area.admin2_name, parent)
-    odd = _ODDITIES[index] if index < len(_ODDITIES) else _nothing
-    yield from odd(list(found.values()))
-
-
-def _nothing(places: list[Place]) -> list[Place]:
-    """The code has another prefix or other zeros."""
-    return places
+    places = list(found.values())
+    yield from _ODDITIES[index](places) if index in _ODDITIES else places
 
 
 def _reused(places: list[Place]) -> list[Place]:
     """One name has another word order, and one code was given to another area by a reform."""
-    names = {2: "Province Í 2 (invented)"}
-    return [
-        place._replace(name=names[number])
-        if place.level == 1 and (number := places.index(place) + 1) in names
-        else place._replace(name="Invented District of a reform")
-        if place.pcode.endswith("0102")
-        else place
-        for place in places
-    ]
+    places[1] = places[1]._replace(name="Province Í 2 (invented)")
+    reform = "Invented District of a reform"
+    return [place._replace(name=reform) if place.pcode.endswith("0102") else place for place in places]
 
 
 def _renumbered(places: list[Place]) -> list[Place]:
     """The districts of the first two provinces are numbered downwards, and one name occurs twice under its parent."""
-    turned = []
-    for place in places:
+    for number, place in enumerate(places):
         if place.level == 2 and int(place.parent[2:]) <= 2:  # noqa: PLR2004 - the first two
-            turned.append(place._replace(pcode=f"{place.parent}{_DISTRICTS + 1 - int(place.pcode[5:]):03d}"))
-        else:
-            turned.append(place)
-    twice = next(place for place in turned if place.level == 2)  # noqa: PLR2004 - the level itself
-    return [*turned, twice._replace(pcode=f"{twice.parent}099")]
+            places[number] = place._replace(pcode=f"{place.parent}{_DISTRICTS + 1 - int(place.pcode[5:]):03d}")
+    twice = next(place for place in places if place.level == 2)  # noqa: PLR2004 - the level itself
+    return [*places, twice._replace(pcode=f"{twice.parent}099")]
 
 
 def _two_lengths(places: list[Place]) -> list[Place]:
@@ -104,17 +89,11 @@ def _two_lengths(places: list[Place]) -> list[Place]:
     return [*shortened, odd._replace(pcode="Unspecified", name="Unspecified (invented)")]
 
 
-_EXACT: Final = ("{:.2}{:02d}", "{:02d}")
-_LONG_PREFIX: Final = ("{}{:02d}", "{:02d}")
 _SHORT_PREFIX: Final = ("{:.2}{:03d}", "{:03d}")
-_NO_HYPHEN: Final = ("{:.2}G{:02d}", "Q{:02d}")
-_PADDED: Final = ("{:.2}{:03d}", "{:03d}")
-_FORMS: Final = (_EXACT, _LONG_PREFIX, _NO_HYPHEN, _SHORT_PREFIX, _PADDED, _SHORT_PREFIX)
-_ODDITIES: Final[tuple[Callable[[list[Place]], list[Place]], ...]] = (
-    _reused,
-    _two_lengths,
-    _nothing,
-    _nothing,
-    _nothing,
-    _renumbered,
-)
+_FORMS: Final = {
+    0: ("{:.2}{:02d}", "{:02d}"),  # as the sandbox publishes them
+    1: ("{}{:02d}", "{:02d}"),  # a longer prefix
+    2: ("{:.2}G{:02d}", "Q{:02d}"),  # without the hyphen
+}
+"""How the first countries form the codes of their areas."""
+_ODDITIES: Final[dict[int, Callable[[list[Place]], list[Place]]]] = {0: _reused, 1: _two_lengths, 5: _renumbered}

@@ -1,9 +1,10 @@
-"""The history of a world: countries that come and go, and the seeded mix of changes that makes a publication."""
+"""The history of a world: countries that appear and disappear, and the mix of changes that makes a publication."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import visible
 from tap_dtm.sandbox.fabric import MAX_COUNTRIES, country_pcode
 from tap_dtm.sandbox.invent import invent, invent_country
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def withdraw_country(world: World, rng: Random) -> bool:
-    """A country leaves the lists and the answers; the world keeps at least one."""
+    """A country leaves the lists and the answers. The world keeps at least one."""
     if len(world.countries) < 2:  # noqa: PLR2004 - one stays
         return False
     gone = rng.randrange(len(world.countries))
@@ -25,7 +26,7 @@ def withdraw_country(world: World, rng: Random) -> bool:
 
 
 def add_country(world: World, rng: Random) -> bool:
-    """A country that the world did not have appears."""
+    """A new country appears."""
     used = {country.pcode for country in world.countries}
     free = [index for index in range(len(used) + 10) if index < MAX_COUNTRIES and country_pcode(index) not in used]
     if not free:
@@ -35,7 +36,7 @@ def add_country(world: World, rng: Random) -> bool:
 
 
 def restore(world: World, _rng: Random) -> bool:
-    """Everything is again exactly as it was in the previous publication."""
+    """Everything is as in the previous publication."""
     if world.previous is None or world.previous == world.countries:
         return False
     world.countries = world.previous
@@ -43,7 +44,7 @@ def restore(world: World, _rng: Random) -> bool:
 
 
 COUNTRY: tuple[Mutation, ...] = (withdraw_country, add_country, restore)
-"""Changes to which countries there are, and the way back."""
+"""Changes of the countries, and the return to the previous publication."""
 
 _MIX = (
     visible.add_round,
@@ -60,9 +61,9 @@ _NOW_AND_THEN = (visible.withdraw_round, visible.rename_reason_case, visible.dup
 
 
 def publish(world: World, rng: Random | None = None) -> tuple[str, ...]:
-    """Make the next publication: it adds, back-fills, corrects, re-keys, withdraws and renames.
+    """Make the next publication, and return the names of its changes.
 
-    Returns the names of the changes. Without `rng` the history follows from the seed of the world.
+    It adds, back-fills, corrects, re-keys, withdraws and renames. Without `rng`, the seed of the world decides.
     """
     rng = rng or chance("mix", world.seed, world.publication + 1)
     some = [change for change in _NOW_AND_THEN if rng.random() < 0.3]  # noqa: PLR2004
@@ -70,9 +71,9 @@ def publish(world: World, rng: Random | None = None) -> tuple[str, ...]:
 
 
 def world_at(publication: int = 1, *, seed: int = 1, countries: int = 6, rows: int | None = None) -> World:
-    """Return a world as it is at a publication of its seeded history."""
+    """Return a world at a publication of its history."""
     if publication < 1:
-        raise ValueError(f"Publications count from 1, so there is no publication {publication}.")
+        raise DtmError(f"Publications count from 1, so there is no publication {publication}.")
     world = invent(seed, countries, rows)
     while world.publication < publication:
         publish(world)

@@ -23,7 +23,6 @@ from tap_dtm.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -36,8 +35,8 @@ HOST = "127.0.0.1"
 class SandboxServer:
     """An offline DTM API with invented data.
 
-    `with SandboxServer(world) as sandbox:` serves it at `sandbox.url` under `sandbox.key`. World,
-    options and faults may change between requests; `requests` tells what was asked.
+    `with SandboxServer(world) as sandbox:` serves it at `sandbox.url` under `sandbox.key`. World, options and faults
+    may change between requests.
     """
 
     def __init__(self, world: World, *, key: str = SANDBOX_KEY, port: int = 0, options: Options | None = None) -> None:
@@ -47,7 +46,7 @@ class SandboxServer:
         self.options = options or Options()
         self.faults = Faults()
         self.requests: list[Request] = []
-        """The requests as they came, but for the key."""
+        """The requests, without the key."""
         self.most_at_once = 0
         """The largest number of requests that were being answered at the same time."""
         self._at_once = 0
@@ -64,14 +63,12 @@ class SandboxServer:
         """Serve until the block ends."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop serving."""
         self.close()
 
     def close(self) -> None:
-        """Stop serving and hang up on everyone; once is as good as twice."""
+        """Stop serving, and close all connections. A second call has no effect."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -81,12 +78,12 @@ class SandboxServer:
         self._thread.join()
 
     def wait(self, seconds: float) -> bool:
-        """Let time pass; False when the server closes meanwhile."""
+        """Wait; return False if the server closes in the meantime."""
         return not self._closing.wait(seconds)
 
     @contextlib.contextmanager
     def noted(self, request: Request) -> Iterator[None]:
-        """Note a request, without the key, and that it is being answered until the block ends."""
+        """Record a request, without the key, and count it as being answered until the block ends."""
         noted = replace(
             request,
             params=CaseInsensitiveDict(request.params),
@@ -122,7 +119,7 @@ class SandboxServer:
 
 
 class _HttpServer(ThreadingTCPServer):
-    """Threads that end with the program, and connections that can be hung up on."""
+    """Threads that end with the program, and connections that can be closed."""
 
     # Not HTTPServer, which looks up the name of the host: that can take seconds without a network.
     allow_reuse_address = os.name != "nt"  # where it would let two servers share a port
@@ -152,7 +149,7 @@ class _HttpServer(ThreadingTCPServer):
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
-        # Neither a client that hangs up nor a program that ends meanwhile is news; anything else is a bug.
+        # A client may close the connection, and the program may end in the meantime; anything else is a bug.
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError) and "interpreter shutdown" not in str(error):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
@@ -204,4 +201,4 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a sandbox inside a program has no business on its output."""
+        """Do not log: the output belongs to the program that the sandbox is part of."""

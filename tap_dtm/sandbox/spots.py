@@ -1,4 +1,4 @@
-"""Where a world can change: choosing an operation, and putting others in its place."""
+"""The places where a world can change: its operations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Spot(NamedTuple):
-    """An operation, and where it is: its country's place in its world, and its own in the country."""
+    """An operation, the place of its country in the world, and its own place in the country."""
 
     operation: Operation
     world: World
@@ -29,7 +29,7 @@ class Spot(NamedTuple):
         return {operation.name for operation in self.world.countries[self.country].operations}
 
     def put(self, *operations: Operation) -> None:
-        """Put operations (or none) in the place of this one."""
+        """Replace this operation by others, or by none."""
         countries = list(self.world.countries)
         old = countries[self.country].operations
         new = (*old[: self.place], *operations, *old[self.place + 1 :])
@@ -52,18 +52,18 @@ def visible(world: World) -> list[Spot]:
 
 
 def spare(world: World) -> list[Spot]:
-    """The visible operations of countries that show another one, so that the country stays."""
+    """Return the visible operations of countries that show another one, so that the country stays."""
     shown = visible(world)
     crowded = {spot.country for spot in shown if sum(each.country == spot.country for each in shown) > 1}
     return [spot for spot in shown if spot.country in crowded]
 
 
 Change = Callable[[Spot, Random], tuple[Operation, ...] | None]
-"""Returns what takes the place of an operation; None when nothing can."""
+"""Returns the operations that replace an operation; None if the change is impossible."""
 
 
 def somewhere(spots: Callable[[World], list[Spot]]) -> Callable[[Change], Mutation]:
-    """Make a mutation of a change to one operation, chosen by chance among these."""
+    """Make a mutation of a change to one operation, which is chosen at random from these."""
 
     def mutation(change: Change) -> Mutation:
         @wraps(change)
@@ -84,9 +84,9 @@ def somewhere(spots: Callable[[World], list[Spot]]) -> Callable[[Change], Mutati
 
 
 def evolve(cells: tuple[Cell, ...], rng: Random) -> tuple[Cell, ...]:
-    """Return the figures of another round: nearly the same areas, other numbers of people.
+    """Return the figures of another round: nearly the same areas, with other numbers of people.
 
-    A district that was under a wrong province as well is under its own again, which is the first that it comes under.
+    A district that is under two provinces keeps the first one.
     """
     own: dict[str, str] = {}
     for cell in cells:

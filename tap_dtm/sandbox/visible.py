@@ -1,4 +1,4 @@
-"""Changes that show at admin 0, or in the lists: what the API has been seen to do between publications."""
+"""Changes that admin 0 or a list shows. The API has been observed to make them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_round(spot: Spot, rng: Random) -> tuple[Operation, ...]:
 
 @somewhere(visible)
 def backfill_round(spot: Spot, rng: Random) -> tuple[Operation, ...]:
-    """A round that was left out appears with its old date."""
+    """A missing round appears with its old date."""
     like = rng.choice(spot.operation.published(0))
     newest = max(round_.date for round_ in spot.operation.rounds)
     keys = {round_.key for round_ in spot.operation.rounds}
@@ -74,19 +74,19 @@ def rekey_round(spot: Spot, rng: Random) -> tuple[Operation, ...] | None:
 
 @somewhere(lambda world: [spot for spot in visible(world) if len(spot.operation.published(0)) > 1])
 def withdraw_round(spot: Spot, rng: Random) -> tuple[Operation, ...]:
-    """A round disappears; an operation keeps at least one."""
+    """A round disappears. An operation keeps at least one."""
     return (spot.operation.without_round(rng.choice(spot.operation.published(0))),)
 
 
 @somewhere(spare)
 def withdraw_operation(_spot: Spot, _rng: Random) -> tuple[Operation, ...]:
-    """A whole operation disappears; a country keeps at least one."""
+    """A whole operation disappears. A country keeps at least one."""
     return ()
 
 
 @somewhere(visible)
 def rename_operation(spot: Spot, rng: Random) -> tuple[Operation, ...]:
-    """An operation gets another name: its accents go, a remark in parentheses comes, or all changes."""
+    """An operation gets another name: without accents, with a remark in parentheses, or a new one."""
     name, used = spot.operation.name, spot.names
     plain = "".join(c for c in unicodedata.normalize("NFD", name) if not unicodedata.combining(c))
     choices = [plain, f"{name.removesuffix(_REMARK)}{_REMARK}", operation_name(rng, used)]
@@ -105,7 +105,7 @@ def add_operation(spot: Spot, rng: Random) -> tuple[Operation, ...]:
 
 @somewhere(all_spots)
 def flip_status(spot: Spot, _rng: Random) -> tuple[Operation, ...]:
-    """An active operation becomes inactive, or the other way round; no row changes."""
+    """An active operation becomes inactive, or vice versa. No row changes."""
     return (replace(spot.operation, status="Inactive" if spot.operation.status == "Active" else "Active"),)
 
 
@@ -117,7 +117,7 @@ def rename_reason_case(world: World, rng: Random) -> bool:
         for round_ in spot.operation.published(0)
         for reason in sorted({cell.reason for cell in round_.cells})
     ]
-    # Where the other spelling is in the same round already, rows would run together.
+    # If the same round has the other spelling already, rows would become one.
     choices = [each for each in choices if all(cell.reason != each[3] for cell in each[1].cells)]
     if not choices:
         return False

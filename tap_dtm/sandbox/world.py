@@ -1,4 +1,4 @@
-"""The world that a sandbox serves: facts in, rows out, publication after publication."""
+"""The world that a sandbox serves: from facts to rows, in each publication."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Mutation = Callable[["World", Random], bool]
-"""Changes the facts of a world; False when the world offers nothing to change."""
+"""Changes the facts of a world; returns False if there is nothing to change."""
 
 ID_SPAN = 1_000_000
-"""Every country numbers its rows within a span of its own, so that ids are unique in any answer."""
+"""The ids of each country are within a separate span, so that they are unique in any answer."""
 
 
 class Line(NamedTuple):
-    """One row before it is spelled out: cheap to keep and to filter."""
+    """One row in a form that is cheap to keep and to filter."""
 
     id: int
     country: Country
@@ -31,16 +31,15 @@ class Line(NamedTuple):
 
 
 def _known(cells: list[Cell], measure: Literal["males", "females"]) -> int | None:
-    """Add what is known; unknown only if all are. Hence males + females < total in some sums."""
+    """Add the known numbers; None if there are none. So males + females < total in some sums."""
     known = [figure for cell in cells if (figure := getattr(cell, measure)) is not None]
     return sum(known) if known else None
 
 
 def _aggregate(cells: tuple[Cell, ...], level: Level, version: ApiVersion) -> tuple[Cell, ...]:
-    """Sum the cells that look the same at a level, in a version of the API.
+    """Sum the cells that are alike at a level, in a version of the API.
 
-    At the finest level nothing is summed, so that rows published twice stay twice; an older version
-    of the API has one row per area in any case.
+    At the finest level, nothing is summed, so that rows can be published twice. Version 2 has one row per area.
     """
     if version == "v3" and (level == 2 or (level == 1 and not any(cell.admin2_name for cell in cells))):  # noqa: PLR2004
         return cells
@@ -56,7 +55,7 @@ def _aggregate(cells: tuple[Cell, ...], level: Level, version: ApiVersion) -> tu
 
 
 def spell(line: Line, level: Level, version: ApiVersion) -> Row:
-    """Spell a line out as a record of the API: its field names, in its order."""
+    """Return a line as a row of the API, with its field names in its order."""
     _, country, operation, round_, cell = line
     row: Row = {} if version == "v3" and level == 0 else {"id": line.id}
     row |= {"operation": operation.name, "admin0Name": country.name, "admin0Pcode": country.pcode}
@@ -84,21 +83,20 @@ def spell(line: Line, level: Level, version: ApiVersion) -> Row:
 
 
 class Edition:
-    """One publication: facts under its number; its lines are worked out once, when asked for.
+    """One publication. Its lines are computed once, at the first request.
 
-    The order of rows and their ids depend on the seed and the number of the publication only, so that every answer
-    of one publication agrees with every other, and no two publications agree on the ids.
+    The order of rows and their ids depend only on the seed and the number of the publication. So all answers of one
+    publication agree, and publications have different ids.
     """
 
-    def __init__(self, seed: int, publication: int, countries: tuple[Country, ...]) -> None:
-        """Keep the facts; nothing is computed yet."""
+    def __init__(self, seed: int, publication: int, countries: tuple[Country, ...]) -> None:  # noqa: D107
         self.seed = seed
         self.publication = publication
         self.countries = countries
         self._lines: dict[tuple[str, Level, ApiVersion], list[Line]] = {}
 
     def lines(self, country: Country, level: Level, version: ApiVersion) -> list[Line]:
-        """The lines of one country, oldest first; the order within a date changes with publications."""
+        """Return the lines of one country, the oldest first. The order within a date changes with publications."""
         key = (country.pcode, level, version)
         if key not in self._lines:  # two threads at once compose the same lines
             self._lines[key] = self._compose(country, level, version)
@@ -120,12 +118,12 @@ class Edition:
         return [Line(number, country, *line) for number, line in zip(ids, lines, strict=True)]
 
     def country_list(self) -> list[Row]:
-        """The records of the country list: the countries that have an operation, by name."""
+        """Return the list of the countries that have an operation, by name."""
         listed = sorted((country.name, country.pcode) for country in self.countries if country.operations)
         return [{"admin0Name": name, "admin0Pcode": pcode} for name, pcode in listed]
 
     def operation_list(self) -> list[Row]:
-        """The records of the operation list, by name, ignoring case."""
+        """Return the list of operations by name, ignoring case."""
         rows: list[Row] = [
             {
                 "operation": operation.name,
@@ -140,26 +138,25 @@ class Edition:
 
 
 class World:
-    """Invented facts, publication after publication.
+    """Invented facts, in one publication after another.
 
-    The current publication is one object, replaced in one step: a request sees it or the next one,
-    never a mixture.
+    The current publication is one object, which is replaced in one step: a request never sees a mixture of two.
     """
 
     def __init__(self, seed: int, countries: tuple[Country, ...], publication: int = 1) -> None:
-        """Publish these facts under this number."""
+        """Publish the facts under a number."""
         self.seed = seed
         self.previous: tuple[Country, ...] | None = None
-        """The facts of the publication before this one, if there was one."""
+        """The facts of the previous publication, if any."""
         self.edition = Edition(seed, publication, countries)
         self._held: dict[Level, Edition] = {}
 
     def hold_back(self, *levels: Level) -> None:
-        """Let these levels go on showing the current publication while the others move on; without any, none."""
+        """Let these levels continue to show the current publication until the next call."""
         self._held = {level: self.shown_at(level) for level in levels}
 
     def shown_at(self, level: Level | None) -> Edition:
-        """The publication that a level, or a list, shows: the current one, unless it is held back."""
+        """Return the publication that a level, or a list, shows."""
         return self.edition if level is None else self._held.get(level, self.edition)
 
     @property
@@ -169,7 +166,7 @@ class World:
 
     @property
     def countries(self) -> tuple[Country, ...]:
-        """The facts. Assigning other facts changes the current publication in place."""
+        """The facts. An assignment changes the current publication."""
         return self.edition.countries
 
     @countries.setter
@@ -177,16 +174,15 @@ class World:
         self.edition = Edition(self.seed, self.publication, countries)
 
     def copy(self) -> World:
-        """Return a world of the same facts with a future of its own."""
-        twin = World(self.seed, self.countries, self.publication)
-        twin.previous = self.previous
-        return twin
+        """Return a world with the same facts that changes independently."""
+        copy = World(self.seed, self.countries, self.publication)
+        copy.previous = self.previous
+        return copy
 
     def publish(self, *mutations: Mutation, rng: Random | None = None) -> tuple[str, ...]:
-        """Apply the mutations and publish the result: ids and the order within a date are new.
+        """Apply mutations, and publish the result with new ids and another order within a date.
 
-        Returns the names of the mutations that found something to change. Without mutations the
-        facts stay and only the ids and the order change.
+        Returns the names of the mutations that had something to change.
         """
         number = self.publication + 1
         rng = rng or chance("publish", self.seed, number)
@@ -197,7 +193,7 @@ class World:
         return applied
 
     def rows(self, level: Level, version: ApiVersion = "v3", country: str | None = None) -> list[Row]:
-        """Every record that the API serves at a level, of all countries or of one."""
+        """Return all rows that the API serves at a level, of all countries or of one."""
         edition = self.shown_at(level)
         return [
             spell(line, level, version)
@@ -207,9 +203,9 @@ class World:
         ]
 
     def country_list(self) -> list[Row]:
-        """The records of the country list."""
+        """Return the country list."""
         return self.edition.country_list()
 
     def operation_list(self) -> list[Row]:
-        """The records of the operation list."""
+        """Return the operation list."""
         return self.edition.operation_list()

@@ -241,7 +241,7 @@ class TestMistakes:
             ({"catalog": {"streams": [ONE | {"primary_key": [["operation"]]}]}}, "by another key than admin0_pcode"),
             (
                 {"catalog": without(DELETED, DEDUP)},
-                f"leaves out the field {DELETED} of idp_admin1, and it alone tells which rows are gone: select it",
+                f"leaves out the field {DELETED} of idp_admin1, the only one that shows which rows are deleted",
             ),
             ({"catalog": without(CURSOR, DEDUP)}, f"leaves out the field {CURSOR} of idp_admin1"),
             ({"catalog": without(DELETED, APPEND)}, f"leaves out the field {DELETED} of idp_admin1"),
@@ -276,7 +276,7 @@ class TestMistakes:
         )
 
         assert code == 0
-        assert any("ignored: stream_maps" in str(message.get("log")) for message in messages)
+        assert any("no effect here: stream_maps" in str(message.get("log")) for message in messages)
         assert any(message["record"]["stream"] == "countries" for message in messages if message["type"] == "RECORD")
 
     @staticmethod

@@ -158,8 +158,8 @@ class TestAnswersThatAreNone:
             ("null, 3", [None, 3]),
             ('"text", [{"a": 1}], true', ["text", [{"a": 1}], True]),
             ('{"a": 1e400}, {"b": "\u00e9"}', [{"a": math.inf}, {"b": "\u00e9"}]),
-            (r'{"a": "x\ud800y", "b": "\udc00\ud83d"}', [{"a": "x\0y", "b": "\0\0"}]),
-            (r'{"a": "\ud83d\ude00\\ud800\ud800"}', [{"a": "\U0001f600\\ud800\0"}]),
+            (r'{"a": "x\ud800y", "b": "\udc00\ud83d"}', [{"a": "x\ud800y", "b": "\udc00\ud83d"}]),
+            (r'{"a": "\ud83d\ude00\\ud800\ud800"}', [{"a": "\U0001f600\\ud800\ud800"}]),
         ],
     )
     def test_what_is_not_a_row_or_holds_what_no_table_does_costs_no_more_than_its_row(
@@ -182,7 +182,6 @@ class TestAnswersThatAreNone:
             "[nul]",
             f"[{'9' * 5000}]",
             f"[{'[' * 5000}",
-            f"[{'null,' * 1000}null]",
         ],
         ids=lambda rows: rows[:20],
     )

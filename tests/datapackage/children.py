@@ -1,14 +1,16 @@
-"""Runs a piece of a test in a forked process: killed at an exact moment, or as an ordinary user."""
+"""Runs a piece of a test in a forked process: a command, killed at an exact moment, or as an ordinary user."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
 import sys
 import traceback
 import warnings
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -65,6 +67,42 @@ def forked(
         text = pipe.read()
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status), text
+
+
+def run_command(
+    main: Callable[[], object], *arguments: str, lines: bytes = b"", folder: Path, before: Callable[[], object] = int
+) -> tuple[int, str, str]:
+    """Run a command in a folder, and return its exit code and what it wrote to standard output and standard error.
+
+    The process is forked, because a new one takes most of its time to load the libraries.
+    """
+    with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        stdin.write(lines)
+        stdin.seek(0)
+
+        def run() -> object:
+            for number, file in enumerate((stdin, stdout, stderr)):
+                os.dup2(file.fileno(), number)
+            os.chdir(folder)
+            logging.getLogger().handlers.clear()
+            sys.argv[1:] = arguments
+            sys.stdin, sys.stdout, sys.stderr = (
+                open(number, "rw"[number > 0], encoding="utf-8", closefd=False)  # noqa: SIM115
+                for number in range(3)
+            )
+            before()
+            try:
+                main()
+            except SystemExit as end:
+                return end.code
+            finally:
+                sys.stderr.flush()
+            return 0
+
+        code, text = forked(run)
+        for file in (stdout, stderr):
+            file.seek(0)
+        return code or json.loads(text), stdout.read().decode(), stderr.read().decode()
 
 
 def killed(action: Callable[[], object], step: int) -> bool:

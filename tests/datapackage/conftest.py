@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.datapackage.pages_browser import Page, browser
+from tests.datapackage.pages_browser import Browser, Page, browser, write
+from tests.datapackage.pages_world import world_contents
 from tests.datapackage.pipe import without_pages
 
 if TYPE_CHECKING:
@@ -20,11 +21,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "package"
 
 
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests. Each of them opens a page in a profile of its own."""
+    with browser(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
+def page(chromium: Browser) -> Iterator[Page]:
     """A page in a browser, which is still to be opened."""
-    with browser(tmp_path / "profile") as opened:
-        yield opened
+    page = Page(chromium)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def world_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the small world, in a folder of its own. Tests only read it."""
+    return write(world_contents(), tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

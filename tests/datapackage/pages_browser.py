@@ -49,20 +49,57 @@ def chromium() -> str:
     pytest.skip(sentence)
 
 
-class Page:
-    """One open page, with everything that it said and asked for."""
+class Browser:
+    """A connection to a running Chromium."""
 
     def __init__(self, send: int, receive: int) -> None:
         self._send, self._receive = send, receive
         self._buffer = b""
         self._number = 0
-        self._session: str | None = None
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
+        """Call a method of the protocol and return its result. Events that arrive meanwhile are kept."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        os.write(self._send, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                result: dict[str, Any] = answer["result"]
+                return result
+            self.events.append(answer)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            assert select.select([self._receive], [], [], _PATIENCE)[0], "Chromium did not answer."
+            piece = os.read(self._receive, 1 << 20)
+            assert piece, "Chromium has ended."
+            self._buffer += piece
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        answer: dict[str, Any] = json.loads(message)
+        return answer
+
+
+class Page:
+    """One open page in a profile of its own, with everything that it complained of and requested."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.context = browser.call("Target.createBrowserContext")["browserContextId"]
+        target = browser.call("Target.createTarget", url="about:blank", browserContextId=self.context)["targetId"]
+        self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    def close(self) -> None:
+        """Close the page and forget its profile."""
+        self._browser.call("Target.disposeBrowserContext", browserContextId=self.context)
 
     def open(self, path: Path, width: int = 1280, height: int = 844, fragment: str = "") -> None:
         """Open a file in a window of a size in pixels, and wait until the charts are drawn."""
@@ -106,29 +143,13 @@ class Page:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Call a method of the protocol and return its result; events that come meanwhile are noted."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._send, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._next()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
-                result: dict[str, Any] = answer["result"]
-                return result
-            self._note(answer)
-
-    def _next(self) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            assert select.select([self._receive], [], [], _PATIENCE)[0], "Chromium did not answer."
-            piece = os.read(self._receive, 1 << 20)
-            assert piece, "Chromium has ended."
-            self._buffer += piece
-        message, _, self._buffer = self._buffer.partition(b"\0")
-        answer: dict[str, Any] = json.loads(message)
-        return answer
+        """Call a method of the protocol and return its result. Events of this page are noted."""
+        result = self._browser.call(method, self._session, **params)
+        events, self._browser.events = self._browser.events, []
+        for event in events:
+            if event.get("sessionId") == self._session:
+                self._note(event)
+        return result
 
     def _note(self, event: dict[str, Any]) -> None:
         method, params = event.get("method"), event.get("params", {})
@@ -158,8 +179,8 @@ def choose(page: Page, select: str, value: str) -> None:
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Page]:
-    """Start a Chromium with a profile of its own in a folder."""
+def browser(folder: Path) -> Iterator[Browser]:
+    """Start a Chromium with its data in a folder."""
     path = chromium()
     to_read, to_send = os.pipe()
     to_receive, to_write = os.pipe()
@@ -175,7 +196,7 @@ def browser(folder: Path) -> Iterator[Page]:
     os.close(to_read)
     os.close(to_write)
     try:
-        yield Page(to_send, to_receive)
+        yield Browser(to_send, to_receive)
     finally:
         os.close(to_send)
         os.close(to_receive)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.target import MemoryTarget, run_tap
@@ -44,6 +46,13 @@ def activate(version: int, stream: str = "Orders") -> Message:
     return {"type": "ACTIVATE_VERSION", "stream": stream, "version": version}
 
 
-def dtm(url: str = "sandbox://?rows=1500&countries=3", **config: Any) -> list[Message]:
-    """Return the messages of a first sync of tap-dtm."""
-    return run_tap(MemoryTarget(), **{"api_url": url, "scrub_fraction": 0, **config}, killed_at=0)
+def dtm(url: str = "sandbox://?rows=400&countries=3", **config: Any) -> list[Message]:
+    """Return the messages of a first sync of tap-dtm, which runs once for the same settings."""
+    settings = {"api_url": url, "scrub_fraction": 0, **config}
+    messages: list[Message] = json.loads(_messages(json.dumps(settings)))
+    return messages
+
+
+@cache
+def _messages(settings: str) -> str:
+    return json.dumps(run_tap(MemoryTarget(), **json.loads(settings), killed_at=0))

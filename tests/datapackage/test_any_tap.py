@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from frictionless_dtm.command import main
 
 from tap_dtm.errors import DtmError
+from tests.datapackage.children import forks, run_command
 from tests.datapackage.pipe import (
     content,
     descriptor,
@@ -46,7 +46,7 @@ def test_rows_of_a_version_that_two_runs_bring_are_kept(folder: Path) -> None:
     assert [row["id"] for row in read_csv(folder, "orders")] == ["1", "2"]
     run_target([schema(), record(id=3, version=3), state({"last": 3})], folder)
     run_target([schema(), record(id=4, version=4), activate(4)], folder)
-    assert [row["id"] for row in read_csv(folder, "orders")] == ["4"], "a version begun anew forgets the other"
+    assert [row["id"] for row in read_csv(folder, "orders")] == ["4"], "a version that begins forgets the other one"
 
 
 @pytest.mark.parametrize(
@@ -210,6 +210,7 @@ def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -
         run_target([columns(v="integer")], folder, formats=["parquet"])
 
 
+@forks
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -227,11 +228,12 @@ def test_integers_of_any_length_are_kept_but_in_keys_and_parquet(folder: Path) -
 def test_bad_lines_are_refused_in_a_sentence(tmp_path: Path, line: str | bytes, sentence: str) -> None:
     lines = [json.dumps(columns(v={})).encode(), line.encode() if isinstance(line, str) else line]
     (tmp_path / "config.json").write_text(json.dumps({"path": "package"}))
-    command = [sys.executable, "-m", "frictionless_dtm.command", "--config", "config.json"]
-    run = subprocess.run(command, cwd=tmp_path, input=b"\n".join(lines), capture_output=True, check=False)
-    assert run.returncode == 1
-    assert b"Traceback" not in run.stderr
-    assert sentence.encode() in run.stderr.splitlines()[-1]
+
+    code, _, log = run_command(main, "--config", "config.json", folder=tmp_path, lines=b"\n".join(lines))
+
+    assert code == 1
+    assert "Traceback" not in log
+    assert sentence in log.splitlines()[-1]
     assert not (tmp_path / "package").exists()
 
 

@@ -94,19 +94,29 @@ def test_a_path_that_is_not_text_is_refused(number: int) -> None:
     ("module", "formats"),
     [("duckdb", ["csv"]), ("jinja2", ["csv"]), ("pyarrow", ["csv", "parquet"]), ("xlsxwriter", ["csv", "xlsx"])],
 )
-def test_a_missing_extra_is_said_before_anything_is_read(tmp_path: Path, module: str, formats: list[str]) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"path": "package", "formats": formats}))
-    program = f"import sys; sys.modules[{module!r}] = None; from frictionless_dtm.command import main; main()"
+def test_a_missing_extra_is_said_before_anything_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, formats: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
 
-    run = subprocess.run(
-        [sys.executable, "-c", program, "--config", "config.json"],
-        cwd=tmp_path,
-        input=b"this line is not read",
-        capture_output=True,
-        check=False,
+    sentence = rf"target-datapackage needs {module}, .* not installed\. Run: pip install 'tap-dtm\[datapackage\]'"
+    with pytest.raises(DtmError, match=sentence):
+        run_lines(folder, "this line is not read", formats=formats)
+
+    assert not list(folder.parent.glob(".*"))
+
+
+@pytest.mark.programs
+def test_the_command_starts_without_the_extra_and_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"path": "package", "formats": ["parquet", "xlsx"]}))
+    missing = ["duckdb", "jinja2", "pyarrow", "xlsxwriter"]
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing})); from frictionless_dtm.command import main; main()"
     )
+
+    command = [sys.executable, "-c", program, "--config", "config.json"]
+    run = subprocess.run(command, cwd=tmp_path, input=b"this line is not read", capture_output=True, check=False)
 
     assert run.returncode == 1
     last = run.stderr.decode().splitlines()[-1]
-    assert f"target-datapackage needs {module}, which is not installed. Run: pip install 'tap-dtm[datapackage]'" in last
-    assert not list(tmp_path.glob(".*"))
+    assert "target-datapackage needs duckdb and jinja2 and pyarrow and xlsxwriter, which" in last

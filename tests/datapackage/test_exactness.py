@@ -61,7 +61,7 @@ class PackageHistory(History):
 
     @override
     def deliver(self, share: float) -> None:
-        """The tap may be killed on its way; the target reads to the end of what there is."""
+        """The tap may be killed on its way; the target reads what arrives, to the end."""
         super().deliver(share)
         self.target.finish()
 
@@ -162,6 +162,6 @@ def test_a_state_of_another_run_than_the_last_is_refused(tmp_path: Path, is_olde
 
 
 TestPackageHistory = PackageHistory.TestCase
-TestPackageHistory.settings = long(40)
+TestPackageHistory.settings = long(25)
 TestScrubbedPackageHistory = ScrubbedPackageHistory.TestCase
-TestScrubbedPackageHistory.settings = long(15)
+TestScrubbedPackageHistory.settings = long(10)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import load_catalogue
 from tests.datapackage.pipe import descriptor, problems, resource, run_target
 from tests.datapackage.singer import record, schema
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROPERTIES = {
     "id": {"type": "integer"},
@@ -122,7 +121,7 @@ def test_metadata_of_other_streams_are_warned_about(tmp_path: Path, caplog: pyte
 
 def test_mistakes_are_reported_with_their_line(tmp_path: Path) -> None:
     wrong = {"id": {"type": "whole", "title": "x", "description": "x", "nullable": True, "example": "1"}}
-    with pytest.raises(DtmError, match=r"line \d+: id.type: invalid enum value 'whole'; expected one of"):
+    with pytest.raises(DtmError, match=r"line \d+: fields.id.type: invalid enum value 'whole'; expected one of"):
         run_target(MESSAGES, tmp_path / "package", metadata=metadata(tmp_path / "shop.yaml", fields=wrong))
 
 
@@ -135,3 +134,30 @@ def test_a_field_that_is_declared_twice_is_named_with_both_lines(tmp_path: Path)
 
     with pytest.raises(DtmError, match=r"line 4: fields: '\w+' is declared twice, first on line 2"):
         run_target(MESSAGES, tmp_path / "package", metadata=str(path))
+
+
+def test_streams_of_other_taps_are_described_by_the_metadata_that_is_named(tmp_path: Path) -> None:
+    catalogue = Path(str(load_catalogue.__wrapped__.__globals__["__file__"])).parent
+    parts = {name: (catalogue / f"{name}.yaml").read_text("utf-8") for name in ("fields", "resources", "package")}
+    for name, text in parts.items():
+        (tmp_path / f"{name}.yaml").write_text(text.replace("countries", "lands"), "utf-8")
+    indented = {name: "".join(f"  {line}" for line in parts[name].splitlines(keepends=True)) for name in parts}
+    one = tmp_path / "one.yaml"
+    one.write_text(
+        f"fields:\n{indented['fields']}\npackage:\n{indented['package']}\n{parts['resources']}".replace(
+            "countries", "lands"
+        ),
+        "utf-8",
+    )
+    properties = {name: {"type": "string"} for name in ("admin0_pcode", "admin0_name")}
+    messages = [schema("lands", {"properties": properties}, ["admin0_pcode"]), record("lands", admin0_pcode="XAA")]
+    for number, metadata in enumerate([tmp_path, one]):
+        folder = tmp_path / str(number) / "package"
+        run_target(messages, folder, metadata=str(metadata))
+        assert resource(folder, "lands")["title"] == "Countries"
+
+
+def test_wrong_metadata_is_reported_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "fields.yaml").write_text("- nothing", "utf-8")
+    with pytest.raises(DtmError, match=r"fields\.yaml, line 1"):
+        run_target([], tmp_path / "package", metadata=str(tmp_path))

@@ -19,6 +19,7 @@ from tap_dtm.views.command import command
 from tests.datapackage.pages_world import contents_of
 from tests.datapackage.pipe import descriptor, problems, run_target
 from tests.datapackage.singer import dtm
+from tests.extent import mostly
 from tests.views.odd import odd_rows
 from tests.views.reference import Reference
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tests.target import Message
 
 HEADER = "admin0_pcode,operation,assessment_type\n"
+OPERATION = "Réponse inventée à la sécheresse & aux inondations"
 DAY = dt.date(2024, 9, 1)
 
 
@@ -72,7 +74,7 @@ def some_contents(seed: int) -> tuple[dict[str, list[dict[str, Any]]], Contents]
     return tables, dataclasses.replace(contents, descriptor={**contents.descriptor, **said})
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", mostly([0, 1], range(6)))
 def test_the_headline_of_a_package_is_that_of_a_warehouse(seed: int) -> None:
     tables, contents = some_contents(seed)
     columns = ("admin0_pcode", "operation", "num_present_idp_ind", "age_days", "chosen_by", "alternatives", "freshness")
@@ -85,19 +87,19 @@ def test_the_headline_of_a_package_is_that_of_a_warehouse(seed: int) -> None:
 
 
 def test_the_package_prints_what_its_operator_prefers_and_the_views_on_it_prefer_the_same(
-    messages: list[Message], tmp_path: Path
+    messages: list[Message], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    operation = "Réponse inventée à la sécheresse & aux inondations"
     folder = tmp_path / "package"
 
-    run_target(messages, folder, preferred_operations=prefer(tmp_path, f"XAA,{operation},SA"))
+    run_target(messages, folder, preferred_operations=prefer(tmp_path, f"XAA,{OPERATION},SA"))
     printed = CliRunner().invoke(command, ["--dialect", "duckdb", "--package", str(folder)])
 
-    preferred = {"admin0_pcode": "XAA", "operation": operation, "assessment_type": "SA"}
+    preferred = {"admin0_pcode": "XAA", "operation": OPERATION, "assessment_type": "SA"}
     assert descriptor(folder)["dtm:preferredOperations"] == [preferred]
     assert not problems(folder)
+    assert without_effect(caplog) == []
     assert "XAA: Réponse inventée" in (folder / "README.md").read_text("utf-8")
-    assert f"CAST('{operation}' AS VARCHAR) AS operation" in printed.output
+    assert f"CAST('{OPERATION}' AS VARCHAR) AS operation" in printed.output
 
 
 def test_another_preference_is_another_version_and_the_same_one_is_not(
@@ -149,27 +151,33 @@ def test_the_report_names_the_reasons_that_have_no_class() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("XAA,Réponse inventée à la sécheresse & aux inondations,SA", None),
-        ("XAA,Réponse inventée à la sécheresse & aux inondations,", None),
-        ("XYZ,Invented operation of a country that is not loaded,BA", None),
-        ("XAA,Réponse inventée à la sécheresse & aux inondations,ba", 'preferred assessment type "ba" of XAA'),
-        ("{closed},", 'preferred operation "{name}" of {country} has no effect, because it is closed'),
-    ],
-    ids=["a type", "any type", "another country", "a type that is not there", "a closed operation"],
-)
 def test_a_preference_without_effect_is_named(
-    messages: list[Message], folder: Path, caplog: pytest.LogCaptureFixture, line: str, words: str | None
+    messages: list[Message], folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = [message["record"] for message in messages if message.get("stream") == "operations" and "record" in message]
     country, name = next(
         (row["admin0_pcode"], row["operation"]) for row in rows if row["operation_status"] == "Inactive"
     )
+    preferred = [
+        f"XAA,{OPERATION},ba",
+        f'{country},"{name}",',
+        "XYZ,Invented operation of a country that is not loaded,BA",
+    ]
 
-    run_target(messages, folder, preferred_operations=prefer(folder.parent, line.format(closed=f'{country},"{name}"')))
+    run_target(messages, folder, preferred_operations=prefer(folder.parent, *preferred))
 
-    warnings = [record.getMessage() for record in caplog.records if "has no effect" in record.getMessage()]
-    assert len(warnings) == (words is not None)
-    assert (words or "").format(name=name, country=country) in "".join(warnings)
+    closed, unknown = sorted(without_effect(caplog), key=lambda each: "assessment type" in each)
+    assert f'preferred operation "{name}" of {country} has no effect, because it is closed' in closed
+    assert 'preferred assessment type "ba" of XAA' in unknown
+
+
+def test_a_preference_of_any_type_has_an_effect(
+    messages: list[Message], folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_target(messages, folder, preferred_operations=prefer(folder.parent, f"XAA,{OPERATION},"))
+
+    assert without_effect(caplog) == []
+
+
+def without_effect(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [message for message in caplog.messages if "has no effect" in message]

@@ -24,6 +24,7 @@ from tests.datapackage.belongings import copy_all, edit_descriptor, inventory, i
 from tests.datapackage.children import forked, forks, killed
 from tests.datapackage.pipe import PackageTarget, content, descriptor, problems, read_csv, run_target
 from tests.datapackage.singer import record, schema, state
+from tests.extent import EVERYTHING
 from tests.target import run_tap
 from tests.world import LEVELS, count, served
 
@@ -39,7 +40,7 @@ pytestmark = [pytest.mark.usefixtures("no_pages"), pytest.mark.programs]
 
 @pytest.fixture
 def worlds() -> Iterator[tuple[SandboxServer, World]]:
-    server = SandboxServer(invent(3, countries=4, rows=6_000))
+    server = SandboxServer(invent(3, countries=4, rows=6_000 if EVERYTHING else 2_000))
     yield server, server.world
     server.close()
 
@@ -65,12 +66,13 @@ def test_killed_at_any_moment(tmp_path: Path, worlds: tuple[SandboxServer, World
     folder = tmp_path / "package"
     target = PackageTarget(folder)
     run_tap(target, **config_of(server))
+    started = time.monotonic()
     target.finish()
+    duration = time.monotonic() - started
     put_belongings(folder)
     mine = inventory(folder)
     chance, moments = random.Random(5), {"old": 0, "new": 0, "done": 0}
-    duration = 1.0
-    for _ in range(14):
+    for _ in range(14 if EVERYTHING else 8):
         if chance.random() < 0.5:
             edit_descriptor(folder)
         old = content(folder)

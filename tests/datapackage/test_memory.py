@@ -41,10 +41,10 @@ LARGEST = 10_400_000  # bytes of a value; a message of more than 10 MB is refuse
     ("sent", "formats", "key", "kind"),
     [
         ((80, 1_000_000), ["csv"], ["id"], TEXT),
-        ((80, 1_000_000), ["csv"], [], TEXT),
-        ((80, 1_000_000), ["parquet"], ["id"], TEXT),
-        ((8, LARGEST), ["csv", "parquet"], ["id"], TEXT),
-        ((8, LARGEST), ["csv", "parquet"], [], OBJECT),
+        pytest.param((80, 1_000_000), ["csv"], [], TEXT, marks=pytest.mark.everything),
+        pytest.param((80, 1_000_000), ["parquet"], ["id"], TEXT, marks=pytest.mark.everything),
+        pytest.param((8, LARGEST), ["csv", "parquet"], ["id"], TEXT, marks=pytest.mark.everything),
+        ((4, LARGEST), ["csv", "parquet"], [], OBJECT),
     ],
 )
 def test_large_records_take_little_memory(
@@ -95,6 +95,7 @@ def test_a_message_without_end_is_not_read_to_the_end(tmp_path: Path) -> None:
     assert "longer than 10 MB" in (tmp_path / "log").read_text("utf-8")
 
 
+@pytest.mark.everything
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_the_figures_of_many_rows_take_little_memory(tmp_path: Path) -> None:
     messages = dtm("sandbox://?rows=120&countries=1")

@@ -1,4 +1,4 @@
-"""What stands in the pages is what the rows say, the same every time, and under the terms of the data."""
+"""The pages show what the rows have, the same every time, and under the terms of the data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from tap_dtm.sandbox import invent
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
 from tests.datapackage.pipe import run_target
 from tests.datapackage.singer import record, schema
+from tests.extent import mostly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +30,14 @@ if TYPE_CHECKING:
     from tests.datapackage.pages_world import Row
 
 PAGES = {"README.md", "CITATION.cff", "CHANGELOG.md", "quality.json", "index.html"}
+PETS: dict[str, list[dict[str, Any]]] = {"pets": [{"id": 1}]}
 PERMISSION = "Granted by letter to the Invented Institute & Co on 2024-11-01."
+
+
+@cache
+def world() -> dict[str, str]:
+    """Return the pages of the small world."""
+    return pages_of(world_contents())
 
 
 def pages_of(contents: Contents) -> dict[str, str]:
@@ -54,10 +63,10 @@ def test_the_same_contents_give_the_same_bytes() -> None:
     tables = tables_of(small_world())
     first, again = contents_of(tables), contents_of(tables)
     assert dict(render(first)) == dict(render(again))
-    assert render(first).keys() == PAGES
+    assert world().keys() == PAGES
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", mostly([1], [1, 2, 3]))
 @pytest.mark.parametrize("version", ["v2", "v3"])
 def test_the_figures_on_the_page_are_those_of_the_rows(seed: int, version: Any) -> None:
     tables = tables_of(invent(seed, 8, rows=4000), version)
@@ -157,7 +166,7 @@ def test_a_round_without_figures_is_not_known_and_one_with_some_says_so() -> Non
 
 
 def test_the_terms_stand_where_a_reader_looks() -> None:
-    pages = pages_of(world_contents())
+    pages = world()
     package = load_catalogue().package
     for name in ("README.md", "index.html"):
         text = text_of(pages[name]) if name == "index.html" else pages[name]
@@ -186,13 +195,13 @@ def test_a_permission_is_printed_instead() -> None:
 
 
 def test_invented_data_say_so() -> None:
-    pages = pages_of(world_contents())
+    pages = world()
     assert pages["README.md"].count("Invented data.") == 1
     assert pages["index.html"].count("<strong>Invented data.</strong>") == 2
 
 
 def test_the_page_says_what_must_not_be_added_up() -> None:
-    text = text_of(pages_of(world_contents())["index.html"])
+    text = text_of(world()["index.html"])
     for words in (
         "So nothing on this page is added up across rounds, operations or assessment types",
         "points are never added up",
@@ -203,7 +212,7 @@ def test_the_page_says_what_must_not_be_added_up() -> None:
 
 def test_coverage_names_every_operation_with_its_newest_round() -> None:
     tables = tables_of(small_world())
-    pages = pages_of(contents_of(tables))
+    pages = world()
     newest: dict[tuple[str, str], str] = {}
     for row in tables["idp_admin0"]:
         key = (row["admin0_pcode"], row["operation"])
@@ -219,7 +228,7 @@ def test_coverage_names_every_operation_with_its_newest_round() -> None:
 
 
 def test_a_newest_round_that_two_types_date_apart_is_covered_by_both() -> None:
-    pages = pages_of(contents_of(tables_of(small_world())))
+    pages = world()
 
     (line,) = [line for line in pages["README.md"].splitlines() if "Réponse inventée à la sécheresse" in line]
     assert "2022-11-19 | SA round 2<br>BA round 2 of 2022-10-29 |" in line
@@ -228,7 +237,7 @@ def test_a_newest_round_that_two_types_date_apart_is_covered_by_both() -> None:
 
 def test_the_dictionary_has_every_column_of_every_table() -> None:
     contents = world_contents()
-    pages = pages_of(contents)
+    pages = world()
     for resource in contents.descriptor["resources"]:
         for field in resource["schema"]["fields"]:
             assert f"<code>{field['name']}</code>" in pages["index.html"]
@@ -236,7 +245,7 @@ def test_the_dictionary_has_every_column_of_every_table() -> None:
 
 
 def test_links_to_the_files_are_relative() -> None:
-    page = pages_of(world_contents())["index.html"]
+    page = world()["index.html"]
     page = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     links = re.findall(r'(?:href|src)="([^"]*)"', page)
     assert {f"data/idp_admin{level}.csv" for level in (0, 1, 2)} <= set(links)
@@ -244,7 +253,7 @@ def test_links_to_the_files_are_relative() -> None:
 
 
 def test_search_engines_find_a_dataset() -> None:
-    said = inlined(pages_of(world_contents())["index.html"], 'type="application/ld+json"')
+    said = inlined(world()["index.html"], 'type="application/ld+json"')
     assert (said["@context"], said["@type"]) == ("https://schema.org/", "Dataset")
     assert said["license"] == "https://dtm.iom.int/terms-and-conditions"
     assert "Selling, reselling" in said["conditionsOfAccess"]
@@ -254,7 +263,7 @@ def test_search_engines_find_a_dataset() -> None:
 
 
 def test_the_citation_is_valid() -> None:
-    said = yaml.safe_load(pages_of(world_contents())["CITATION.cff"])
+    said = yaml.safe_load(world()["CITATION.cff"])
     assert {"cff-version", "message", "title", "authors"} <= said.keys()
     assert said["cff-version"] == "1.2.0"
     assert said["type"] == "dataset"
@@ -272,7 +281,7 @@ def test_the_change_log_tells_what_changed_newest_first() -> None:
         RoundChange("XBA", "C", "2023-01-01", 1, "SA", "withdrawn"),
     )
     earlier = ("## 1.1.0 (2024-10-01)\n\nFirst version.\n",)
-    log = pages_of(world_contents(changes=changes, history=earlier))["CHANGELOG.md"]
+    log = pages_of(contents_of(PETS, changes=changes, history=earlier))["CHANGELOG.md"]
     assert log.split("\n\n", 2)[2] == (
         "## 1.2.0 (2024-11-15)\n\n"
         "### Added\n\n"
@@ -285,7 +294,7 @@ def test_the_change_log_tells_what_changed_newest_first() -> None:
 
 @pytest.mark.parametrize(("changes", "words"), [(None, "First version."), ((), "The data are the same")])
 def test_the_change_log_without_changes(changes: tuple[RoundChange, ...] | None, words: str) -> None:
-    assert words in pages_of(world_contents(changes=changes))["CHANGELOG.md"]
+    assert words in pages_of(contents_of(PETS, changes=changes))["CHANGELOG.md"]
 
 
 def test_a_package_of_another_tap_has_pages_without_figures() -> None:

@@ -14,9 +14,11 @@ from frictionless_dtm.pages import render
 from frictionless_dtm.pages.headlines import Headline
 
 from tap_dtm.sandbox import invent
-from tests.datapackage.pages_world import contents_of, tables_of, world_contents
+from tests.datapackage.pages_world import contents_of, tables_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from frictionless_dtm.descriptor.contents import Contents
 
     from tests.datapackage.pages_world import Row, Version
@@ -157,8 +159,8 @@ def test_what_other_operations_say_is_in_words(alternatives: int, is_contested: 
     assert replace(HEADLINE, alternatives=alternatives, is_contested=is_contested).dissent == words
 
 
-def test_the_page_shows_stale_and_contested_figures_as_such() -> None:
-    lines = lines_of(page_of(world_contents()))
+def test_the_page_shows_stale_and_contested_figures_as_such(world_page: Path) -> None:
+    lines = lines_of(world_page.read_text("utf-8"))
 
     assert "Stale" in lines["XAA"][2]
     assert lines["XAA"][4].startswith("No operation is current.")
@@ -174,8 +176,8 @@ def test_a_date_in_the_future_has_no_age() -> None:
     assert "in the future" in lines_of(page_of(contents_of(tables)))["XAA"][2]
 
 
-def test_the_terms_are_one_line_before_the_first_figure() -> None:
-    page = page_of(world_contents())
+def test_the_terms_are_one_line_before_the_first_figure(world_page: Path) -> None:
+    page = world_page.read_text("utf-8")
     before = text_of(re.sub(r"<(style|script)\b.*?</\1>", "", page[: page.index('id="headline"')], flags=re.DOTALL))
 
     assert "Not for redistribution. Terms of use" in before

@@ -17,6 +17,7 @@ import pytest
 
 from tests.datapackage.pages_browser import DRAWN, Page, choose, write
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
+from tests.extent import mostly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +29,9 @@ pytestmark = [
 VISIBLE = "(each) => each.checkVisibility() && each.getBoundingClientRect().width > 0"
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(world_contents(), tmp_path_factory.mktemp("package"))
+@pytest.fixture
+def path(world_page: Path) -> Path:
+    return world_page
 
 
 def scheme(page: Page, colours: str) -> None:
@@ -160,7 +161,7 @@ def test_an_address_opens_at_its_section(page: Page, path: Path) -> None:
 def saved(page: Page, folder: Path, figure: str, kind: str) -> Path:
     """Press a button that saves, and return the file."""
     folder.mkdir(exist_ok=True)
-    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), browserContextId=page.context)
     page.evaluate(f"document.querySelector('#fig-{figure} [data-save={kind}]').click()")
     end = time.monotonic() + 30
     while not (found := list(folder.glob(f"*.{kind}"))):
@@ -270,15 +271,16 @@ def test_paper_has_every_country_in_a_table_and_dark_ink(page: Page, path: Path)
 
 
 PACKAGES: dict[str, Any] = {
-    "v3": world_contents,
+    "v3": None,
     "v2": lambda: world_contents(version="v2"),
     "another tap's": lambda: contents_of({"pets": [{"id": 1, "name": "Ñandú"}]}),
 }
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_axe_finds_nothing_that_shuts_a_reader_out(page: Page, tmp_path: Path, package: str) -> None:
-    path = write(PACKAGES[package](), tmp_path)
+@pytest.mark.parametrize("package", mostly(["v3", "another tap's"], PACKAGES))
+def test_axe_finds_nothing_that_shuts_a_reader_out(page: Page, tmp_path: Path, path: Path, package: str) -> None:
+    if PACKAGES[package]:
+        path = write(PACKAGES[package](), tmp_path)
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     for width, colours in ((1366, "light"), (1366, "dark"), (390, "light")):
         scheme(page, colours)
@@ -292,7 +294,7 @@ def test_axe_finds_nothing_that_shuts_a_reader_out(page: Page, tmp_path: Path, p
         assert found == []
 
 
-@pytest.mark.parametrize("levels", [(0,), (1,), (2,), (0, 2)])
+@pytest.mark.parametrize("levels", mostly([(0,), (2,)], [(0,), (1,), (2,), (0, 2)]), ids=str)
 def test_a_package_that_lacks_levels_opens_with_what_it_has(
     page: Page, tmp_path: Path, levels: tuple[int, ...]
 ) -> None:

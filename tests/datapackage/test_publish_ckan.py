@@ -18,16 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATASET = "invented-displacement"
-FILES = [
-    "idp_admin1.csv",
-    "countries.csv",
-    "CHANGELOG.md",
-    "CITATION.cff",
-    "README.md",
-    "index.html",
-    "quality.json",
-    "datapackage.json",
-]
+FILES = ["idp_admin1.csv", "countries.csv", "CHANGELOG.md", "CITATION.cff", "README.md", "index.html", "quality.json"]
+FILES.append("datapackage.json")  # is sent last
 
 
 @pytest.fixture

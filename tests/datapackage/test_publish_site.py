@@ -82,7 +82,7 @@ def test_a_redirect_to_the_same_site(site: FakeCkan, folder: Path) -> None:
         *("https://h/#a", "https://h?", "https://user:secret@h", "https://:secret@h", "https://h/ x"),
     ],
 )
-def test_an_address_that_is_none(site: FakeCkan, folder: Path, url: str) -> None:
+def test_an_invalid_address(site: FakeCkan, folder: Path, url: str) -> None:
     code, output = run(site, folder, "--url", url)
     assert code == 1
     assert "must look like https://data.example.org" in output or "--url is missing" in output

@@ -9,21 +9,21 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from frictionless import Package
+from frictionless_dtm.command import main
 
 from tap_dtm.sandbox import SandboxServer, world_at
+from tests.datapackage.children import forks, run_command
 from tests.datapackage.ckan import ORGANISATION, TOKEN, FakeCkan
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-pytestmark = pytest.mark.programs
+pytestmark = [pytest.mark.programs, forks]
 
 WORKBOOK = "iom-dtm-displacement-sandbox.xlsx"
-TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +46,20 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, more in terms.items():
         settings = folder / f"{name}.json"
         settings.write_text(json.dumps({"path": str(folder / name), **more}), encoding="utf-8")
-        subprocess.run([*TARGET, "--config", str(settings)], input=messages, capture_output=True, check=True)
+        code, _, log = run_command(main, "--config", str(settings), lines=messages, folder=folder)
+        assert code == 0, log
     return folder
 
 
-def published(package: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*TARGET, "publish", str(package), *args],
-        env={**os.environ, "CKAN_API_TOKEN": TOKEN},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def published(package: Path, *args: str) -> Done:
+    token = partial(os.environ.update, CKAN_API_TOKEN=TOKEN)
+    return Done(*run_command(main, "publish", str(package), *args, folder=package.parent, before=token))
 
 
 def test_a_package_on_ioms_terms_is_refused(packages: Path) -> None:
@@ -121,8 +123,8 @@ def test_a_workbook_that_somebody_has_saved_is_not_published(packages: Path, tmp
 
 
 def test_the_targets_help_names_the_command_that_publishes() -> None:
-    done = subprocess.run([*TARGET, "--help"], capture_output=True, text=True, check=True)
-    assert "target-datapackage publish --help" in " ".join(done.stdout.split()).replace("target- ", "target-")
+    _, output, _ = run_command(main, "--help", folder=Path())
+    assert "target-datapackage publish --help" in " ".join(output.split()).replace("target- ", "target-")
 
 
 def test_the_readme_of_a_package_says_that_cells_are_written_as_published(packages: Path) -> None:

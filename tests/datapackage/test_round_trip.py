@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from click.testing import CliRunner
 from frictionless_dtm import datasette
 
 from tap_dtm.errors import DtmError
@@ -99,15 +100,18 @@ def test_frictionless(package: tuple[Path, World], name: str) -> None:
     assert all(row["idp_origin_admin1_name"] != "Not available" for row in rows)
 
 
+@pytest.mark.programs
 def test_datasette(package: tuple[Path, World], tmp_path: Path) -> None:
     folder, world = package
     database = tmp_path / "dtm.db"
     metadata = tmp_path / "dtm-metadata.json"
-    made = run("frictionless_dtm.command", "datasette", folder, database)
-    assert f"Look at them: datasette {database} --metadata {metadata}\n" in made
+    made = CliRunner().invoke(datasette.datasette, [str(folder), str(database)])
+    assert f"Look at them: datasette {database} --metadata {metadata}\n" in made.output
 
     def page(address: str) -> str:
-        return run("datasette", database, "--metadata", metadata, "--get", address)
+        command = [sys.executable, "-W", "ignore", "-m", "datasette", str(database), "--metadata", str(metadata)]
+        done = subprocess.run([*command, "--get", address], capture_output=True, check=True, encoding="utf-8")
+        return done.stdout
 
     listed = json.loads(page("/dtm.json"))
     assert {table["name"]: table["count"] for table in listed["tables"]} == {
@@ -139,9 +143,3 @@ def test_a_package_with_a_changed_file_reaches_no_database(package: tuple[Path, 
     with pytest.raises(DtmError, match=r"choose a name that ends with \.db"):
         datasette.write_database(damaged, tmp_path / "dtm.sqlite")
     assert [path.name for path in tmp_path.iterdir()] == ["package"]
-
-
-def run(module: str, *arguments: str | Path) -> str:
-    """Run a command as a module, and return what it prints."""
-    command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout

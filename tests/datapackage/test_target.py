@@ -9,15 +9,14 @@ import os
 import random
 import re
 import stat
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from frictionless_dtm.command import TargetDataPackage
+from frictionless_dtm.command import TargetDataPackage, main
 from frictionless_dtm.descriptor.settings import Settings
 
 from tap_dtm.errors import DtmError
+from tests.datapackage.children import forks, run_command
 from tests.datapackage.pipe import content, descriptor, problems, read_csv, resource, run_target
 from tests.datapackage.singer import activate, dtm, record, schema, state
 from tests.target import MemoryTarget, run_tap
@@ -279,7 +278,7 @@ def test_a_folder_of_somebody_else_is_not_replaced(folder: Path) -> None:
 
 
 def test_a_state_without_the_rows_it_speaks_of_is_refused(tmp_path: Path) -> None:
-    """Otherwise a package without figures would stand where a lost one stood."""
+    """Otherwise a package without figures would replace the lost one."""
     target = MemoryTarget()
     state_of_a_lost_package = run_target(run_tap(target, api_url="sandbox://"), tmp_path / "lost")
     target.state = state_of_a_lost_package
@@ -380,20 +379,21 @@ def test_two_runs_at_a_time_are_refused(folder: Path) -> None:
     first.close()
 
 
+@forks
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ('{"path": "package", "formats": ["docx"]}', b"The setting formats lists 'docx'"),
-        ('{"path": ', b"config.json is not valid JSON"),
-        (None, b"config.json cannot be read: No such file"),
+        ('{"path": "package", "formats": ["docx"]}', "The setting formats lists 'docx'"),
+        ('{"path": ', "config.json is not valid JSON"),
+        (None, "config.json cannot be read: No such file"),
     ],
 )
-def test_the_command_ends_with_one_sentence(tmp_path: Path, config: str | None, message: bytes) -> None:
+def test_the_command_ends_with_one_sentence(tmp_path: Path, config: str | None, message: str) -> None:
     if config is not None:
         (tmp_path / "config.json").write_text(config)
-    command = [sys.executable, "-m", "frictionless_dtm.command", "--config", "config.json"]
-    run = subprocess.run(command, cwd=tmp_path, input=b"", capture_output=True, check=False)
-    assert run.returncode == 1
-    assert run.stdout == b""
-    assert b"Traceback" not in run.stderr
-    assert message in run.stderr.splitlines()[-1]
+
+    code, output, log = run_command(main, "--config", "config.json", folder=tmp_path)
+
+    assert (code, output) == (1, "")
+    assert "Traceback" not in log
+    assert message in log.splitlines()[-1]

@@ -65,9 +65,9 @@ OUT_OF_BOUNDS = [
     ("admin0Pcode", "XKX2", r"in the form ^[A-Z]{3}$"),
     ("admin0Pcode", "X", r"in the form ^[A-Z]{3}$"),
     ("admin0Pcode", "Xß", r"in the form ^[A-Z]{3}$"),  # in capitals, it has three letters
-    ("admin2Name", "a\0b", "string, without the character NUL"),
-    ("operation", "a\0b", "string, without the character NUL, not blank and of at most 600 characters"),
-    ("admin2Name", "a\ud800b", "string, without the character NUL"),
+    ("admin2Name", "a\0b", "string, without NUL and broken characters"),
+    ("operation", "a\0b", "string, without NUL and broken characters, not blank and of at most 600 characters"),
+    ("admin2Name", "a\ud800b", "string, without NUL and broken characters"),
     ("operation", "Invented " * 334, "of at most 600 characters"),
     ("operation", "  ", "not blank"),
     ("operation", "", "not blank"),
@@ -89,7 +89,7 @@ OUT_OF_BOUNDS = [
     ("reportingDate", "2022-W01-1", "date"),
     ("reportingDate", "2022-06-31", "date"),
     ("reportingDate", 1_656_547_200, "date"),
-    ("displacementReason", ["Conflict"], "string, without the character NUL"),
+    ("displacementReason", ["Conflict"], "string, without NUL and broken characters"),
 ]
 
 

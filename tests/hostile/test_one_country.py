@@ -45,7 +45,7 @@ HOSTILITIES: dict[str, tuple[Hostility, str]] = {
     "endless trailer": (support.endless_trailer, "failed or was interrupted|larger than 2 MB"),
     "endless chunk size": (support.endless_chunk_size, "failed or was interrupted|larger than 2 MB"),
     "memory bomb": (support.memory_bomb, "would take far more memory than rows of the DTM API do"),
-    "memory bomb in one row": (support.nested_bomb, "is not valid JSON"),
+    "memory bomb in one row": (support.nested_bomb, "would take far more memory than rows of the DTM API do"),
 }
 
 
@@ -58,7 +58,7 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture
 def _little_patience(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     """A whole answer may take half a second, where time is what ends it."""
-    monkeypatch.setattr("tap_dtm.api.client.PATIENCE", 0.5 if TOO_SLOW in words else 30)
+    monkeypatch.setattr("tap_dtm.api.network.PATIENCE", 0.5 if TOO_SLOW in words else 30)
 
 
 def config_for(server: RawServer) -> dict[str, Any]:

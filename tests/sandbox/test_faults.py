@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 import requests
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, Faults
 from tap_dtm.sandbox.api import Request
 from tap_dtm.sandbox.faults import NAMED, Kind, parse_fault
@@ -121,14 +122,14 @@ def request(path: str = ADMIN1, **params: str) -> Request:
 
 
 def test_aim() -> None:
-    assert Fault("html", path="ADMIN1").befalls(request())
-    assert not Fault("html", path="admin2").befalls(request())
-    assert Fault("html", country="XAA").befalls(request(admin0pcode="XAA"))
-    assert Fault("html", country="Fiktivia").befalls(request(countryname="Fiktivia"))
-    assert not Fault("html", country="XAA").befalls(request(COUNTRIES))
-    assert Fault("html", operation="Invented").befalls(request(operation="Invented"))
-    assert Fault("html", operation="").befalls(request())
-    assert not Fault("html", operation="").befalls(request(operation="Invented"))
+    assert Fault("html", path="ADMIN1").meets(request())
+    assert not Fault("html", path="admin2").meets(request())
+    assert Fault("html", country="XAA").meets(request(admin0pcode="XAA"))
+    assert Fault("html", country="Fiktivia").meets(request(countryname="Fiktivia"))
+    assert not Fault("html", country="XAA").meets(request(COUNTRIES))
+    assert Fault("html", operation="Invented").meets(request(operation="Invented"))
+    assert Fault("html", operation="").meets(request())
+    assert not Fault("html", operation="").meets(request(operation="Invented"))
 
 
 def test_counting() -> None:
@@ -156,7 +157,7 @@ def test_a_request_without_the_key_meets_no_fault(sandbox: SandboxServer) -> Non
 
 
 def test_unknown_kinds_are_refused() -> None:
-    with pytest.raises(ValueError, match="There is no fault 'flood'; there are rate_limit, "):
+    with pytest.raises(DtmError, match="There is no fault 'flood'; there are rate_limit, "):
         Fault("flood")  # type: ignore[arg-type]
 
 
@@ -166,5 +167,5 @@ def test_faults_on_the_command_line() -> None:
     assert parse_fault("cut-json:1") == Fault("cut_json", 1)
     assert {parse_fault(name).kind for name in NAMED} == set(get_args(Kind)) - {"redirect"}
     for text in ("418", "redirect", "status", "slow:x", "slow:-1", ""):
-        with pytest.raises(ValueError, match="fault"):
+        with pytest.raises(DtmError, match="fault"):
             parse_fault(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import World, invent, publish, tiny, world_at
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def test_a_world_has_the_size_that_was_asked_for() -> None:
 
 @pytest.mark.parametrize("countries", [0, 677])
 def test_impossible_sizes_are_refused(countries: int) -> None:
-    with pytest.raises(ValueError, match="1 to 676 countries"):
+    with pytest.raises(DtmError, match="1 to 676 countries"):
         invent(countries=countries)
 
 
@@ -327,5 +328,5 @@ def test_the_seeded_history_changes_what_it_says() -> None:
     world = invent()
     assert publish(world)[:3] == ("add_round", "add_round", "backfill_round")
     assert world.publication == 2
-    with pytest.raises(ValueError, match="from 1"):
+    with pytest.raises(DtmError, match="from 1"):
         world_at(0)

@@ -33,9 +33,9 @@ class Profile:
         """Return the profile in a folder or a YAML file; without a path, this project's.
 
         Raises:
-            CatalogueError: The catalogue cannot be read, or is not valid.
+            DtmError: The catalogue cannot be read, or is not valid.
         """
-        return cls(load_catalogue_from(path, is_foreign=True)) if path else cls.of_dtm()
+        return cls(load_catalogue_from(path)) if path else cls.of_dtm()
 
     @classmethod
     def of_dtm(cls) -> Profile:

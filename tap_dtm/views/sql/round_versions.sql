@@ -34,32 +34,28 @@ FROM (
     ) AS distinct_rows
     GROUP BY $round, observed_at, area
   ),
-  sightings AS (
-    SELECT
-      *,
-      LEAD(counts_from) OVER place AS next_from,
-      LEAD(observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by,
-      LEAD(cause) OVER place AS next_cause,
-      LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM (
-      SELECT $round, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
-      FROM contents
-      GROUP BY $round, observed_at
-    ) AS said
+  sightings AS (  -- numbered, as a join with what a round was next would take Postgres a thousand times as long
+    SELECT *, DENSE_RANK() OVER (PARTITION BY $round, counts_until ORDER BY observed_at) AS place
+    FROM contents
     JOIN runs USING (admin0_pcode, observed_at)
-    WINDOW place AS (PARTITION BY $round, counts_until ORDER BY observed_at)
   ),
   spans AS (
-    SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
+    SELECT
+      *,
+      counts_from AS began_at,
+      COALESCE(MAX(counts_from) OVER next, counts_until) AS ceased_at,
+      MAX(observed_at) OVER next AS next_at,
+      MAX(seen_by) OVER next AS next_seen_by,
+      MAX(cause) OVER next AS next_cause,
+      MAX(previous_observed_at) OVER next AS next_previous_at
     FROM sightings
-    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
+    WINDOW next AS (PARTITION BY $round, counts_until ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
   ),
   deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       $round,
       area,
-      valid_from,
+      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
       MAX($of_that_run(seen_by, next_seen_by)) AS seen_by,
       MAX($of_that_run(cause, next_cause)) AS run_cause,
       MAX($of_that_run(previous_observed_at, next_previous_at)) AS run_before,
@@ -67,15 +63,9 @@ FROM (
       SUM(step * row_count) AS added_rows,
       SUM(step * figures) AS added_figures,
       SUM(step * idps) AS added_idps
-    FROM (
-      SELECT
-        spans.*, area, country, row_count, figures, idps, content, step,
-        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
-      FROM spans
-      JOIN contents ON contents.observed_at = spans.observed_at AND $same_round(contents, spans)
-      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-      WHERE step > 0 OR ceased_at IS NOT NULL
-    ) AS both_ends
+    FROM spans
+    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+    WHERE is_gone = 0 AND (ceased_at IS NULL OR ceased_at > began_at) AND (step > 0 OR ceased_at IS NOT NULL)
     GROUP BY $round, area, valid_from
     HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),

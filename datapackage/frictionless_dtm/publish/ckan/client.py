@@ -147,8 +147,9 @@ class Client:
         except (TooSlow, EndlessHead):
             raise DtmError(f"{self.host} does not finish its answer. Check the address, and run again.") from None
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
-            failure = network.explain(error, self.url, self.host, "the address of the site", trust_env=True)
-            raise DtmError(f"{self.host} cannot be reached: {failure.words} Then run again.") from None
+            where = f"{self.host} cannot be reached"
+            why = network.explain(error, where, self.url, "the address of the site", trust_env=True)
+            raise DtmError(f"{why} Then run again.") from None
         if reply.is_redirect:
             raise self._redirected(reply, action)
         try:

@@ -496,32 +496,28 @@ FROM (
     ) AS distinct_rows
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, area
   ),
-  sightings AS (
-    SELECT
-      *,
-      LEAD(counts_from) OVER place AS next_from,
-      LEAD(observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by,
-      LEAD(cause) OVER place AS next_cause,
-      LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM (
-      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
-      FROM contents
-      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at
-    ) AS said
+  sightings AS (  -- numbered, as a join with what a round was next would take Postgres a thousand times as long
+    SELECT *, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at) AS place
+    FROM contents
     JOIN runs USING (admin0_pcode, observed_at)
-    WINDOW place AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at)
   ),
   spans AS (
-    SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
+    SELECT
+      *,
+      counts_from AS began_at,
+      COALESCE(MAX(counts_from) OVER next, counts_until) AS ceased_at,
+      MAX(observed_at) OVER next AS next_at,
+      MAX(seen_by) OVER next AS next_seen_by,
+      MAX(cause) OVER next AS next_cause,
+      MAX(previous_observed_at) OVER next AS next_previous_at
     FROM sightings
-    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
+    WINDOW next AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
   ),
   deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
-      valid_from,
+      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
@@ -529,15 +525,9 @@ FROM (
       SUM(step * row_count) AS added_rows,
       SUM(step * figures) AS added_figures,
       SUM(step * idps) AS added_idps
-    FROM (
-      SELECT
-        spans.*, area, country, row_count, figures, idps, content, step,
-        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
-      FROM spans
-      JOIN contents ON contents.observed_at = spans.observed_at AND contents.admin0_pcode = spans.admin0_pcode AND contents.operation = spans.operation AND contents.reporting_date = spans.reporting_date AND COALESCE(contents.assessment_type, '') = COALESCE(spans.assessment_type, '') AND (contents.assessment_type IS NULL) = (spans.assessment_type IS NULL) AND COALESCE(contents.round_number, 0) = COALESCE(spans.round_number, 0) AND (contents.round_number IS NULL) = (spans.round_number IS NULL)
-      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-      WHERE step > 0 OR ceased_at IS NOT NULL
-    ) AS both_ends
+    FROM spans
+    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+    WHERE is_gone = 0 AND (ceased_at IS NULL OR ceased_at > began_at) AND (step > 0 OR ceased_at IS NOT NULL)
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area, valid_from
     HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),
@@ -647,32 +637,28 @@ FROM (
     ) AS distinct_rows
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, area
   ),
-  sightings AS (
-    SELECT
-      *,
-      LEAD(counts_from) OVER place AS next_from,
-      LEAD(observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by,
-      LEAD(cause) OVER place AS next_cause,
-      LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM (
-      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
-      FROM contents
-      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at
-    ) AS said
+  sightings AS (  -- numbered, as a join with what a round was next would take Postgres a thousand times as long
+    SELECT *, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at) AS place
+    FROM contents
     JOIN runs USING (admin0_pcode, observed_at)
-    WINDOW place AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at)
   ),
   spans AS (
-    SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
+    SELECT
+      *,
+      counts_from AS began_at,
+      COALESCE(MAX(counts_from) OVER next, counts_until) AS ceased_at,
+      MAX(observed_at) OVER next AS next_at,
+      MAX(seen_by) OVER next AS next_seen_by,
+      MAX(cause) OVER next AS next_cause,
+      MAX(previous_observed_at) OVER next AS next_previous_at
     FROM sightings
-    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
+    WINDOW next AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
   ),
   deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
-      valid_from,
+      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
@@ -680,15 +666,9 @@ FROM (
       SUM(step * row_count) AS added_rows,
       SUM(step * figures) AS added_figures,
       SUM(step * idps) AS added_idps
-    FROM (
-      SELECT
-        spans.*, area, country, row_count, figures, idps, content, step,
-        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
-      FROM spans
-      JOIN contents ON contents.observed_at = spans.observed_at AND contents.admin0_pcode = spans.admin0_pcode AND contents.operation = spans.operation AND contents.reporting_date = spans.reporting_date AND COALESCE(contents.assessment_type, '') = COALESCE(spans.assessment_type, '') AND (contents.assessment_type IS NULL) = (spans.assessment_type IS NULL) AND COALESCE(contents.round_number, 0) = COALESCE(spans.round_number, 0) AND (contents.round_number IS NULL) = (spans.round_number IS NULL)
-      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-      WHERE step > 0 OR ceased_at IS NOT NULL
-    ) AS both_ends
+    FROM spans
+    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+    WHERE is_gone = 0 AND (ceased_at IS NULL OR ceased_at > began_at) AND (step > 0 OR ceased_at IS NOT NULL)
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area, valid_from
     HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),
@@ -798,32 +778,28 @@ FROM (
     ) AS distinct_rows
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, area
   ),
-  sightings AS (
-    SELECT
-      *,
-      LEAD(counts_from) OVER place AS next_from,
-      LEAD(observed_at) OVER place AS next_at,
-      LEAD(seen_by) OVER place AS next_seen_by,
-      LEAD(cause) OVER place AS next_cause,
-      LEAD(previous_observed_at) OVER place AS next_previous_at
-    FROM (
-      SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at, MAX(seen_by) AS seen_by, MAX(is_gone) AS is_gone
-      FROM contents
-      GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, observed_at
-    ) AS said
+  sightings AS (  -- numbered, as a join with what a round was next would take Postgres a thousand times as long
+    SELECT *, DENSE_RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at) AS place
+    FROM contents
     JOIN runs USING (admin0_pcode, observed_at)
-    WINDOW place AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY observed_at)
   ),
   spans AS (
-    SELECT *, counts_from AS began_at, COALESCE(next_from, counts_until) AS ceased_at
+    SELECT
+      *,
+      counts_from AS began_at,
+      COALESCE(MAX(counts_from) OVER next, counts_until) AS ceased_at,
+      MAX(observed_at) OVER next AS next_at,
+      MAX(seen_by) OVER next AS next_seen_by,
+      MAX(cause) OVER next AS next_cause,
+      MAX(previous_observed_at) OVER next AS next_previous_at
     FROM sightings
-    WHERE is_gone = 0 AND (next_from IS NULL OR next_from > counts_from)
+    WINDOW next AS (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number, counts_until ORDER BY place RANGE BETWEEN 1 FOLLOWING AND 1 FOLLOWING)
   ),
   deltas AS (  -- what ceases to count, and an equal area that begins to, are no change
     SELECT
       admin0_pcode, operation, assessment_type, reporting_date, round_number,
       area,
-      valid_from,
+      CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN seen_by WHEN step < 0 AND ceased_at = next_at THEN next_seen_by END) AS seen_by,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN cause WHEN step < 0 AND ceased_at = next_at THEN next_cause END) AS run_cause,
       MAX(CASE WHEN step > 0 AND began_at = observed_at THEN previous_observed_at WHEN step < 0 AND ceased_at = next_at THEN next_previous_at END) AS run_before,
@@ -831,15 +807,9 @@ FROM (
       SUM(step * row_count) AS added_rows,
       SUM(step * figures) AS added_figures,
       SUM(step * idps) AS added_idps
-    FROM (
-      SELECT
-        spans.*, area, country, row_count, figures, idps, content, step,
-        CASE WHEN step > 0 THEN began_at ELSE ceased_at END AS valid_from
-      FROM spans
-      JOIN contents ON contents.observed_at = spans.observed_at AND contents.admin0_pcode = spans.admin0_pcode AND contents.operation = spans.operation AND contents.reporting_date = spans.reporting_date AND COALESCE(contents.assessment_type, '') = COALESCE(spans.assessment_type, '') AND (contents.assessment_type IS NULL) = (spans.assessment_type IS NULL) AND COALESCE(contents.round_number, 0) = COALESCE(spans.round_number, 0) AND (contents.round_number IS NULL) = (spans.round_number IS NULL)
-      CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
-      WHERE step > 0 OR ceased_at IS NOT NULL
-    ) AS both_ends
+    FROM spans
+    CROSS JOIN (SELECT 1 AS step UNION ALL SELECT -1 AS step) AS steps
+    WHERE is_gone = 0 AND (ceased_at IS NULL OR ceased_at > began_at) AND (step > 0 OR ceased_at IS NOT NULL)
     GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number, area, valid_from
     HAVING SUM(step * row_count) <> 0 OR SUM(step * content) <> 0
   ),
