@@ -89,8 +89,8 @@ def test(*arguments: str) -> None:
 
 
 def pytest(*arguments: str) -> None:
-    """Run tests in several processes, each module in one. Each process has its own database server."""
-    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "loadfile", "--durations", "10", *arguments)
+    """Run tests in several processes, which share the work evenly. Each process has its own database server."""
+    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal", "--durations", "10", *arguments)
 
 
 def lint() -> None:

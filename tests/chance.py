@@ -1,6 +1,6 @@
-"""The seed that chance chooses for a run of the tests, the same in all of its processes.
+"""The random seed of a run of the tests, which is the same in all processes.
 
-It stands in the name of a test that fails; given in the environment, it is used again.
+The run prints the seed. To repeat a run, set the seed in the environment.
 """
 
 import os

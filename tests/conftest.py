@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 _NUMBERS = count(1)
 
 
-SERVERS = {"postgres", "bigquery"}
+PROGRAMS = {"postgres", "bigquery", "duckdb_answers", "wheel"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start a database, by their fixtures; BigQuery's is left to --everything."""
+    """Mark the tests whose fixtures start programs. BigQuery's emulator is left to --everything.
+
+    The long tests come first: a long one that is the last would have one processor for itself.
+    """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & SERVERS:
+        if fixtures & PROGRAMS:
             item.add_marker("programs")
         if "bigquery" in fixtures:
             item.add_marker("everything")
+    items.sort(key=lambda item: not any(item.iter_markers("everything")))
 
 
 def pytest_report_header() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 import demo.__main__ as demo
+from tests.forked import COMMANDS, forked, forked_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +52,16 @@ class MeltanoProject(Project):
         for plugins in declared["plugins"].values():
             for plugin in (each for each in plugins if "inherit_from" not in each):
                 del plugin["pip_url"]
-                program = programs.get(plugin["name"].replace("-", "_"), PROGRAMS / plugin["executable"])
+                program = programs.get(plugin["name"].replace("-", "_"), program_of(plugin))
                 plugin["executable"] = str(program)
         folder.mkdir()
         self.meltano_yml.write_text(yaml.safe_dump(declared), encoding="utf-8")
+
+
+def program_of(plugin: dict[str, Any]) -> Path:
+    """Return the program of a plugin in the tests' environment."""
+    name = plugin["executable"]
+    return forked_program(name) if name in COMMANDS else PROGRAMS / name
 
 
 @contextmanager
@@ -73,10 +79,8 @@ def demo_in(folder: Path) -> Iterator[MeltanoProject]:
 
 def run_meltano(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the tests' Meltano in a folder."""
-    meltano = shutil.which("meltano", path=str(PROGRAMS))
-    assert meltano
     return subprocess.run(
-        [meltano, *arguments],
+        [*forked("meltano"), *arguments],
         cwd=folder,
         env=inherited() | environment,
         check=False,

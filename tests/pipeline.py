@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from typing_extensions import override
 
+from tests.forked import forked
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def running_tap(
 ) -> Iterator[Process]:
     """Start the tap's command line; on leaving, it has ended, one way or another.
 
-    What it logs stands in ``tap.log`` afterwards.
+    Its log is in ``tap.log``.
     """
     arguments = [
         "--config",
@@ -60,7 +61,7 @@ def running_tap(
         arguments += ["--catalog", _written(folder / "catalog.json", catalog)]
     with (
         (folder / "tap.log").open("wb") as log,
-        subprocess.Popen([sys.executable, "-m", "tap_dtm", *arguments], stdout=subprocess.PIPE, stderr=log) as tap,
+        subprocess.Popen([*forked("tap-dtm"), *arguments], stdout=subprocess.PIPE, stderr=log) as tap,
     ):
         try:
             yield tap
@@ -134,7 +135,7 @@ class Loaded(ABC):
         """Return the target's settings."""
 
     def target_environment(self) -> dict[str, str]:
-        """Return what the target finds in its environment, beside what is there."""
+        """Return the variables that are added to the environment of the target."""
         return {}
 
     @abstractmethod
@@ -186,6 +187,8 @@ class Warehouse(Loaded):
     @override
     def target_command(self) -> list[str]:
         """Return the command that starts the target."""
+        if self.program == "fast-target-postgres":
+            return forked(self.program)
         program = shutil.which(self.program, path=str(Path(sys.executable).parent))
         assert program, f"{self.program} is missing in the environment of the tests"
         return [program]

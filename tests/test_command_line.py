@@ -16,7 +16,8 @@ from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import Fault, SandboxServer, invent
 from tap_dtm.singer import command
 from tap_dtm.singer.tap import TapDTM
-from tests.target import COMMAND, MemoryTarget
+from tests.forked import forked
+from tests.target import MemoryTarget
 from tests.world import LEVELS, count, served
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Command:
 
     def start(self, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*forked("tap-dtm"), *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=stdout,

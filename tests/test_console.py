@@ -15,6 +15,8 @@ import pytest
 
 from tests.target import COMMAND as TAP
 
+pytestmark = pytest.mark.programs
+
 KEY = "k3y-5f1e9d0c7b3a4826915d"
 LOGGED = "import logging; logging.basicConfig(format='%(levelname)s | %(message)s')\n"
 TARGET = [sys.executable, "-m", "frictionless_dtm.command"]

@@ -90,7 +90,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Two publications of the sandbox and the views in Postgres, and a dbt project beside it."""
+    """Two publications of the sandbox and the views in Postgres, and a dbt project that reads them."""
     warehouse = Warehouse(postgres, "dtm_of_dbt", tmp_path_factory.mktemp("pipeline"))
     for publication in (1, 2):
         config = {"api_url": f"sandbox://?publication={publication}", "pcodes": "sandbox://", "scrub_fraction": 0}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.programs
+pytestmark = pytest.mark.everything
 
 SOURCE = [sys.executable, "-c", "import sys; sys.frozen = True; from tap_dtm.airbyte.__main__ import main; main()"]
 TARGET = [sys.executable, "-m", "frictionless_dtm.command"]

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from generate.plugins import FOLDER, REPOSITORY, definition, files
 from tap_dtm.sandbox import world_at
-from tests.meltano import PROGRAMS, Project, database, run_meltano
+from tests.meltano import Project, database, program_of, run_meltano
 from tests.pages import README
 from tests.pipeline import Warehouse
 from tests.views.databases import assert_views_are_right, place
@@ -122,7 +122,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A new project, to which the README's lines have added the plugins, with the programs of the tests."""
     definitions = tmp_path_factory.mktemp("definitions")
     for name, declared in DEFINITIONS.items():
-        program = {"pip_url": None, "executable": str(PROGRAMS / declared["executable"])}
+        program = {"pip_url": None, "executable": str(program_of(declared))}
         (definitions / f"{name}.yml").write_text(yaml.safe_dump(declared | program), encoding="utf-8")
     project = new_project(tmp_path_factory.mktemp("own"))
     with served(definitions) as address:

@@ -1,4 +1,4 @@
-"""What the tap writes: on the short way the messages of the SDK, and no more than needed of those that repeat."""
+"""The tap writes the messages of the SDK, but faster, and it does not repeat a message without need."""
 
 from __future__ import annotations
 

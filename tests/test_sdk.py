@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from tap_dtm.sandbox import VISIBLE, SandboxServer, invent
 from tap_dtm.sandbox.publications import withdraw_country
 from tap_dtm.sandbox.visible import add_round
 from tap_dtm.singer.tap import TapDTM
+from tests.forked import forked
 from tests.pipeline import sandbox_config
 from tests.target import MemoryTarget, Message, run_tap
 from tests.test_postgres import ALL_CODES
@@ -64,7 +64,7 @@ def discover(folder: Path, version: Version) -> dict[str, dict[str, Any]]:
     """Return what the command line discovers, by stream. Neither a key nor the network is needed."""
     config = folder / "config.json"
     config.write_text(json.dumps({"api_version": version}))
-    command = [sys.executable, "-m", "tap_dtm", "--config", str(config), "--discover"]
+    command = [*forked("tap-dtm"), "--config", str(config), "--discover"]
     env = {name: value for name, value in os.environ.items() if not name.startswith("DTMAPI")}
     catalog = subprocess.run(command, check=True, capture_output=True, env=env).stdout
     return {stream["tap_stream_id"]: stream for stream in json.loads(catalog)["streams"]}
@@ -183,7 +183,7 @@ def test_the_last_message_is_a_state_that_tells_of_everything(version: Version) 
 
 def test_the_connection_test_of_the_command_line(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
-    command = [sys.executable, "-m", "tap_dtm", "--config", str(config), "--test"]
+    command = [*forked("tap-dtm"), "--config", str(config), "--test"]
     with SandboxServer(invent(2)) as sandbox:
         for key, exit_code in ((sandbox.key, 0), ("not-" + sandbox.key, 1)):
             config.write_text(json.dumps(sandbox_config(sandbox, subscription_key=key)))

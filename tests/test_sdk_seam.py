@@ -1,4 +1,4 @@
-"""What is used of the SDK that it does not promise stands in a table: the table of the room ``singer``."""
+"""The room ``singer`` lists in a table what it uses of the SDK's internals."""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ from tap_dtm.sandbox.faults import Kind
 from tap_dtm.settings import KEY_SETTINGS, KEY_VARIABLE, SECONDARY_KEY_VARIABLE, Settings
 from tap_dtm.singer.command import Command
 from tap_dtm.singer.tap import TapDTM
+from tests.forked import forked
 from tests.scripted import ScriptedServer, always
-from tests.target import COMMAND, MemoryTarget, run_tap
+from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,7 +176,7 @@ class TestTheCommand:
         hidden = ("DTMAPI_", "TAP_DTM_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [*forked("tap-dtm"), *arguments],
             cwd=tmp_path,
             env={**environment, "TAP_DTM_LOGLEVEL": "DEBUG", "LOGLEVEL": "DEBUG", **variables},
             capture_output=True,

@@ -14,6 +14,7 @@ from tap_dtm.airbyte.catalog import CURSOR, DELETED, discover
 from tap_dtm.airbyte.output import Output
 from tap_dtm.airbyte.read import read
 from tap_dtm.metadata import load_catalogue
+from tests.forked import forked
 from tests.guards.support import config_for
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
@@ -203,7 +204,7 @@ class Source:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the command."""
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*forked("source-dtm"), *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

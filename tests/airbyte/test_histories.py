@@ -92,7 +92,7 @@ class ListsAlone(AirbyteHistory):
 
 
 TestAirbyteHistory = AirbyteHistory.TestCase
-TestAirbyteHistory.settings = long(100)
+TestAirbyteHistory.settings = long(60)
 TestScrubbedAirbyteHistory = ScrubbedAirbyteHistory.TestCase
 TestScrubbedAirbyteHistory.settings = long(40)
 TestListsAlone = ListsAlone.TestCase

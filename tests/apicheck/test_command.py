@@ -13,7 +13,7 @@ import pytest
 from tap_dtm.apicheck.report import FACTS
 from tap_dtm.sandbox import Fault
 from tests.apicheck.support import KEY
-from tests.target import COMMAND
+from tests.forked import forked
 
 if TYPE_CHECKING:
     from tap_dtm.sandbox import SandboxServer
@@ -25,7 +25,7 @@ def run(folder: Path, **config: Any) -> tuple[int, str, str]:
     (folder / "config.json").write_text(json.dumps(config))
     hidden = ("DTMAPI_", "TAP_DTM_")
     done = subprocess.run(
-        [*COMMAND, "--config", "config.json", "--check-api"],
+        [*forked("tap-dtm"), "--config", "config.json", "--check-api"],
         cwd=folder,
         env={name: value for name, value in os.environ.items() if not name.startswith(hidden)},
         capture_output=True,

@@ -1,7 +1,7 @@
-"""Programs that cannot share an environment with this project: each has one of its own, made when a test asks for it.
+"""Environments of programs that cannot share ours. Each environment is made when the first test needs it.
 
-A file ``<name>.txt`` beside this module lists what goes into the environment of that name, as ``pip install -r`` takes
-it, with the reason of every pin.
+A file ``<name>.txt`` next to this module has the requirements of an environment, in the form of ``pip install -r``, and
+the reason of every pin.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def environment(name: str, *, python: str | None = None, with_this_project: bool
 
     Args:
         name: The name of the list of requirements.
-        python: The version of Python that they need, such as 3.11, if the tests' own will not do. Where it is not
-            installed, uv downloads it.
+        python: The version of Python that they need, such as 3.11, if they cannot run on ours. If it is missing, uv
+            downloads it.
         with_this_project: Install this project as well, in place.
 
     Raises:

@@ -14,6 +14,7 @@ from tap_dtm.errors import DtmError
 from tap_dtm.settings import SETTINGS, Settings
 from tap_dtm.singer import environment
 from tap_dtm.singer.tap import TapDTM
+from tests.forked import forked
 from tests.guards.support import (
     a_round,
     an_operation,
@@ -22,12 +23,12 @@ from tests.guards.support import (
     warnings,
 )
 from tests.meltano import MeltanoProject
-from tests.target import COMMAND, MemoryTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tap_dtm.sandbox import SandboxServer
+    from tests.target import MemoryTarget
 
 
 class TestSettings:
@@ -69,7 +70,7 @@ class TestVariablesOfTheEnvironment:
     def run(self, folder: Path, **variables: str) -> tuple[int, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TAP_DTM_")}
         done = subprocess.run(
-            [*COMMAND, "--config=ENV", "--discover"],
+            [*forked("tap-dtm"), "--config=ENV", "--discover"],
             env=kept | {"TAP_DTM_API_URL": "sandbox://"} | variables,
             capture_output=True,
             text=True,
@@ -141,6 +142,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return handed_over
 
 
+@pytest.mark.programs
 class TestMeltano:
     """What Meltano makes of the variables in .env, as the tap then has it."""
 

@@ -11,6 +11,7 @@ import pytest
 from tap_dtm.errors import DtmError
 from tap_dtm.exact.state import FORM
 from tap_dtm.singer.tap import TapDTM
+from tests.forked import forked
 from tests.guards.support import (
     FLOOD,
     add_a_round_in,
@@ -21,7 +22,7 @@ from tests.guards.support import (
     sync,
     warnings,
 )
-from tests.target import COMMAND, MemoryTarget, run_tap
+from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +140,7 @@ class TestStates:
         (tmp_path / "config.json").write_text('{"api_url": "sandbox://"}', encoding="utf-8")
 
         done = subprocess.run(
-            [*COMMAND, "--config", "config.json", "--state", "state.json"],
+            [*forked("tap-dtm"), "--config", "config.json", "--state", "state.json"],
             capture_output=True, text=True, check=False, cwd=tmp_path,
         )  # fmt: skip
 

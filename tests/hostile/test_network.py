@@ -21,7 +21,7 @@ from tap_dtm.errors import DtmRefusedError, DtmRequestError
 from tests.airbyte.support import DEDUP, Source, configured, errors, statuses
 from tests.client.support import ADMIN0, client_of
 from tests.client.test_headers_and_redirects import through
-from tests.target import COMMAND
+from tests.forked import forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -203,7 +203,12 @@ class TestABundleThatCannotBeRead:
         }
 
         done = subprocess.run(
-            [*COMMAND, "--config=ENV"], cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=60
+            [*forked("tap-dtm"), "--config=ENV"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=60,
         )
 
         assert done.returncode == 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from tests import pages
+from tests.forked import forked_program
 from tests.meltano import MeltanoProject, database, inherited
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Machine(MeltanoProject):
     def __init__(self, folder: Path, sandbox: SandboxServer, warehouse: Warehouse) -> None:
         """Make the folder, with settings for an API and a database."""
         super().__init__(folder)
-        (folder / ".venv").symlink_to(sys.prefix)
+        (folder / ".venv" / "bin").mkdir(parents=True)
+        (folder / ".venv" / "bin" / "meltano").symlink_to(forked_program("meltano"))
         for name in ("catalog", "examples"):
             shutil.copytree(ROOT / name, folder / name)
         self.settings = {

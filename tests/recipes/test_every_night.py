@@ -1,4 +1,4 @@
-"""The nightly run: the alarm goes off when anything fails, and only then; and two runs do not meet."""
+"""The nightly run: the alarm is raised if and only if something fails, and two runs never overlap."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.forked import forked_program
 from tests.meltano import inherited
 
 FILE = Path(__file__).parents[2] / "examples" / "recipes" / "publish-on-github.yml"
@@ -19,9 +20,10 @@ SECRET = "${{ secrets.DTMAPI_SUBSCRIPTION_KEY }}"  # noqa: S105  where the key c
 PERMISSION = "Invented, by nobody, for a test"
 SILENT = ("pip install", "actions/setup-python@")  # what this machine has already
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("git") is None or shutil.which("bash") is None, reason="needs git and bash"
-)
+pytestmark = [
+    pytest.mark.programs,
+    pytest.mark.skipif(shutil.which("git") is None or shutil.which("bash") is None, reason="needs git and bash"),
+]
 
 
 def workflow() -> dict[Any, Any]:
@@ -37,9 +39,10 @@ class Hub:
         self.remote = folder / "remote.git"
         self.cache = folder / "cache"
         self.runs = 0
+        _, forks = forked_program("tap-dtm"), forked_program("target-datapackage")
         # As on a runner, git knows nobody: the workflow says who commits.
         self.env = inherited() | {
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PATH": f"{forks.parent}:{Path(sys.executable).parent}:/usr/bin:/bin",
             "HOME": str(folder),
             "GIT_CONFIG_NOSYSTEM": "1",
         }

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.forked import forked
 from tests.pages import blocks, page
-from tests.target import COMMAND
 
 pytestmark = pytest.mark.programs
 
@@ -45,7 +45,7 @@ def pipe(folder: Path, tap: list[str], target: list[str], *arguments: str) -> An
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-TAP = [*COMMAND, "--config", "config file.json"]
+TAP = [*forked("tap-dtm"), "--config", "config file.json"]
 
 
 def test_the_first_run_makes_the_state_and_the_next_one_continues_from_it(folder: Path) -> None:

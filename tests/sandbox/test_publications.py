@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ def shown(world: World) -> list[list[str]]:
     ]
 
 
+@cache
 def histories(mutation: Mutation) -> list[tuple[World, World]]:
     """Worlds before and after the mutation, wherever it applied."""
     found = []

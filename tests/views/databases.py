@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tap_dtm.views.script import script, views_of
 from tap_dtm.views.warehouse import DIALECTS
 from tap_dtm.views.warehouse import Warehouse as Place
-from tests.views.reference import Reference, published
+from tests.views.published import published
+from tests.views.reference import Reference
 from tests.world import LEVELS
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -10,17 +9,12 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.exact.round import sortable
-from tap_dtm.metadata import load_catalogue
-from tap_dtm.sandbox.pcodes import pcode_list
 from tests.views import areas
 from tests.views.headlines import headlines, reason_class
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-
-    from tap_dtm.sandbox import World
-    from tests.world import Version
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -29,7 +23,6 @@ _SERIES: Final = ("admin0_pcode", "operation", "assessment_type")
 _ROUND: Final = (*_SERIES, "reporting_date", "round_number")
 _ORIGIN: Final = ("idp_origin_admin1_pcode", "idp_origin_admin1_name")
 _PLACEHOLDERS: Final = {None, "", "Not available", "Unknown"}
-_PCODES: Final = ("admin0_pcode", "admin_level", "pcode", "name", "parent_pcode", "valid_from")
 _BLANKS: Final = " \t\n\r\f\v"
 _OF_AREAS: Final = {
     "origin_to_host",
@@ -283,30 +276,6 @@ class Reference:
             "sex_known": known,
             "sex_coverage": _share(known, idps),
         }
-
-
-def published(world: World, version: Version, start_date: str = "1970-01-01") -> dict[str, list[Row]]:
-    """Return the rows of each table that a sandbox's world makes, with the tap's setting `start_date`."""
-    tables: dict[str, list[Row]] = {}
-    for name, table in load_catalogue().resources.items():
-        if not table.endpoints:  # not DTM's
-            continue
-        level: Any = table.level
-        rows = world.operation_list() if level is None else world.rows(level, version)
-        named = {field.name: field.api_name for field in table.fields_for(version) if field.api_name}
-        tables[name] = [{ours: row.get(theirs) for ours, theirs in named.items()} for row in rows]
-    tables["pcodes"] = [dict(zip(_PCODES, line, strict=True)) for line in _listed(world)]
-    for level in LEVELS:
-        rows = tables[f"idp_admin{level}"]
-        for row in rows:
-            row["reporting_date"] = dt.date.fromisoformat(row["reporting_date"][:10])
-        tables[f"idp_admin{level}"] = [row for row in rows if row["reporting_date"].isoformat() >= start_date]
-    return tables
-
-
-def _listed(world: World) -> Iterator[list[Any]]:
-    lines = csv.reader(pcode_list(country["admin0Pcode"] for country in world.country_list()).splitlines()[2:])
-    return ([*line[:1], int(line[1]), *line[2:5], dt.date.fromisoformat(line[5])] for line in lines)
 
 
 def _group(rows: Iterable[Row], columns: tuple[str, ...]) -> dict[Key, list[Row]]:

@@ -9,18 +9,17 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.views.script import query_of, script, views_of
+from tests.extent import sampled
 from tests.views.databases import SCHEMA, assert_views_answer, place, rows_of
-from tests.views.odd import load
+from tests.views.filled import filled_duckdb
 from tests.views.odd_areas import odd_areas
 from tests.world import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.views.odd import Tables
     from tests.world import Version
@@ -65,23 +64,16 @@ def entry(code: str, name: str, parent: str = "XAA", country: str = "XAA", valid
 
 
 @pytest.fixture
-def views() -> Iterator[Callable[..., Ask]]:
+def views() -> Callable[..., Ask]:
     """Load an invented list of P-codes and rows of the level 2, or of others, and return what asks the views."""
-    with duckdb.connect() as db:
 
-        def loaded(
-            listed: list[Row], rows: list[Row], *, levels: tuple[int, ...] = (2,), has_all_views: bool = False
-        ) -> Ask:
-            tables: Tables = {name: [] for name in load_catalogue().resources} | {"pcodes": listed}
-            tables |= {f"idp_admin{level}": rows for level in levels}
-            where = place("duckdb", has_pcodes=True)
-            made = [view for view in views_of(where) if view.kind in {"idp_admin{level}_current", "areas"}]
-            queries = (where.dialect.create(view, query_of(where, view)) for view in made)
-            statements = script(where) if has_all_views else "".join(queries)
-            db.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, where, 'duckdb')} {statements}; USE {SCHEMA}")
-            return lambda query: db.execute(query).fetchall()
+    def loaded(listed: list[Row], rows: list[Row], *, levels: tuple[int, ...] = (2,)) -> Ask:
+        tables: Tables = {name: [] for name in load_catalogue().resources} | {"pcodes": listed}
+        tables |= {f"idp_admin{level}": rows for level in levels}
+        db = filled_duckdb(tables, has_pcodes=True)
+        return lambda query: db.execute(f"USE {SCHEMA}; {query}").fetchall()
 
-        yield loaded
+    return loaded
 
 
 FIRST = "SELECT cod_pcode, match, is_name_confirmed, candidates FROM areas WHERE admin_level = 1 AND is_host"
@@ -163,7 +155,7 @@ def test_other_names_do_not_agree(views: Callable[..., Ask], published: str, lis
 def test_a_code_in_another_numbering_is_the_area_of_its_name(views: Callable[..., Ask]) -> None:
     """Hosts are numbered as in the list, origins by a scheme of their own."""
     listed = [entry("XAG06", "West"), entry("XAG07", "East"), entry("XAG08", "Capital")]
-    ask = views(listed, [figure(("XAA-G07", "East"), origin=("XA-G07", "Capital"))], has_all_views=True)
+    ask = views(listed, [figure(("XAA-G07", "East"), origin=("XA-G07", "Capital"))])
 
     assert ask("SELECT pcode, is_host, is_origin, cod_pcode, match FROM areas WHERE admin_level = 1 ORDER BY 1") == [
         ("XA-G07", False, True, "XAG08", "name"),
@@ -179,7 +171,7 @@ def test_people_who_stay_in_their_own_area_do_so_under_any_code_of_it(views: Cal
     own = figure(("XAA-G07", "East"), origin=("XA-G06", "East"))
     other = figure(("XAA-G07", "East"), origin=("XA-G07", "West"))
     unlisted = figure(("XAA-G07", "East"), origin=("XA-G09", "Elsewhere"))
-    ask = views(listed, [own, other, unlisted], has_all_views=True)
+    ask = views(listed, [own, other, unlisted])
 
     assert ask("SELECT idp_origin_admin1_pcode, is_same_area FROM origin_to_host ORDER BY 1") == [
         ("XA-G06", True),
@@ -298,7 +290,7 @@ def test_entries_that_the_list_no_longer_has_match_nothing(views: Callable[..., 
 def test_figures_have_the_codes_of_their_areas_and_keep_those_that_were_published(views: Callable[..., Ask]) -> None:
     listed = [entry(*NORTH), entry(*TOWN, "XA01")]
     rows = [figure(("XAA-01", "Nord"), second) for second in (("XA0101", "Town"), (None, None), UNKNOWN)]
-    ask = views(listed, rows, levels=LEVELS, has_all_views=True)
+    ask = views(listed, rows, levels=LEVELS)
 
     for view in ("latest_stock_admin2", "stock_over_time_admin2"):
         told = f"SELECT admin2_pcode, idps, cod_pcode, is_name_confirmed FROM {view} ORDER BY ALL"  # noqa: S608
@@ -310,15 +302,17 @@ def test_figures_have_the_codes_of_their_areas_and_keep_those_that_were_publishe
     assert ask("SELECT admin1_pcode, cod_pcode FROM latest_stock_admin1") == [("XAA-01", None)]
 
 
-@pytest.mark.parametrize(("version", "levels"), [("v3", (0, 1, 2)), ("v3", (0, 2)), ("v3", (1,)), ("v2", (1, 2))])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("version", "levels"), sampled([("v3", (0, 1, 2)), ("v3", (0, 2)), ("v3", (1,)), ("v2", (1, 2))], 2)
+)
+@pytest.mark.parametrize("seed", sampled(range(4)))
 def test_with_codes_and_names_at_random(seed: int, version: Version, levels: tuple[int, ...]) -> None:
-    where = place("duckdb", version=version, levels=levels, has_pcodes=True)
     tables = odd_areas(Random(seed), version)
-    with duckdb.connect() as db:
-        db.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, where, 'duckdb')} {script(where)}")
 
-        assert_views_answer(lambda query: rows_of(db, query), tables, where)
+    db = filled_duckdb(tables, version, levels, has_pcodes=True)
+
+    where = place("duckdb", version=version, levels=levels, has_pcodes=True)
+    assert_views_answer(lambda query: rows_of(db, query), tables, where)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="recorded answers and OCHA's list are not part of this repository")

@@ -21,9 +21,9 @@ from tests.bigquery.emulator import QueryError
 from tests.chance import CHANCE
 from tests.views.cases import SOUTH, row
 from tests.views.databases import SCHEMA, assert_views_answer, place, rows_of
+from tests.views.looks import Look, tables_of
 from tests.views.odd import load, odd_rows
 from tests.views.odd_areas import odd_areas
-from tests.views.told import Look, tables_of
 from tests.world import LEVELS
 
 if TYPE_CHECKING:

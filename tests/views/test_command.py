@@ -18,22 +18,20 @@ import pytest
 from tap_dtm.sandbox import world_at
 from tap_dtm.views.package import tables_from_package
 from tap_dtm.views.warehouse import DIALECTS
+from tests.forked import forked
 from tests.pages import page
 from tests.pipeline import Warehouse
 from tests.remembered import EVERYTHING
-from tests.target import COMMAND, selecting
+from tests.target import selecting
 from tests.views.databases import assert_views_are_right, place, rows_of
 from tests.world import count, served
 
 if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
-VIEWS = [sys.executable, "-m", "tap_dtm.views"]
-TARGET = [sys.executable, "-c", "from frictionless_dtm.command import main; main()"]
-
 
 def views(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*VIEWS, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([*forked("tap-dtm-views"), *arguments], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +41,16 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "a package's folder"
     (folder / "tap.json").write_text('{"api_url": "sandbox://?publication=2"}')
     (folder / "target.json").write_text(json.dumps({"path": str(path), "formats": ["parquet"]}))
-    tap = subprocess.run([*COMMAND, "--config", "tap.json"], cwd=folder, stdout=subprocess.PIPE, check=True)
-    subprocess.run(
-        [*TARGET, "--config", "target.json"], cwd=folder, input=tap.stdout, stdout=subprocess.PIPE, check=True
-    )
+    load(folder)
     return path
+
+
+def load(folder: Path, *arguments: str) -> bytes:
+    """Run the tap into the target with the settings in a folder, and return what the target prints."""
+    tap = [*forked("tap-dtm"), "--config", "tap.json", *arguments]
+    messages = subprocess.run(tap, cwd=folder, stdout=subprocess.PIPE, check=True).stdout
+    target = [*forked("target-datapackage"), "--config", "target.json"]
+    return subprocess.run(target, cwd=folder, input=messages, stdout=subprocess.PIPE, check=True).stdout
 
 
 def test_a_script_that_is_only_printed_needs_nothing_that_connects() -> None:
@@ -84,12 +87,8 @@ def test_a_package_with_histories_says_what_was_known(tmp_path: Path, format_: s
     (tmp_path / "state.json").write_text("{}")
     for publication in (2, 3):
         (tmp_path / "tap.json").write_text(json.dumps({"api_url": f"sandbox://?publication={publication}"}))
-        arguments = ["--config", "tap.json", "--catalog", "catalog.json", "--state", "state.json"]
-        tap = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
-        target = subprocess.run(
-            [*TARGET, "--config", "target.json"], cwd=tmp_path, input=tap.stdout, stdout=subprocess.PIPE, check=True
-        )
-        (tmp_path / "state.json").write_bytes(target.stdout.splitlines()[-1])
+        state = load(tmp_path, "--catalog", "catalog.json", "--state", "state.json")
+        (tmp_path / "state.json").write_bytes(state.splitlines()[-1])
 
     printed = views("--dialect", "duckdb", "--package", str(tmp_path / "package"), "--history")
 
@@ -221,10 +220,7 @@ def test_a_damaged_file_is_refused_before_anything_is_printed(package: Path, tmp
 def test_packages_of_every_form_give_the_same_tables(package: Path, tmp_path: Path, form: dict[str, Any]) -> None:
     (tmp_path / "target.json").write_text(json.dumps({"path": "package", **form}))
     (tmp_path / "tap.json").write_text('{"api_url": "sandbox://?publication=2"}')
-    tap = subprocess.run([*COMMAND, "--config", "tap.json"], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
-    subprocess.run(
-        [*TARGET, "--config", "target.json"], cwd=tmp_path, input=tap.stdout, stdout=subprocess.PIPE, check=True
-    )
+    load(tmp_path)
 
     loaded = tables_of(tables_from_package(place("duckdb"), tmp_path / "package"))
 

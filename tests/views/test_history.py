@@ -5,17 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
-from tap_dtm.views.script import script
 from tests.views.cases import SOUTH, row
-from tests.views.databases import SCHEMA, place, rows_of
-from tests.views.odd import load
-from tests.views.told import Look, tables_of
+from tests.views.databases import SCHEMA, rows_of
+from tests.views.filled import filled_duckdb
+from tests.views.looks import Look, tables_of
+from tests.world import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Row = dict[str, Any]
     Ask = Callable[..., list[tuple[Any, ...]]]
@@ -25,37 +24,25 @@ MAY, JUNE, JULY, AUGUST = "2024-05-01 06:00:00", "2024-06-01 06:00:00", "2024-07
 ROUND = ("event", "reporting_date", "previous_idps", "idps")
 
 
-@pytest.fixture
-def db() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        yield connection
-
-
-@pytest.fixture
-def told(db: duckdb.DuckDBPyConnection) -> Callable[..., Ask]:
+def after(*looks: Look, current: tuple[Row, ...] = ()) -> Ask:
     """Load what looks at a country showed, and return what asks a view or function for some columns."""
+    tables = tables_of(looks) | {f"idp_admin{level}": list(current) for level in LEVELS}
+    db = filled_duckdb(tables, has_history=True)
 
-    def loaded(*looks: Look, current: tuple[Row, ...] = ()) -> Ask:
-        where = place("duckdb", has_history=True)
-        tables = tables_of(looks) | {f"idp_admin{level}": list(current) for level in where.levels}
-        db.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, where, 'duckdb')} {script(where)}")
+    def ask(relation: str, *columns: str, level: int | None = 0) -> list[tuple[Any, ...]]:
+        where = "" if level is None else f"WHERE admin_level = {level}"
+        rows = rows_of(db, f"SELECT {', '.join(columns)} FROM {SCHEMA}.{relation} {where} ORDER BY ALL")  # noqa: S608
+        return [tuple(str(v) if isinstance(v, dt.date) else v for v in each.values()) for each in rows]
 
-        def ask(relation: str, *columns: str, level: int | None = 0) -> list[tuple[Any, ...]]:
-            where = "" if level is None else f"WHERE admin_level = {level}"
-            rows = rows_of(db, f"SELECT {', '.join(columns)} FROM {SCHEMA}.{relation} {where} ORDER BY ALL")  # noqa: S608
-            return [tuple(str(v) if isinstance(v, dt.date) else v for v in each.values()) for each in rows]
-
-        return ask
-
-    return loaded
+    return ask
 
 
 def figures_at(ask: Ask, time: str, *columns: str) -> list[tuple[Any, ...]]:
     return ask(f"idp_admin0_as_of('{time}')", *(columns or ("num_present_idp_ind",)), level=None)
 
 
-def test_the_rows_at_a_time_are_those_of_the_last_look_until_then(told: Callable[..., Ask]) -> None:
-    ask = told(Look(MAY, [ONE]), Look(JUNE, [ONE, TWO]), Look(JULY, [ONE, TWO]), Look(AUGUST, [TWO]))
+def test_the_rows_at_a_time_are_those_of_the_last_look_until_then() -> None:
+    ask = after(Look(MAY, [ONE]), Look(JUNE, [ONE, TWO]), Look(JULY, [ONE, TWO]), Look(AUGUST, [TWO]))
 
     assert figures_at(ask, "2024-05-01 05:59:59") == [], "nobody had looked"
     assert figures_at(ask, MAY) == [(100,)]
@@ -66,22 +53,22 @@ def test_the_rows_at_a_time_are_those_of_the_last_look_until_then(told: Callable
     assert seen == [(100, MAY, JULY), (200, JUNE, JULY)], "in July nothing was new, but somebody looked"
 
 
-def test_a_run_that_failed_for_the_country_is_no_look(told: Callable[..., Ask]) -> None:
-    ask = told(Look(MAY, [ONE]), Look(JUNE, None))
+def test_a_run_that_failed_for_the_country_is_no_look() -> None:
+    ask = after(Look(MAY, [ONE]), Look(JUNE, None))
 
     assert figures_at(ask, "2024-12-31", "num_present_idp_ind", "looked_at") == [(100, MAY)]
 
 
-def test_the_rows_of_a_run_that_was_interrupted_do_not_count(told: Callable[..., Ask]) -> None:
-    ask = told(Look(MAY, [ONE]), Look(JUNE, [TWO, ONE], lost=1), Look(JULY, [ONE, TWO], follows=MAY))
+def test_the_rows_of_a_run_that_was_interrupted_do_not_count() -> None:
+    ask = after(Look(MAY, [ONE]), Look(JUNE, [TWO, ONE], lost=1), Look(JULY, [ONE, TWO], follows=MAY))
 
     assert figures_at(ask, JUNE, "num_present_idp_ind", "looked_at") == [(100, MAY)]
     assert figures_at(ask, JULY) == [(100,), (200,)]
     assert ask("revisions", "event", "valid_from", "not_seen_at") == [("published", JULY, MAY)]
 
 
-def test_a_run_whose_state_was_not_confirmed_counts_until_the_next_one_replaces_it(told: Callable[..., Ask]) -> None:
-    ask = told(Look(MAY, [ONE]), Look(JUNE, [ONE, TWO]), Look(JULY, [ONE], follows=MAY))
+def test_a_run_whose_state_was_not_confirmed_counts_until_the_next_one_replaces_it() -> None:
+    ask = after(Look(MAY, [ONE]), Look(JUNE, [ONE, TWO]), Look(JULY, [ONE], follows=MAY))
 
     assert figures_at(ask, JUNE) == [(100,), (200,)]
     assert figures_at(ask, JULY) == [(100,)]
@@ -91,9 +78,9 @@ def test_a_run_whose_state_was_not_confirmed_counts_until_the_next_one_replaces_
     ]
 
 
-def test_rows_count_again_when_a_later_run_continues_from_theirs(told: Callable[..., Ask]) -> None:
+def test_rows_count_again_when_a_later_run_continues_from_theirs() -> None:
     three = row("2024-03-31", 3, 300)
-    ask = told(
+    ask = after(
         Look(MAY, [ONE]),
         Look(JUNE, [ONE, TWO]),
         Look(JULY, [ONE], follows=MAY),
@@ -120,9 +107,9 @@ def test_rows_count_again_when_a_later_run_continues_from_theirs(told: Callable[
 
 
 @pytest.mark.parametrize("cause", ["reset", "settings", "first"])
-def test_what_the_user_did_is_no_revision(told: Callable[..., Ask], cause: str) -> None:
+def test_what_the_user_did_is_no_revision(cause: str) -> None:
     follows = None if cause == "settings" else ""
-    ask = told(Look(MAY, [ONE, TWO]), Look(JUNE, [TWO], follows=follows, cause=cause))
+    ask = after(Look(MAY, [ONE, TWO]), Look(JUNE, [TWO], follows=follows, cause=cause))
 
     assert figures_at(ask, JUNE) == [(200,)], "no row of an earlier run is left"
     assert ask("revisions", "event") == []
@@ -134,16 +121,16 @@ def test_what_the_user_did_is_no_revision(told: Callable[..., Ask], cause: str) 
     }
 
 
-def test_settings_that_were_changed_and_changed_back_are_no_revision(told: Callable[..., Ask]) -> None:
-    ask = told(Look(MAY, [ONE, TWO]), Look(JUNE, [ONE], cause="settings"), Look(JULY, [ONE, TWO], follows=MAY))
+def test_settings_that_were_changed_and_changed_back_are_no_revision() -> None:
+    ask = after(Look(MAY, [ONE, TWO]), Look(JUNE, [ONE], cause="settings"), Look(JULY, [ONE, TWO], follows=MAY))
 
     assert figures_at(ask, JULY) == [(100,), (200,)]
     assert ask("revisions", "event") == []
 
 
-def test_what_happens_to_a_round_is_named(told: Callable[..., Ask]) -> None:
+def test_what_happens_to_a_round_is_named() -> None:
     more, later = {**TWO, "num_present_idp_ind": 250}, row("2024-03-15", 2, 250)
-    ask = told(
+    ask = after(
         Look("2024-05-01 06:00:00", [ONE]),
         Look("2024-05-02 06:00:00", [ONE, TWO]),
         Look("2024-05-03 06:00:00", [ONE, more]),
@@ -171,8 +158,8 @@ def test_what_happens_to_a_round_is_named(told: Callable[..., Ask]) -> None:
     ]
 
 
-def test_rows_that_moved_to_another_position_are_no_revision(told: Callable[..., Ask]) -> None:
-    ask = told(Look(MAY, [TWO]), Look(JUNE, [ONE, TWO]))
+def test_rows_that_moved_to_another_position_are_no_revision() -> None:
+    ask = after(Look(MAY, [TWO]), Look(JUNE, [ONE, TWO]))
 
     assert ask("revisions", "event", "reporting_date") == [("published", "2024-01-31")]
     assert ask("round_versions", "reporting_date", "valid_from", "valid_until") == [
@@ -181,11 +168,11 @@ def test_rows_that_moved_to_another_position_are_no_revision(told: Callable[...,
     ]
 
 
-def test_a_correction_names_the_areas_even_where_the_total_is_the_same(told: Callable[..., Ask]) -> None:
+def test_a_correction_names_the_areas_even_where_the_total_is_the_same() -> None:
     north, south = row("2024-01-31", idps=60), row("2024-01-31", idps=40, **SOUTH)
     moved = [{**north, "num_present_idp_ind": 50}, {**south, "num_present_idp_ind": 50}]
     other = row("2024-01-31", idps=7, admin1_pcode="Not available", admin1_name="Elsewhere")
-    ask = told(Look(MAY, [north, south, other]), Look(JUNE, [*moved, other]), Look(JULY, moved))
+    ask = after(Look(MAY, [north, south, other]), Look(JUNE, [*moved, other]), Look(JULY, moved))
 
     columns = ("valid_from", "previous_idps", "idps", "changed_areas")
     assert ask("revisions", *columns, level=1) == [
@@ -195,9 +182,9 @@ def test_a_correction_names_the_areas_even_where_the_total_is_the_same(told: Cal
     assert ask("revisions", "changed_areas", level=0) == [([],), ([],)]
 
 
-def test_the_lag_of_publications_is_between_two_looks(told: Callable[..., Ask]) -> None:
+def test_the_lag_of_publications_is_between_two_looks() -> None:
     rounds = [row("2024-01-31"), row("2024-03-01", 2), row("2024-04-01", 3), row("2024-04-05", 4)]
-    ask = told(
+    ask = after(
         Look("2024-03-01 06:00:00", rounds[:1]),
         Look("2024-03-09 06:00:00", rounds[:1]),
         Look("2024-03-11 06:00:00", rounds[:2]),
@@ -218,7 +205,7 @@ def test_the_lag_of_publications_is_between_two_looks(told: Callable[..., Ask]) 
     ],
 )
 def test_an_operation_is_judged_by_its_own_lag_where_three_rounds_showed_it(
-    told: Callable[..., Ask], noticed: int, expected: list[tuple[Any, ...]]
+    noticed: int, expected: list[tuple[Any, ...]]
 ) -> None:
     today = dt.datetime.now(dt.timezone.utc).date()
     days = [today - dt.timedelta(days=60 + 30 * back) for back in (3, 2, 1, 0)]
@@ -226,7 +213,7 @@ def test_an_operation_is_judged_by_its_own_lag_where_three_rounds_showed_it(
     looks = [
         Look(f"{day + dt.timedelta(days=10)} 06:00:00", rounds[:number]) for number, day in enumerate(days, start=1)
     ]
-    ask = told(*looks[3 - noticed :], current=tuple(rounds))
+    ask = after(*looks[3 - noticed :], current=tuple(rounds))
 
     # The newest round is 60 days old, and rounds are 30 days apart.
     seen = ask("operation_freshness", "publication_days", "is_lag_measured", "freshness", level=None)
@@ -235,9 +222,9 @@ def test_an_operation_is_judged_by_its_own_lag_where_three_rounds_showed_it(
     assert overdue == ([(20,)] if noticed == 3 else [])
 
 
-def test_rounds_that_came_together_say_only_once_how_long_publication_takes(told: Callable[..., Ask]) -> None:
+def test_rounds_that_came_together_say_only_once_how_long_publication_takes() -> None:
     old = [row(f"2020-0{number}-01", number) for number in range(1, 6)]
-    ask = told(Look(MAY, []), Look(JUNE, old), current=tuple(old))
+    ask = after(Look(MAY, []), Look(JUNE, old), current=tuple(old))
 
     assert ask("publication_lag", "round_count", "look_count", level=None) == [(5, 1)]
     assert ask("operation_freshness", "is_lag_measured", level=None) == [(False,)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ from tap_dtm.views.install import address_of
 from tap_dtm.views.loader import Loader
 from tap_dtm.views.script import views_of
 from tests.chance import CHANCE
+from tests.extent import sampled
+from tests.forked import forked
 from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
 from tests.views.databases import assert_views_answer, assert_views_are_right, place
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "tap_dtm.views"]
 TYPES = {
     "string": "text",
     "integer": "bigint",
@@ -57,7 +57,7 @@ def loaded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
 
 def install(warehouse: Warehouse, *arguments: str, exit_code: int = 0, **variables: str) -> str:
     """Run `tap-dtm-views --install`, and return what it says."""
-    command = [*COMMAND, "--schema", warehouse.schema, "--install", *arguments]
+    command = [*forked("tap-dtm-views"), "--schema", warehouse.schema, "--install", *arguments]
     run = subprocess.run(
         command, env=database(warehouse.server) | variables, text=True, capture_output=True, check=False
     )
@@ -95,7 +95,7 @@ def test_after_every_publication_the_views_are_right(warehouse: Warehouse) -> No
             sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY, *INVISIBLE), 6), rng=rng)
 
 
-@pytest.mark.parametrize("seed", [*range(6), CHANCE])
+@pytest.mark.parametrize("seed", sampled([*range(3), CHANCE]))
 def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: int) -> None:
     where, tables = place("postgres", warehouse.schema), odd_rows(Random(seed))
     warehouse.drop()
@@ -106,7 +106,7 @@ def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: 
     assert_views_answer(warehouse.query, tables, where)
 
 
-@pytest.mark.parametrize("seed", [*range(2), CHANCE])
+@pytest.mark.parametrize("seed", sampled([*range(2), CHANCE]))
 def test_with_codes_and_names_of_areas_at_random(warehouse: Warehouse, seed: int) -> None:
     where, tables = place("postgres", warehouse.schema, has_pcodes=True), odd_areas(Random(seed))
     warehouse.drop()
