@@ -12,7 +12,7 @@ BEFORE: Final = "sandbox://?seed=112&publication=2"
 AFTER: Final = "sandbox://?seed=112&publication=3"
 """The publication that is loaded next, and that the answers are about."""
 CHOOSE_SCHEMA: Final = """\
-The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';"""
 """The last comment before the query in each file."""
 

@@ -85,8 +85,8 @@ leaves behind no row. A later form is refused. Everything else in a state is int
 
 `datapackage.json` (Data Package v2), `data/<stream>.csv`, `.csv.gz` or `.parquet`, `README.md`, `CHANGELOG.md`,
 `CITATION.cff`, `quality.json` and `index.html`. The format `xlsx` adds `<package>.xlsx`, and the property
-`dtm:workbook` with its path, bytes and hash. Changed values raise the last number of a package's version, added
-rounds the middle one, and changed columns or keys the first one.
+`dtm:workbook` with its path, bytes and hash. Corrected or withdrawn rows raise the last number of a package's version,
+new rows and tables the middle one, and removed tables and changed columns or keys the first one.
 `index.html#charts&country=XAA&operation=NAME&type=BA` opens the page with these figures.
 
 ## `dtm://` addresses

@@ -67,7 +67,7 @@ duckdb -bail output/displacement.duckdb < output/views.sql
 duckdb -cmd 'USE dtm' output/displacement.duckdb < examples/questions/01_newest_figures.sql
 ```
 
-Question 9 compares publications, and the usual tables hold only the newest. The demo loads
+Question 9 compares publications, and the usual tables have only the newest. The demo loads
 [histories](../../docs/what-dtm-said-then.md), too, which keep all of them. A data package needs none for this, because
 its `CHANGELOG.md` lists the rounds that each run added, corrected and withdrew.
 """

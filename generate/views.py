@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from generate import write
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import query_of, views_of
-from tap_dtm.views.warehouse import Warehouse
+from tap_dtm.views.warehouse import DIALECTS, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

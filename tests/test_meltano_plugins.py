@@ -20,7 +20,7 @@ from psycopg import sql
 from generate.plugins import FOLDER, REPOSITORY, definition, files
 from tap_dtm.sandbox import world_at
 from tests.meltano import Project, database, program_of, run_meltano
-from tests.pages import README, page
+from tests.pages import README
 from tests.pipeline import Warehouse
 from tests.views.databases import assert_views_are_right, place
 
@@ -45,10 +45,6 @@ def test_the_definitions_are_up_to_date(path: Path) -> None:
 
 def test_no_definition_is_left_over() -> None:
     assert set(FOLDER.glob("*.yml")) == set(files())
-
-
-def test_the_page_adds_the_plugins_as_the_readme_does() -> None:
-    assert re.findall(r"^meltano (add .+)$", page("meltano"), re.MULTILINE) == ADDED_BY_README
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

@@ -193,7 +193,7 @@ def test_a_table_of_another_source_says_whose_it_is_and_under_which_terms() -> N
     assert table.license != CATALOGUE.package.license
     assert "OCHA's global P-code list" in table.full_description
     assert "under CC BY-IGO" in table.full_description
-    assert "the newest `valid_from` says of which date" in table.full_description
+    assert "The newest `valid_from` is its date." in table.full_description
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=by_name)

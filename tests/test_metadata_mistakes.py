@@ -209,11 +209,21 @@ def test_a_mistake_is_reported_with_file_line_and_remedy(
     assert complaint in str(caught.value)
 
 
-def test_a_field_that_the_level_does_not_carry_is_refused(tmp_path: Path) -> None:
-    resources = SOUND["resources.yaml"].replace("level: 0", "level: 1")
-    write(tmp_path, {**SOUND, "resources.yaml": resources})
+def test_a_field_that_the_level_does_not_have_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("levels: [0, 1]", "levels: [1]")})
+    rewritten = SOUND["resources.yaml"].replace("method: INCREMENTAL, key: count", "method: FULL_TABLE")
+    (tmp_path / "resources.yaml").write_text(rewritten, "utf-8")
 
-    with pytest.raises(CatalogueError, match=r"line 19: resources.table.fields\[0\]: level 1 does not have 'code'"):
+    catalogue = load_catalogue_from(tmp_path)
+
+    assert [field.name for field in catalogue.resources["table"].fields] == ["code"]
+
+
+def test_a_field_that_no_level_has_is_refused_in_a_table_of_a_level(tmp_path: Path) -> None:
+    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("  levels: [0]\n", "", 1)})
+
+    expected = r"line 19: resources.table.fields\[0\]: no administrative level has 'code'"
+    with pytest.raises(CatalogueError, match=expected):
         load_catalogue_from(tmp_path)
 
 

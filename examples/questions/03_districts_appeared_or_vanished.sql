@@ -1,12 +1,12 @@
 -- Which districts appeared in the newest round, or are no longer in it?
 --
--- A district that vanished was not reported. That is unknown, not zero: the people may still be there. One that
--- appeared may have had displaced people before. A district whose code was changed shows as one of each. A district that
--- only the newest round has under a second province, besides its own, is "misplaced": it neither appeared there nor will
--- it vanish. The newest round is the newest that lists districts: where is_newest_of_operation is false, this is old
--- news, because the operation went on without districts or with another assessment type. Read the date in any case.
+-- A district that vanished was not reported. Its figure is unknown, not zero: the people may still be there. A district
+-- that appeared may have had displaced people before. A district whose code was changed shows as one of each. A district
+-- is "misplaced" if only the newest round has it under a second province, in addition to its own. The newest round is the
+-- newest that lists districts. If is_newest_of_operation is false, it is out of date, because the operation went on without
+-- districts or with another assessment type. Read the date in any case.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,

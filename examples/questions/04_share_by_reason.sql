@@ -1,10 +1,10 @@
 -- Why were people displaced, and which share for each reason?
 --
--- The shares are of one round of one operation and assessment type; never average or add them over operations. People
--- with several reasons stand under the combination and under none of its parts, so "conflict" alone is not everyone
--- who fled a conflict.
+-- The shares are those of one round of one operation and assessment type. Never average or add them over operations. People
+-- with several reasons are counted under the combination, and not under its parts, so "conflict" alone is not everyone who
+-- fled a conflict.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,

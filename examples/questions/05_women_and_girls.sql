@@ -1,10 +1,10 @@
 -- How many of the displaced people are women and girls, and of how many is that known?
 --
--- The share is of the people whose sex was recorded, and coverage_percent says how many of all those are. Never compute
--- women and girls as all people minus the males: where coverage is below 100, the rest is unknown. Empty cells: no sex
--- was recorded at all.
+-- female_percent is the share of those whose sex was recorded, and coverage_percent is the share of people whose sex was
+-- recorded. Never compute women and girls as all people minus the males: the sex of the rest is unknown. Empty cells: no sex
+-- was recorded.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,

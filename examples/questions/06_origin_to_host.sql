@@ -1,10 +1,10 @@
 -- Where do the displaced people come from, and where are they now?
 --
--- These are people present on the date, by area of origin: not journeys, and not arrivals since the round before. Where
--- the origin is "Not available" it is unknown, so the other lines are the least that came from there. People are also
--- displaced within their own area. The newest round that lists areas need not be the newest of the operation: read the date.
+-- These are people present on the date, by area of origin: not journeys, and not arrivals since the round before. If the
+-- origin is "Not available", it is unknown, so more people may come from the other areas. People are also displaced within
+-- their own area. The newest round that lists areas may not be the newest of the operation: read the date.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   operation,

@@ -1,11 +1,11 @@
 -- Which operations went silent?
 --
--- Silent means: no round for longer than the operation's own usual interval and three months for publication. It does
--- not mean that the people went home, nor that the operation is closed: closed ones (Inactive) are left out, and so are
--- those in which no round follows another, which have no interval. The answer depends on the day on which it is asked;
--- age_days and overdue_days of the same view say by how much.
+-- An operation is silent if its newest round is older than its usual interval and its time for publication, which is three
+-- months if it was not measured. This does not mean that the people went home. Closed operations (Inactive) are left out,
+-- and so are operations in which no round follows another. The answer depends on the present day: see age_days and
+-- overdue_days in the same view.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,

@@ -1,11 +1,11 @@
 -- Which rounds have a baseline assessment (BA) and a site assessment (SA) that may count the same people?
 --
--- Take one of the two figures and never their sum: up to at_most_twice people would be counted twice. How many really
--- are is not published, so the lower figure cannot be subtracted either. A baseline and a site assessment with the same
--- round number and dates at most 31 days apart are one round that was seen twice. Assessments without a round number are
--- not found, and they may count the same people, too.
+-- Use one of the two figures and never their sum, which would count up to at_most_twice people twice. Their real number is
+-- not published, so do not subtract the lower figure either. A baseline and a site assessment with the same round number
+-- and dates at most 31 days apart are one round that was assessed twice. Assessments without a round number are not found,
+-- and they may count the same people, too.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,

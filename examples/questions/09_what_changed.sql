@@ -6,7 +6,7 @@
 -- one published with the same figure: no more people, and no less. Corrections with the same figure before and after
 -- concern a reason, a sex or a name.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,

@@ -1,10 +1,10 @@
--- Which figure of each operation stood at a date, here the end of 2022?
+-- What was the figure of each operation at a date, here the end of 2022?
 --
--- The figure is the newest one dated on or before that day, however old it was by then: read its date, and do not add
--- operations or assessment types up. It is taken from what is published now. Rounds appear months after their date and
--- are corrected later, so people who asked on that day saw other figures.
+-- The figure is the newest one that is dated on or before that day, however old it was: read its date, and do not add up
+-- operations or assessment types. It is what DTM publishes now. Rounds appear months after their date and are corrected
+-- later, so people saw other figures on that day.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 SELECT
   admin0_pcode,

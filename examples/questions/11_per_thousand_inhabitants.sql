@@ -2,10 +2,10 @@
 --
 -- All provinces of a country are from one operation, assessment type and round. Their sum is the figure of that
 -- operation, not an estimate of all displaced people. Read freshness and date first, and never compare countries whose
--- dates are years apart. The inhabitants are invented: use your own table of the same year. Where per_1000 is empty, the
--- table of inhabitants does not have the code of the province; the rate is unknown, not zero.
+-- dates are years apart. The inhabitants are invented: use your own table of the same year. If per_1000 is empty, the
+-- table of inhabitants does not have the code of the province: the rate is unknown, not zero.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 WITH population AS (
   SELECT 'XA01' AS admin1_pcode, 410000 AS inhabitants

@@ -3,9 +3,9 @@
 -- The column times is the largest of the newest figures divided by the smallest. The operations count different people,
 -- at different dates, so no figure is wrong and none is a total: never add them up. If a country is high on this list,
 -- report the operation with its figure, or name the operation that you trust in the table preferred_operations. Closed
--- operations are left out. Of an operation that was assessed in several ways, each figure counts.
+-- operations are left out. If an operation has several assessment types, each of its figures counts.
 --
--- The query names no schema. First choose the one of your tables: in Postgres with SET search_path TO dtm;
+-- The query names no schema. First choose the schema of your tables: in Postgres with SET search_path TO dtm;
 -- in DuckDB with USE dtm; in BigQuery with SET @@dataset_id = 'dtm';
 WITH others AS (
   SELECT

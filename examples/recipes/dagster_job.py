@@ -11,14 +11,14 @@ FOLDER = Path("/srv/tap-dtm")
 
 @dg.op(out=dg.DynamicOut(str))
 def workers() -> Iterator[dg.DynamicOutput[str]]:
-    """Read what there is to do."""
+    """Read the list of workers."""
     for worker in (FOLDER / "workers.txt").read_text("utf-8").split():
         yield dg.DynamicOutput(worker, mapping_key=worker)
 
 
 @dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=600))
 def load(worker: str) -> None:
-    """Do one line of it."""
+    """Run one worker."""
     subprocess.run(["examples/recipes/worker.sh", worker], cwd=FOLDER, check=True)
 
 

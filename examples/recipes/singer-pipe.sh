@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs a tap into a target without Meltano, and keeps the state:
 #   singer-pipe.sh state.json tap/bin/tap-dtm --config config.json -- jsonl/bin/target-jsonl
-# The state is replaced when both programs ended with exit code 0 and the target confirmed a state, and never otherwise.
+# The state is replaced only if both programs end with exit code 0 and the target confirms a state.
 set -u
 
 fail() {
@@ -43,7 +43,7 @@ trap 'exit 143' TERM HUP
 } | eval "$target" > "$work/output"
 target_code=$?
 tap_code="$(cat "$work/exit code")" || tap_code=1
-# The target first: when it ends early, the tap fails too, for nobody reads what it writes.
+# The target first: when it ends early, the tap fails as well, because nobody reads its output.
 [ "$target_code" = 0 ] || fail "the target failed with exit code $target_code. $state is as it was."
 [ "$tap_code" = 0 ] || fail "the tap failed with exit code $tap_code. $state is as it was."
 tail -n 1 "$work/output" > "$work/state"

@@ -1,16 +1,16 @@
 #!/bin/sh
-# One of several workers that load DTM into the same Postgres, each with a state of its own. In the folder of meltano.yml:
-#   examples/recipes/worker.sh all > workers.txt     what there is to do: "lists", and the code of every country
-#   examples/recipes/worker.sh HTI                   do one line of it
+# One of several workers that load DTM into the same Postgres, each with its own state. In the folder of meltano.yml:
+#   examples/recipes/worker.sh all > workers.txt     write the list of workers: "lists", and the code of every country
+#   examples/recipes/worker.sh HTI                   run the worker of one line
 set -eu
 work="${1:?a line of workers.txt}"
 PATH="$PWD/.venv/bin:$PATH"
 export MELTANO_ENVIRONMENT="${MELTANO_ENVIRONMENT:-prod}"
 
-# Meltano 4.4 hands catalog and state to the tap in files that all runs in a folder share, whatever their suffix: two at
-# once would take each other's. So each worker has a folder of its own; what is installed, they share.
+# Meltano 4.4 passes catalog and state to the tap in files that all runs in a folder share, whatever their suffix. Two runs
+# at a time would read each other's files. So each worker has its own folder, and they share the installed plugins.
 shared="${MELTANO_SYS_DIR_ROOT:-.meltano}"
-case "$shared" in /*) ;; *) shared="$PWD/$shared" ;; esac  # a link must not depend on where it stands
+case "$shared" in /*) ;; *) shared="$PWD/$shared" ;; esac  # so that the links work from any folder
 export MELTANO_SYS_DIR_ROOT="$shared/workers/$work"
 for plugins in extractors loaders; do
   mkdir -p "$shared/$plugins" "$MELTANO_SYS_DIR_ROOT"
@@ -31,7 +31,7 @@ case "$work" in
     echo lists
     listed
     ;;
-  lists)  # one worker alone writes them: two that insert the same row at once would fail
+  lists)  # by one worker, because two that insert the same row at the same time can fail
     load '["countries", "operations"]'
     codes="$(listed)"
     for code in $codes; do

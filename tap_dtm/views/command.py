@@ -14,19 +14,18 @@ from click.core import ParameterSource
 from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.loader import IN_MELTANO, Loader, find_loader
 from tap_dtm.views.package import preferences_in, tables_from_package
 from tap_dtm.views.preferences import read_preferences
 from tap_dtm.views.script import script
-from tap_dtm.views.warehouse import Warehouse
+from tap_dtm.views.warehouse import DIALECTS, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 SECRETS = ("TARGET_POSTGRES_PASSWORD", "TARGET_POSTGRES_SQLALCHEMY_URL")
 _SCHEMAS = {
-    # Postgres cuts longer names off, so that the views would be in another schema than the one named here.
+    # Postgres cuts off longer names, so the views would be in another schema.
     "postgres": (r"[A-Za-z_][\w-]{0,62}", "a schema in Postgres: use letters, digits, _ and -, 63 at most"),
     "duckdb": (r"[A-Za-z_][\w-]*", "a schema in DuckDB: use letters, digits, _ and -"),
     "bigquery": (
@@ -34,17 +33,17 @@ _SCHEMAS = {
         "a dataset in BigQuery: use letters, digits and _, or project.dataset",
     ),
 }
-"""What may name a schema of each dialect, and the same in words."""
+"""The valid names of a schema of each dialect, as a pattern and in words."""
 
 
 @click.command(context_settings={"auto_envvar_prefix": "DTM_VIEWS", "show_default": True})
 @click.option("--dialect", type=click.Choice([*DIALECTS]), default="postgres", help="The database.")
-# Meltano hands on the variables of .env, those of the tap and of the loader included; they go before its own.
+# Meltano passes all variables of .env, and those of the tap and of the loader take precedence over those of dtm-views.
 @click.option(
     "--schema",
     default="dtm",
     envvar=["TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA", "DTM_VIEWS_SCHEMA"],
-    help="Where the tables are and the views are to be; project.dataset in BigQuery.",
+    help="The schema of the tables and of the views; project.dataset in BigQuery.",
 )
 @click.option(
     "--api-version",
@@ -66,14 +65,14 @@ _SCHEMAS = {
     "has_history",
     is_flag=True,
     envvar="DTM_VIEWS_HISTORY",
-    help="The histories of these levels are loaded, and runs: make what answers questions about the past, too.",
+    help="Make the views about the past as well. They need the histories of these levels, and runs.",
 )
 @click.option(
     "--pcodes",
     "has_pcodes",
     is_flag=True,
     envvar="DTM_VIEWS_PCODES",
-    help="The table pcodes is loaded: make the view areas, and show the P-codes of OCHA's list in other views.",
+    help="Make the view areas, and show the P-codes of OCHA's list in other views. They need the table pcodes.",
 )
 @click.option(
     "--package",
@@ -83,24 +82,24 @@ _SCHEMAS = {
 @click.option(
     "--preferred-operations",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Load this CSV file into the table preferred_operations, in place of what it holds: admin0_pcode, operation, "
-    "assessment_type. Without it, the table stays as it is.",
+    help="Replace the rows of the table preferred_operations with those of this CSV file: admin0_pcode, operation, "
+    "assessment_type. Without the option, the table stays as it is.",
 )
 @click.option(
     "--install",
     "is_install",
     is_flag=True,
     envvar="DTM_VIEWS_INSTALL",
-    help="With --dialect postgres: run the script instead of printing it. The database is that of the loader.",
+    help="With --dialect postgres: run the script in the database of the loader, instead of printing it.",
 )
 @click.option(
     "--loader",
     "loader_name",
     default="target-postgres",
     envvar="DTM_VIEWS_LOADER",
-    help="With --install: the loader that fills the tables. In a run of Meltano, its settings come from Meltano, the "
-    "schema included. Without Meltano, they are variables: TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, "
-    "_PORT, _USER, _PASSWORD and _DATABASE.",
+    help="With --install: the loader that fills the tables. In a run of Meltano, Meltano provides its settings and its "
+    "schema. Without Meltano, set the variables TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST, _PORT, _USER, "
+    "_PASSWORD and _DATABASE.",
 )
 def command(  # noqa: PLR0913 - one for each option
     *,
@@ -117,12 +116,12 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Print SQL that describes the tables of tap-dtm, and makes views that answer the usual questions.
 
-    Pipe it into psql, bq or duckdb. It may be run again at any time.
+    Run it with psql, bq or duckdb, as often as you like.
     """
     if package is not None and dialect != "duckdb":
-        raise click.UsageError("--package goes with --dialect duckdb: a Singer target loads the other databases.")
+        raise click.UsageError("--package needs --dialect duckdb: a Singer target loads the other databases.")
     if is_install and dialect != "postgres":
-        raise click.UsageError("--install goes with --dialect postgres: pipe the script into your database's program.")
+        raise click.UsageError("--install needs --dialect postgres: run the script with the program of your database.")
     try:
         loader = find_loader(loader_name, os.environ) if is_install else None
         schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
@@ -134,7 +133,7 @@ def command(  # noqa: PLR0913 - one for each option
         tables = tables_from_package(warehouse, package) if package is not None else ""
         text = script(warehouse, tables, preferences)
         if loader:
-            from tap_dtm.views.install import install  # noqa: PLC0415  its SQLAlchemy takes half of a start
+            from tap_dtm.views.install import install  # noqa: PLC0415  SQLAlchemy takes half of the start-up time
 
             install(text, loader)
             click.echo(f"tap-dtm-views: the views in the schema {schema} are up to date.", err=True)
@@ -145,7 +144,7 @@ def command(  # noqa: PLR0913 - one for each option
 
 
 def _schema_of(loader: Loader, schema: str) -> str:
-    """Return the schema that the command line names, or else the loader's, or else the one that was set otherwise."""
+    """Return the schema of the command line, or else that of the loader, or else that of a variable or the default."""
     source = click.get_current_context().get_parameter_source("schema")
     if source is ParameterSource.COMMANDLINE:
         return schema
@@ -153,7 +152,7 @@ def _schema_of(loader: Loader, schema: str) -> str:
     if not found and source is ParameterSource.DEFAULT and IN_MELTANO in os.environ:
         raise DtmError(
             f"The loader {loader.name} names no schema: set {loader.variable('default_target_schema')}, or set "
-            "DTM_VIEWS_SCHEMA to the schema in which its tables are."
+            "DTM_VIEWS_SCHEMA to the schema of its tables."
         )
     return found or schema
 

@@ -22,17 +22,17 @@ def install(script: str, loader: Loader) -> None:
         loader: Has sqlalchemy_url, or host, port, user, password and database.
 
     Raises:
-        DtmError: The driver is missing, the address is wrong, or the database refuses.
+        DtmError: The driver is missing, the address is wrong, or the database refuses the script.
     """
     try:
-        import psycopg  # noqa: PLC0415 - an extra, which those who pipe the script do without
+        import psycopg  # noqa: PLC0415 - an extra, which is not needed to print the script
     except ImportError as error:
         raise DtmError("The driver for Postgres is missing: pip install 'tap-dtm[postgres]'.") from error
     address = address_of(loader)
     try:
         with tempfile.TemporaryDirectory() as folder:
             address |= certificates(loader, Path(folder))
-            # One parameter at a time: where an address as a whole cannot be read, libpq prints it, password and all.
+            # Single parameters, because libpq prints an address that it cannot read, with the password.
             with psycopg.connect(psycopg.conninfo.make_conninfo(**address), autocommit=True) as connection:
                 connection.execute(script.encode())
     except (
@@ -41,23 +41,21 @@ def install(script: str, loader: Loader) -> None:
         psycopg.errors.UndefinedColumn,
     ) as error:
         raise DtmError(
-            f"The database says: {error.diag.message_primary}. Run the tap into this schema first, with every column. "
-            "If it loads other levels or another version of the API than the views expect, name them: with --level and "
-            "--api-version, or in the settings levels and api_version of dtm-views. The table pcodes is expected with "
-            "--pcodes, or with the setting pcodes. The histories of all levels that are loaded, and runs, are expected "
-            "with --history. Nothing was changed."
+            f"The views lack a table or a column: {error.diag.message_primary}. Run the tap into this schema first, "
+            "with every column. If it loads other levels or another version of the API, name them with --level and "
+            "--api-version, or in the settings levels and api_version of dtm-views. --pcodes needs the table pcodes. "
+            "--history needs the table runs and the histories of all levels. Nothing was changed."
         ) from error
-    except psycopg.errors.RaiseException as error:  # the script's own
+    except psycopg.errors.RaiseException as error:  # raised by the script
         raise DtmError(f"{error.diag.message_primary} Nothing was changed.") from error
     except psycopg.Error as error:
-        # Only what the server says of a statement, without the statement; of a connection, all there is.
-        told = [error.diag.message_primary or str(error), error.diag.message_detail or ""]
-        reason = " ".join(" ".join(told).split())
-        raise DtmError(f"Postgres did not take the views; nothing was changed. It says: {reason}") from error
+        # Without the statement. A failure to connect has no message_primary.
+        reason = " ".join(f"{error.diag.message_primary or error} {error.diag.message_detail or ''}".split())
+        raise DtmError(f"Postgres refuses the views, and nothing was changed. The reason: {reason}") from error
 
 
 def address_of(loader: Loader) -> dict[str, Any]:
-    """Return where the database is, as libpq's parameters by name. One of them is the password.
+    """Return the address of the database as libpq's parameters by name, with the password.
 
     Raises:
         DtmError: The loader names no database, or an invalid one.
@@ -77,7 +75,7 @@ def address_of(loader: Loader) -> dict[str, Any]:
             f"{url_setting} or {loader.variable('port')} is wrong; an address looks like "
             "postgresql+psycopg://user:password@host:port/database, and a port is a number."
         ) from None
-    if given.count("@") > 1 or "@" in (url.host or ""):  # what follows may be the end of a password: do not print it
+    if given.count("@") > 1 or "@" in (url.host or ""):  # do not print the host, which may end a password
         raise DtmError(
             f"The host has an @ in {host_setting} or {url_setting}. {host_setting} is the host alone, and in "
             f"{url_setting} every @ but the one before the host is written %40."
@@ -91,8 +89,8 @@ def address_of(loader: Loader) -> dict[str, Any]:
 
 
 def certificates(loader: Loader, folder: Path) -> dict[str, str]:
-    """Return libpq's parameters for SSL. Certificates that are given as text are put into files in the folder."""
-    if loader.get("sqlalchemy_url"):  # which has them itself, as for the loader
+    """Return libpq's parameters for SSL. Certificates that are set as text are written to files in the folder."""
+    if loader.get("sqlalchemy_url"):  # which has these parameters, as for the loader
         return {}
     files, parameters = {}, {}
     if loader.is_on("ssl_enable"):

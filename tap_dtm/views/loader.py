@@ -1,9 +1,9 @@
 """The settings of the loader that filled the tables: where the database is, and the schema.
 
-A utility of Meltano gets its own settings and no loader's. Those of a loader may be in meltano.yml, in one of its
-environments, in .env or in a variable, and Meltano alone knows which of these counts. So in a run, its own command is
-asked. Outside of Meltano, the settings are the variables that Meltano would read. In a run, these are enough if they
-have an address and a schema, because they go before everything else and an address replaces the other settings.
+A utility of Meltano does not get the settings of a loader. They may be in meltano.yml, in one of its environments, in
+.env or in a variable, and only Meltano knows which one applies. So in a run, Meltano's command prints them. Outside of
+Meltano, the settings are the variables that Meltano would read. In a run as well, the variables are enough if they have
+an address and a schema, because they take precedence, and an address replaces the other settings.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Loader:
     settings: Mapping[str, str]
 
     def get(self, setting: str) -> str | None:
-        """Return the value of a setting; an empty one is not set."""
+        """Return the value of a setting; None if it is empty."""
         return self.settings.get(setting) or None
 
     def is_on(self, setting: str) -> bool:
@@ -48,10 +48,10 @@ class Loader:
 
 
 def find_loader(name: str, environment: Mapping[str, str]) -> Loader:
-    """Return a loader with its settings, of which none that is secret will be shown.
+    """Return a loader with its settings, and keep the secret ones out of all messages.
 
     Raises:
-        DtmError: Meltano does not know the loader, or cannot be asked.
+        DtmError: Meltano does not know the loader, or cannot be started.
     """
     settings = _from_variables(name, environment)
     is_complete = settings.get("sqlalchemy_url") and settings.get("default_target_schema")
@@ -84,19 +84,21 @@ def _from_meltano(name: str, environment: Mapping[str, str]) -> dict[str, str]:
     try:
         printed = json.loads(done.stdout)
     except ValueError:
-        said = quoted("".join(done.stderr.splitlines()[-1:]))
+        reason = quoted("".join(done.stderr.splitlines()[-1:]))
         raise DtmError(
-            f"Meltano does not print the settings of the loader {name}. It says: {said} The setting `loader` of "
-            "dtm-views is the name of the loader that fills the tables."
+            f"Meltano does not print the settings of the loader {name}. The reason: {reason} Set `loader` of dtm-views "
+            "to the name of the loader that fills the tables."
         ) from None
     given = {key: value for key, value in printed.items() if value is not None}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
 
 
 def _meltano(environment: Mapping[str, str]) -> str:
-    """Return Meltano's command: the one that it has linked in its own folder, as it need not be on the PATH."""
+    """Return Meltano's command. It may not be on the PATH, so this is the link in Meltano's folder, if there is one."""
     linked = Path(environment.get("MELTANO_SYS_DIR_ROOT") or ".meltano", "run", "bin")
     found = str(linked) if os.access(linked, os.X_OK) else shutil.which("meltano", path=environment.get("PATH"))
     if not found:
-        raise DtmError("The command meltano, which knows the settings of the loader, is not on the PATH: put it there.")
+        raise DtmError(
+            "The command meltano, which knows the settings of the loader, is not on the PATH. Add its folder."
+        )
     return found

@@ -1,4 +1,4 @@
-"""The tables of a data package as tables of DuckDB: each file is read as the package's descriptor describes it."""
+"""The tables of a data package in DuckDB: each file is read as the package's descriptor describes it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
+from tap_dtm.views.dialects import DuckDB
 from tap_dtm.views.preferences import Preference
 
 if TYPE_CHECKING:
@@ -18,22 +19,22 @@ if TYPE_CHECKING:
     from tap_dtm.views.warehouse import Warehouse
 
 TYPES: Final = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
-"""By type in the Table Schema; every other type is text in the file."""
+"""By type in the Table Schema. All other types are text in the files."""
 
 _DELETED_AT: Final = "_sdc_deleted_at"
 PREFERRED: Final = "dtm:preferredOperations"
 """The property of a descriptor that lists the preferred operations."""
 
-_LONGEST_ROW: Final = 32_000_000  # bytes, for which DuckDB sets memory aside
+_LONGEST_ROW: Final = 32_000_000  # bytes, for which DuckDB reserves memory
 _PATTERN: Final = re.compile(r"[*?[]")  # DuckDB reads a path with one of these as a pattern
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_UNREADABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|\\.*[*?[]|[*?[].*\\", re.DOTALL)
 
 
 def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
-    """Return the statements that load the tables of a data package, in place of what the tables held before.
+    """Return the statements that load the tables of a data package, and replace what the tables held before.
 
     Raises:
-        DtmError: A table is missing, a file has another hash than the descriptor says, or SQL cannot name the folder.
+        DtmError: A table is missing, a file has another hash than in the descriptor, or SQL cannot name the folder.
     """
     resources = resources_of(folder)
     statements = [f'CREATE SCHEMA IF NOT EXISTS "{warehouse.dialect.schema}";']
@@ -46,7 +47,7 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
                 f"The data package in {folder} has no table {table.name}: write it with that stream, or {instead}."
             )
         check_hash(folder, resource)
-        # Times are texts in the files. A package holds no deleted rows, but the views need the column.
+        # Times are texts in the files. A package has no deleted rows, but the views need the column.
         times = [field.name for field in table.fields if field.type == "datetime" and field.name != _DELETED_AT]
         columns = "*" if not times else f"* REPLACE ({', '.join(f'CAST({x} AS TIMESTAMP) AS {x}' for x in times)})"
         if _DELETED_AT in table.marks:
@@ -59,19 +60,19 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
 
 
 def reader(folder: Path, resource: Mapping[str, Any]) -> str:
-    """Return what reads the file of a resource in a query of DuckDB, with the declared types; nothing is guessed.
+    """Return what reads the file of a resource in a query of DuckDB, with the declared types and without a guess.
 
     Raises:
         DtmError: SQL cannot name the folder.
     """
-    path = literal(_taken_literally((folder.resolve() / str(resource["path"])).as_posix()))
+    path = DuckDB.literal(_taken_literally((folder.resolve() / str(resource["path"])).as_posix()))
     if resource.get("format") == "parquet":
         return f"READ_PARQUET({path}, hive_partitioning = FALSE)"
     columns = ", ".join(
-        f"{literal(field['name'])}: '{TYPES.get(field.get('type'), 'VARCHAR')}'"
+        f"{DuckDB.literal(field['name'])}: '{TYPES.get(field.get('type'), 'VARCHAR')}'"
         for field in resource["schema"]["fields"]
     )
-    # The row of HXL tags follows the header. Without threads, because a text may have lines.
+    # The row of HXL tags follows the header. Threads would split a text that has several lines.
     skip = 1 + len((resource.get("dialect") or {}).get("commentRows") or ())
     return (
         f"READ_CSV({path}, auto_detect = FALSE, delim = ',', quote = '\"', escape = '\"', header = FALSE, "
@@ -80,16 +81,11 @@ def reader(folder: Path, resource: Mapping[str, Any]) -> str:
     )
 
 
-def literal(text: str) -> str:
-    """Return a text as DuckDB writes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def preferences_in(folder: Path) -> tuple[Preference, ...] | None:
     """Return the operations that a data package prefers; None if it names none.
 
     Raises:
-        DtmError: The folder holds no data package.
+        DtmError: The folder is not a data package.
     """
     with _reading(folder) as descriptor:
         return preferences_of(descriptor) or None
@@ -101,10 +97,10 @@ def preferences_of(descriptor: Mapping[str, Any]) -> tuple[Preference, ...]:
 
 
 def resources_of(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Return one resource for each table of a data package by the name of the table, Parquet rather than CSV.
+    """Return the resource of each table of a data package by the name of the table, Parquet rather than CSV.
 
     Raises:
-        DtmError: The folder holds no data package.
+        DtmError: The folder is not a data package.
     """
     with _reading(folder) as descriptor:
         found: Iterable[Mapping[str, Any]] = descriptor["resources"]
@@ -117,7 +113,7 @@ def _reading(folder: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the descriptor of a data package.
 
     Raises:
-        DtmError: The folder holds none, or one that another program wrote.
+        DtmError: The folder has none, or one that another program wrote.
     """
     try:
         yield json.loads((folder / "datapackage.json").read_text("utf-8"))
@@ -132,7 +128,7 @@ def check_hash(folder: Path, resource: Mapping[str, Any]) -> None:
     """Check the hash of a file, because DuckDB reads some damaged files without an error.
 
     Raises:
-        DtmError: The file is missing, or has another hash than the descriptor says.
+        DtmError: The file is missing, or has another hash than in the descriptor.
     """
     path = folder / str(resource["path"])
     try:
@@ -149,19 +145,14 @@ def check_hash(folder: Path, resource: Mapping[str, Any]) -> None:
 
 
 def _taken_literally(path: str) -> str:
-    """Return a path as a pattern of DuckDB that fits this path alone. Folders called ``name=value`` mean nothing.
+    """Return a path as a pattern of DuckDB that matches only this path. Folders called ``name=value`` mean nothing.
 
     Raises:
-        DtmError: There is none.
+        DtmError: There is no such pattern.
     """
-    if _UNPRINTABLE.search(path):
+    if _UNREADABLE.search(path):
         raise DtmError(
-            f"The path {path!a} has a control character, or bytes that are not UTF-8, and SQL cannot name it: give the "
-            "folder another name."
-        )
-    if "\\" in path and _PATTERN.search(path):
-        raise DtmError(
-            f"The path {path} has a back-slash and one of * ? [, and DuckDB cannot read both in one path: give the "
-            "folder another name."
+            f"DuckDB cannot read the path {path!a}. It has a control character, bytes that are not UTF-8, or a "
+            "backslash and one of * ? [. Give the folder another name."
         )
     return _PATTERN.sub(r"[\g<0>]", path)

@@ -1,24 +1,10 @@
 """The named placeholders of the queries in ``sql/``: each ``$name``, and what it becomes.
 
-Some take arguments, ``$name(a, b)``, which are put in place of ``{0}`` and so on. Placeholders may contain others.
-What each database has for itself is in `dialects`:
-
-* ``$days(a, b)``: the days from one date to another
-* ``$split(reason)``: the reasons one by one, as an array, which is empty where the text is null
-* ``$float`` and ``$text``: types
-* ``$content_hash``: a number for all that a row of a history says
-* ``$moment``: the time that a function is asked for, in UTC
-* ``$decomposed(text)``: the text with each accent as a character of its own, or without accents
-* ``$sorted_words(text)``: its words, with blanks between them, in order
-* ``$char(code)``: a character in the brackets of a pattern, by its hexadecimal number
-* ``$composed(text)``: the text in Unicode's form NFC, so that an accent has one spelling
-* ``$raw`` and ``$all``: what REGEXP_REPLACE needs before a pattern, and at its end to replace all matches
-* ``$bytewise``: what a text is followed by to be sorted by its bytes, in all databases alike, and faster than by the
-  rules of a language
+Some take arguments, ``$name(a, b)``, which replace ``{0}`` and so on, or ``{all}`` at once. Placeholders may contain
+others. Those that a database defines are in `dialects`.
 
 A query between ``{each_level}`` and ``{end}`` is repeated for each level that is loaded, with ``UNION ALL``. There,
-``$level`` and ``$rows`` are that level and its rows. To add up each level by itself, before the levels meet, is several
-times as fast in Postgres: it knows how many groups a table has, and keeps them in memory.
+``$level`` and ``$rows`` are that level and its rows.
 """
 
 from __future__ import annotations
@@ -43,30 +29,30 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER: Final = re.compile(r"\$(\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
 
+_UNION: Final = "\n  UNION ALL\n"
 _EACH_LEVEL: Final = re.compile(r"( *)\{each_level\}\n(.*?\n) *\{end\}\n", re.DOTALL)
 
 _SHARED: Final = {
-    # What has one round after the other, and what makes a round. Nothing is ever added up over either.
+    # The columns of a series of rounds, and those of a round. Figures are never added up over them.
     "series": "admin0_pcode, operation, assessment_type",
     "round": "$series, reporting_date, round_number",
     # The order of the rounds of a series, for OVER: a round without a number comes before all others of its date.
     "oldest_first": "PARTITION BY $series ORDER BY reporting_date, round_number NULLS FIRST",
     "newest_first": "PARTITION BY $series ORDER BY reporting_date DESC, round_number DESC NULLS LAST",
     "is_newest": "RANK() OVER ($newest_first) = 1",
+    # The newest dates of the operation, and of the operation and the round number.
+    "newest_dates": """MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date""",
     # Whether no round of the operation is later, under any assessment type. Another type may date the same round a few
-    # weeks later, under the same number. It needs two columns: newest_reporting_date, that of the operation, and
-    # number_date, that of the operation and the round number.
+    # weeks later, under the same number. It needs $newest_dates.
     "is_newest_round": "(reporting_date = newest_reporting_date OR (round_number IS NOT NULL"
     " AND number_date = newest_reporting_date"
     f" AND $days(reporting_date, newest_reporting_date) <= {ROUND_SPAN_DAYS}))",
-    # The rounds that the view's level has, with whether any level has a later one.
+    # The rounds of the view's level, and whether no level has a later one.
     "level_rounds": """(
   SELECT $round, $is_newest_round AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, $newest_dates
     FROM (
       SELECT $round, MAX(CASE WHEN admin_level = $level THEN 1 ELSE 0 END) AS is_here
       FROM ($published_rounds) AS published
@@ -75,7 +61,7 @@ _SHARED: Final = {
   ) AS dated
   WHERE is_here = 1
 ) AS level_rounds""",
-    # Whether two relations have the same round, for ON. No database joins fast on IS NOT DISTINCT FROM but DuckDB.
+    # Whether two relations have the same round, for ON. Only DuckDB joins fast on IS NOT DISTINCT FROM.
     "same_round": "{0}.admin0_pcode = {1}.admin0_pcode AND {0}.operation = {1}.operation"
     " AND {0}.reporting_date = {1}.reporting_date"
     " AND COALESCE({0}.assessment_type, '') = COALESCE({1}.assessment_type, '')"
@@ -88,11 +74,16 @@ _SHARED: Final = {
     "sexes": """CAST(SUM(number_males) AS BIGINT) AS males,
     CAST(SUM(number_females) AS BIGINT) AS females,
     CAST(SUM(COALESCE(number_males, 0) + COALESCE(number_females, 0)) AS BIGINT) AS sex_known""",
-    # What tells areas apart, such as $area_key(admin1): the code, or the name where there is no code.
+    # The names and codes of a group of rows; of several spellings, the last one in the alphabet.
+    "area_names": """MAX(admin1_pcode) AS admin1_pcode,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name""",
+    # What distinguishes areas, such as $area_key(admin1): the code, or the name where there is no code.
     "area_key": "(CASE WHEN $is_unknown({0}_pcode) THEN '?' || {0}_name ELSE {0}_pcode END)$bytewise",
     "known_key": "COALESCE($area_key({0}), '!')",
-    # The view areas, with the same keys. Its rows are joined by keys alone: Postgres expects almost no rows behind a
-    # filter on the level, and would compare each with each.
+    # The view areas, with the same keys. It is joined by keys alone, because Postgres expects few rows after a filter
+    # on the level, and then compares each row with each.
     "areas": """(
   SELECT
     admin0_pcode, CASE WHEN admin_level = 1 THEN admin0_pcode ELSE '/' || $known_key(parent) END AS parent,
@@ -110,16 +101,16 @@ _SHARED: Final = {
     " THEN SUBSTR($plain_code(code), LENGTH(plain_parent) + 1) END",
     # Without the zeros before the first other digit.
     "unpadded": r"REGEXP_REPLACE({0}, $raw'^([A-Z]*)0+', $raw'\1')",
-    # By which codes are compared, from near to far.
+    # The parts of a code that are compared, from strict to loose.
     "code_keys": """
     $rest(code) AS rest,
     $plain_rest AS plain_rest,
     $unpadded($plain_rest) AS digits,
     $unpadded($own_part) AS own_digits""",
     "plain_rest": "$rest($plain_code(code))",
-    # The words of a name in the alphabet's order, in small letters without accents; null where there is none. What
-    # Unicode does not take for an accent follows by hand. The patterns list all signs, because the databases have
-    # different notions of letters.
+    # The words of a name in alphabetical order, in small letters without accents; null if there is none. TRANSLATE
+    # replaces letters that Unicode does not decompose. The patterns list all signs, because the databases disagree on
+    # what a letter is.
     "name_key": "NULLIF($sorted_words($words({0})), '')",
     "words": "TRIM(REGEXP_REPLACE($letters({0}),"
     " $raw'[$char(0001)-$char(002f)$char(003a)-$char(0060)$char(007b)-$char(00bf)$char(2000)-$char(206f)]+', ' '$all))",
@@ -130,8 +121,8 @@ _SHARED: Final = {
     "each_spelling": "PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name",
     # A part of a whole as a number; null where the whole is 0.
     "share": "CAST({0} AS $float) / NULLIF({1}, 0)",
-    # displacement_reason in lower case, its parts joined by "; "; null where there is none. The patterns list the
-    # blanks, because the databases have different notions of \s.
+    # displacement_reason in lower case, its parts joined by "; "; null if there is none. The patterns list the blanks,
+    # because the databases define \s differently.
     "folded_reason": r"NULLIF(LOWER(REGEXP_REPLACE(REGEXP_REPLACE(displacement_reason,"
     r" $raw'[ \t\n\r\f\v]*(;[ \t\n\r\f\v]*)+', '; '$all), $raw'^[; \t\n\r\f\v]+|[; \t\n\r\f\v]+$', ''$all)), '')",
     # The median of whole days, such as $middle(gap, place, count) where place numbers the gaps by size. The databases
@@ -198,13 +189,19 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
             for each in warehouse.levels
         ),
         # The rows of the view's level, or of all that are loaded, with the columns of every level and API version.
-        "rows": "(\n" + "\n  UNION ALL\n".join(_rows(warehouse, each) for each in levels) + "\n) AS published",
+        "rows": f"(\n{_UNION.join(_rows(warehouse, each) for each in levels)}\n) AS published",
+        # The sums of each level by these columns, which all levels have. Postgres is faster if each level is summed
+        # by itself, because it knows how many groups a table has, and keeps them in memory.
+        "level_sums": f"(\n{_UNION.join(map(_sums, warehouse.levels))}\n) AS level_sums",
+        "same_area": "is_same_code" if warehouse.has_pcodes else "is_same_area",
     }
 
 
 def fill(sql: str, values: Mapping[str, str]) -> str:
     """Return SQL with its placeholders replaced."""
-    return _PLACEHOLDER.sub(lambda found: fill(values[found[1]].format(*(found[2] or "").split(", ")), values), sql)
+    return _PLACEHOLDER.sub(
+        lambda found: fill(values[found[1]].format(*(found[2] or "").split(", "), all=found[2]), values), sql
+    )
 
 
 def of_each_level(sql: str, warehouse: Warehouse) -> str:
@@ -218,10 +215,10 @@ def of_each_level(sql: str, warehouse: Warehouse) -> str:
 
 
 def _content(warehouse: Warehouse, level: int | None) -> str:
-    """Return all that the API says in a row as one text. No value has the character that parts them."""
+    """Return all values of the API in a row as one text. No value has the character that separates them."""
     fields = load_catalogue().resources[f"idp_admin{level or 0}"].fields_for(warehouse.api_version)
-    said = (field.name for field in fields if field.api_name)
-    return " || CHR(31) || ".join(f"COALESCE('=' || CAST({name} AS $text), '')" for name in said)
+    names = (field.name for field in fields if field.api_name)
+    return " || CHR(31) || ".join(f"COALESCE('=' || CAST({name} AS $text), '')" for name in names)
 
 
 def _rows(warehouse: Warehouse, level: int) -> str:
@@ -231,7 +228,20 @@ def _rows(warehouse: Warehouse, level: int) -> str:
         field.name
         if field.name in published
         else f"CAST(NULL AS {'$text' if field.type == 'string' else 'BIGINT'}) AS {field.name}"
-        for field in tables["idp_admin2"].fields  # which has all that there are
+        for field in tables["idp_admin2"].fields  # which has the columns of all levels
         if not field.name.startswith("_")
     ]
     return f"  SELECT {level} AS admin_level, {', '.join(columns)}\n  FROM $schema.idp_admin{level}_current"
+
+
+def _sums(level: int) -> str:
+    return f"""\
+  SELECT
+    {level} AS admin_level,
+    {{all}},
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
+  FROM $schema.idp_admin{level}_current
+  GROUP BY {{all}}"""

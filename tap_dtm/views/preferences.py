@@ -1,4 +1,4 @@
-"""The operations that the operator prefers: the file that lists them, and the statements that load it."""
+"""The preferred operations of the operator: the file that lists them, and the statements that load it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import re
 import unicodedata
 from dataclasses import astuple, dataclass, fields
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
@@ -24,30 +23,23 @@ if TYPE_CHECKING:
 _COUNTRY: Final = re.compile("[A-Z]{3}")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNKNOWN: Final = (
-    'The preferred operation "{}" of {} is not one of its operations. The nearest: "{}". Correct the file of preferred '
+    'The preferred operation "{}" of {} is not one of its operations. These are: {}. Correct the file of preferred '
     "operations."
 )
 _UNKNOWN_IN_SQL: Final = """\
 WITH known AS (
-  SELECT admin0_pcode, operation FROM $schema.operations WHERE _sdc_deleted_at IS NULL
-  UNION ALL
-  SELECT admin0_pcode, operation FROM $schema.operation_rounds
-),
-spelled AS (
-  SELECT DISTINCT admin0_pcode, $composed(operation) AS operation FROM known
-),
-unknown AS (
-  SELECT wanted.admin0_pcode, wanted.operation
-  FROM {wanted} AS wanted
-  LEFT JOIN spelled
-    ON wanted.admin0_pcode = spelled.admin0_pcode AND $composed(wanted.operation) = spelled.operation
-  WHERE spelled.operation IS NULL
+  SELECT admin0_pcode, $composed(operation) AS operation FROM $schema.operations WHERE _sdc_deleted_at IS NULL
+  UNION DISTINCT
+  SELECT admin0_pcode, $composed(operation) AS operation FROM $schema.operation_rounds
 )
 SELECT CONCAT({message}) AS message
-FROM unknown
-JOIN spelled ON unknown.admin0_pcode = spelled.admin0_pcode
-ORDER BY unknown.admin0_pcode, {distance}, spelled.operation
+FROM {wanted} AS wanted
+JOIN known ON wanted.admin0_pcode = known.admin0_pcode
+GROUP BY wanted.admin0_pcode, wanted.operation
+HAVING COUNT(CASE WHEN known.operation = $composed(wanted.operation) THEN 1 END) = 0
+ORDER BY wanted.admin0_pcode
 LIMIT 1"""
+_LISTED_IN_SQL: Final = "STRING_AGG(known.operation, '; ' ORDER BY known.operation$bytewise)"
 
 
 @dataclass(frozen=True)
@@ -103,34 +95,32 @@ def _preference(cells: Sequence[str], where: str) -> Preference:
 
 
 def check_known(preferences: Iterable[Preference], known: Collection[tuple[str, str]]) -> None:
-    """Check that the operations are known, where any of their country are.
+    """Check that the operations are known, if any of their country are.
 
     Args:
         preferences: The operations that are preferred.
         known: Countries and operations.
 
     Raises:
-        DtmError: One is not; the message names the nearest.
+        DtmError: One is not; the message lists the operations of its country.
     """
     for each in preferences:
         names = sorted({unicodedata.normalize("NFC", name) for country, name in known if country == each.admin0_pcode})
         if names and unicodedata.normalize("NFC", each.operation) not in names:
-            nearest = max(names, key=lambda name: SequenceMatcher(None, each.operation, name).ratio())
-            raise DtmError(_UNKNOWN.format(each.operation, each.admin0_pcode, nearest))
+            raise DtmError(_UNKNOWN.format(each.operation, each.admin0_pcode, "; ".join(names)))
 
 
 def load_preferences(warehouse: Warehouse, preferences: Sequence[Preference]) -> str:
-    """Return the statements that put these in the place of what the table holds, and fail if one is unknown.
+    """Return the statements that replace the rows of the table, after a check that fails if an operation is unknown.
 
     They need the tables and the views.
     """
     dialect = warehouse.dialect
-    parts = (f"'{part}'" for part in _UNKNOWN.split("{}"))
-    names = ("unknown.operation", "unknown.admin0_pcode", "spelled.operation")
-    message = ", ".join(each for pair in zip(parts, (*names, "''"), strict=True) for each in pair)
+    if not preferences:
+        return dialect.replace_rows("preferred_operations", COLUMNS, None)
+    rows = dialect.values(COLUMNS, [astuple(each) for each in preferences])
+    parts = ("wanted.operation", "wanted.admin0_pcode", _LISTED_IN_SQL)
+    message = "'" + _UNKNOWN.format(*(f"', {part}, '" for part in parts)) + "'"
     query = fill(_UNKNOWN_IN_SQL.replace("{message}", message), placeholders(warehouse, None))
-    distance = dialect.distance.format("unknown.operation", "spelled.operation")
-    rows = [astuple(each) for each in preferences]
-    return dialect.replace_rows(
-        "preferred_operations", COLUMNS, rows, lambda wanted: query.format(wanted=wanted, distance=distance)
-    )
+    check = dialect.fail(query.replace("{wanted}", f"(\n{rows}\n)"))
+    return check + dialect.replace_rows("preferred_operations", COLUMNS, rows)

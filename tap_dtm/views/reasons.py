@@ -1,4 +1,4 @@
-"""The class of a reason of displacement as an expression, from the catalogue's table of words."""
+"""The class of a reason of displacement, as an expression in SQL, from the words in the catalogue."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def reason_class() -> str:
     """Return the class of ``displacement_reason``.
 
-    Most rows have one reason, spelled as in the table but for case, so these are looked up first: to split a text
-    takes ten times as long.
+    Most rows have one reason, spelled as in the catalogue except for case. These are looked up first, because to split
+    a text takes ten times as long.
     """
     words = load_reason_classes()
-    # Every part between separators of its own: `;conflict;;natural disaster;`.
+    # Each part with two separators: `;conflict;;natural disaster;`.
     parts = "(';' || REPLACE($folded_reason, '; ', ';;') || ';')"
     known = (*words.conflict, *words.disaster, *words.not_reported)
     rest = reduce(lambda text, word: f"REPLACE({text}, ';{word};', '')", known, parts)

@@ -15,6 +15,7 @@ from tap_dtm.views.preferences import load_preferences
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_dtm.metadata import Resource
     from tap_dtm.metadata.views import View
     from tap_dtm.views.preferences import Preference
     from tap_dtm.views.warehouse import Warehouse
@@ -27,9 +28,9 @@ def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Prefere
     """Return the statements for a warehouse. They may be run again at any time.
 
     Args:
-        warehouse: Where the views are to stand.
-        tables: Statements that make the tables first, in the same transaction.
-        preferences: The operations to prefer from now on; None keeps those that the table has.
+        warehouse: The database, and which tables it has.
+        tables: Statements that load the tables first, in the same transaction.
+        preferences: The operations to prefer from now on; None keeps those in the table.
     """
     dialect = warehouse.dialect
     views = views_of(warehouse)
@@ -40,9 +41,9 @@ def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Prefere
             "-- Descriptions and views of tap-dtm, generated from its catalogue. May be run again at any time.",
             dialect.begin,
             tables,
-            *(dialect.describe(table, table.fields_for(warehouse.api_version)) for table in warehouse.tables),
+            *(_described(warehouse, table) for table in warehouse.tables),
             *(dialect.create_table(table) for table in load_views(warehouse.api_version, section="tables")),
-            dialect.prepare([view for view in views if not view.is_function], others),
+            dialect.prepare(views, others),
             *(dialect.create(view, query_of(warehouse, view)) for view in views),
             dialect.clean_up(others),
             "" if preferences is None else load_preferences(warehouse, preferences),
@@ -51,8 +52,13 @@ def script(warehouse: Warehouse, tables: str = "", preferences: Sequence[Prefere
     )
 
 
+def _described(warehouse: Warehouse, table: Resource) -> str:
+    texts = [(field.name, field.full_description) for field in table.fields_for(warehouse.api_version)]
+    return warehouse.dialect.describe(table.name, table.full_description, texts)
+
+
 def views_of(warehouse: Warehouse) -> list[View]:
-    """Return the views that can be made from the levels that are there, each after those that it reads."""
+    """Return the views that can be made from the tables of a warehouse, each after those that it reads."""
     return [
         view if warehouse.has_pcodes else _without_pcodes(view)
         for view in load_views(warehouse.api_version)
@@ -65,7 +71,7 @@ def views_of(warehouse: Warehouse) -> list[View]:
 
 
 def query_of(warehouse: Warehouse, view: View) -> str:
-    """Return what a view selects: its file in ``sql/`` for this warehouse, with its declared columns in order."""
+    """Return the query of a view: its file in ``sql/`` for this warehouse, with its declared columns in order."""
     view = view if warehouse.has_pcodes else _without_pcodes(view)
     body = _filled(warehouse, view, view.kind.format(level="N"))
     if not view.with_pcodes and any(column.with_pcodes for column in view.columns):

@@ -1,11 +1,13 @@
-"""Where the views are to be."""
+"""The database with the tables, in which the views are made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
+from tap_dtm.views.dialects import BigQuery, DuckDB
+from tap_dtm.views.postgres import Postgres
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -14,18 +16,20 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Resource
     from tap_dtm.views.dialects import Dialect
 
+DIALECTS: Final[dict[str, type[Dialect]]] = {"postgres": Postgres, "bigquery": BigQuery, "duckdb": DuckDB}
+
 
 @dataclass(frozen=True)
 class Warehouse:
-    """Where the views are to be.
+    """A database, and which tables it has.
 
     Attributes:
         dialect: The database.
         api_version: The version of the API that its tables come from.
-        levels: The administrative levels that it holds, in order.
+        levels: The administrative levels that are loaded, in order.
         today: The day from which ages are counted; None for the day of each query.
-        has_pcodes: Whether it holds the table ``pcodes``.
-        has_history: Whether it holds the histories of these levels, and ``runs``.
+        has_pcodes: Whether the table ``pcodes`` is loaded.
+        has_history: Whether the histories of these levels and ``runs`` are loaded.
     """
 
     dialect: Dialect
@@ -37,11 +41,10 @@ class Warehouse:
 
     @property
     def tables(self) -> list[Resource]:
-        """The tables of these levels, and the lists; of those that a run loads only when asked to, the histories."""
-        tables = load_catalogue().resources.values()
+        """The tables that are loaded."""
         return [
             table
-            for table in tables
+            for table in load_catalogue().resources.values()
             if table.level in {None, *self.levels}
             and (
                 table.selected_by_default

@@ -124,7 +124,7 @@ def test_an_unknown_operation_is_an_error_and_the_package_stays(messages: list[M
     with pytest.raises(DtmError) as caught:
         run_target(messages, folder, preferred_operations=prefer(tmp_path, "XAA,Invented Country Monitoring,"))
 
-    assert 'of XAA is not one of its operations. The nearest: "Invented Countrywide Monitoring".' in str(caught.value)
+    assert "of XAA is not one of its operations. These are: Invented Countrywide Monitoring; " in str(caught.value)
     assert (folder / "datapackage.json").read_bytes() == before
 
 

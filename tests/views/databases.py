@@ -7,8 +7,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import script, views_of
+from tap_dtm.views.warehouse import DIALECTS
 from tap_dtm.views.warehouse import Warehouse as Place
 from tests.views.published import published
 from tests.views.reference import Reference

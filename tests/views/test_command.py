@@ -16,8 +16,8 @@ import duckdb
 import pytest
 
 from tap_dtm.sandbox import world_at
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.warehouse import DIALECTS
 from tests.forked import forked
 from tests.pages import page
 from tests.pipeline import Warehouse
@@ -273,18 +273,8 @@ def tables_of(statements: str) -> dict[str, list[dict[str, Any]]]:
         return {table.name: rows_of(db, f"SELECT * FROM dtm.{table.name}") for table in place("duckdb").tables}  # noqa: S608
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        (b"a\nb", "has a control character, or bytes that are not UTF-8"),
-        (b"a\rb", "has a control character, or bytes that are not UTF-8"),
-        (b"latin-1 \xe9", "has a control character, or bytes that are not UTF-8"),
-        (b"a\\[b]", "has a back-slash and one of * ? ["),
-    ],
-)
-def test_a_folder_that_no_script_can_name_is_refused_in_a_sentence(
-    package: Path, tmp_path: Path, name: bytes, reason: str
-) -> None:
+@pytest.mark.parametrize("name", [b"a\nb", b"a\rb", b"latin-1 \xe9", b"a\\[b]", b"[a]\\b"])
+def test_a_folder_that_no_script_can_name_is_refused_in_a_sentence(package: Path, tmp_path: Path, name: bytes) -> None:
     folder = tmp_path / os.fsdecode(name)
     shutil.copytree(package, folder)
 
@@ -292,7 +282,8 @@ def test_a_folder_that_no_script_can_name_is_refused_in_a_sentence(
 
     assert run.returncode == 1
     assert run.stdout == ""
-    assert reason in run.stderr
+    assert "DuckDB cannot read the path" in run.stderr
+    assert "Give the folder another name." in run.stderr
     assert len(run.stderr.splitlines()) == 1
 
 
@@ -317,8 +308,8 @@ def test_a_folder_without_a_package_is_refused_in_a_sentence(tmp_path: Path, des
         (["--install", "--schema", "s" * 64], "63 at most"),
         (["--dialect", "duckdb", "--schema", "a.b"], "is not a name of a schema in DuckDB"),
         (["--dialect", "bigquery", "--schema", "a.b.c"], "is not a name of a dataset in BigQuery"),
-        (["--package", "."], "--package goes with --dialect duckdb"),
-        (["--dialect", "duckdb", "--install"], "--install goes with --dialect postgres"),
+        (["--package", "."], "--package needs --dialect duckdb"),
+        (["--dialect", "duckdb", "--install"], "--install needs --dialect postgres"),
         (["--level", "3"], "3 is not in the range 0<=x<=2"),
         (["--pcodes", "yes"], "Got unexpected extra argument (yes)"),
         (["--dialect", "duckdb", "--package", "/no/such/folder"], "'/no/such/folder' does not exist"),

@@ -9,8 +9,8 @@ import pytest
 import tap_dtm.metadata
 from tap_dtm.metadata import CatalogueError
 from tap_dtm.metadata.views import load_views
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.script import script
+from tap_dtm.views.warehouse import DIALECTS
 from tests.views.databases import place
 from tests.world import LEVELS, Version
 
@@ -73,7 +73,11 @@ def test_the_same_declarations_give_the_same_script(dialect: str, version: Versi
             "[be_bold]",
             "views.reconciliation.warnings[0]: unknown 'be_bold'; expected one of: ",
         ),
-        ("      - idps_admin0\n", "      - idps_admin7\n", "views.reconciliation.columns[6]: unknown 'idps_admin7'; "),
+        (
+            "round_number, idps_admin0,",
+            "round_number, idps_admin7,",
+            "views.reconciliation.columns[6]: unknown 'idps_admin7'; ",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -90,7 +90,7 @@ def test_meltano_s_refusal_is_repeated_in_its_last_words(tmp_path: Path) -> None
     with pytest.raises(DtmError) as caught:
         find_loader("target-x", run)
 
-    assert "It says: Loader 'target-x' is not known to Meltano. The setting `loader` of dtm-views" in str(caught.value)
+    assert "The reason: Loader 'target-x' is not known to Meltano. Set `loader` of dtm-views" in str(caught.value)
     assert "Meltano 4.4" not in str(caught.value)
 
 

@@ -230,8 +230,8 @@ def test_preferred_operations_are_loaded_kept_and_refused_if_unknown(warehouse: 
     assert [tuple(row.values()) for row in loaded] == [("XAA", "Invented R\u00e9ponse", "BA")]
     assert warehouse.query("SELECT * FROM preferred_operations") == loaded
     assert said == (
-        'Error: The preferred operation "Invented servey" of XAA is not one of its operations. The nearest: "Invented '
-        'Survey". Correct the file of preferred operations. Nothing was changed.\n'
+        'Error: The preferred operation "Invented servey" of XAA is not one of its operations. These are: Invented '
+        "R\u00e9ponse; Invented Survey. Correct the file of preferred operations. Nothing was changed.\n"
     )
 
 
@@ -303,7 +303,7 @@ def test_a_column_that_was_not_loaded_is_named(warehouse: Warehouse) -> None:
         ({"TARGET_POSTGRES_PASSWORD": "wr0ng-s3cret"}, "password authentication failed"),
         ({"TARGET_POSTGRES_PORT": "1"}, "Connection refused"),
         ({"TARGET_POSTGRES_SSL_ENABLE": "true"}, "server does not support SSL, but SSL was required"),
-        ({"TARGET_POSTGRES_HOST": "[::1]"}, "nothing was changed. It says:"),
+        ({"TARGET_POSTGRES_HOST": "[::1]"}, "nothing was changed. The reason:"),
         ({"TARGET_POSTGRES_HOST": "secret@localhost"}, "The host has an @"),
         ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:an@secret@h/db"}, "every @ but the one before the host"),
         ({"TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql://u:an@secret/a@h/db"}, "every @ but the one before the host"),
@@ -365,5 +365,5 @@ def test_the_database_s_refusal_is_one_sentence_without_the_sql(warehouse: Wareh
     said = install(warehouse, exit_code=1)
 
     assert said == (
-        'Error: Postgres did not take the views; nothing was changed. It says: "stock_by_sex" is not a view\n'
+        'Error: Postgres refuses the views, and nothing was changed. The reason: "stock_by_sex" is not a view\n'
     )

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 HEADER = "admin0_pcode,operation,assessment_type\n"
 ACCENTED = "Réponse inventée"
 KNOWN = [("XAA", "Invented Monitoring"), ("XAA", unicodedata.normalize("NFD", ACCENTED)), ("XBB", "Invented Survey")]
-NEAREST = (
-    'The preferred operation "Invented Monitorin" of XAA is not one of its operations. The nearest: "Invented '
-    'Monitoring". Correct the file of preferred operations.'
+UNKNOWN = (
+    'The preferred operation "Invented Monitorin" of XAA is not one of its operations. These are: Invented '
+    "Monitoring; Réponse inventée. Correct the file of preferred operations."
 )
 
 
@@ -98,13 +98,13 @@ def test_a_file_that_is_missing_is_named_by_the_command(file: Path) -> None:
     assert f"The file of preferred operations {file} cannot be read: No such file or directory." in done.output
 
 
-def test_an_unknown_operation_is_an_error_that_names_the_nearest() -> None:
+def test_an_unknown_operation_is_an_error_that_lists_those_of_the_country() -> None:
     check_known([Preference("XAA", ACCENTED), Preference("XCC", "Of a country that is not loaded")], KNOWN)
 
     with pytest.raises(DtmError) as caught:
         check_known([Preference("XAA", "Invented Monitorin")], KNOWN)
 
-    assert str(caught.value) == NEAREST
+    assert str(caught.value) == UNKNOWN
 
 
 def test_the_table_is_made_empty_filled_from_the_file_and_kept(db: duckdb.DuckDBPyConnection) -> None:
@@ -131,7 +131,7 @@ def test_the_script_fails_at_an_unknown_operation_and_the_table_stays_as_it_was(
         db.execute(script(place("duckdb"), "", [Preference("XAA", "Invented Monitorin")]))
 
     db.execute("ROLLBACK")
-    assert NEAREST in str(caught.value)
+    assert UNKNOWN in str(caught.value)
     assert preferred(db) == [("XAA", ACCENTED, None)]
 
 

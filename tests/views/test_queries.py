@@ -15,9 +15,9 @@ import tap_dtm.views
 from generate.views import FOLDER, snapshots
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views
-from tap_dtm.views.dialects import DIALECTS
 from tap_dtm.views.placeholders import placeholders
 from tap_dtm.views.script import script
+from tap_dtm.views.warehouse import DIALECTS
 from tests.views.databases import SCHEMA, assert_views_answer, place, rows_of
 from tests.views.odd import load, odd_rows
 

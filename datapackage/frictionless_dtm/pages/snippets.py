@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.quality.streams import FIGURES
-from tap_dtm.views.package import literal
+from tap_dtm.views.dialects import DuckDB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +89,7 @@ def _csv_readers(file: File, *, has_hxl_row: bool) -> dict[str, str]:
     """
     columns = file.schema.fields
     texts = [json.dumps(each.name, ensure_ascii=False) for each in columns if each.type not in _DUCKDB_TYPES]
-    types = [f"{literal(each.name)}: '{_DUCKDB_TYPES.get(each.type, 'VARCHAR')}'" for each in columns]
+    types = [f"{DuckDB.literal(each.name)}: '{_DUCKDB_TYPES.get(each.type, 'VARCHAR')}'" for each in columns]
     r_types = ['.default = "?"', *(f'{name} = "c"' for name in texts)]
     has_date = any(each.name == "reporting_date" for each in columns)
     return {

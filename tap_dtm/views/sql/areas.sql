@@ -1,4 +1,4 @@
--- Each area as published, with the one area of OCHA's list that it is, if there is one and no more.
+-- Each area as published, with its area in OCHA's list if exactly one fits.
 WITH published AS (
   {each_level}
   SELECT
@@ -54,7 +54,7 @@ listed AS (
     WHERE _sdc_deleted_at IS NULL
   ) AS named
 ),
-paired AS (  -- with the first rule that finds the area of the list; from 5 on, the parent has to be the same
+paired AS (  -- with the first rule that finds the area of the list; rules 5 and 6 need the same parent
   SELECT
     coded.*,
     COALESCE(same.pcode, alike.code) AS cod_pcode,
@@ -80,7 +80,7 @@ paired AS (  -- with the first rule that finds the area of the list; from 5 on, 
 ruled AS (
   SELECT *, MIN(rule) OVER ($each_spelling) AS first_rule FROM paired
 ),
-provinces AS (  -- what the first-level area of each area is
+provinces AS (  -- with the first-level area of each area in the list
   SELECT
     *,
     MIN(CASE WHEN admin_level = 1 AND rule = first_rule THEN cod_pcode END) OVER province AS least_province,

@@ -5,8 +5,7 @@ WITH rounds AS (  -- those that have a figure
     admin0_name,
     idps,
     $is_newest AS is_newest,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    $newest_dates
   FROM $schema.operation_rounds
   WHERE idps IS NOT NULL
 ),
@@ -23,7 +22,7 @@ preferences AS (
   FROM $schema.preferred_operations
   GROUP BY admin0_pcode, $composed(operation)
 ),
-types AS (  -- type_place 1: the type that stands for its operation
+types AS (  -- type_place 1: the type that represents its operation
   SELECT
     newest.*,
     CASE WHEN preferred_operation IS NULL THEN 0 ELSE 1 END AS is_preferred,

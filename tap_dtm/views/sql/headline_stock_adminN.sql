@@ -18,10 +18,7 @@ SELECT
   alternatives,
   is_contested,
   freshness,
-  MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+  $area_names,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY

@@ -2,15 +2,13 @@
 WITH rounds AS (
   SELECT *, $is_newest AS is_newest FROM $level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM $rows
-  JOIN newest ON $same_round(published, newest)
+  JOIN rounds ON $same_round(published, rounds)
+  WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT $series, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM $rows
   GROUP BY $series, admin1_pcode, admin1_name, admin2_pcode, admin2_name
@@ -39,10 +37,7 @@ sums AS (
     MAX(round_number) AS round_number,
     MAX(is_last) AS is_last,
     MAX(admin0_name) AS admin0_name,
-    MAX(admin1_pcode) AS admin1_pcode,
-    MAX(admin1_name) AS admin1_name,
-    MAX(admin2_pcode) AS admin2_pcode,
-    MAX(admin2_name) AS admin2_name,
+    $area_names,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
     CAST(SUM(row_count) AS BIGINT) AS row_count,
     SUM(rows_of_all_rounds) - SUM(row_count) AS older_rows,
@@ -56,7 +51,7 @@ stock AS (
 SELECT
   stock.*,
   $share(sex_known, idps) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY $series, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,

@@ -1,18 +1,6 @@
 -- Each round once, next to the round before it.
-WITH sums AS (
-  {each_level}
-  SELECT
-    $level AS admin_level,
-    $round,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count
-  FROM $rows
-  GROUP BY $round
-  {end}
-),
-levels AS (
-  SELECT *, $first_level AS first_level FROM sums
+WITH levels AS (
+  SELECT *, $first_level AS first_level FROM $level_sums($round)
 ),
 stock AS (
   SELECT
@@ -21,8 +9,7 @@ stock AS (
     LAG(reporting_date) OVER ($oldest_first) AS previous_reporting_date,
     LAG(round_number) OVER ($oldest_first) AS previous_round_number,
     LAG(idps) OVER ($oldest_first) AS previous_idps,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    $newest_dates
   FROM levels
   WHERE admin_level = first_level
 )

@@ -47,5 +47,5 @@ SELECT
   *,
   $share(idps, round_idps) AS share,
   CASE WHEN is_origin_known AND NOT $is_unknown(admin1_pcode) THEN idp_origin_admin1_pcode = admin1_pcode END
-    AS is_same_area
+    AS $same_area
 FROM stock

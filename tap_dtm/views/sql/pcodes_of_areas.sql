@@ -1,4 +1,4 @@
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 {figures}

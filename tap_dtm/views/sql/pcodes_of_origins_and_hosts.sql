@@ -1,11 +1,8 @@
--- What origin_to_host selects, with the P-codes of both areas. A country may publish one area under two codes: as a place
+-- The rows of origin_to_host with the P-codes of both areas. A country may publish one area under two codes: as a place
 -- of origin, and as a place of stay.
 SELECT
-  figures.admin0_pcode, figures.admin0_name, figures.operation, figures.assessment_type,
-  figures.reporting_date, figures.round_number, figures.admin_level,
-  figures.idp_origin_admin1_pcode, figures.idp_origin_admin1_name, figures.admin1_pcode, figures.admin1_name,
-  figures.idps, figures.round_idps, figures.share, figures.is_origin_known, figures.is_newest,
-  COALESCE(hosts.cod_pcode = origins.cod_pcode, figures.is_same_area) AS is_same_area,
+  figures.*,
+  COALESCE(hosts.cod_pcode = origins.cod_pcode, figures.$same_area) AS is_same_area,
   hosts.cod_pcode,
   COALESCE(hosts.is_name_confirmed, FALSE) AS is_name_confirmed,
   origins.cod_pcode AS origin_cod_pcode,

@@ -1,17 +1,5 @@
 -- The sums of the levels of each round side by side.
-WITH sums AS (
-  {each_level}
-  SELECT
-    $level AS admin_level,
-    $round,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
-  FROM $rows
-  GROUP BY $round
-  {end}
-),
-levels AS (
+WITH levels AS (
   SELECT
     $round,
     MAX(admin0_name) AS admin0_name,
@@ -22,7 +10,7 @@ levels AS (
     MAX(CASE WHEN admin_level = 0 THEN idps END) AS idps_admin0,
     MAX(CASE WHEN admin_level = 1 THEN idps END) AS idps_admin1,
     MAX(CASE WHEN admin_level = 2 THEN idps END) AS idps_admin2
-  FROM sums
+  FROM $level_sums($round)
   GROUP BY $round
 )
 SELECT

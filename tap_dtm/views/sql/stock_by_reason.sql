@@ -1,18 +1,6 @@
--- Each round by reason of displacement. Spellings that differ in nothing but case, blanks and separators are one reason.
-WITH spellings AS (  -- few, so that few texts are folded
-  {each_level}
-  SELECT
-    $level AS admin_level,
-    $round,
-    displacement_reason,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
-  FROM $rows
-  GROUP BY $round, displacement_reason
-  {end}
-),
-spelled AS (
-  SELECT *, $reason AS reason FROM spellings
+-- Each round by reason of displacement. Spellings that differ only in case, blanks and separators are one reason.
+WITH spelled AS (  -- from sums by spelling, so that few texts are folded
+  SELECT *, $reason AS reason FROM $level_sums($round, displacement_reason)
 ),
 sums AS (
   SELECT

@@ -16,10 +16,7 @@ sums AS (  -- here and in all windows below the district comes first, because it
   SELECT
     area2, $round, area1,
     MAX(admin0_name) AS admin0_name,
-    MAX(admin1_pcode) AS admin1_pcode,
-    MAX(admin1_name) AS admin1_name,
-    MAX(admin2_pcode) AS admin2_pcode,
-    MAX(admin2_name) AS admin2_name,
+    $area_names,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps
   FROM keyed
   GROUP BY area2, $round, area1

@@ -84,17 +84,16 @@ SELECT
   is_newest_of_operation
 FROM (
 -- Each round once, next to the round before it.
-WITH sums AS (
+WITH levels AS (
+  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM (
   SELECT
     0 AS admin_level,
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count
-  FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin0_current
-) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -102,11 +101,9 @@ WITH sums AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count
-  FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin1_current
-) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
   UNION ALL
   SELECT
@@ -114,15 +111,11 @@ WITH sums AS (
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
     CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) AS row_count
-  FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM "dtm".idp_admin2_current
-) AS published
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-),
-levels AS (
-  SELECT *, MIN(admin_level) OVER (PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number) AS first_level FROM sums
+) AS level_sums
 ),
 stock AS (
   SELECT
@@ -248,10 +241,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 0 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -263,18 +254,16 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
   FROM "dtm".idp_admin0_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
@@ -325,7 +314,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -359,10 +348,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -374,18 +361,16 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
   FROM "dtm".idp_admin1_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
@@ -436,7 +421,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -473,10 +458,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -488,18 +471,16 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
   FROM "dtm".idp_admin2_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
@@ -550,7 +531,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS DOUBLE PRECISION) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -601,7 +582,7 @@ preferences AS (
   FROM "dtm".preferred_operations
   GROUP BY admin0_pcode, CASE WHEN GETDATABASEENCODING() = 'UTF8' THEN NORMALIZE(operation, NFC) ELSE operation END
 ),
-types AS (  -- type_place 1: the type that stands for its operation
+types AS (  -- type_place 1: the type that represents its operation
   SELECT
     newest.*,
     CASE WHEN preferred_operation IS NULL THEN 0 ELSE 1 END AS is_preferred,
@@ -699,9 +680,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -753,9 +734,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -811,10 +792,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -961,10 +940,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND (newest_reporting_date - reporting_date) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM "dtm".idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -1093,44 +1070,7 @@ SELECT
   verdict
 FROM (
 -- The sums of the levels of each round side by side.
-WITH sums AS (
-  SELECT
-    0 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
-  FROM (
-  SELECT 0 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, CAST(NULL AS TEXT) AS admin1_pcode, CAST(NULL AS TEXT) AS admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
-  FROM "dtm".idp_admin0_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-  UNION ALL
-  SELECT
-    1 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
-  FROM (
-  SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS TEXT) AS admin2_pcode, CAST(NULL AS TEXT) AS admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
-  FROM "dtm".idp_admin1_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-  UNION ALL
-  SELECT
-    2 AS admin_level,
-    admin0_pcode, operation, assessment_type, reporting_date, round_number,
-    MAX(admin0_name) AS admin0_name,
-    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
-    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
-  FROM (
-  SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, CAST(NULL AS TEXT) AS displacement_reason, CAST(NULL AS BIGINT) AS number_males, CAST(NULL AS BIGINT) AS number_females, CAST(NULL AS TEXT) AS idp_origin_admin1_pcode, CAST(NULL AS TEXT) AS idp_origin_admin1_name
-  FROM "dtm".idp_admin2_current
-) AS published
-  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
-),
-levels AS (
+WITH levels AS (
   SELECT
     admin0_pcode, operation, assessment_type, reporting_date, round_number,
     MAX(admin0_name) AS admin0_name,
@@ -1141,7 +1081,37 @@ levels AS (
     MAX(CASE WHEN admin_level = 0 THEN idps END) AS idps_admin0,
     MAX(CASE WHEN admin_level = 1 THEN idps END) AS idps_admin1,
     MAX(CASE WHEN admin_level = 2 THEN idps END) AS idps_admin2
-  FROM sums
+  FROM (
+  SELECT
+    0 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
+  FROM "dtm".idp_admin0_current
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+  UNION ALL
+  SELECT
+    1 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
+  FROM "dtm".idp_admin1_current
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+  UNION ALL
+  SELECT
+    2 AS admin_level,
+    admin0_pcode, operation, assessment_type, reporting_date, round_number,
+    MAX(admin0_name) AS admin0_name,
+    CAST(SUM(num_present_idp_ind) AS BIGINT) AS idps,
+    COUNT(*) AS row_count,
+    COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
+  FROM "dtm".idp_admin2_current
+  GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+) AS level_sums
   GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
 )
 SELECT

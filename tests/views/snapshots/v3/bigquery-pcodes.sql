@@ -18,7 +18,7 @@ SELECT
   candidates,
   is_name_confirmed
 FROM (
--- Each area as published, with the one area of OCHA's list that it is, if there is one and no more.
+-- Each area as published, with its area in OCHA's list if exactly one fits.
 WITH published AS (
   SELECT
     0 AS row_level, admin0_pcode, MAX(admin0_name) AS admin0_name,
@@ -103,7 +103,7 @@ listed AS (
     WHERE _sdc_deleted_at IS NULL
   ) AS named
 ),
-paired AS (  -- with the first rule that finds the area of the list; from 5 on, the parent has to be the same
+paired AS (  -- with the first rule that finds the area of the list; rules 5 and 6 need the same parent
   SELECT
     coded.*,
     COALESCE(same.pcode, alike.code) AS cod_pcode,
@@ -129,7 +129,7 @@ paired AS (  -- with the first rule that finds the area of the list; from 5 on, 
 ruled AS (
   SELECT *, MIN(rule) OVER (PARTITION BY admin0_pcode, admin_level, parent, area, area_pcode, area_name) AS first_rule FROM paired
 ),
-provinces AS (  -- what the first-level area of each area is
+provinces AS (  -- with the first-level area of each area in the list
   SELECT
     *,
     MIN(CASE WHEN admin_level = 1 AND rule = first_rule THEN cod_pcode END) OVER province AS least_province,
@@ -212,7 +212,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The newest round of each series at one level, by area.
@@ -220,10 +220,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -235,18 +233,16 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin1_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 1 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, CAST(NULL AS STRING) AS admin2_pcode, CAST(NULL AS STRING) AS admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
@@ -297,7 +293,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS FLOAT64) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -343,7 +339,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The newest round of each series at one level, by area.
@@ -351,10 +347,8 @@ WITH rounds AS (
   SELECT *, RANK() OVER (PARTITION BY admin0_pcode, operation, assessment_type ORDER BY reporting_date DESC, round_number DESC NULLS LAST) = 1 AS is_newest FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -366,18 +360,16 @@ WITH rounds AS (
   WHERE is_here = 1
 ) AS level_rounds
 ),
-newest AS (
-  SELECT * FROM rounds WHERE is_newest
-),
 current_rows AS (
-  SELECT published.*, newest.is_newest_round
+  SELECT published.*, rounds.is_newest_round
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
   FROM `dtm`.idp_admin2_current
 ) AS published
-  JOIN newest ON published.admin0_pcode = newest.admin0_pcode AND published.operation = newest.operation AND published.reporting_date = newest.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(newest.assessment_type, '') AND (published.assessment_type IS NULL) = (newest.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(newest.round_number, 0) AND (published.round_number IS NULL) = (newest.round_number IS NULL)
+  JOIN rounds ON published.admin0_pcode = rounds.admin0_pcode AND published.operation = rounds.operation AND published.reporting_date = rounds.reporting_date AND COALESCE(published.assessment_type, '') = COALESCE(rounds.assessment_type, '') AND (published.assessment_type IS NULL) = (rounds.assessment_type IS NULL) AND COALESCE(published.round_number, 0) = COALESCE(rounds.round_number, 0) AND (published.round_number IS NULL) = (rounds.round_number IS NULL)
+  WHERE is_newest
 ),
-areas AS (  -- of every round, to see which ones the older rounds have
+areas AS (  -- of all rounds, to find those of older rounds
   SELECT admin0_pcode, operation, assessment_type, admin1_pcode, admin1_name, admin2_pcode, admin2_name, COUNT(*) AS rows_of_all_rounds
   FROM (
   SELECT 2 AS admin_level, admin0_pcode, admin0_name, operation, row_number, reporting_date, round_number, assessment_type, year_reporting_date, month_reporting_date, admin1_pcode, admin1_name, admin2_pcode, admin2_name, num_present_idp_ind, displacement_reason, number_males, number_females, idp_origin_admin1_pcode, idp_origin_admin1_name
@@ -428,7 +420,7 @@ stock AS (
 SELECT
   stock.*,
   CAST(sex_known AS FLOAT64) / NULLIF(idps, 0) AS sex_coverage,
-  -- A district that is new under this province, and that an older round has under another one.
+  -- A district that is new in this province, and that an older round has in another one.
   COALESCE(area2 = admin2_pcode, FALSE) AND older_rows = 0
     AND MAX(older_rows) OVER (PARTITION BY admin0_pcode, operation, assessment_type, area2) > 0 AS is_misplaced,
   is_last = 1 AS is_newest_of_operation,
@@ -466,7 +458,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The areas of one level in the round that each country's headline is from.
@@ -493,9 +485,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -533,7 +525,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- The areas of one level in the round that each country's headline is from.
@@ -560,9 +552,9 @@ SELECT
   is_contested,
   freshness,
   MAX(admin1_pcode) AS admin1_pcode,
-  MAX(admin1_name) AS admin1_name,
-  MAX(admin2_pcode) AS admin2_pcode,
-  MAX(admin2_name) AS admin2_name,
+    MAX(admin1_name) AS admin1_name,
+    MAX(admin2_pcode) AS admin2_pcode,
+    MAX(admin2_name) AS admin2_name,
   CAST(SUM(idps) AS BIGINT) AS num_present_idp_ind
 FROM current_rows
 GROUP BY
@@ -603,14 +595,11 @@ SELECT
   origin_cod_pcode,
   is_origin_name_confirmed
 FROM (
--- What origin_to_host selects, with the P-codes of both areas. A country may publish one area under two codes: as a place
+-- The rows of origin_to_host with the P-codes of both areas. A country may publish one area under two codes: as a place
 -- of origin, and as a place of stay.
 SELECT
-  figures.admin0_pcode, figures.admin0_name, figures.operation, figures.assessment_type,
-  figures.reporting_date, figures.round_number, figures.admin_level,
-  figures.idp_origin_admin1_pcode, figures.idp_origin_admin1_name, figures.admin1_pcode, figures.admin1_name,
-  figures.idps, figures.round_idps, figures.share, figures.is_origin_known, figures.is_newest,
-  COALESCE(hosts.cod_pcode = origins.cod_pcode, figures.is_same_area) AS is_same_area,
+  figures.*,
+  COALESCE(hosts.cod_pcode = origins.cod_pcode, figures.is_same_code) AS is_same_area,
   hosts.cod_pcode,
   COALESCE(hosts.is_name_confirmed, FALSE) AS is_name_confirmed,
   origins.cod_pcode AS origin_cod_pcode,
@@ -698,7 +687,7 @@ SELECT
   *,
   CAST(idps AS FLOAT64) / NULLIF(round_idps, 0) AS share,
   CASE WHEN is_origin_known AND NOT COALESCE(admin1_pcode, '') IN ('', 'Not available', 'Unknown') THEN idp_origin_admin1_pcode = admin1_pcode END
-    AS is_same_area
+    AS is_same_code
 FROM stock
 ) AS figures
 LEFT JOIN (
@@ -737,7 +726,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
@@ -752,10 +741,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 1 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
@@ -900,7 +887,7 @@ SELECT
   cod_pcode,
   is_name_confirmed
 FROM (
--- What a view of one level selects, with the P-code of each area.
+-- The rows of a view of one level, with the P-code of each area.
 SELECT figures.*, areas.cod_pcode, COALESCE(areas.is_name_confirmed, FALSE) AS is_name_confirmed
 FROM (
 -- Each area of one level in each round that reports it, and in the first one that no longer does.
@@ -915,10 +902,8 @@ WITH rounds AS (  -- next to each round the one after it
   FROM (
   SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, (reporting_date = newest_reporting_date OR (round_number IS NOT NULL AND number_date = newest_reporting_date AND DATE_DIFF(newest_reporting_date, reporting_date, DAY) <= 31)) AS is_newest_round
   FROM (
-    SELECT
-      *,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
-      MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
+    SELECT *, MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation) AS newest_reporting_date,
+    MAX(reporting_date) OVER (PARTITION BY admin0_pcode, operation, round_number) AS number_date
     FROM (
       SELECT admin0_pcode, operation, assessment_type, reporting_date, round_number, MAX(CASE WHEN admin_level = 2 THEN 1 ELSE 0 END) AS is_here
       FROM (SELECT 0 AS admin_level, admin0_pcode, operation, assessment_type, reporting_date, round_number FROM `dtm`.idp_admin0_current GROUP BY admin0_pcode, operation, assessment_type, reporting_date, round_number
