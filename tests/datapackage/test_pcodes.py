@@ -80,7 +80,7 @@ def test_the_table_is_described(messages: list[Message], folder: Path) -> None:
 
     areas = resource(folder, "areas")
     assert areas["title"] == "Areas and their P-codes"
-    assert areas["dtm:grain"].startswith("One row per country, administrative level below the country, and area as published")
+    assert areas["dtm:grain"].startswith("One row per country, administrative level below the country, and area")
     assert all(field["description"] for field in areas["schema"]["fields"])
     assert {field["name"]: field["type"] for field in areas["schema"]["fields"]}.items() >= {
         "admin_level": "integer",
