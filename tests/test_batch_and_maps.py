@@ -212,7 +212,7 @@ def test_keys_are_not_for_the_catalog_to_choose(sandbox: SandboxServer, keys: li
 
 
 @pytest.mark.parametrize("name", ["_sdc_deleted_at", "row_number"])
-def test_a_catalog_without_what_rows_are_told_apart_by_is_refused(name: str) -> None:
+def test_a_catalog_without_what_distinguishes_rows_is_refused(name: str) -> None:
     catalog = catalog_of({"idp_admin1"})
     for stream in catalog["streams"]:
         stream["schema"]["properties"].pop(name, None)

@@ -170,7 +170,7 @@ def test_models_read_tables_and_views(project: Project) -> None:
     assert found == lines | rounds
 
 
-def test_a_broken_copy_is_told_from_a_whole_one(project: Project) -> None:
+def test_a_broken_copy_is_distinguished_from_a_whole_one(project: Project) -> None:
     # Without the primary keys that target-postgres makes, so that rows can be doubled and lost.
     schema = "dtm_broken"
     with psycopg.connect(project.warehouse.server.url) as connection:

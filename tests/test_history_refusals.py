@@ -71,7 +71,7 @@ class TestWhatIsRefused:
 
 
 @pytest.mark.parametrize("full_table", [False, True])
-def test_targets_are_never_told_to_remove_a_history(
+def test_no_message_asks_targets_to_remove_a_history(
     sandbox: SandboxServer, target: MemoryTarget, *, full_table: bool
 ) -> None:
     """Not even where their tables are read with FULL_TABLE, and the setting asks for such messages."""
@@ -79,7 +79,7 @@ def test_targets_are_never_told_to_remove_a_history(
     sync(sandbox, target, catalog=catalog, emit_activate_version_messages=True)
     messages = sync(sandbox, target, catalog=catalog, emit_activate_version_messages=True)
 
-    told = {each["stream"] for each in messages if each["type"] == "ACTIVATE_VERSION"}
-    assert told == ({*LISTS, *TABLES} if full_table else {*LISTS})
+    activated = {each["stream"] for each in messages if each["type"] == "ACTIVATE_VERSION"}
+    assert activated == ({*LISTS, *TABLES} if full_table else {*LISTS})
     assert not records(messages, *HISTORIES)
     assert_remembers(target, messages, sandbox.world)

@@ -65,18 +65,18 @@ def error_of(call: Callable[[], object]) -> DtmError | None:
     return None
 
 
-def told_by(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
     """Return all that an exception tells: itself, what it came from, and the traceback."""
-    told = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(error))
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
         each = waiting.pop()
         if each is not None and each not in seen:
             seen.append(each)
-            told += f"{each}\n{each!r}\n{each.args!r}\n{vars(each)!r}\n"
+            text += f"{each}\n{each!r}\n{each.args!r}\n{vars(each)!r}\n"
             waiting += [each.__cause__, each.__context__]
-    return told
+    return text
 
 
 class TestInTheProcess:
@@ -95,12 +95,12 @@ class TestInTheProcess:
         with caplog.at_level(logging.DEBUG):
             error = error_of(lambda: messages.extend(run_tap(target, **config_for(sandbox))))
         assert (error is None) == (kind in {None, "empty", "too_large"})
-        told = told_by(error) if error else json.dumps(messages)
+        text = text_of(error) if error else json.dumps(messages)
         printed = capfd.readouterr()
         assert all(request.key_sent for request in sandbox.requests)
         assert "urllib3.connectionpool" in {record.name for record in caplog.records}
         logged = [f"{record.getMessage()} {record.args!r} {record.exc_info!r}" for record in caplog.records]
-        for words in (told, printed.out, printed.err, caplog.text, *logged, json.dumps(target.state)):
+        for words in (text, printed.out, printed.err, caplog.text, *logged, json.dumps(target.state)):
             assert PART not in words
 
     @pytest.mark.parametrize("kind", KINDS)
@@ -111,7 +111,7 @@ class TestInTheProcess:
         error = error_of(lambda: client.get("/v3/displacement/admin0", {"Admin0Pcode": "XAA"}))
         # Some kinds are for others to notice.
         assert (error is None) == (kind in {"empty", "missing_field", "wrong_country", "too_large"})
-        assert error is None or PART not in told_by(error)
+        assert error is None or PART not in text_of(error)
 
     def test_an_answer_that_repeats_the_request(self) -> None:
         """Gateways and proxies do, for their own debugging."""
@@ -129,7 +129,7 @@ class TestInTheProcess:
                 settings = Settings.from_config(config_for(server, max_retries=0))
                 with pytest.raises(DtmError) as caught:
                     DtmClient(settings).get("/v3/displacement/admin0")
-            assert PART not in told_by(caught.value)
+            assert PART not in text_of(caught.value)
             assert "***" in str(caught.value)
 
     @pytest.mark.parametrize("key", [[KEY], {"value": KEY}, 31337000313370003133700031337000])
@@ -140,13 +140,13 @@ class TestInTheProcess:
             for config in ({name: key}, {name: key, "scrub_fraction": 7}):
                 with pytest.raises(DtmError, match=f"The setting {name} is not a text") as caught:
                     TapDTM(config=config)
-                assert part not in told_by(caught.value)
+                assert part not in text_of(caught.value)
 
     @pytest.mark.parametrize("config", [{"scrub_fraction": 7}, {"countries": 7}, {"api_url": ["x"]}, {"typo": 1}])
     def test_a_setting_beside_the_key_that_is_wrong(self, config: dict[str, object]) -> None:
         error = error_of(lambda: TapDTM(config={"subscription_key": KEY, **config}))
         assert error is not None
-        assert PART not in told_by(error)
+        assert PART not in text_of(error)
 
     def test_the_catalog(self) -> None:
         assert PART not in TapDTM(config={"subscription_key": KEY}).catalog_json_text
@@ -250,4 +250,4 @@ class TestTheCommand:
         path.write_text(content)
         with pytest.raises(DtmError, match=r"config\.json (is not valid JSON|holds something else)") as caught:
             Command.cb_config(click.Context(click.Command("tap-dtm")), click.Option(["--config"]), (str(path),))
-        assert PART not in told_by(caught.value)
+        assert PART not in text_of(caught.value)

@@ -35,8 +35,8 @@ def assert_tells_nothing(text: str, world_rows: list[dict[str, Any]]) -> None:
     values -= {str(number) for number in range(10_000)} | {"None"}  # rounds and years are in any text with numbers
     assert len(values) > 500
     plain = text.replace(",", "")
-    told = [value for value in values if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", plain)]
-    assert told == []
+    leaked = [value for value in values if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", plain)]
+    assert leaked == []
 
 
 def all_rows(sandbox: SandboxServer) -> list[dict[str, Any]]:

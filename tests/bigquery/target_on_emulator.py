@@ -3,7 +3,7 @@
 Whoever uses the loader runs it as it is; here, five things differ, because of what the emulator is or lacks:
 
 * It asks for no account, so nobody signs in.
-* The client of the Storage Write API knows no emulator, and has to be told where it is, without TLS.
+* The client of the Storage Write API knows no emulator, and has to get its address, without TLS.
 * The emulator refuses `MERGE ... UPDATE SET target.column = ...`, which BigQuery takes with and without `target.`, and
   several actions in one `ALTER TABLE`.
 * It is consistent at once, so the pauses that the target makes for BigQuery's sake (7 seconds per table, 2 before it

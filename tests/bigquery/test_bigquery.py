@@ -102,8 +102,8 @@ def test_what_is_withdrawn_keeps_its_key_and_the_time(dataset: Dataset) -> None:
     assert rows == len(dataset.live("idp_admin0")) + len(deleted)
     for row in deleted:
         assert started <= row.pop("_sdc_deleted_at").replace(microsecond=999_999) <= dt.datetime.now(dt.timezone.utc)
-        told = {name for name, value in row.items() if value is not None and not name.startswith("_sdc_")}
-        assert told == {"admin0_pcode", "operation", "row_number"}
+        known = {name for name, value in row.items() if value is not None and not name.startswith("_sdc_")}
+        assert known == {"admin0_pcode", "operation", "row_number"}
 
 
 def test_new_columns_are_added_to_tables_that_exist(dataset: Dataset) -> None:
@@ -199,7 +199,7 @@ def test_a_row_that_bigquery_rejects_is_an_error(dataset: Dataset) -> None:
 
 def test_no_state_is_confirmed_before_the_rows_are_in_their_tables(dataset: Dataset) -> None:
     with dataset.running_target() as target:
-        state = {"type": "STATE", "value": {"told": "a"}}
+        state = {"type": "STATE", "value": {"confirmed": "a"}}
         written(target, schema("days"), record("days", "a", "2024-02-29"), state, schema("next"))
         while "Setting up next" not in dataset.log("target"):
             assert target.poll() is None, dataset.log("target")

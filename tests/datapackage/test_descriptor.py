@@ -335,7 +335,7 @@ def test_a_column_more_takes_nothing_from_the_package(tmp_path: Path, messages: 
     assert problems(folder) == []
 
 
-def test_the_type_of_the_stream_wins_and_is_told(
+def test_the_type_of_the_stream_wins_and_is_logged(
     tmp_path: Path, messages: list[Message], caplog: pytest.LogCaptureFixture
 ) -> None:
     def as_text(message: Message) -> None:

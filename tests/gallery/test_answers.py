@@ -130,9 +130,9 @@ def test_every_query_that_a_page_shows_can_be_asked_in_the_demo(demo_database: p
         answer = words(answers(demo_database, re.sub(r"\bdtm\.", "", query[1])).splitlines())
 
         if follows := _ANSWER.match(text, query.end()):
-            told = words((follows["text"] or follows["table"]).splitlines())
-            if told[0] == answer[0]:
-                assert told == answer[: len(told)], f"{page.name} shows another answer to:\n{query[1]}"
+            shown = words((follows["text"] or follows["table"]).splitlines())
+            if shown[0] == answer[0]:
+                assert shown == answer[: len(shown)], f"{page.name} shows another answer to:\n{query[1]}"
 
 
 def test_the_demo_ends_with_commands_that_exist(demo_database: psycopg.Connection) -> None:
@@ -145,5 +145,5 @@ def test_the_demo_ends_with_commands_that_exist(demo_database: psycopg.Connectio
 def test_the_demo_run_again_reads_only_what_is_new(loaded: Warehouse, capfd: pytest.CaptureFixture[str]) -> None:
     demo.load(loaded.server.url)
 
-    (told,) = [line for line in capfd.readouterr().out.splitlines() if "Read 6 countries" in line]
-    assert "operations 0 new, 0 with new rounds, 0 revised, 0 withdrawn" in told
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if "Read 6 countries" in line]
+    assert "operations 0 new, 0 with new rounds, 0 revised, 0 withdrawn" in line

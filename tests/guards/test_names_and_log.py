@@ -37,7 +37,9 @@ class TestNamesInTheSettings:
         assert nearest in said.partition("The nearest: ")[2]
         assert asked(sandbox) == []
 
-    def test_one_like_no_other_is_told_what_is_wanted(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+    def test_one_like_no_other_is_answered_with_what_is_wanted(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
         with pytest.raises(DtmError, match=r"names 1234567, which DTM does not list\. Write ISO 3166-1 alpha-3 codes"):
             sync(sandbox, target, countries=["1234567"])
 

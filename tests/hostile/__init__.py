@@ -1,1 +1,1 @@
-"""Hostile answers: what no honest API sends, told to the real commands. Other countries must not suffer from it."""
+"""Hostile answers: what no honest API sends, sent to the real commands. Other countries must not suffer from it."""

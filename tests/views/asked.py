@@ -68,10 +68,10 @@ class AskedHistory(RememberedHistory):
         has_lost_state = self.target.state != self.state_left
         super().deliver(share)
         self.state_left = deepcopy(self.target.state)
-        told = {delivery.at for delivery in self.deliveries}
+        known = {delivery.at for delivery in self.deliveries}
         self.deliveries.append(
             Delivery(
-                next((at for at in self.whole if at not in told), None),
+                next((at for at in self.whole if at not in known), None),
                 self.may_fail,
                 dict(self.filters),
                 has_lost_state,

@@ -243,13 +243,13 @@ def test_two_areas_that_claim_one_code_both_have_it(views: Callable[..., Ask]) -
     assert ask(claimed) == [("XA01", 2)]
 
 
-def test_a_list_of_another_year_is_told_by_its_date_and_a_code_that_was_reused_by_its_name(
+def test_a_list_of_another_year_is_known_by_its_date_and_a_code_that_was_reused_by_its_name(
     views: Callable[..., Ask],
 ) -> None:
     ask = views([entry("XA01", "Reformed", valid_from="2025-07-01")], [figure(NORTH)])
 
-    told = "SELECT cod_name, CAST(cod_valid_from AS TEXT), match, is_name_confirmed FROM areas WHERE admin_level = 1"
-    assert ask(told + " AND is_host") == [("Reformed", "2025-07-01", "exact", False)]
+    query = "SELECT cod_name, CAST(cod_valid_from AS TEXT), match, is_name_confirmed FROM areas WHERE admin_level = 1"
+    assert ask(query + " AND is_host") == [("Reformed", "2025-07-01", "exact", False)]
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,8 @@ def test_an_area_is_a_host_an_origin_or_both(views: Callable[..., Ask]) -> None:
     south: Area = ("XA02", "South")
     ask = views([], [figure(NORTH, origin=NORTH), figure(NORTH, origin=south)], levels=(0, 1, 2))
 
-    told = "SELECT admin_level, pcode, parent_pcode, parent_name, is_host, is_origin FROM areas ORDER BY 1, 2"
-    assert ask(told) == [
+    query = "SELECT admin_level, pcode, parent_pcode, parent_name, is_host, is_origin FROM areas ORDER BY 1, 2"
+    assert ask(query) == [
         (1, "XA01", "XAA", "Invented Country", True, True),
         (1, "XA02", "XAA", "Invented Country", False, True),
         (2, "XA0101", "XA01", "North", True, False),
@@ -293,8 +293,8 @@ def test_figures_have_the_codes_of_their_areas_and_keep_those_that_were_publishe
     ask = views(listed, rows, levels=LEVELS)
 
     for view in ("latest_stock_admin2", "stock_over_time_admin2"):
-        told = f"SELECT admin2_pcode, idps, cod_pcode, is_name_confirmed FROM {view} ORDER BY ALL"  # noqa: S608
-        assert ask(told) == [
+        query = f"SELECT admin2_pcode, idps, cod_pcode, is_name_confirmed FROM {view} ORDER BY ALL"  # noqa: S608
+        assert ask(query) == [
             ("Not available", 100, None, False),
             ("XA0101", 100, "XA0101", True),
             (None, 100, None, False),

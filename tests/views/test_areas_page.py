@@ -65,9 +65,9 @@ def test_people_in_areas_that_are_not_certain_are_counted(db: duckdb.DuckDBPyCon
 def test_areas_that_are_not_certain_are_shown(db: duckdb.DuckDBPyConnection) -> None:
     unconfirmed, claimed, moved = (db.execute(query("Check the areas", number)).fetchall() for number in range(3))
 
-    told = [(row[2], row[4], row[6]) for row in unconfirmed]
-    assert ("XA02", "Austral", "exact") in told
-    assert ("XA0201", "Port", "exact") in told
+    shown = [(row[2], row[4], row[6]) for row in unconfirmed]
+    assert ("XA02", "Austral", "exact") in shown
+    assert ("XA0201", "Port", "exact") in shown
     assert claimed == [("XAA", "XA01", 2)]
     assert moved == [("XAA", "XA0101", "Town", "XA01", "XA02")]
 
@@ -109,8 +109,8 @@ def test_duckdb_writes_a_map(db: duckdb.DuckDBPyConnection, tmp_path: Path) -> N
     subprocess.run([python, "-c", code], cwd=tmp_path, check=True)
 
     written = json.loads((tmp_path / "displacement.geojson").read_text("utf-8"))["features"]
-    told = {(each["properties"]["adm1_pcode"], each["properties"]["idps"]) for each in written}
-    assert told == {("XA01", 10), ("XA01", 80), ("XA03", None)}
+    shown = {(each["properties"]["adm1_pcode"], each["properties"]["idps"]) for each in written}
+    assert shown == {("XA01", 10), ("XA01", 80), ("XA03", None)}
     assert all(each["geometry"]["type"] == "Polygon" for each in written)
 
 

@@ -315,7 +315,7 @@ def test_a_folder_without_a_package_is_refused_in_a_sentence(tmp_path: Path, des
         (["--dialect", "duckdb", "--package", "/no/such/folder"], "'/no/such/folder' does not exist"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(arguments: list[str], sentence: str) -> None:
+def test_mistakes_are_reported_in_a_sentence(arguments: list[str], sentence: str) -> None:
     run = views(*arguments)
 
     assert run.returncode == 2

@@ -1,4 +1,4 @@
-"""The views are declared once, every column with its meaning; mistakes in the declarations are told by line."""
+"""Views are declared once, every column with its meaning; mistakes in declarations are reported with their line."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_same_declarations_give_the_same_script(dialect: str, version: Versi
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_a_mistake_is_reported_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in VIEWS_YAML
     (tmp_path / "views.yaml").write_text(VIEWS_YAML.replace(old, new, 1), encoding="utf-8")
 

@@ -63,7 +63,7 @@ def test_a_date_in_the_future_has_a_negative_age_and_is_current(views: Callable[
     assert ask("latest_stock_admin0", "age_days", "freshness") == [(age, "current")]
 
 
-def test_an_area_is_told_by_its_code_and_is_one_row_however_it_is_spelled(views: Callable[..., Ask]) -> None:
+def test_an_area_is_known_by_its_code_and_is_one_row_however_it_is_spelled(views: Callable[..., Ask]) -> None:
     spelled: Row = {"admin1_name": "NORTH", "idp_origin_admin1_name": "NORTH"}
     rows = [row("2024-01-31"), row("2024-01-31", idps=50, **spelled), row("2024-01-31", idps=1, **SOUTH)]
     ask = views([], rows, [])
@@ -73,7 +73,7 @@ def test_an_area_is_told_by_its_code_and_is_one_row_however_it_is_spelled(views:
         assert ask(view, "admin1_pcode", "admin1_name", "idps") == expected, view
 
 
-def test_areas_without_a_code_are_told_by_their_name_within_their_first_level_area(views: Callable[..., Ask]) -> None:
+def test_areas_without_a_code_are_known_by_their_name_within_their_first_level_area(views: Callable[..., Ask]) -> None:
     nowhere: Row = {"admin1_pcode": "Not available"}
     rows = [
         row("2024-01-31", idps=1, **UNPLACED),
@@ -147,8 +147,8 @@ def districts(*rounds: list[Row]) -> list[Row]:
 def steps(ask: Ask) -> list[tuple[Any, ...]]:
     """Return what the view says of the district that is in question."""
     columns = ("round_number", "admin1_pcode", "presence", "is_misplaced", "previous_idps", "idps")
-    told = ask("stock_over_time_admin2", *columns, "admin2_pcode")
-    return [each[:-1] for each in told if each[-1] == "XA0101"]
+    rows = ask("stock_over_time_admin2", *columns, "admin2_pcode")
+    return [each[:-1] for each in rows if each[-1] == "XA0101"]
 
 
 HERE, THERE = row(DAYS[0], idps=100), row(DAYS[0], idps=9, **SOUTH, **TOWN)
@@ -200,9 +200,9 @@ def test_a_district_that_may_belong_to_both_provinces_is_not_called_misplaced(
 ) -> None:
     ask = views([], [], districts(*rounds))
 
-    told = steps(ask)
-    assert set(expected) <= {each[:3] for each in told}
-    assert not [each for each in told if each[3]]
+    rows = steps(ask)
+    assert set(expected) <= {each[:3] for each in rows}
+    assert not [each for each in rows if each[3]]
 
 
 def test_placeholders_are_not_misplaced(views: Callable[..., Ask]) -> None:
@@ -242,8 +242,8 @@ def test_days_are_counted_to_the_newest_date_and_not_from_link_to_link(views: Ca
 
     ask = views(chain, [], [])
 
-    told = ask("operation_rounds", "assessment_type", "is_newest_of_operation")
-    assert told == [("BA", False), ("ETT", True), ("SA", True)]
+    rows = ask("operation_rounds", "assessment_type", "is_newest_of_operation")
+    assert rows == [("BA", False), ("ETT", True), ("SA", True)]
 
 
 def test_one_type_has_one_newest_round_however_near_the_one_before_is(views: Callable[..., Ask]) -> None:
@@ -251,5 +251,5 @@ def test_one_type_has_one_newest_round_however_near_the_one_before_is(views: Cal
 
     ask = views(dated_twice, [], [])
 
-    told = ask("operation_rounds", "reporting_date", "is_newest_of_operation")
-    assert told == [("2024-01-01", False), ("2024-01-20", True)]
+    rows = ask("operation_rounds", "reporting_date", "is_newest_of_operation")
+    assert rows == [("2024-01-01", False), ("2024-01-20", True)]

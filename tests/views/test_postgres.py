@@ -311,7 +311,7 @@ def test_a_column_that_was_not_loaded_is_named(warehouse: Warehouse) -> None:
         ({}, "Run the tap into this schema first"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence_without_the_password(
+def test_a_mistake_is_reported_in_a_sentence_without_the_password(
     warehouse: Warehouse, variables: dict[str, str], sentence: str
 ) -> None:
     said = install(warehouse, exit_code=1, **variables)
