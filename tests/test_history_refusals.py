@@ -9,9 +9,9 @@ import pytest
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import SandboxServer
 from tests.guards.support import small_world, sync
+from tests.history_messages import ALL, assert_remembers, records
 from tests.remembered import EVERYTHING, HISTORIES, LISTS, TABLES
 from tests.target import MemoryTarget, selecting
-from tests.test_history_streams import ALL, assert_remembers, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,16 +27,15 @@ from tests.guards.support import (
     small_world,
     sync,
 )
-from tests.remembered import EVERYTHING, HISTORIES, LISTS, TABLES
-from tests.target import MemoryTarget, Message, selecting
+from tests.history_messages import ALL, assert_remembers, records, runs, what
+from tests.remembered import HISTORIES, LISTS, TABLES
+from tests.target import MemoryTarget, selecting
 from tests.world import LEVELS, count, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_dtm.sandbox import World
 
-ALL = selecting(*EVERYTHING)
 TABLES_ONLY = selecting(*LISTS, *TABLES)
 HISTORIES_ONLY = selecting(*HISTORIES, "runs")
 
@@ -50,26 +49,6 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture
 def target() -> MemoryTarget:
     return MemoryTarget()
-
-
-def records(messages: list[Message], *streams: str) -> list[dict[str, Any]]:
-    return [each["record"] for each in messages if each["type"] == "RECORD" and each["stream"] in streams]
-
-
-def runs(messages: list[Message]) -> dict[str, dict[str, Any]]:
-    """Return what a run says of itself, by country."""
-    return {row["admin0_pcode"]: row for row in records(messages, "runs")}
-
-
-def what(messages: list[Message], column: str, *streams: str) -> set[Any]:
-    return {row[column] for row in records(messages, *(streams or HISTORIES))}
-
-
-def assert_remembers(target: MemoryTarget, messages: list[Message], world: World, **filters: Any) -> None:
-    (at,) = what(messages, "observed_at", "runs")
-    for level in LEVELS:
-        found = as_of(target.tables["runs"].values(), target.tables[HISTORIES[level]].values(), level, at)
-        assert count(without_additions(found)) == served(world, level, **filters)
 
 
 class TestWhatIsAdded:
@@ -137,6 +116,21 @@ class TestWhatIsAdded:
             (number, figure or 0) for number, figure in added
         ]
         assert [row["row_number"] for row in rows] == list(range(1, len(added) + 1))
+        assert_remembers(target, messages, sandbox.world)
+
+    def test_old_rounds_are_known_after_a_run_that_asked_for_new_ones_alone(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        old, new = (a_round(number, 2020 + number, 100, 200) for number in (1, 2))
+        put_operations(sandbox.world, "XAA", an_operation(FLOOD, old))
+        sync(sandbox, target, catalog=ALL)
+        put_operations(sandbox.world, "XAA", an_operation(FLOOD, old, new))
+        sync(sandbox, target, catalog=ALL)
+        put_operations(sandbox.world, "XAA", an_operation(FLOOD, new))
+        messages = sync(sandbox, target, catalog=ALL)
+
+        rows = records(messages, "idp_admin2_history")
+        assert [(row["round_number"], row["is_withdrawn"]) for row in rows] == [(1, True)]
         assert_remembers(target, messages, sandbox.world)
 
     def test_rows_that_a_scrub_sends_again_only_to_the_tables(
@@ -215,6 +209,20 @@ class TestTheCause:
         assert what(messages, "cause", "idp_admin2_history") == {"first"}
         assert {row["admin2_follows"] for row in runs(messages).values()} == {None}
         assert not records(messages, "idp_admin1_history")
+        assert_remembers(target, messages, sandbox.world)
+
+    def test_that_programs_that_join_states_left_a_country_twice(
+        self, sandbox: SandboxServer, target: MemoryTarget
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        older = target.state["bookmarks"]["idp_admin2_history"]["partitions"]
+        sandbox.world.publish(add_a_round_in(0))
+        sync(sandbox, target, catalog=ALL)
+        target.state["bookmarks"]["idp_admin2_history"]["partitions"] += older[:1]
+        messages = sync(sandbox, target, catalog=ALL)
+
+        follows = {code: run["admin2_follows"] for code, run in runs(messages).items()}
+        assert [code for code, before in follows.items() if before is None] == ["XAA"]
         assert_remembers(target, messages, sandbox.world)
 
     def test_that_the_settings_name_one_more_country(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
