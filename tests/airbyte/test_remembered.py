@@ -88,7 +88,7 @@ TestRememberedSyncs.settings = long(60)
 
 
 def test_a_full_refresh_of_a_history_is_refused() -> None:
-    refused = "full refresh of idp_admin1_history, and what was true"
+    refused = "full refresh of idp_admin1_history, and its past cannot be read again"
     with SandboxServer(small_world()) as sandbox, pytest.raises(DtmError, match=refused):
         sync(sandbox, Destination(), {"idp_admin1_history": OVERWRITE, "runs": DEDUP})
 

@@ -17,8 +17,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "excel-and-bi.md"
 
 
 def test_the_lines_make_a_workbook_and_a_database(tmp_path: Path) -> None:
-    make, datasette, look = re.findall(r"```sh\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    make, lines = re.findall(r"```sh\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
+    datasette, look = lines.splitlines()
     run(make, tmp_path)
     run(datasette, tmp_path)
     listed = run(look.replace("uvx ", "").replace("--open", "--get /dtm.json"), tmp_path)

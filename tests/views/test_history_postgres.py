@@ -159,4 +159,4 @@ def test_histories_that_are_not_loaded_are_named(warehouse: Warehouse) -> None:
     said = install(warehouse, "--history", exit_code=1)
 
     assert '_history" does not exist' in said or 'runs" does not exist' in said
-    assert "The histories of all levels that are loaded, and runs, are expected with --history." in said
+    assert "--history needs the table runs and the histories of all levels." in said
