@@ -56,7 +56,7 @@ class SandboxServer:
         self.port: int = self._http.server_address[1]
         self.url = f"http://{HOST}:{self.port}"
         # A short poll, because closing waits for it; requests do not.
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:

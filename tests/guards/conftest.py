@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_dtm.sandbox import SandboxServer
+from tests.extent import mostly
 from tests.guards.programs import PROGRAMS, Scene, Tap
 from tests.guards.support import small_world, sync
 from tests.scripted import ScriptedServer, doctored
@@ -29,7 +30,7 @@ def target() -> MemoryTarget:
     return MemoryTarget()
 
 
-@pytest.fixture(params=PROGRAMS)
+@pytest.fixture(params=mostly(["tap-dtm"], PROGRAMS))
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """A world and either program; nothing is hostile yet."""
     yield from _scene(PROGRAMS[request.param]())

@@ -89,6 +89,7 @@ class TestAHostileAnswer:
         for level in (0, 1, 2):
             assert count(target.live(f"idp_admin{level}")) == served(sandbox.world, level, countries=["XAA", "XCA"])
 
+    @pytest.mark.everything
     def test_fails_one_country_of_the_airbyte_source(
         self, sandbox: SandboxServer, hostility: Hostility, words: str
     ) -> None:
