@@ -4,7 +4,7 @@ python3 make.py demo             load invented data into a real Postgres, and lo
 python3 make.py question 3       answer one of twelve questions from the demo's database; without a number, list them
 python3 make.py sql "SELECT 1"   query the demo's database; without a query, list its tables and views
 python3 make.py package          make a data package of the same data, with a page to look at
-python3 make.py check            run lint and the tests that start no other program: two minutes
+python3 make.py check            run lint and the tests that start no other program: a few minutes
 python3 make.py test [...]       run the tests that show that everything works; with --everything, run all tests
 python3 make.py lint             check style, types, and the pages of docs/ with their links
 python3 make.py docs             make a site of docs/ in build/docs; with --external, try its links to other sites

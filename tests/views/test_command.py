@@ -18,8 +18,8 @@ import pytest
 from tap_dtm.sandbox import world_at
 from tap_dtm.views.package import tables_from_package
 from tap_dtm.views.warehouse import DIALECTS
-from tests.forked import forked
 from tests.extent import mostly
+from tests.forked import forked
 from tests.pages import page
 from tests.pipeline import Warehouse
 from tests.remembered import EVERYTHING
