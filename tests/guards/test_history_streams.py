@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -32,23 +32,8 @@ from tests.remembered import HISTORIES, LISTS, TABLES
 from tests.target import MemoryTarget, selecting
 from tests.world import LEVELS, count, served
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
 TABLES_ONLY = selecting(*LISTS, *TABLES)
 HISTORIES_ONLY = selecting(*HISTORIES, "runs")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def target() -> MemoryTarget:
-    return MemoryTarget()
 
 
 class TestWhatIsAdded:

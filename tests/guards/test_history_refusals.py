@@ -7,25 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_dtm.errors import DtmError
-from tap_dtm.sandbox import SandboxServer
-from tests.guards.support import small_world, sync
+from tests.guards.support import sync
 from tests.history_messages import ALL, assert_remembers, records
 from tests.remembered import EVERYTHING, HISTORIES, LISTS, TABLES
 from tests.target import MemoryTarget, selecting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def target() -> MemoryTarget:
-    return MemoryTarget()
+    from tap_dtm.sandbox import SandboxServer
 
 
 class TestWhatIsRefused:
