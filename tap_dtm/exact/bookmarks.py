@@ -235,7 +235,7 @@ class HistoryBookmark(LevelBookmark):
     @property
     def times(self) -> set[str]:
         """The times of all runs that it notes."""
-        return {partition[_OBSERVED_AT] for _, partition in self._partitions() if _OBSERVED_AT in partition}
+        return {time for _, partition in self._partitions() if (time := partition.get(_OBSERVED_AT))}
 
 
 def _to_state(changes: LevelChanges) -> dict[str, Any]:

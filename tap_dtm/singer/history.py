@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tap_dtm.exact.rounds import Delivery
 
 _NOTHING_LEARNED: Final = (None, None)
+_FAR: Final = dt.timedelta(hours=1)  # that the clocks of two machines hardly differ
 
 
 class HistoryStream(LevelStream):
@@ -135,10 +136,17 @@ class RunStream(CountryStream):
             DtmError: A time in the state is so late that there is no later one.
         """
         last = self.bookmark.observed_at
+        clock = now()
         try:
-            observed_at = next_moment(now(), [*times, *([last] if last else [])])
+            observed_at = next_moment(clock, [*times, *([last] if last else [])])
         except (OverflowError, ValueError):
             raise DtmError("The state cannot be read: observed_at is not the time of a run. Restore it.") from None
+        if dt.datetime.fromisoformat(observed_at) > clock + _FAR:
+            self.logger.warning(
+                "The state says that the last run was later than the clock, so the histories date this run %s. "
+                "Check the clock. If it was wrong in an earlier run, restore the tables and the state from before it.",
+                observed_at,
+            )
         self.bookmark.announce(observed_at)
         return observed_at
 

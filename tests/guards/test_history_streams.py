@@ -196,6 +196,15 @@ class TestTheCause:
         assert not records(messages, "idp_admin1_history")
         assert_remembers(target, messages, sandbox.world)
 
+    def test_that_the_state_has_no_time_of_a_country(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
+        sync(sandbox, target, catalog=ALL)
+        target.state["bookmarks"]["idp_admin0_history"]["partitions"][0]["observed_at"] = None
+        messages = sync(sandbox, target, catalog=ALL)
+
+        follows = {code: run["admin0_follows"] for code, run in runs(messages).items()}
+        assert [code for code, before in follows.items() if before is None] == ["XAA"]
+        assert_remembers(target, messages, sandbox.world)
+
     def test_that_programs_that_join_states_left_a_country_twice(
         self, sandbox: SandboxServer, target: MemoryTarget
     ) -> None:
@@ -302,6 +311,21 @@ class TestTheRuns:
             times += what(sync(sandbox, target, catalog=ALL), "observed_at", "runs")
 
         assert times == [f"2025-01-03T00:00:00.{tick:03}+00:00" for tick in range(4)]
+
+    def test_warn_of_a_clock_that_was_far_ahead_before(
+        self,
+        sandbox: SandboxServer,
+        target: MemoryTarget,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        for year in (2999, 2025):
+            clock = dt.datetime(year, 1, 1, tzinfo=dt.timezone.utc)
+            monkeypatch.setattr(history, "now", lambda clock=clock: clock)
+            assert "Check the clock." not in caplog.text
+            sync(sandbox, target, catalog=ALL)
+
+        assert "so the histories date this run 2999-01-01T00:00:00.001+00:00. Check the clock." in caplog.text
 
     def test_are_later_than_one_that_was_killed(
         self, sandbox: SandboxServer, target: MemoryTarget, monkeypatch: pytest.MonkeyPatch
