@@ -41,11 +41,11 @@ def tables_from_package(warehouse: Warehouse, folder: Path) -> str:
     for table in warehouse.tables:
         resource = resources.get(table.name)
         if resource is None:
-            instead = "omit --pcodes" if table.source else "name the levels that the package has with --level"
-            instead = f"omit --history, or {instead}" if table.keeps_the_past else instead
-            raise DtmError(
-                f"The data package in {folder} has no table {table.name}: write it with that stream, or {instead}."
-            )
+            remedies = ["write it with that stream"]
+            remedies += ["omit --pcodes"] if table.source else []
+            remedies += ["omit --history"] if table.keeps_the_past else []
+            remedies += ["name the levels that the package has with --level"] if table.level is not None else []
+            raise DtmError(f"The data package in {folder} has no table {table.name}: {', or '.join(remedies)}.")
         check_hash(folder, resource)
         # Times are texts in the files. A package has no deleted rows, but the views need the column.
         times = [field.name for field in table.fields if field.type == "datetime" and field.name != _DELETED_AT]
