@@ -89,12 +89,8 @@ def test(*arguments: str) -> None:
 
 
 def pytest(*arguments: str) -> None:
-    """Run tests in several processes, which share the work evenly. Each process has its own database server.
-
-    There is one process more than there are processors, because some tests wait.
-    """
-    processes = str(min((os.cpu_count() or 1) + 1, 8))
-    python("-m", "pytest", "-n", processes, "--dist", "worksteal", "--durations", "10", *arguments)
+    """Run tests in several processes, which share the work evenly. Each process has its own database server."""
+    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal", "--durations", "10", *arguments)
 
 
 def lint() -> None:

@@ -33,7 +33,8 @@ FOLDER = ROOT / "output" / "demo"
 SUFFIX = "demo"  # separates the demo's states from those of the user's own runs in the sandbox
 _LAST_LINES = 400
 _PATIENCE = 60.0  # seconds that a command waits for another one
-_FAILURE = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")  # a broken pipe is a result of another failure
+_FAILURE = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")
+_RESULT = re.compile("Broken pipe|Connection lost|Event loop is closed")  # of the other program's failure
 MELTANO = Path(sys.executable).with_name("meltano")
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
@@ -130,7 +131,7 @@ def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subpr
 
 def reason(lines: Iterable[str]) -> str:
     """Return the reason for a failure of Meltano: the last line of a log about an error of a plugin."""
-    failures = [line for line in lines if _FAILURE.search(line) and "Broken pipe" not in line]
+    failures = [line for line in lines if _FAILURE.search(line) and not _RESULT.search(line)]
     return failures[-1].strip() if failures else "Its last lines above give the reason."
 
 

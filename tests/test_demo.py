@@ -177,3 +177,14 @@ def test_questions_are_listed_without_a_demo(
 def test_a_number_without_a_question_is_refused(numbers: list[str]) -> None:
     with pytest.raises(SystemExit, match=f"no question '{' '.join(numbers)}'. Give a number from 1 to 12"):
         demo.ask_question(*numbers)
+
+
+def test_what_only_shows_that_the_other_program_has_failed_is_no_reason() -> None:
+    cause = "psycopg.OperationalError: password authentication failed"
+    results = [
+        "BrokenPipeError: Broken pipe",
+        "ConnectionResetError: Connection lost",
+        "RuntimeError: Event loop is closed",
+    ]
+
+    assert demo.reason([cause, *results]) == cause
