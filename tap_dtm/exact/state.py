@@ -6,6 +6,8 @@ says leaves rows in the tables that nobody removes.
 Programs that join two states join their objects, and put one list in the place of the other. So the positions that each
 operation takes are in the state twice: in the list of ``partitions`` and in the object ``taken``. A country that only
 ``taken`` still has is read and sent again whole, with tombstones up to its highest position.
+
+A history has no positions. A country of which a state says nothing, or two things, begins again there.
 """
 
 from __future__ import annotations

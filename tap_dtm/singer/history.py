@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tap_dtm.exact.rounds import Delivery
 
 _NOTHING_LEARNED: Final = (None, None)
-_FAR: Final = dt.timedelta(hours=1)  # that the clocks of two machines hardly differ
+_FAR: Final = dt.timedelta(hours=1)  # further apart than the clocks of two machines
 
 
 class HistoryStream(LevelStream):
