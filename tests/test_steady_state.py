@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from itertools import chain
 from math import ceil
 from random import Random
@@ -26,6 +28,8 @@ from tests.world import LEVELS, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tap_dtm.sandbox.model import Country
 
 LISTS = Counter({"country-list": 1, "operation-list": 1})
 
@@ -83,10 +87,16 @@ def sandbox() -> Iterator[SandboxServer]:
 
 def synced(sandbox: SandboxServer, **config: Any) -> MemoryTarget:
     """Load everything, and look again at what contradicts admin 0 until it is believed."""
+    world = sandbox.world
+    return deepcopy(_synced(world.seed, world.countries, world.publication, **config))
+
+
+@cache
+def _synced(seed: int, countries: tuple[Country, ...], publication: int, **config: Any) -> MemoryTarget:
     target = MemoryTarget()
-    for _ in range(3):
-        run_tap(target, **sandbox_config(sandbox, **config))
-    sandbox.requests.clear()
+    with SandboxServer(World(seed, countries, publication)) as sandbox:
+        for _ in range(3):
+            run_tap(target, **sandbox_config(sandbox, **config))
     return target
 
 

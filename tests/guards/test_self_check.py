@@ -234,9 +234,8 @@ class TestOperationsUnknownToAdmin0:
             for level in (1, 2)
         ]
 
-    def test_are_read_again_each_time(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
-        sync(sandbox, target)
-        messages = sync(sandbox, target)
+    def test_are_read_again_each_time(self, sandbox: SandboxServer, loaded: MemoryTarget) -> None:
+        messages = sync(sandbox, loaded)
         assert {each for each in asked(sandbox) if each[0]} == {(1, "XBA", self.HIDDEN), (2, "XBA", self.HIDDEN)}
         assert not [each for each in messages if each["type"] == "RECORD" and "idp" in each["stream"]]
 
@@ -249,11 +248,10 @@ class TestOperationsUnknownToAdmin0:
             pytest.param((), id="withdrawn"),
         ],
     )
-    def test_change_at_once(self, sandbox: SandboxServer, target: MemoryTarget, rounds: tuple[Round, ...]) -> None:
-        sync(sandbox, target)
+    def test_change_at_once(self, sandbox: SandboxServer, loaded: MemoryTarget, rounds: tuple[Round, ...]) -> None:
         self.publish_hidden(sandbox.world, *rounds)
-        sync(sandbox, target)
-        assert_exact(sandbox.world, target)
+        sync(sandbox, loaded)
+        assert_exact(sandbox.world, loaded)
 
     def test_may_be_all_that_a_country_has(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
         hidden = an_operation(self.HIDDEN, a_round(1, 2022, 5, 6), levels=frozenset({1, 2}))
