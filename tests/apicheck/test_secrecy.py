@@ -58,7 +58,7 @@ def test_with_faults(sandbox: SandboxServer, kind: str) -> None:
     fault = FAILS[kind][0]
     sandbox.faults.add(fault.__class__(**{**vars(fault), "path": "admin"}))
 
-    report = check(sandbox, request_timeout=1 if kind == "slow" else 60)
+    report = check(sandbox, request_timeout=0.3 if kind == "slow" else 60)
 
     assert_tells_nothing(report.text, all_rows(sandbox))
 

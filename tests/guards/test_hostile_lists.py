@@ -43,8 +43,6 @@ def list_with(stream: str, change: Callable[[Rows], Rows]) -> Alter:
         {"admin0Name": "Invented XBA", "admin0Pcode": "XBA", "operation": "Invented Flood"},
         None,
         "XBA",
-        [],
-        7,
     ],
 )
 class TestARowOfTheListOfCountriesThatCannotBeRead:
