@@ -46,6 +46,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Let Python release them at its end."""
+    gc.unfreeze()
+
+
 def pytest_report_header() -> str:
     """Say how to repeat this run's choices."""
     return f"{VARIABLE}={CHANCE}"

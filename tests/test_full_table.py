@@ -146,7 +146,7 @@ def test_back_and_forth_between_methods(sandbox: SandboxServer, seed: int, *, ac
     config = sandbox_config(
         sandbox, emit_activate_version_messages=activates, accept_withdrawn_countries=ALL_CODES, max_retries=0
     )
-    for _ in range(6):
+    for _ in range(4):
         run_tap(target, catalog=rng.choice([FULL_TABLE, INCREMENTAL]), **config)
 
         assert_exact(target, sandbox.world)

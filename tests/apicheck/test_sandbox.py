@@ -11,7 +11,7 @@ from tap_dtm.errors import DtmError, DtmQuotaError, DtmRefusedError, DtmRequestE
 from tap_dtm.sandbox import Fault, Options, SandboxServer
 from tap_dtm.sandbox.api import Answer, envelope
 from tap_dtm.sandbox.faults import Kind
-from tests.apicheck.support import check, lines, seen, with_word
+from tests.apicheck.support import all_rows, assert_tells_nothing, check, lines, seen, with_word
 from tests.scripted import ScriptedServer, always, doctored
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class TestFaults:
         assert report.failed == len(failed)
         with pytest.raises(DtmError, match=rf"lacks {len(failed)} of the properties that the tap needs"):
             report.raise_failure()
+        assert_tells_nothing(report.text, all_rows(sandbox))
 
     @pytest.mark.parametrize("kind", sorted(FAILS.keys() - SENTENCE.keys() - {"too_large"}))
     def test_of_everything_fail_as_well(self, sandbox: SandboxServer, kind: str) -> None:
