@@ -56,7 +56,7 @@ def answering(path: str, rows: Callable[[], Any], country: str | None = None) ->
     )
 
 
-OUT_OF_BOUNDS = [
+OUT_OF_BOUNDS: list[tuple[str, Any, str]] = [
     ("numPresentIdpInd", -1, "integer, 0 or more"),
     ("roundNumber", -1, "integer, 0 or more"),
     ("numberMales", -5, "integer, 0 or more"),
@@ -97,7 +97,7 @@ OUT_OF_BOUNDS = [
     ("reportingDate", "\uff12022-06-30T00:00:00", "date"),  # a digit of full width
     ("displacementReason", ["Conflict"], "string, without NUL and broken characters"),
 ]
-BY_LEVEL = {
+BY_LEVEL: dict[int, list[tuple[str, Any, str]]] = {
     0: [
         ("numPresentIdpInd", True, "integer, 0 or more"),
         ("assessmentType", ["BA"], "string"),
