@@ -47,7 +47,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Let Python release them at its end."""
+    """Let Python release the frozen objects when it ends."""
     gc.unfreeze()
 
 

@@ -29,7 +29,7 @@ def shown(world: World) -> list[list[str]]:
 
 @cache
 def published(seed: int) -> World:
-    """A world in its second publication. Tests change copies of it."""
+    """A world in its second publication. Tests change copies of the world."""
     rng = Random(seed)
     world = tiny(rng) if seed % 2 else invent(seed)
     world.publish(*VISIBLE[:3], *INVISIBLE[-1:], rng=rng)
