@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -38,6 +39,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "bigquery" in fixtures:
             item.add_marker("everything")
     items.sort(key=lambda item: not any(item.iter_markers("everything")))
+
+
+def pytest_collection_finish() -> None:
+    """Take the libraries and the tests out of garbage collections, which would search them again and again."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let Python release the frozen objects when it ends."""
+    gc.unfreeze()
 
 
 def pytest_report_header() -> str:

@@ -251,7 +251,7 @@ def quiet() -> Iterator[None]:
 def long(examples: int) -> settings:
     """Return the settings of so many random histories when everything is tried, and of a twentieth otherwise."""
     return settings(
-        max_examples=examples if EVERYTHING else max(examples // 20, 3),
+        max_examples=examples if EVERYTHING else max(examples // 30, 2),
         deadline=None,
         stateful_step_count=8,
         suppress_health_check=list(HealthCheck),

@@ -57,6 +57,9 @@ class ScriptedServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body in two packets would wait for each other, 40 ms for each answer.
+            disable_nagle_algorithm = True
+            wbufsize = -1
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
@@ -73,6 +76,7 @@ class ScriptedServer:
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):  # a client that gives up is what some tests are about
                     self.wfile.write(content)
+                    self.wfile.flush()
 
             @override
             def log_message(self, *_: object) -> None:

@@ -139,15 +139,14 @@ def test_incremental_streams_are_never_activated(sandbox: SandboxServer) -> None
     assert set(positions(messages, "ACTIVATE_VERSION")) == {"countries", "operations"}
 
 
-@pytest.mark.parametrize("activates", [False, True])
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("seed", "activates"), [(1, False), (2, True), (3, False)])
 def test_back_and_forth_between_methods(sandbox: SandboxServer, seed: int, *, activates: bool) -> None:
     rng = Random(seed)
     target = MemoryTarget()
     config = sandbox_config(
         sandbox, emit_activate_version_messages=activates, accept_withdrawn_countries=ALL_CODES, max_retries=0
     )
-    for _ in range(6):
+    for _ in range(4):
         run_tap(target, catalog=rng.choice([FULL_TABLE, INCREMENTAL]), **config)
 
         assert_exact(target, sandbox.world)

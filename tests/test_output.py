@@ -99,7 +99,7 @@ def test_the_bytes_of_states_grow_with_the_countries_and_not_with_their_square(
             messages = run_tap(MemoryTarget(), api_url=sandbox.url, subscription_key=sandbox.key)
         return sum(len(json.dumps(message)) for message in messages if message["type"] == "STATE")
 
-    few, many = bytes_of_states(20), bytes_of_states(60)
+    few, many = bytes_of_states(10), bytes_of_states(30)
 
     assert many < 4 * few
 

@@ -6,27 +6,27 @@ The recordings may not be redistributed, so they are no part of this project: wh
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
 import pytest
-from typing_extensions import override
 
 from tap_dtm.apicheck import check
+from tap_dtm.sandbox.api import Answer
 from tap_dtm.settings import Settings
+from tests.scripted import ScriptedServer
 from tests.target import MemoryTarget, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_dtm.sandbox.api import Request
+
 RECORDED = Path(__file__).parents[2] / "shared" / "recorded"
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answers are not here")
 
-EMPTY = {
+EMPTY: dict[str, object] = {
     "result": [],
     "statusCode": 204,
     "isSuccess": True,
@@ -35,33 +35,18 @@ EMPTY = {
 }
 
 
-class _Replay(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        endpoint = parts.path.removeprefix("/v3/displacement/")
-        country = parse_qs(parts.query).get("Admin0Pcode", [""])[0].lower()
-        suffix = f"-admin0pcode-{country}" if country else ""
-        recording = RECORDED / f"displacement-{endpoint}{suffix}.json"
-        body = recording.read_bytes() if recording.exists() else json.dumps(EMPTY).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    @override
-    def log_message(self, *args: Any) -> None:
-        """Be quiet."""
+def _recorded(request: Request) -> Answer:
+    endpoint = request.path.removeprefix("/v3/displacement/")
+    country = request.params.get("admin0pcode", "").lower()
+    suffix = f"-admin0pcode-{country}" if country else ""
+    recording = RECORDED / f"displacement-{endpoint}{suffix}.json"
+    return Answer(200, recording.read_text("utf-8") if recording.exists() else EMPTY)
 
 
 @pytest.fixture
 def replay() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Replay)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with ScriptedServer(_recorded) as server:
+        yield server.url
 
 
 def _published(level: int, country: str) -> Counter[str]:

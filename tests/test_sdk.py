@@ -146,7 +146,7 @@ def test_no_two_records_of_a_run_share_a_key(version: Version) -> None:
     deleted = 0
     with SandboxServer(invent(2)) as sandbox:
         config = sandbox_config(sandbox, api_version=version, accept_withdrawn_countries=ALL_CODES)
-        for publication in range(6):
+        for publication in range(4):
             streams = records(run_tap(target, **config))
 
             for stream, rows in streams.items():

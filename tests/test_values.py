@@ -19,9 +19,11 @@ from tap_dtm.errors import DtmAnswerError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import Field
 from tap_dtm.metadata.singer_schema import singer_schema
+from tests.extent import EVERYTHING
 from tests.guards.support import small_world
 
 PUBLISHED = [table.name for table in load_catalogue().resources.values() if table.endpoints and not table.history_of]
+EXAMPLES = 100 if EVERYTHING else 30
 ADDED = {"row_number": 1, "_sdc_deleted_at": None}
 DATES = st.one_of(
     st.dates().map(str),
@@ -48,7 +50,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.parametrize("stream", PUBLISHED)
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_every_record_meets_its_schema_and_fits_into_a_database(stream: str, data: st.DataObject) -> None:
     resource = load_catalogue().resources[stream]
@@ -71,7 +73,7 @@ def test_every_record_meets_its_schema_and_fits_into_a_database(stream: str, dat
 
 
 @pytest.mark.parametrize("stream", PUBLISHED)
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_what_is_taken_is_taken_again_as_it_is(stream: str, data: st.DataObject) -> None:
     """A value has one form: that form of it is its own."""
@@ -86,7 +88,7 @@ def test_what_is_taken_is_taken_again_as_it_is(stream: str, data: st.DataObject)
 
 
 @pytest.mark.parametrize("stream", ["idp_admin0", "idp_admin2"])
-@settings(deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_an_answer_is_decoded_quickly_or_value_by_value_and_nobody_can_tell(stream: str, data: st.DataObject) -> None:
     row = _plain_row(stream)

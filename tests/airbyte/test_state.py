@@ -55,7 +55,7 @@ def test_an_edited_state_is_never_a_mistake_of_the_program(
     found = list(places(states))
 
     refusals = []
-    for _ in range(60):
+    for _ in range(30):
         state = edited(states, rng.choice(found), rng.choice(ODD))
         try:
             run_read(catalog, [state], **config_for(sandbox))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from tap_dtm import apicheck
@@ -18,6 +19,34 @@ if TYPE_CHECKING:
     from tests.scripted import Rows
 
 KEY = "invented-sandbox-key"
+
+
+FIGURES = ("numPresentIdpInd", "numberMales", "numberFemales", "id")
+FACTOR = 1_000_003  # makes figures that no count or size is
+
+
+def unmistakable(_: Request, rows: Rows) -> Rows:
+    """Multiply the figures, so that they still add up."""
+    return [
+        {name: value * FACTOR if name in FIGURES and value else value for name, value in row.items()} for row in rows
+    ]
+
+
+def assert_tells_nothing(text: str, world_rows: list[dict[str, Any]]) -> None:
+    assert KEY not in text
+    values = {str(value).removesuffix("T00:00:00") for row in world_rows for value in row.values()}
+    values -= {str(number) for number in range(10_000)} | {"None"}  # rounds and years are in any text with numbers
+    assert len(values) > 500
+    plain = text.replace(",", "")
+    found = [value for value in values if value in plain]
+    leaked = [value for value in found if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", plain)]
+    assert leaked == []
+
+
+def all_rows(sandbox: SandboxServer) -> list[dict[str, Any]]:
+    world = sandbox.world
+    rows = [row for level in (0, 1, 2) for row in unmistakable(None, world.rows(level))]  # type: ignore[arg-type]
+    return [*rows, *world.country_list(), *world.operation_list()]
 
 
 def check(server: SandboxServer | ScriptedServer, **config: Any) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import io
@@ -18,6 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_codes: list[str | int | None] = []
+"""The exit code of the command, in a fork that has run it."""
 
 
 def serve(address: str) -> None:
@@ -73,7 +78,20 @@ def _run(command: Callable[[], None], client: socket.socket, files: list[int], r
     os.environ.update(request["environment"])
     sys.argv = request["arguments"]
     sys.stdin, sys.stdout, sys.stderr = map(_stream, range(3))
-    command()
+    try:
+        command()
+        sys.exit(0)
+    except SystemExit as end:
+        _codes.append(end.code)
+        raise
+
+
+def _end_at_once() -> None:
+    """End a fork whose command has ended: Python would take longer to release the libraries than most commands run."""
+    if _codes and isinstance(code := _codes[0] or 0, int):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _exit_code(process: int, client: socket.socket) -> int:
@@ -98,6 +116,7 @@ def _stream(number: int) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding="utf-8", line_buffering=number == 2)
 
 
+atexit.register(_end_at_once)  # the first to be registered is the last to be called
 # As in a frozen program, the SDK looks for .env in the current folder: else it would find that of a developer.
 sys.frozen = True  # type: ignore[attr-defined]
 serve(sys.argv[1])

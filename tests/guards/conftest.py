@@ -9,7 +9,7 @@ import pytest
 from tap_dtm.sandbox import SandboxServer
 from tests.extent import mostly
 from tests.guards.programs import PROGRAMS, Scene, Tap
-from tests.guards.support import small_world, sync
+from tests.guards.support import load, small_world
 from tests.scripted import ScriptedServer, doctored
 from tests.target import MemoryTarget
 
@@ -50,6 +50,4 @@ def _scene(program: Program) -> Iterator[Scene]:
 @pytest.fixture
 def loaded(sandbox: SandboxServer) -> MemoryTarget:
     """A target that holds everything the sandbox serves."""
-    target = MemoryTarget()
-    sync(sandbox, target)
-    return target
+    return load(sandbox.world)

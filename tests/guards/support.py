@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tap_dtm.sandbox import SANDBOX_KEY, Mutation, SandboxServer, World
@@ -82,6 +84,19 @@ def config_for(server: SandboxServer | ScriptedServer) -> dict[str, Any]:
 def sync(sandbox: SandboxServer, target: MemoryTarget, **options: Any) -> list[dict[str, Any]]:
     sandbox.requests.clear()
     return run_tap(target, **(config_for(sandbox) | options))
+
+
+def load(world: World) -> MemoryTarget:
+    """Return a target that holds everything a world shows. The tap runs once for each world."""
+    return deepcopy(_loaded(world.seed, world.countries, world.publication))
+
+
+@cache
+def _loaded(seed: int, countries: tuple[Country, ...], publication: int) -> MemoryTarget:
+    target = MemoryTarget()
+    with SandboxServer(World(seed, countries, publication)) as sandbox:
+        sync(sandbox, target)
+    return target
 
 
 def asked(sandbox: SandboxServer) -> list[tuple[int, str, str]]:

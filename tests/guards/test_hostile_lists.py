@@ -43,8 +43,8 @@ def list_with(stream: str, change: Callable[[Rows], Rows]) -> Alter:
         {"admin0Name": "Invented XBA", "admin0Pcode": "XBA", "operation": "Invented Flood"},
         None,
         "XBA",
-        [],
-        7,
+        pytest.param([], marks=pytest.mark.everything),
+        pytest.param(7, marks=pytest.mark.everything),
     ],
 )
 class TestARowOfTheListOfCountriesThatCannotBeRead:

@@ -6,14 +6,18 @@ Every case runs through the Singer tap and through the Airbyte source.
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_dtm.errors import DtmError, DtmPartialSyncError
+from tap_dtm.metadata.loader import api_name_to_snake
+from tests.extent import mostly
 from tests.guards.programs import LISTS, Tap
-from tests.guards.support import PATHS, a_round, an_operation, put_operations
+from tests.guards.support import FLOOD, PATHS, a_country, a_round, an_operation, put_operations
 from tests.guards.support import warnings as warned
 
 if TYPE_CHECKING:
@@ -30,11 +34,11 @@ OTHERS = {"XAA", "XCA"}
 EVERY = {"XAA", "XBA", "XCA"}
 
 
-def with_value(field: str, value: Any, level: int = 2) -> Alter:
-    """Alter one row of XBA at a level."""
+def with_value(field: str, value: Any, level: int = 2, country: str = "XBA") -> Alter:
+    """Alter one row of a country at a level."""
 
     def alter(request: Request, rows: Rows) -> Rows | None:
-        if PATHS.get(request.path) != level or request.params["admin0pcode"] != "XBA":
+        if PATHS.get(request.path) != level or request.params["admin0pcode"] != country:
             return None
         return [{**rows[0], field: value}, *rows[1:]]
 
@@ -52,7 +56,7 @@ def answering(path: str, rows: Callable[[], Any], country: str | None = None) ->
     )
 
 
-OUT_OF_BOUNDS = [
+OUT_OF_BOUNDS: list[tuple[str, Any, str]] = [
     ("numPresentIdpInd", -1, "integer, 0 or more"),
     ("roundNumber", -1, "integer, 0 or more"),
     ("numberMales", -5, "integer, 0 or more"),
@@ -89,32 +93,57 @@ OUT_OF_BOUNDS = [
     ("reportingDate", "2022-W01-1", "date"),
     ("reportingDate", "2022-06-31", "date"),
     ("reportingDate", 1_656_547_200, "date"),
+    ("reportingDate", None, "date"),
+    ("reportingDate", "\uff12022-06-30T00:00:00", "date"),  # a digit of full width
     ("displacementReason", ["Conflict"], "string, without NUL and broken characters"),
 ]
+BY_LEVEL: dict[int, list[tuple[str, Any, str]]] = {
+    0: [
+        ("numPresentIdpInd", True, "integer, 0 or more"),
+        ("assessmentType", ["BA"], "string"),
+        ("reportingDate", 20220630, "date"),
+    ],
+    1: [
+        ("roundNumber", "R1", "integer, 0 or more"),
+        ("operation", None, "not blank"),
+        ("reportingDate", "2022-02-30T00:00:00", "date"),
+        ("admin0Pcode", None, r"in the form ^[A-Z]{3}$"),
+    ],
+    2: OUT_OF_BOUNDS,
+}
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "needed"), OUT_OF_BOUNDS, ids=[f"{field} {value!a:.30}" for field, value, _ in OUT_OF_BOUNDS]
-)
-def test_a_value_that_no_table_holds_fails_its_country_alone(
-    scene: Scene,
-    field: str,
-    value: Any,
-    needed: str,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    scene.serve(with_value(field, value))
+def test_a_value_that_no_table_holds_fails_its_country_alone(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Each of the values is in one row of a country of its own."""
+    cases = [(level, *case) for level, cases in BY_LEVEL.items() for case in cases]
+    codes = [f"Y{first}{second}" for first, second in product(ascii_uppercase, repeat=2)][: len(cases)]
+    flood = an_operation(FLOOD, a_round(1, 2022, 100, 200))
+    scene.world.countries = (*scene.world.countries, *(a_country(code, flood) for code in codes))
+    faults = {
+        code: with_value(field, value, level, code) for code, (level, field, value, _) in zip(codes, cases, strict=True)
+    }
+    scene.serve(lambda request, rows: faults.get(request.params.get("admin0pcode", ""), unaltered)(request, rows))
 
     scene.sync(error=DtmPartialSyncError)
 
-    assert scene.countries() == OTHERS
-    (line,) = [line for line in warned(caplog) if line.startswith("XBA failed")]
-    assert "/v3/displacement/admin2 answered with" in line
-    assert needed in line
-    assert "(XBA, " in line
-    assert field == "operation" or ", Invented " in line
-    assert field == "reportingDate" or "-06-30T00:00:00): the answer was discarded." in line
-    assert len(line) < 1200
+    assert scene.countries("idp_admin0") == scene.countries("idp_admin2") == EVERY
+    for code, (level, field, value, needed) in zip(codes, cases, strict=True):
+        (line,) = [line for line in warned(caplog) if line.startswith(f"{code} failed")]
+        assert f"/v3/displacement/admin{level} answered with {value!r:.10}"[:-1] in line
+        assert f"where the field {api_name_to_snake(field)} needs a value of type" in line
+        assert needed in line
+        assert f"({code}, " in line
+        assert field == "operation" or ", Invented " in line
+        assert field == "reportingDate" or "-06-30T00:00:00): the answer was discarded." in line
+        assert len(line) < 1200
+
+    scene.serve()
+    scene.sync()
+    scene.assert_equals_api()
+
+
+def unaltered(_: Request, rows: Rows) -> Rows:
+    return rows
 
 
 def test_a_number_beyond_all_numbers_fails_its_country_alone(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -173,8 +202,8 @@ SPELLINGS: dict[str, Respell] = {
 }
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
 class TestAnotherSpelling:
+    @pytest.mark.parametrize("spelling", SPELLINGS)
     def test_is_the_same_row_and_a_change_from_one_to_the_other_sends_nothing(
         self, scene: Scene, spelling: str
     ) -> None:
@@ -187,6 +216,9 @@ class TestAnotherSpelling:
 
         assert scene.sync(scrub_fraction=1) == []
 
+    @pytest.mark.parametrize(
+        "spelling", mostly(["numbers as text", "dates with an offset", "codes in lower case"], SPELLINGS)
+    )
     def test_right_after_the_update_neither_revises_nor_leaves_anything(
         self, scene_of_the_tap: Scene, spelling: str, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -68,32 +68,30 @@ class TestLevelsThatArePublishedLater:
     @pytest.mark.parametrize("publication", PUBLICATIONS, ids=IDS)
     @pytest.mark.parametrize("delay", [1, 2])
     def test_arrive_in_the_run_after_their_publication(
-        self, sandbox: SandboxServer, target: MemoryTarget, publication: Mutation, delay: int
+        self, sandbox: SandboxServer, loaded: MemoryTarget, publication: Mutation, delay: int
     ) -> None:
-        sync(sandbox, target)
         sandbox.world.hold_back(2)
         sandbox.world.publish(publication)
         for _ in range(delay):
-            sync(sandbox, target)
-            assert_exact(sandbox.world, target)
+            sync(sandbox, loaded)
+            assert_exact(sandbox.world, loaded)
 
         sandbox.world.hold_back()
-        sync(sandbox, target)
+        sync(sandbox, loaded)
 
-        assert_exact(sandbox.world, target)
+        assert_exact(sandbox.world, loaded)
 
     def test_cost_one_filtered_request_in_each_run_and_are_warned_of(
-        self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+        self, sandbox: SandboxServer, loaded: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        sync(sandbox, target)
         sandbox.world.hold_back(2)
         sandbox.world.publish(add_a_round_in(1))
-        sync(sandbox, target)
+        sync(sandbox, loaded)
 
         seen = []
         for _ in range(3):
             caplog.clear()
-            assert idp_records(sync(sandbox, target)) == []
+            assert idp_records(sync(sandbox, loaded)) == []
             seen.append((set(asked(sandbox)) - INDEXES, warnings(caplog)))
 
         warning = (
@@ -107,32 +105,30 @@ class TestLevelsThatArePublishedLater:
         ]
 
     def test_are_warned_of_when_only_a_reason_differs(
-        self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+        self, sandbox: SandboxServer, loaded: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        sync(sandbox, target)
         sandbox.world.hold_back(2)
         sandbox.world.publish(recode_a_reason)
 
-        sync(sandbox, target)
+        sync(sandbox, loaded)
 
         (warning,) = warnings(caplog)
         assert "admin 2 adds up to 300, admin 0 says 300 with other reasons, origins, sexes or country name." in warning
 
     def test_another_contradiction_is_looked_at_three_times_again(
-        self, sandbox: SandboxServer, target: MemoryTarget
+        self, sandbox: SandboxServer, loaded: MemoryTarget
     ) -> None:
-        sync(sandbox, target)
         sandbox.world.hold_back(2)
         sandbox.world.publish(add_a_round_in(1))
-        sync(sandbox, target)
-        sync(sandbox, target)
+        sync(sandbox, loaded)
+        sync(sandbox, loaded)
         sandbox.world.publish(correct_a_figure)
 
         for _ in range(3):
-            sync(sandbox, target)
+            sync(sandbox, loaded)
             assert (2, "XBA", FLOOD) in asked(sandbox)
 
-        sync(sandbox, target)
+        sync(sandbox, loaded)
         assert set(asked(sandbox)) == INDEXES
 
     def test_a_believed_contradiction_costs_a_later_round_nothing_more(
@@ -153,16 +149,15 @@ class TestLevelsThatArePublishedLater:
         assert_exact(sandbox.world, target)
 
     def test_a_round_of_an_operation_that_the_level_never_carried_is_a_gap(
-        self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+        self, sandbox: SandboxServer, loaded: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        sync(sandbox, target)
         operations = sandbox.world.countries[1].operations
         national = an_operation("Invented Survey", a_round(1, 2023, 7), levels=frozenset({0, 1}))
         put_operations(sandbox.world, "XBA", *operations, national)
         caplog.clear()
 
-        sync(sandbox, target)
-        sync(sandbox, target)
+        sync(sandbox, loaded)
+        sync(sandbox, loaded)
 
         assert set(asked(sandbox)) == INDEXES
         assert warnings(caplog) == []

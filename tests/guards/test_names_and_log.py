@@ -88,9 +88,8 @@ class TestTheLog:
         ]
 
     def test_says_what_has_changed(
-        self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+        self, sandbox: SandboxServer, loaded: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        sync(sandbox, target)
         flood, drought = sandbox.world.countries[0].operations
         put_operations(sandbox.world, "XAA", replace(flood, rounds=(*flood.rounds, a_round(3, 2024, 1, 2, 3))), drought)
         shorter = an_operation(DROUGHT, a_round(1, 2020, 31))
@@ -98,7 +97,7 @@ class TestTheLog:
 
         caplog.clear()
         with caplog.at_level(logging.INFO):
-            sync(sandbox, target)
+            sync(sandbox, loaded)
 
         assert self.lines(caplog) == [
             (
@@ -118,15 +117,14 @@ class TestTheLog:
                 "1 revised, 1 withdrawn, 3 unchanged; 13 rows, 13 removed"
             ),
         ]
-        assert_exact(sandbox.world, target)
+        assert_exact(sandbox.world, loaded)
 
     def test_says_which_country_was_read_whole(
-        self, sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+        self, sandbox: SandboxServer, loaded: MemoryTarget, caplog: pytest.LogCaptureFixture
     ) -> None:
-        sync(sandbox, target)
         caplog.clear()
         with caplog.at_level(logging.INFO):
-            sync(sandbox, target, scrub_fraction=1)
+            sync(sandbox, loaded, scrub_fraction=1)
         lines = self.lines(caplog)[:3]
         assert len(lines) == 3
         assert all(line.endswith("; 0 removed; read whole") for line in lines)

@@ -93,17 +93,16 @@ def test_with_filters_that_match_too_much(sandbox: SandboxServer, target: Memory
 
 
 def test_filters_that_match_nothing_make_the_country_fail_and_keep_its_rows(
-    sandbox: SandboxServer, target: MemoryTarget
+    sandbox: SandboxServer, loaded: MemoryTarget
 ) -> None:
-    sync(sandbox, target)
-    before = rows_of(target, "XBA")
+    before = rows_of(loaded, "XBA")
     sandbox.options = Options(operation_filter="nothing")
     sandbox.faults.add(no_whole_answer())
     sandbox.world.publish(add_a_round_in(1))
 
-    sync(sandbox, target, error=DtmPartialSyncError)
+    sync(sandbox, loaded, error=DtmPartialSyncError)
 
-    assert rows_of(target, "XBA") == before
+    assert rows_of(loaded, "XBA") == before
 
 
 def test_establishes_no_withdrawal(
@@ -159,13 +158,12 @@ def test_a_change_of_columns_stays_due_while_an_operation_was_kept(
     assert {row.get("a_column") for row in target.live("idp_admin2")} == {"x"}
 
 
-def test_after_a_publication_what_the_index_lost_is_kept(sandbox: SandboxServer, target: MemoryTarget) -> None:
-    sync(sandbox, target)
+def test_after_a_publication_what_the_index_lost_is_kept(sandbox: SandboxServer, loaded: MemoryTarget) -> None:
     sandbox.faults.add(no_whole_answer())
     sandbox.world.publish(withdraw_operation, rng=Random(3))
 
-    sync(sandbox, target)
+    sync(sandbox, loaded)
     sandbox.faults.clear()
-    sync(sandbox, target)
+    sync(sandbox, loaded)
 
-    assert_exact(sandbox.world, target)
+    assert_exact(sandbox.world, loaded)

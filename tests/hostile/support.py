@@ -53,6 +53,7 @@ class RawServer:
         self.closing = threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._start(self._accept)
 
@@ -63,11 +64,18 @@ class RawServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.closing.set()
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
+        self._hang_up(self._listening)
         self._listening.close()
+        self._threads[0].join(30)  # from here on, there are no new connections
+        for connection in self._connections:
+            self._hang_up(connection)
         for thread in self._threads:
             thread.join(30)
+
+    @staticmethod
+    def _hang_up(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # it was closed before
+            connection.shutdown(socket.SHUT_RDWR)
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
@@ -80,10 +88,10 @@ class RawServer:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
+            self._connections.append(connection)
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(0.5)  # so that a client that stops reading does not outlive the test
         with connection, contextlib.suppress(ConnectionError, StopIteration):
             incoming = connection.makefile("rb")
             while not self.closing.is_set():
@@ -91,20 +99,17 @@ class RawServer:
                 self.requests.append(request)
                 if self._is_victim(request):
                     for piece in self._others.get(request.path, self._hostility)(self.closing):
-                        self._send(connection, piece)
+                        connection.sendall(piece)
                     return
                 status, headers, body, _ = self._sandbox.respond(request)
                 lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers.items())]
                 head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
-                self._send(connection, head.encode() + body)
+                connection.sendall(head.encode() + body)
 
     def _request(self, incoming: Any) -> Request:
         lines: list[str] = []
         while not lines or lines[-1]:
-            try:
-                line = incoming.readline()
-            except OSError:
-                raise StopIteration from None  # nothing came in time: the client keeps its connection for later
+            line = incoming.readline()
             if not line:
                 raise StopIteration
             lines.append(line.decode().rstrip("\r\n"))
@@ -116,14 +121,6 @@ class RawServer:
             {name.lower(): value for name, value in parse_qsl(parts.query)},
             {name.lower(): value for name, value in headers.items()},
         )
-
-    def _send(self, connection: socket.socket, piece: bytes) -> None:
-        rest = memoryview(piece)
-        while rest.nbytes:
-            with contextlib.suppress(TimeoutError):
-                rest = rest[connection.send(rest) :]
-            if self.closing.is_set():
-                raise StopIteration
 
 
 def head(status: int = 200, *headers: str) -> bytes:

@@ -12,7 +12,7 @@ from tap_dtm.errors import DtmPartialSyncError
 from tap_dtm.exact.country import CountryReader
 from tap_dtm.sandbox import SANDBOX_KEY, SandboxServer
 from tests.airbyte.support import EVERYTHING, configured, records, run_read
-from tests.guards.support import small_world
+from tests.guards.support import FLOOD, a_round, an_operation, put_operations, small_world
 from tests.hostile import support
 from tests.hostile.support import VICTIM, RawServer
 from tests.target import MemoryTarget, run_tap
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.hostile.support import Hostility
 
 TOO_LARGE = r"the answer is larger than 2 MB, which is the limit of all answers\. .* raise answer_budget_mb"
-TOO_SLOW = r"the answer was not complete within 0\.5 s\. Raise request_timeout"
+TOO_SLOW = r"the answer was not complete within 0\.3 s\. Raise request_timeout"
 NO_END = r"the head of the answer does not end"
 HOSTILITIES: dict[str, tuple[Hostility, str]] = {
     "endless body": (support.endless_body, TOO_LARGE),
@@ -51,14 +51,17 @@ HOSTILITIES: dict[str, tuple[Hostility, str]] = {
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(small_world()) as server:
+    """The victim has one round, so that its answer is asked for once: there is nothing smaller to ask for."""
+    world = small_world()
+    put_operations(world, VICTIM, an_operation(FLOOD, a_round(1, 2021, 100, 200)))
+    with SandboxServer(world) as server:
         yield server
 
 
 @pytest.fixture
 def _little_patience(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
-    """A whole answer may take half a second, where time is what ends it."""
-    monkeypatch.setattr("tap_dtm.api.network.PATIENCE", 0.5 if TOO_SLOW in words else 30)
+    """A whole answer may take a third of a second, where time is what ends it."""
+    monkeypatch.setattr("tap_dtm.api.network.PATIENCE", 0.3 if TOO_SLOW in words else 30)
 
 
 def config_for(server: RawServer) -> dict[str, Any]:

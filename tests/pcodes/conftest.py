@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_dtm.sandbox import SandboxServer, invent
+from tap_dtm.sandbox import SandboxServer
 from tests.client.conftest import waits
+from tests.guards.support import small_world
 from tests.target import MemoryTarget
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["waits"]
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(invent(countries=3)) as server:
+    with SandboxServer(small_world()) as server:
         yield server
 
 

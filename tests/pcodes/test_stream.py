@@ -145,7 +145,7 @@ class TestWhatLeavesTheList:
 
     def test_a_run_that_is_killed_anywhere_leaves_no_code_behind(self, sandbox: SandboxServer, path: Path) -> None:
         rng = Random(7)
-        for _ in range(12):
+        for _ in range(5):
             target = MemoryTarget()
             lists = [rng.sample(ROWS[1:3], rng.randint(0, 2)) for _ in range(3)]
             for some in lists:
