@@ -60,7 +60,7 @@ class Contents:
 
     ``descriptor`` is the complete Data Package v2 descriptor. ``folder`` has the data files, and ``scratch`` is for
     temporary files. ``changes`` has the rounds that differ from the previous version (None in the first version), and
-    ``others`` the tables that differ while none of their rounds does.
+    ``others`` the tables that differ while none of their rounds does. Both are sorted.
     """
 
     descriptor: Mapping[str, Any]

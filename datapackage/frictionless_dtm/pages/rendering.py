@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm import quality
 from frictionless_dtm.descriptor.invented import is_invented
+from frictionless_dtm.descriptor.markdown import Markdown
 from frictionless_dtm.descriptor.package import DESCRIPTOR, GENERAL_TERMS, PAGES
-from frictionless_dtm.pages.changelog import changelog
 from frictionless_dtm.pages.citation import citation_cff, linked_data
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
 from frictionless_dtm.pages.front import front_of
@@ -102,11 +103,23 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     texts = {
         "README.md": as_markdown("README.md.j2", **values),
         "CITATION.cff": citation_cff(front, contents.descriptor.get("description", "")),
-        "CHANGELOG.md": changelog(contents, front),
+        "CHANGELOG.md": _changelog(contents, front),
         "quality.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
         "index.html": as_html("index.html.j2", **values),
     }
     return {name: text.encode() for name, text in texts.items()}
+
+
+def _changelog(contents: Contents, front: Front) -> str:
+    """Return CHANGELOG.md, the newest version first."""
+    text = as_markdown(
+        "CHANGELOG.md.j2",
+        front=front,
+        changes=contents.changes,
+        others=contents.others,
+        history=[Markdown(each.strip("\n")) for each in contents.history],
+    )
+    return re.sub(r"\n{3,}", "\n\n", text.rstrip("\n")) + "\n"
 
 
 def _dictionary(tables: Iterable[File]) -> list[tuple[Column, list[str]]]:

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.streams import Table, columns_of, figure_tables, pcode_table, reference_date
+from frictionless_dtm.quality.streams import columns_of, expected_columns, figure_tables, pcode_table, reference_date
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.quality.streams import Table
     from tap_dtm.metadata.views import View
 
 Row = dict[str, Any]
@@ -44,14 +45,6 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-TYPES: Final = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "date": "DATE",
-    "datetime": "TIMESTAMP",
-    "boolean": "BOOLEAN",
-}
-"""DuckDB's types of the columns of DTM's tables."""
 _VIEW: Final = re.compile(r'\bdtm"?\.(\w+)')
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
@@ -169,10 +162,12 @@ def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
 def _statements(database: Database, contents: Contents) -> Iterator[str]:
     """Yield the statements that load the files."""
     resources = {str(each["name"]): each for each in contents.descriptor["resources"]}
+    of_all_levels = load_catalogue().resources["idp_admin2"]
     yield "CREATE SCHEMA files; CREATE SCHEMA dtm"
     for table in database.tables:
         yield f"CREATE TABLE {table.relation} AS FROM {reader(contents.folder, resources[table.name])}"
-        yield f"CREATE VIEW dtm.idp_admin{table.level} AS SELECT {_columns(table)} FROM {table.relation}"
+        columns = expected_columns(of_all_levels, resources[table.name])
+        yield f"CREATE VIEW dtm.idp_admin{table.level} AS SELECT {columns} FROM {table.relation}"
     columns = ", ".join(f"{name} TEXT" for name in _STATUS)
     yield f"CREATE TABLE dtm.operations ({columns}, _sdc_deleted_at TIMESTAMP)"
     lists = (each for each in resources.values() if columns_of(each).items() >= _STATUS.items())
@@ -196,15 +191,6 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
     yield database.prepared(
         "CREATE TABLE dtm.round_levels AS\n"
         "SELECT $round, admin_level, COUNT(*) - COUNT(num_present_idp_ind) AS unknown FROM $rows GROUP BY ALL"
-    )
-
-
-def _columns(table: Table) -> str:
-    """Return the columns that the views expect; null if the file lacks a column or has another type."""
-    fields = load_catalogue().resources["idp_admin2"].fields
-    return ", ".join(
-        field.name if table.has(field.name) else f"CAST(NULL AS {TYPES[field.type]}) AS {field.name}"
-        for field in fields
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.database import TYPES, Database, connected
-from frictionless_dtm.quality.streams import FIGURES, columns_of
+from frictionless_dtm.quality.database import Database, connected
+from frictionless_dtm.quality.streams import FIGURES, columns_of, expected_columns
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.views.dialects import DuckDB
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from frictionless_dtm.descriptor.contents import Contents
-    from tap_dtm.metadata import Resource
 
 _RUNS: Final = "runs"
 _VIEWS: Final = ("history_runs", "round_versions", "revisions")
@@ -45,7 +44,7 @@ def histories_of(contents: Contents, levels: Collection[int] = LEVELS) -> Iterat
         db.execute("CREATE SCHEMA dtm")
         for table in warehouse.tables:
             if table.keeps_the_past:
-                columns = _columns(table, columns_of(resources[table.name]))
+                columns = expected_columns(table, resources[table.name])
                 rows = reader(contents.folder, resources[table.name])
                 db.execute(f"CREATE TABLE dtm.{table.name} AS SELECT {columns} FROM {rows}")
         for view in views_of(warehouse):
@@ -60,11 +59,3 @@ def _has(resources: Mapping[str, Mapping[str, Any]], name: str) -> bool:
     needed = {*known.key, *known.marks, *(FIGURES if known.history_of else ())}
     types = {field.name: field.type for field in known.fields if field.name in needed}
     return name in resources and columns_of(resources[name]).items() >= types.items()
-
-
-def _columns(table: Resource, there: Mapping[str, str]) -> str:
-    """Return the columns that the views expect; null where the file lacks them or has them with another type."""
-    return ", ".join(
-        f"CAST({field.name if there.get(field.name) == field.type else 'NULL'} AS {TYPES[field.type]}) AS {field.name}"
-        for field in table.fields
-    )

@@ -12,6 +12,8 @@ from tap_dtm.metadata.model import LEVELS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tap_dtm.metadata import Resource
+
 _OWN_NAMES: Final = frozenset(f"idp_admin{level}" for level in LEVELS)
 FIGURES: Final = (
     "admin0_pcode",
@@ -22,6 +24,16 @@ FIGURES: Final = (
     "num_present_idp_ind",
 )
 """The columns that displacement figures need."""
+
+
+_TYPES: Final = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+    "boolean": "BOOLEAN",
+}
+"""DuckDB's types of the columns of DTM's tables."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,15 @@ def pcode_table(descriptor: Mapping[str, Any]) -> str | None:
 def columns_of(resource: Mapping[str, Any]) -> dict[str, str]:
     """Return the columns of a resource with their types."""
     return {str(field["name"]): str(field.get("type")) for field in (resource.get("schema") or {}).get("fields") or ()}
+
+
+def expected_columns(table: Resource, resource: Mapping[str, Any]) -> str:
+    """Return the columns of a table that the views expect; null where a file lacks one or has it with another type."""
+    there = columns_of(resource)
+    return ", ".join(
+        f"CAST({field.name if there.get(field.name) == field.type else 'NULL'} AS {_TYPES[field.type]}) AS {field.name}"
+        for field in table.fields
+    )
 
 
 def reference_date(descriptor: Mapping[str, Any]) -> str:
