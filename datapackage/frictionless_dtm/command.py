@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class _Reader(MsgSpecReader):
     """Passes all lines to one function. The SDK's own handling of each record takes ten times as long."""
 
-    def __init__(self, read: Callable[[Iterable[str | bytes]], Counter[str]]) -> None:
+    def __init__(self, read: Callable[[Iterable[bytes]], Counter[str]]) -> None:
         super().__init__()
         self._read = read
 
@@ -103,7 +103,7 @@ class TargetDataPackage(CheckedConfig, Target):
         self._intake = Intake(self._store)
         self._is_open = True
 
-    def _read(self, lines: Iterable[str | bytes]) -> Counter[str]:
+    def _read(self, lines: Iterable[bytes]) -> Counter[str]:
         with self._explained():
             return self._intake.read(lines)
 

@@ -43,6 +43,11 @@ MEDIA_TYPES: Final = {
     "gz": "application/gzip",
     "parquet": "application/vnd.apache.parquet",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+    "md": "text/markdown",
+    "html": "text/html",
+    "cff": "text/yaml",
+    "zip": "application/zip",
 }
 """By the suffix of a file."""
 WORKBOOK: Final = f"{PREFIX}workbook"
@@ -304,6 +309,17 @@ def _resource(
             {"fields": list(fields), "values": count} for fields, count in sorted(content.broken.items())
         ]
     return without_empty(described) | {"schema": schema}
+
+
+def tables_of(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the resources of a descriptor, each table once if it comes in several formats."""
+    return [each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each]
+
+
+def warnings_in(descriptor: Mapping[str, Any]) -> list[str]:
+    """Return the warnings in a descriptor, each once, in its order."""
+    warnings = (each for table in descriptor["resources"] for each in table.get(f"{PREFIX}usageWarnings", ()))
+    return list(dict.fromkeys(warning["text"] for warning in warnings))
 
 
 def usage_warnings(resource: Resource) -> list[dict[str, str]]:

@@ -63,15 +63,6 @@ class Resource(msgspec.Struct):
     usage_warnings: list[Warning] = own("usageWarnings", [])
 
 
-class Workbook(msgspec.Struct):
-    """The workbook with all tables."""
-
-    path: str
-    title: str = ""
-    bytes: int = 0
-    hash: str = ""
-
-
 class Descriptor(msgspec.Struct):
     """A data package."""
 
@@ -87,6 +78,6 @@ class Descriptor(msgspec.Struct):
     licenses: list[License] = []
     terms: list[str] = own("terms", [])
     credit_line: str = own("creditLine")
-    workbook: Workbook | None = own("workbook", None)
+    workbook: dict[str, Any] | None = own("workbook", None)
     temporal: Coverage | None = own("temporalCoverage", None)
     spatial: list[str] = own("spatialCoverage", [])

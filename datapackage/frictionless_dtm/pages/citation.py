@@ -12,7 +12,6 @@ from frictionless_dtm.descriptor.table_schema import without_empty
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from frictionless_dtm.descriptor.reading import Workbook
     from frictionless_dtm.pages.front import File, Front
     from frictionless_dtm.quality.database import Row
 
@@ -77,22 +76,19 @@ def linked_data(front: Front, descriptor: Mapping[str, Any], operations: Sequenc
                 )
                 for name, column in measured.items()
             ],
-            "distribution": [
-                *(_download(file, file.bytes or file.own_bytes) for file in front.resources),
-                *(_download(book, book.bytes) for book in [front.workbook] if book),
-            ],
+            "distribution": list(map(_download, front.files)),
         }
     )
 
 
-def _download(file: File | Workbook, size: int) -> dict[str, str]:
+def _download(file: File) -> dict[str, str]:
     return without_empty(
         {
             "@type": "DataDownload",
             "name": file.title,
             "contentUrl": file.path,
             "encodingFormat": MEDIA_TYPES.get(file.path.rsplit(".", 1)[-1], "application/octet-stream"),
-            "contentSize": str(size or ""),
+            "contentSize": str(file.bytes or file.own_bytes or ""),
             "sha256": file.hash.removeprefix("sha256:"),
         }
     )

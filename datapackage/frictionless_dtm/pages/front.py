@@ -39,14 +39,15 @@ class _Schema(msgspec.Struct):
 
 
 class File(Resource, kw_only=True):
-    """A resource: its file and its columns."""
+    """A file with data: a resource with its columns, or the workbook, which has no name."""
 
+    name: str = ""
     path: str
-    rows: int
+    rows: int | None = None
     hash: str = ""
     bytes: int = 0
     own_bytes: int = own("bytes", 0)  # of Parquet
-    schema: _Schema
+    schema: _Schema = msgspec.field(default_factory=_Schema)
     same_as: str = own("sameDataAs")
     level: int | None = own("level", None)
 
@@ -55,6 +56,7 @@ class Front(Descriptor, kw_only=True):
     """A descriptor. The properties after ``preferred`` come from `front_of`."""
 
     resources: list[File]  # type: ignore[assignment]  # with more properties than publishing needs
+    workbook: File | None = own("workbook", None)  # type: ignore[assignment]
     created: str
     permission: str = own("permission")
     citation: str = own("citation")
@@ -69,11 +71,15 @@ class Front(Descriptor, kw_only=True):
     license_url: str = ""
     warnings: dict[str, str] = msgspec.field(default_factory=dict)
 
+    @property
+    def files(self) -> list[File]:
+        """The files with data."""
+        return [*self.resources, *([self.workbook] if self.workbook else [])]
+
 
 def front_of(descriptor: Mapping[str, Any], *, invented: bool) -> Front:
     """Read a descriptor."""
     front = msgspec.convert(descriptor, Front)
-    front.title = front.title or front.name
     # The description ends with the terms. The pages show the terms in another place.
     front.description = front.description.removesuffix(terms_in_words(descriptor)).rstrip()
     front.created = front.created[:10]

@@ -18,8 +18,7 @@ from frictionless_dtm.descriptor.package import DESCRIPTOR, GENERAL_TERMS, PAGES
 from frictionless_dtm.pages.citation import citation_cff, linked_data
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
 from frictionless_dtm.pages.front import front_of
-from frictionless_dtm.pages.past import past_of
-from frictionless_dtm.pages.payload import as_script, payload
+from frictionless_dtm.pages.payload import as_script, past_of, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
 from frictionless_dtm.pages.templating import as_html, as_markdown
 from frictionless_dtm.quality.database import database_of
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from frictionless_dtm.pages.front import Column, File, Front
 
 _VERDICTS = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
+_SCRIPTS = ("page.js", "vega.js", "charts.js", "figures.js", "explore.js")
+_HEADLINE = "headline_stock_admin0"
 _LOGGER = logging.getLogger("target-datapackage")
 _SHOWN = 50
 """The most findings of a check on the page. quality.json counts all of them."""
@@ -63,32 +64,22 @@ def render(contents: Contents) -> Mapping[str, bytes]:
     front = front_of(contents.descriptor, invented=is_invented(countries))
     tables = [file for file in front.resources if not file.same_as]  # each once, if it comes in several formats
     style = _asset("page.css")
-    scripts = list(
-        map(_asset, ["page.js", *(["vega.js", "charts.js", "figures.js", "explore.js"] if operations else [])])
-    )
-    headline_rule = next(
-        view for view in load_views(API_VERSIONS[-1]) if view.name == "headline_stock_admin0"
-    ).description
+    scripts = [_asset(name) for name in (_SCRIPTS if operations else _SCRIPTS[:1])]
+    (headline_rule,) = (each.description for each in load_views(API_VERSIONS[-1]) if each.name == _HEADLINE)
     values: dict[str, Any] = {
         "front": front,
         "tables": tables,
         "dictionary": _dictionary(tables),
         "covered": operations,
         "quality": report,
-        "reference": database.reference,
         "verdicts": _VERDICTS,
         "staleness_rule": RULE,
-        "warnings": front.warnings.items(),
         "general_terms": GENERAL_TERMS,
         "summary": _summary(front, len(countries), len(operations)),
         **_sample(front, contents.descriptor),
         "headlines": headlines,
         "headline_rule": headline_rule,
-        "without_headline": sorted(
-            countries.keys() - {each["country"] for each in headlines}, key=list(countries).index
-        ),
         "countries": countries,
-        "places": {operation_key(each): place for place, each in enumerate(operations)},
         "shown": _SHOWN,
         "other_files": [name for name in (*PAGES, DESCRIPTOR) if name != "index.html"],
         "changes": contents.changes,
@@ -132,13 +123,10 @@ def _dictionary(tables: Iterable[File]) -> list[tuple[Column, list[str]]]:
 
 
 def _sample(front: Front, descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table that the README shows how to load, and the code for it."""
+    """Return the code that loads a table, and whether it shows the newest figures."""
     sample = sample_file(front.resources)
-    if sample is None:
-        return {"sample": None}
     (resource,) = (each for each in descriptor["resources"] if each["name"] == sample.name)
     return {
-        "sample": sample,
         "sample_is_dtm": shows_newest(sample),
         "snippets": snippets(sample, resource, front.workbook),
     }

@@ -15,7 +15,6 @@ from tap_dtm.views.dialects import DuckDB
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from frictionless_dtm.descriptor.reading import Workbook
     from frictionless_dtm.pages.front import File
 
 _PLAIN: Final = {
@@ -56,9 +55,9 @@ _DUCKDB_TYPES: Final = {"integer": "HUGEINT", "number": "DOUBLE", "boolean": "BO
 _WIDTH: Final = 100
 
 
-def sample_file(files: Sequence[File]) -> File | None:
+def sample_file(files: Sequence[File]) -> File:
     """Return the table to show: displacement at the finest of the first two levels, or else the first table."""
-    return min(files, key=lambda file: (1, 0, 2, None).index(file.level), default=None)
+    return min(files, key=lambda file: (1, 0, 2, None).index(file.level))
 
 
 def shows_newest(file: File) -> bool:
@@ -66,7 +65,7 @@ def shows_newest(file: File) -> bool:
     return file.level is not None and set(FIGURES) <= {column.name for column in file.schema.fields}
 
 
-def snippets(file: File, resource: Mapping[str, Any], workbook: Workbook | None = None) -> dict[str, str]:
+def snippets(file: File, resource: Mapping[str, Any], workbook: File | None = None) -> dict[str, str]:
     """Return the code for one table, by language, and a sentence about Excel, which opens the workbook if possible."""
     if file.path.endswith(".parquet"):
         path = file.path

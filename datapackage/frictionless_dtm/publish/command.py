@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from typing_extensions import override
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
@@ -38,23 +37,6 @@ _SET_BY: Final = {
     "id": "the site assigns it",
 }
 """The fields of a dataset that are not text, and how to set them."""
-_NOT_GITHUB: Final = (
-    "target-datapackage no longer publishes to GitHub. Use the workflow examples/recipes/publish-on-github.yml in your "
-    "repository. It runs target-datapackage publish PATH --check before it commits."
-)
-
-
-class _Places(click.Choice[str]):
-    @override
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return super().convert(_refuse_github(ctx, param, value) if value == "github" else value, param, ctx)
-
-
-def _refuse_github(_: click.Context | None, __: click.Parameter | None, value: Any) -> Any:  # noqa: ANN401
-    """Refuse a former option of publishing to GitHub."""
-    if value:
-        raise click.ClickException(_NOT_GITHUB)
-    return value
 
 
 @click.command(
@@ -64,7 +46,7 @@ def _refuse_github(_: click.Context | None, __: click.Parameter | None, value: A
     f"The token for CKAN comes from the environment: {TOKEN_VARIABLE}.",
 )
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", type=_Places(["zip", "ckan"]), help="Where to publish.")
+@click.option("--to", type=click.Choice(["zip", "ckan"]), help="Where to publish.")
 @click.option("--check", is_flag=True, help="Only check that the package is complete and may be published.")
 @click.option("--yes", is_flag=True, help="Publish. Without this option, nothing is written or sent.")
 @click.option(
@@ -99,8 +81,6 @@ def _refuse_github(_: click.Context | None, __: click.Parameter | None, value: A
 @click.option("--tag", "tags", multiple=True, help="ckan: tags; by default those for displacement. Repeatable.")
 @click.option("--set", "overrides", multiple=True, metavar="FIELD=TEXT", help="ckan: any other field. Repeatable.")
 @click.option("--prune", is_flag=True, help="ckan: remove files of the dataset that are not in the package.")
-@click.option("--repository", "--branch", "--folder", hidden=True, expose_value=False, callback=_refuse_github)
-@click.option("--replace", is_flag=True, hidden=True, expose_value=False, callback=_refuse_github)
 def publish(  # noqa: D103
     path: Path,
     to: str | None,

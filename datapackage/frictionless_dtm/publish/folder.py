@@ -1,21 +1,28 @@
-"""A finished data package on disk: its files, checked against the descriptor."""
+"""A finished data package on disk: its descriptor, and its files, checked against it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR, PAGES, WORKBOOK
-from frictionless_dtm.publish.descriptor import read_descriptor
+from frictionless_dtm.descriptor.reading import Descriptor
 from frictionless_dtm.publish.terms import check_witnesses
+from frictionless_dtm.target.manifest import sha256_of
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
+
+_Shape = TypeVar("_Shape")
 
 CHUNK: Final = 1 << 20
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
@@ -72,15 +79,11 @@ class Folder:
         return str(self.descriptor["version"])
 
     @property
-    def data(self) -> list[File]:
-        """The files with data: the resources in their order, then the workbook."""
-        paths = [file["path"] for file in _described_files(self.descriptor)]
-        return sorted((file for file in self.files if file.resource), key=lambda file: paths.index(file.path))
-
-    @property
-    def documents(self) -> list[File]:
-        """The files about the data, without the descriptor."""
-        return [file for file in self.files if not file.resource and file.path != DESCRIPTOR]
+    def described(self) -> list[File]:
+        """The files without the descriptor: first those with data, in its order, then those about the data."""
+        places = {each["path"]: place for place, each in enumerate(_described_files(self.descriptor))}
+        files = (file for file in self.files if file.path != DESCRIPTOR)
+        return sorted(files, key=lambda file: places.get(file.path, len(places)))
 
 
 def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
@@ -91,7 +94,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     Raises:
         DtmError: The package may not be published, or it does not match its descriptor.
     """
-    descriptor = read_descriptor(path / DESCRIPTOR)
+    descriptor = _read_descriptor(path / DESCRIPTOR)
     check_witnesses(path, descriptor)
     resources = {_safe_path(resource): resource for resource in _described_files(descriptor)}
     names = {DESCRIPTOR, *resources, *(page for page in PAGES if _is_there(path / page))}
@@ -162,12 +165,7 @@ def _file(folder: Path, path: str, resource: Mapping[str, Any] | None) -> File:
             raise DtmError(f"{each} is a link. Replace it with the file itself.")
     if not source.is_file():
         raise DtmError(f"{source} is not a file: only files can be published.")
-    digest, size = hashlib.sha256(), 0
-    with source.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    file = File(path, source, size, digest.hexdigest(), resource)
+    file = File(path, source, source.stat().st_size, sha256_of(source), resource)
     if resource is not None:
         _verify(file, resource)
     return file
@@ -179,3 +177,64 @@ def _verify(file: File, resource: Mapping[str, Any]) -> None:
         raise DtmError(f"{file.path} {wrong}: nothing was published. Write the package again with target-datapackage.")
     if resource.get("bytes", file.size) != file.size:
         raise DtmError(f"{file.path} has {file.size} bytes, but {resource['bytes']} in the descriptor: write it again.")
+
+
+def _read_descriptor(path: Path) -> Mapping[str, Any]:
+    """Return the descriptor, without properties that are null.
+
+    Raises:
+        DtmError: There is no descriptor, or a property that publishing uses does not follow the standard.
+    """
+    try:
+        descriptor = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DtmError(f"{path.parent} is not a data package: it has no {DESCRIPTOR}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DtmError(f"{path} cannot be read: {error}") from None
+    descriptor = _without_null(descriptor)
+    if not isinstance(descriptor, dict) or not isinstance(descriptor.get("resources"), list):
+        raise DtmError(f"{path} is not a data package: it lists no resources.")
+    for name in ("name", "version"):
+        text = descriptor.get(name)
+        if not isinstance(text, str) or not text:
+            raise DtmError(f"{path} has no {name}, which publishing needs.")
+        if not text.isprintable():
+            raise DtmError(f"{path} has the {name} {text!r}. A {name} must be one line of printable characters.")
+    read = as_shape(descriptor, Descriptor, f"{path} does not follow the Data Package standard")
+    _check_addresses(path, read)
+    return descriptor
+
+
+def as_shape(value: Any, shape: type[_Shape], what: str) -> _Shape:  # noqa: ANN401
+    """Convert a JSON value of another program to a type. Properties that the type does not have are dropped.
+
+    Raises:
+        DtmError: The value has another form. The message begins with ``what``, names the place and repeats no value.
+    """
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise DtmError(f"{what} ({error}).") from None
+
+
+def _check_addresses(path: Path, descriptor: Descriptor) -> None:
+    """Refuse addresses that a site would turn into links to anything other than web pages."""
+    named = [("homepage", descriptor.homepage)]
+    named += [("sources", each.path) for each in descriptor.sources]
+    named += [("contributors", each.path) for each in descriptor.contributors]
+    named += [("licenses", each.path) for each in descriptor.licenses]
+    for what, address in named:
+        if address and not is_web_address(address):
+            raise DtmError(
+                f"{path} cannot be published: {what} names the address {address!r}. Only addresses with http:// or "
+                "https:// may be published. Correct the metadata and write the package again."
+            )
+
+
+def _without_null(value: Any, depth: int = 0) -> Any:  # noqa: ANN401
+    """Remove null properties of the descriptor and of the objects in its lists. Deeper, null may have a meaning."""
+    if isinstance(value, dict):
+        return {name: _without_null(each, depth + 1) for name, each in value.items() if each is not None}
+    if isinstance(value, list) and depth == 1:
+        return [_without_null(each, depth + 1) for each in value]
+    return value

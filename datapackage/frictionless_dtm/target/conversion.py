@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
-    from frictionless_dtm.target.stream import Stream
+    from frictionless_dtm.target.store import Stream
 
 FIRST_FORMAT: Final = 1
 """The format number of version 0.1."""

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from frictionless_dtm.target.rows import Key
-    from frictionless_dtm.target.store import Store
-    from frictionless_dtm.target.stream import Stream
+    from frictionless_dtm.target.store import Store, Stream
 
 _BATCH_ROWS: Final = 10_000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -60,13 +59,12 @@ def _decoded_state(value: msgspec.Raw) -> Any:  # noqa: ANN401  any JSON value
         return None
 
 
-def _place(number: int, line: str | bytes) -> str:
-    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
-    match = _STREAM.search(start)
+def _place(number: int, line: bytes) -> str:
+    match = _STREAM.search(line[:10_000].decode(errors="replace"))
     return f"Line {number} of the input" + (f" (stream {quoted(match[1], 100)})" if match and match[1] else "")
 
 
-def _refuse_line(number: int, line: str | bytes, error: Exception) -> NoReturn:
+def _refuse_line(number: int, line: bytes, error: Exception) -> NoReturn:
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     try:
         json.dumps(json.loads(line), ensure_ascii=False).encode()
@@ -80,19 +78,13 @@ def _refuse_line(number: int, line: str | bytes, error: Exception) -> NoReturn:
     raise DtmError(f"{_place(number, line)} is not a Singer message: {reason}. {NOTHING_KEPT}") from error
 
 
-def _with_checked_length(number: int, line: str | bytes) -> str | bytes:
+def _with_checked_length(number: int, line: bytes) -> bytes:
     if len(line) <= LONGEST_LINE:
         return line
     raise DtmError(
         f"{_place(number, line)} is longer than {LONGEST_LINE // 1024**2} MB, the limit of this target. "
         "Deselect the column with the longest text in the tap's catalog, or remove it with a stream map. "
         f"{NOTHING_KEPT}"
-    )
-
-
-def _refuse_stream(number: int, stream: str) -> NoReturn:
-    raise DtmError(
-        f"Line {number} of the input is a record of {quoted(repr(stream), 100)} before its schema. {NOTHING_KEPT}"
     )
 
 
@@ -169,21 +161,20 @@ class Intake:
         self._pending = self._pending_bytes = 0
         self._since_state = 0
         self._held: list[_Message] | None = []  # schemas at the beginning of the input
-        self._state: msgspec.Raw | None = None  # not decoded: states are large, and only the last one counts
+        self._state = msgspec.Raw(b"null")  # not decoded: states are large, and only the last one counts
         self.has_state = False
 
     @property
     def state(self) -> Any:  # noqa: ANN401  any JSON value
         """The value of the last STATE message; None before the first, or if Python cannot read it."""
-        return None if self._state is None else _decoded_state(self._state)
+        return _decoded_state(self._state)
 
     @property
     def state_as_sent(self) -> str:
         """The value of the last STATE message as ASCII JSON, with the same digits and order."""
-        text = b"null" if self._state is None else bytes(self._state)
-        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text.decode())
+        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], bytes(self._state).decode())
 
-    def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
+    def read(self, lines: Iterable[bytes]) -> Counter[str]:
         """Read messages, one per line, and return how many there were of each type."""
         counter: Counter[str] = Counter()
         inlets = self._inlets
@@ -200,7 +191,10 @@ class Intake:
                 continue
             if self._held is not None:
                 self._begin(None)
-            inlet = inlets.get(message.stream) or _refuse_stream(number, message.stream)
+            inlet = inlets.get(message.stream)
+            if inlet is None:
+                name = quoted(repr(message.stream), 100)
+                raise DtmError(f"Line {number} of the input is a record of {name} before its schema. {NOTHING_KEPT}")
             try:
                 inlet.take(message.record, message.version)
             except (RecordError, RecursionError) as error:

@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.folder import Folder
     from frictionless_dtm.target.release import RoundKey
-    from frictionless_dtm.target.store import Store
-    from frictionless_dtm.target.stream import Stream
+    from frictionless_dtm.target.store import Store, Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]
     Derive = Callable[[Contents], Sequence[Derived]]

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -17,6 +18,7 @@ import msgspec
 
 from frictionless_dtm.descriptor.contents import ResourceChange, RoundChange
 from frictionless_dtm.descriptor.invented import is_invented
+from frictionless_dtm.descriptor.package import tables_of
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.target.manifest import Manifest
 from tap_dtm.errors import DtmError
@@ -141,10 +143,7 @@ def _others(
     before: Before, draft: Mapping[str, Any], rounds: Rounds, differences: Callable[[str], Differences | None]
 ) -> tuple[ResourceChange, ...]:
     """Return the changes of tables that do not show in their rounds."""
-    old, new = (
-        {each["name"]: each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each}
-        for descriptor in (before.descriptor, draft)
-    )
+    old, new = ({each["name"]: each for each in tables_of(descriptor)} for descriptor in (before.descriptor, draft))
     changes = [ResourceChange(name, "removed") for name in old.keys() - new.keys()]
     for name, resource in new.items():
         if name not in old:
@@ -258,15 +257,12 @@ class RoundDigests:
     def __init__(self, names: Sequence[str]) -> None:  # noqa: D107
         self._round = itemgetter(*(names.index(name) for name in ROUND))
         self._rest = itemgetter(*(number for number, name in enumerate(names) if name != _POSITION))
-        self._digests: dict[RoundKey, Any] = {}
+        self._digests: dict[RoundKey, Any] = defaultdict(hashlib.sha256)
 
     def add(self, rows: Iterable[Values]) -> None:
         """Add the next rows."""
         for key, group in groupby(rows, key=self._round):
-            digest = self._digests.get(key)
-            if digest is None:
-                digest = self._digests[key] = hashlib.sha256()
-            digest.update(_lines(list(map(self._rest, group))))
+            self._digests[key].update(_lines(list(map(self._rest, group))))
 
     @property
     def digests(self) -> dict[RoundKey, str]:

@@ -64,11 +64,6 @@ class Batch:
     rows: list[Values]
     bytes: int
 
-    @property
-    def is_large(self) -> bool:
-        """Whether copies of the rows could take too much memory."""
-        return self.bytes > LARGE
-
 
 class RowForm:
     """Converts values in column order to the form of the store: the key, and the other values as JSON.

@@ -16,7 +16,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
-from frictionless_dtm.descriptor.package import MEDIA_TYPES, terms_in_words
+from frictionless_dtm.descriptor.package import MEDIA_TYPES, tables_of, terms_in_words, warnings_in
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.target.manifest import sha256_of
 from frictionless_dtm.target.texts import text_of
@@ -118,7 +118,6 @@ def _write_table(sheet: Any, workbook: Any, shape: Shape, batches: Iterable[Batc
     for number, column in enumerate(shape.columns):
         width = min(max(len(column.name) + 3, 12), 40)  # in characters: the name and the filter button, within limits
         sheet.set_column(number, number, width, formats.get(column.kind, text))
-    for number, column in enumerate(shape.columns):
         sheet.write_string(0, number, _checked(column.name, shape, 0, column), bold)
     sheet.freeze_panes(1, 0)
     convert = [_CELLS.get(column.kind, text_of) for column in shape.columns]
@@ -219,14 +218,10 @@ def _terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator
     for source in descriptor.get("sources", ()):
         yield "Source", f"{source.get('title', '')} ({source.get('path', '')})"
     yield from _paragraphs("About", descriptor.get("description", "").removesuffix(words))
-    tables = _tables(descriptor)
-    warnings = {
-        warning["code"]: warning["text"] for table in tables for warning in table.get(f"{PREFIX}usageWarnings", ())
-    }
-    for text in warnings.values():
+    for text in warnings_in(descriptor):
         yield "Before you add anything up", text
     yield "Cells", _ABOUT_CELLS
-    for table in tables:
+    for table in tables_of(descriptor):
         about = table.get(f"{PREFIX}grain") or table.get("description") or table.get("title", "")
         yield f"Sheet {sheets[table['name']]}", f"{table['rows']:,} rows. {about}"
 
@@ -234,7 +229,7 @@ def _terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator
 def _dictionary(descriptor: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     """Yield the header and a line for each column of each table."""
     yield _HEADER
-    for table in _tables(descriptor):
+    for table in tables_of(descriptor):
         for field in table["schema"]["fields"]:
             yield (
                 table["name"],
@@ -247,10 +242,6 @@ def _dictionary(descriptor: Mapping[str, Any]) -> Iterator[Sequence[str]]:
                 field.get(f"{PREFIX}hxl", ""),
                 ", ".join(filter(None, field.get("missingValues", ()))),
             )
-
-
-def _tables(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each]
 
 
 def _paragraphs(label: str, text: str) -> Iterator[tuple[str, str]]:

@@ -119,7 +119,7 @@ function drawings(data) {
   function headline(operation, snapshot) {
     const [date, number, type, people, males, females, , unknown] = total(operation, snapshot);
     const known = operation.sex && people ? Math.round((100 * (males + females)) / people) : null;
-    const origins = snapshot.flows === null || !people ? null : knownOrigins(operation, snapshot, people);
+    const origins = snapshot.flows?.reduce((sum, [from, , n]) => sum + (operation.places[from][2] ? n : 0), 0);
     const facts = element("ul");
     const fact = (label, value) => {
       const item = element("li", `${label} `);
@@ -129,18 +129,13 @@ function drawings(data) {
     if (unknown) fact("Rows without a figure", charts.count(unknown));
     fact("Rounds known", charts.count(operation.rounds.length));
     if (people !== null) fact("Sex known", known === null ? "not published" : `${known} % of the people`);
-    if (origins !== null) fact("Origin known", origins);
+    if (people && snapshot.flows) fact("Origin known", `${Math.round((100 * origins) / people)} % of the people`);
     if (operation.status) fact("IOM's status", operation.status);
     byId("chosen").replaceChildren(
       element("p", people === null ? "Not known" : charts.count(people), { class: "count" }),
       element("p", `${people === null ? "how many people were" : "people"} displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS.get(type) ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
       facts,
     );
-  }
-
-  function knownOrigins(operation, snapshot, people) {
-    const known = snapshot.flows.reduce((sum, [from, , n]) => sum + (operation.places[from][2] ? n : 0), 0);
-    return `${Math.round((100 * known) / people)} % of the people`;
   }
 
   function drawAll() {
@@ -223,12 +218,8 @@ function drawings(data) {
     const same = (from, to) => (places[from][0] && places[to][0] ? places[from][0] === places[to][0] : places[from][1] === places[to][1]);
     const way = (from, to) => charts.WAYS[!places[from][2] ? 2 : same(from, to) ? 0 : 1][0];
     // The drawing shows the largest areas of each side; the rest goes into one band per side.
-    const keep = ["from", "to"].map((end, side) => {
-      const sums = new Map();
-      for (const flow of all) sums.set(flow[side], (sums.get(flow[side]) ?? 0) + flow[2]);
-      const order = [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
-      return new Set(order.slice(0, charts.NODES));
-    });
+    const ways = all.map(([from, to, people]) => ({ from, to, people }));
+    const keep = ["from", "to"].map((end) => new Set(charts.stack(ways, end).order.slice(0, charts.NODES)));
     const names = new Map();
     const merged = new Map();
     for (const [from, to, people] of all.filter((flow) => flow[2] !== null)) {

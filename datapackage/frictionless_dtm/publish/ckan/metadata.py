@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, PAGES, WORKBOOK, terms_in_words
+from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, PAGES, WORKBOOK, terms_in_words, warnings_in
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.publish.terms import check_permission
 from tap_dtm.errors import DtmError
@@ -40,18 +40,8 @@ _HDX_REQUIRES: Final = ("notes", "dataset_source", "maintainer", "dataset_date",
 # HDX accepts only tags of its own vocabulary.
 _HDX_TOPICS: Final = "b891512e-9516-4bf5-962a-7a289772a2a1"
 _HDX_TAGS: Final = ("displacement", "internally displaced persons-idp")
-# HDX's names of formats, and media types. HDX has no name for Markdown.
-_KINDS: Final = {
-    "csv": ("CSV", MEDIA_TYPES["csv"]),
-    "gz": ("GZ", MEDIA_TYPES["gz"]),
-    "parquet": ("Parquet", MEDIA_TYPES["parquet"]),
-    "xlsx": ("XLSX", MEDIA_TYPES["xlsx"]),
-    "json": ("JSON", "application/json"),
-    "md": ("TXT", "text/markdown"),
-    "html": ("HTML", "text/html"),
-    "cff": ("TXT", "text/yaml"),
-    "zip": ("ZIP", "application/zip"),
-}
+# HDX's names of formats that are not their suffix in capital letters. HDX has no name for Markdown.
+_FORMATS: Final = {"parquet": "Parquet", "md": "TXT", "cff": "TXT"}
 _OPTIONS: Final = {"maintainer": "--maintainer", "groups": "--group", "tags": "--tag"}
 _DOCUMENTS: Final = {DESCRIPTOR: "Machine-readable description of all tables (Data Package v2)", **PAGES}
 
@@ -101,7 +91,7 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
         "license_other": terms,
         "methodology": "Other",
         "methodology_other": _methodology(descriptor),
-        "caveats": _caveats(descriptor),
+        "caveats": "\n".join(f"- {text}" for text in warnings_in(descriptor)),
         "data_update_frequency": FREQUENCIES[target.frequency],
         "dataset_date": _period(descriptor),
         "subnational": "1" if any(resource.get(f"{PREFIX}level") for resource in descriptor["resources"]) else "0",
@@ -128,11 +118,10 @@ def _nested(descriptor: Mapping[str, Any]) -> dict[str, str]:
 def resource_fields(file: File, folder: Folder) -> dict[str, str]:
     """Return the fields of one file, all of them as text for a form."""
     suffix = file.path.rsplit(".", 1)[-1].lower()
-    kind, media_type = _KINDS.get(suffix, (suffix.upper(), "application/octet-stream"))
     fields = {
         "name": _resource_name(file, folder),
-        "format": kind,
-        "mimetype": media_type,
+        "format": _FORMATS.get(suffix, suffix.upper()),
+        "mimetype": MEDIA_TYPES.get(suffix, "application/octet-stream"),
         "hash": f"sha256:{file.sha256}",
         "size": str(file.size),
         "url_type": "upload",
@@ -187,16 +176,6 @@ def _methodology(descriptor: Mapping[str, Any]) -> str:
         if _name(source)
     )
     return "\n\n".join([*([f"Taken from {source}, unchanged."] if source else []), *grains])
-
-
-def _caveats(descriptor: Mapping[str, Any]) -> str:
-    """Return each warning once, in the order of the descriptor."""
-    texts = dict.fromkeys(
-        warning["text"]
-        for resource in descriptor["resources"]
-        for warning in resource.get(f"{PREFIX}usageWarnings", [])
-    )
-    return "\n".join(f"- {text}" for text in texts)
 
 
 def _period(descriptor: Mapping[str, Any]) -> str | None:

@@ -78,8 +78,7 @@ def make_plan(
     resources = {str(resource.get("name")): resource for resource in (existing or {}).get("resources", [])}
     was_private = existing["private"] if existing else None
     private = was_private is not False if public is None else not public
-    files = (*folder.data, *folder.documents)
-    steps = [_step(file, resource_fields(file, folder), resources) for file in files]
+    steps = [_step(file, resource_fields(file, folder), resources) for file in folder.described]
     merged = _merged(fields, existing or {})
     return Plan(
         dataset_id=str(existing["id"]) if existing else None,

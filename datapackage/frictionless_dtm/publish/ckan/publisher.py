@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 
 
 def send(plan: Plan, folder: Folder, site: Client, report: Callable[[str], None], *, prune: bool) -> None:
-    """Run the steps of a plan, and report each of them.
-
-    Args:
-        plan: The plan.
-        folder: The package.
-        site: The CKAN site.
-        report: Shows a line to the user.
-        prune: Whether to remove files of the dataset that are not in the package.
+    """Run the steps of a plan, and report each of them. ``prune`` removes files that are not in the package.
 
     Raises:
         DtmError: A step failed. The message lists what has been published.
