@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import structs
 
-from frictionless_dtm.descriptor.invented import as_invented, is_invented
-from frictionless_dtm.descriptor.profile import fields_of
+from frictionless_dtm.descriptor.profile import as_invented, fields_of, is_invented
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import PREFIX, field_descriptor, foreign_key, schema_of, without_empty
 from tap_dtm.metadata import Field

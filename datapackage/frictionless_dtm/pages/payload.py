@@ -17,8 +17,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.database import key_of
-from frictionless_dtm.quality.history import histories_of
+from frictionless_dtm.quality.database import histories_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Writes the files of a package for its readers."""
+"""Writes the files of a package for its readers. Every value is escaped, as HTML or as Markdown."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from frictionless_dtm import quality
-from frictionless_dtm.descriptor.invented import is_invented
-from frictionless_dtm.descriptor.markdown import Markdown
+from frictionless_dtm.descriptor import markdown
 from frictionless_dtm.descriptor.package import DESCRIPTOR, GENERAL_TERMS, PAGES
+from frictionless_dtm.descriptor.profile import is_invented
 from frictionless_dtm.pages.citation import citation_cff, linked_data
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
 from frictionless_dtm.pages.front import front_of
 from frictionless_dtm.pages.payload import as_script, past_of, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
-from frictionless_dtm.pages.templating import as_html, as_markdown
 from frictionless_dtm.quality.database import database_of
 from frictionless_dtm.quality.reporting import RULE
 from tap_dtm.metadata.model import API_VERSIONS
@@ -30,8 +32,9 @@ from tap_dtm.views.package import preferences_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents, ResourceChange
     from frictionless_dtm.pages.front import Column, File, Front
+    from frictionless_dtm.quality.database import Row
 
 _VERDICTS = {"current": "Current", "stale": "Stale", "closed": "Closed", "single": "One round only"}
 _SCRIPTS = ("page.js", "vega.js", "charts.js", "figures.js", "explore.js")
@@ -92,23 +95,23 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "policy": _policy(style, scripts),
     }
     texts = {
-        "README.md": as_markdown("README.md.j2", **values),
+        "README.md": _as_markdown("README.md.j2", **values),
         "CITATION.cff": citation_cff(front, contents.descriptor.get("description", "")),
         "CHANGELOG.md": _changelog(contents, front),
         "quality.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
-        "index.html": as_html("index.html.j2", **values),
+        "index.html": _as_html("index.html.j2", **values),
     }
     return {name: text.encode() for name, text in texts.items()}
 
 
 def _changelog(contents: Contents, front: Front) -> str:
     """Return CHANGELOG.md, the newest version first."""
-    text = as_markdown(
+    text = _as_markdown(
         "CHANGELOG.md.j2",
         front=front,
         changes=contents.changes,
         others=contents.others,
-        history=[Markdown(each.strip("\n")) for each in contents.history],
+        history=[markdown.Markdown(each.strip("\n")) for each in contents.history],
     )
     return re.sub(r"\n{3,}", "\n\n", text.rstrip("\n")) + "\n"
 
@@ -161,3 +164,100 @@ def _hash(text: str) -> str:
 @cache
 def _asset(name: str) -> str:
     return (files("frictionless_dtm.pages") / "static" / name).read_text(encoding="utf-8")
+
+
+def _as_html(template: str, **values: Any) -> str:  # noqa: ANN401
+    """Return the text of an HTML file."""
+    return _environment(is_html=True).get_template(template).render(**values)
+
+
+def _as_markdown(template: str, **values: Any) -> str:  # noqa: ANN401
+    """Return the text of a Markdown file."""
+    return _environment(is_html=False).get_template(template).render(**values)
+
+
+@cache
+def _environment(*, is_html: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("frictionless_dtm.pages"),
+        autoescape=is_html,  # noqa: S701  Markdown has an escape of its own
+        finalize=None if is_html else markdown.escaped,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= _FILTERS | ({"link": quote} if is_html else _MARKDOWN)
+    environment.globals |= {"by_level": _by_level}
+    return environment
+
+
+def _with_separators(value: float | None) -> str:
+    """Return a number with thousands separated, and a dash for none."""
+    return "\N{EN DASH}" if value is None else f"{value:,}"
+
+
+def _size(count: float) -> str:
+    """Return a number of bytes in a unit that is easy to read."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:  # noqa: PLR2004  decimal units
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"  # noqa: PLR2004
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def _people(of: Row) -> str:
+    """Return the number of people of a round, and what is not known of it."""
+    if of["idps"] is None:
+        return "not known"
+    return _with_separators(of["idps"]) + (f" and {_rows(of['unknown'])} not known" if of["unknown"] else "")
+
+
+def _days(count: int | None) -> str:
+    """Return a number of days in a unit that is easy to read."""
+    if count is None:
+        return ""
+    for length, unit, digits in ((365.25, "years", 1), (30.44, "months", 0)):
+        if count >= 2 * length:
+            return f"{count / length:.{digits}f} {unit}"
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part for part in re.split(r"\n\s*\n", text.strip()) if part]
+
+
+def _resource_change(change: ResourceChange) -> str:
+    if change.kind == "added":
+        return f"{change.name}: a new table, {_rows(change.added)}"
+    if change.kind == "removed":
+        return f"{change.name}: no longer in the package"
+    counts = {"added": change.added, "changed": change.changed, "removed": change.removed}
+    if None in counts.values():
+        return f"{change.name}: rows changed"
+    words = ", ".join(f"{_rows(count)} {what}" for what, count in counts.items() if count)
+    return f"{change.name}: {words or 'the same rows in another form'}"
+
+
+def _rows(count: int | None) -> str:
+    return "1 row" if count == 1 else f"{_with_separators(count)} rows"
+
+
+def _by_level(levels: Iterable[int], head: str, name: str) -> list[tuple[str, str]]:
+    """Return the columns of the report that each level has, with their heads."""
+    return [(f"{head} {level}", f"{name}{level}") for level in levels]
+
+
+_FILTERS: Final = {
+    "number": _with_separators,
+    "paragraphs": _paragraphs,
+    "people": _people,
+    "resource_change": _resource_change,
+    "days": _days,
+    "size": _size,
+}
+_MARKDOWN: Final = {
+    "code": markdown.code,
+    "email": markdown.email,
+    "fenced": markdown.fenced,
+    "link": markdown.link,
+    "url": markdown.url,
+}

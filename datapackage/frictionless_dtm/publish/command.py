@@ -15,8 +15,7 @@ from frictionless_dtm.descriptor.package import DESCRIPTOR
 from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE, Client
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target, dataset_fields
-from frictionless_dtm.publish.ckan.plan import make_plan
-from frictionless_dtm.publish.ckan.publisher import send
+from frictionless_dtm.publish.ckan.plan import make_plan, send
 from frictionless_dtm.publish.folder import open_folder
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import shown

@@ -1,4 +1,4 @@
-"""The figures of a package in DuckDB, with the views that users install.
+"""The figures and the histories of a package in DuckDB, with the views that users install.
 
 Only these views define "newest", "stale" and "the round before". The files are read once. A view becomes a table when
 the first query reads it, so that it is computed once.
@@ -13,20 +13,27 @@ from dataclasses import astuple, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.streams import columns_of, expected_columns, figure_tables, pcode_table, reference_date
+from frictionless_dtm.quality.streams import (
+    FIGURES,
+    columns_of,
+    expected_columns,
+    figure_tables,
+    pcode_table,
+    reference_date,
+)
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.metadata.views import load_views
 from tap_dtm.views.dialects import DuckDB
 from tap_dtm.views.package import preferences_of, reader
 from tap_dtm.views.placeholders import fill, placeholders
 from tap_dtm.views.preferences import COLUMNS, check_known
-from tap_dtm.views.script import query_of
+from tap_dtm.views.script import query_of, views_of
 from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -53,6 +60,10 @@ _ROUND: Final = {
     "published": "CASE WHEN $is_unknown({0}) THEN '' ELSE {0} END",
 }
 """Placeholders of page and report: a round, the order of rounds, and the text of an area, which may be empty."""
+
+
+_RUNS: Final = "runs"
+_OF_HISTORIES: Final = ("history_runs", "round_versions", "revisions")
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
     if not tables:
         yield Database((), reference)
         return
-    with connected(contents) as db:
+    with _connected(contents) as db:
         to_compute = {view.name: view for view in load_views(API_VERSIONS[-1])}
         database = Database(tables, reference, pcode_table(contents.descriptor), db, to_compute)
         for statement in _statements(database, contents):
@@ -139,7 +150,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
 
 
 @contextmanager
-def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
+def _connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
     """Open an empty DuckDB for the figures of a package. Nothing of it is kept.
 
     Raises:
@@ -192,6 +203,48 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
         "CREATE TABLE dtm.round_levels AS\n"
         "SELECT $round, admin_level, COUNT(*) - COUNT(num_present_idp_ind) AS unknown FROM $rows GROUP BY ALL"
     )
+
+
+@contextmanager
+def histories_of(contents: Contents, levels: Collection[int] = LEVELS) -> Iterator[Database | None]:
+    """Read the histories of a package, and make the views on them; None if it has none.
+
+    Args:
+        contents: The package.
+        levels: The administrative levels to read, as far as the package has their histories.
+
+    Raises:
+        DtmError: They cannot be read.
+    """
+    resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
+    there = [
+        level
+        for level in levels
+        if _has_history(resources, _RUNS) and _has_history(resources, f"idp_admin{level}_history")
+    ]
+    if not there:
+        yield None
+        return
+    warehouse = Warehouse(DuckDB("dtm"), API_VERSIONS[-1], there, has_history=True)
+    with _connected(contents) as db:
+        db.execute("CREATE SCHEMA dtm")
+        for table in warehouse.tables:
+            if table.keeps_the_past:
+                columns = expected_columns(table, resources[table.name])
+                rows = reader(contents.folder, resources[table.name])
+                db.execute(f"CREATE TABLE dtm.{table.name} AS SELECT {columns} FROM {rows}")
+        for view in views_of(warehouse):
+            if view.name in _OF_HISTORIES:
+                db.execute(f"CREATE TABLE dtm.{view.name} AS {query_of(warehouse, view)}")
+        yield Database((), "", None, db)
+
+
+def _has_history(resources: Mapping[str, Mapping[str, Any]], name: str) -> bool:
+    """Return whether a table is there, with the columns that show what it holds."""
+    known = load_catalogue().resources[name]
+    needed = {*known.key, *known.marks, *(FIGURES if known.history_of else ())}
+    types = {field.name: field.type for field in known.fields if field.name in needed}
+    return name in resources and columns_of(resources[name]).items() >= types.items()
 
 
 def key_of(row: Row) -> RoundKey:

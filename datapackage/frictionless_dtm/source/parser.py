@@ -10,8 +10,8 @@ from frictionless import Adapter, FrictionlessException, Package, Parser, Schema
 from frictionless.errors import SchemeError
 from typing_extensions import override
 
-from frictionless_dtm.descriptor.invented import as_invented
 from frictionless_dtm.descriptor.package import provenance, usage_warnings
+from frictionless_dtm.descriptor.profile import as_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX, table_schema
 from frictionless_dtm.source.address import Address, parse
 from frictionless_dtm.source.reading import Reading

@@ -15,8 +15,8 @@ import msgspec
 
 from frictionless_dtm.descriptor.progress import announces_deliveries, delivered, listed_keys
 from frictionless_dtm.descriptor.shape import shape_of
-from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.rows import RecordError, RecordReader
+from frictionless_dtm.target.store import NOTHING_KEPT
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import quoted
 

@@ -26,10 +26,10 @@ from frictionless_dtm.descriptor.package import (
 from frictionless_dtm.descriptor.profile import Profile
 from frictionless_dtm.descriptor.progress import api_version
 from frictionless_dtm.target.constraints import Checks
-from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import Manifest, digest, make_permanent
 from frictionless_dtm.target.release import CHANGELOG, FIRST, ROUND, Before, RoundDigests, history, note, settle
 from frictionless_dtm.target.rows import Batch
+from frictionless_dtm.target.store import NOTHING_KEPT
 from frictionless_dtm.target.table_files import write_files
 from tap_dtm.errors import DtmError
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from frictionless_dtm.descriptor.contents import ResourceChange, RoundChange
-from frictionless_dtm.descriptor.invented import is_invented
 from frictionless_dtm.descriptor.package import tables_of
+from frictionless_dtm.descriptor.profile import is_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.target.manifest import Manifest
 from tap_dtm.errors import DtmError

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.target.journal import Differences
     from frictionless_dtm.target.rows import Key, Values
 
+NOTHING_KEPT: Final = "Nothing of this run was kept."
 _CACHE_KB: Final = 48 * 1024
 _FORMAT: Final = 2
 _BATCH_ROWS: Final = 5_000
