@@ -18,9 +18,8 @@ from frictionless_dtm import quality
 from frictionless_dtm.descriptor import markdown
 from frictionless_dtm.descriptor.package import DESCRIPTOR, GENERAL_TERMS, PAGES
 from frictionless_dtm.descriptor.profile import is_invented
-from frictionless_dtm.pages.citation import citation_cff, linked_data
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
-from frictionless_dtm.pages.front import front_of
+from frictionless_dtm.pages.front import citation_cff, front_of, linked_data
 from frictionless_dtm.pages.payload import as_script, past_of, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
 from frictionless_dtm.quality.database import database_of

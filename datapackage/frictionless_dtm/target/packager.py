@@ -115,13 +115,10 @@ class Packager:
         with self._folder.scratch() as scratch:
             if self._settings.has_workbook:
                 self._add_workbook(building, descriptor, tables, scratch)
-            text = json.dumps(descriptor, ensure_ascii=False, indent=2) + "\n"
-            (building / DESCRIPTOR).write_bytes(text.encode())
             pages = self._render(Contents(descriptor, building, scratch, release.changes, past, release.others))
-        for name, page in pages.items():
-            (building / name).parent.mkdir(parents=True, exist_ok=True)
-            (building / name).write_bytes(page)
-        for name in (DESCRIPTOR, *pages):
+        text = json.dumps(descriptor, ensure_ascii=False, indent=2) + "\n"
+        for name, content in {DESCRIPTOR: text.encode(), **pages}.items():
+            (building / name).write_bytes(content)
             make_permanent(building / name)
         manifest = self._folder.ready()
         previous = before.manifest if before else None
@@ -181,7 +178,7 @@ class Packager:
                 rows, digests = self._store.count(stream), before.rounds.get(name)
                 unmet = checks.left_out_of(before.descriptor, name)
             else:
-                rows, files, digests = self._write_stream(building, name, stream, checks)
+                rows, files, digests = self._write_stream(building / "data" / name, stream, resource, checks)
                 for warning in checks.warnings():
                     _LOGGER.warning("%s", warning)
             if digests is not None:
@@ -204,10 +201,9 @@ class Packager:
         return tuple(DataFile(path, each, before.manifest.files[path][0], hashes[path]) for path, each in paths.items())
 
     def _write_stream(
-        self, building: Path, name: str, stream: Stream, checks: Checks
+        self, table: Path, stream: Stream, resource: Resource | None, checks: Checks
     ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
         shape = stream.shape
-        resource = self._profile.resource_of(shape)
         # A history has each state of a round, which is no change of the round.
         has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
         digests = RoundDigests(shape.names) if has_rounds else None
@@ -219,9 +215,7 @@ class Packager:
                     digests.add(batch.rows)
                 yield batch
 
-        rows, files = self._write_files(
-            building / "data" / name, shape, resource, checked(), self._store.largest(stream)
-        )
+        rows, files = self._write_files(table, shape, resource, checked(), self._store.largest(stream))
         return rows, files, digests.digests if digests else None
 
     def _write_files(
