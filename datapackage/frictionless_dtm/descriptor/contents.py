@@ -7,7 +7,7 @@ files, never the store.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.descriptor.shape import Shape
     from tap_dtm.metadata import Resource
+
+
+RoundKey: TypeAlias = "tuple[str, str, str, int | None, str | None]"
+ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+"""The columns of a `RoundKey`, which identify a round."""
 
 
 @dataclass(frozen=True)

@@ -14,29 +14,26 @@ def own(name: str, default: Any = "") -> Any:  # noqa: ANN401
     return msgspec.field(name=f"{PREFIX}{name}", default=default)
 
 
-class Contributor(msgspec.Struct):
-    """A creator of the data, or a contact."""
-
-    title: str = ""
-    path: str = ""
-    email: str = ""
-    roles: list[str] = []
-
-
-class Source(msgspec.Struct):
-    """A source of the data."""
-
-    title: str = ""
-    path: str = ""
-    version: str = ""
-
-
-class License(msgspec.Struct):
-    """A licence."""
+class Entry(msgspec.Struct):
+    """A contributor, a source or a licence. The standard requires none of these properties."""
 
     name: str = ""
     title: str = ""
     path: str = ""
+    email: str = ""
+    version: str = ""
+    roles: list[str] = []
+    accessed: str = own("accessed", "an unknown day")
+
+    @property
+    def label(self) -> str:
+        """The best name."""
+        return self.title or self.path or self.email
+
+    @property
+    def label_with_path(self) -> str:
+        """The best name, with the address if there is one."""
+        return f"{self.label} ({self.path})" if self.path not in {"", self.label} else self.label
 
 
 class Warning(msgspec.Struct):  # noqa: A001
@@ -60,6 +57,7 @@ class Resource(msgspec.Struct):
     title: str = ""
     description: str = ""
     grain: str = own("grain")
+    level: int | None = own("level", None)
     usage_warnings: list[Warning] = own("usageWarnings", [])
 
 
@@ -73,9 +71,9 @@ class Descriptor(msgspec.Struct):
     description: str = ""
     homepage: str = ""
     keywords: list[str] = []
-    sources: list[Source] = []
-    contributors: list[Contributor] = []
-    licenses: list[License] = []
+    sources: list[Entry] = []
+    contributors: list[Entry] = []
+    licenses: list[Entry] = []
     terms: list[str] = own("terms", [])
     credit_line: str = own("creditLine")
     workbook: dict[str, Any] | None = own("workbook", None)

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from frictionless_dtm.descriptor.package import MEDIA_TYPES, UNKNOWN_TERMS, terms_in_words
-from frictionless_dtm.descriptor.reading import Contributor, Descriptor, License, Resource, own
+from frictionless_dtm.descriptor.reading import Descriptor, Entry, Resource, own
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import PREFIX, without_empty
 from frictionless_dtm.quality.streams import reference_date
@@ -54,7 +54,6 @@ class File(Resource, kw_only=True):
     own_bytes: int = own("bytes", 0)  # of Parquet
     schema: _Schema = msgspec.field(default_factory=_Schema)
     same_as: str = own("sameDataAs")
-    level: int | None = own("level", None)
 
 
 class Front(Descriptor, kw_only=True):
@@ -69,7 +68,7 @@ class Front(Descriptor, kw_only=True):
     redistribution: bool = False
     accessed: str = ""
     invented: bool = False
-    authors: list[Contributor] = msgspec.field(default_factory=list)
+    authors: list[Entry] = msgspec.field(default_factory=list)
     contact: str = ""
     api_version: str = ""
     license_title: str = ""
@@ -93,7 +92,7 @@ def front_of(descriptor: Mapping[str, Any], *, invented: bool) -> Front:
     front.authors = [each for each in front.contributors if "contact" not in each.roles]
     front.contact = next((each.email for each in front.contributors if "contact" in each.roles and each.email), "")
     front.api_version = next((each.version for each in front.sources if each.version), "")
-    license_ = next(iter(front.licenses), License())
+    license_ = next(iter(front.licenses), Entry())
     front.license_title = license_.title or license_.name
     front.license_url = license_.path if is_web_address(license_.path) else ""
     front.warnings = {warning.code: warning.text for file in front.resources for warning in file.usage_warnings}

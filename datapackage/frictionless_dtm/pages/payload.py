@@ -22,8 +22,8 @@ from frictionless_dtm.quality.database import histories_of, key_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from frictionless_dtm.descriptor.contents import Contents
-    from frictionless_dtm.quality.database import Database, RoundKey, Row
+    from frictionless_dtm.descriptor.contents import Contents, RoundKey
+    from frictionless_dtm.quality.database import Database, Row
 
 _REASONS: Final = "SELECT $key, reason, idps FROM dtm.stock_by_reason WHERE is_newest"
 # The view lacks rounds that are published by country alone. For these, the country is the place of stay.

@@ -137,7 +137,7 @@ def _sample(front: Front, descriptor: Mapping[str, Any]) -> dict[str, Any]:
 def _summary(front: Front, countries: int, operations: int) -> list[tuple[str, str]]:
     lines = [
         ("Version", f"{front.version} of {front.created}"),
-        ("Source", "; ".join(f"{each.title} ({each.path})" if each.path else each.title for each in front.sources)),
+        ("Source", "; ".join(each.label_with_path for each in front.sources)),
         ("API version", front.api_version),
         ("Data accessed", front.accessed),
         ("Countries", str(countries or "")),

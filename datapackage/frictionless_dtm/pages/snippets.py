@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.quality.streams import FIGURES
 from tap_dtm.views.dialects import DuckDB
+from tap_dtm.views.package import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +51,7 @@ newest <- idps |>
   group_by(round_number, reporting_date, assessment_type, .add = TRUE) |>
   summarise(persons = sum(num_present_idp_ind), .groups = "drop")""",
 }
-_DUCKDB_TYPES: Final = {"integer": "HUGEINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
+_DUCKDB_TYPES: Final = {**TYPES, "integer": "HUGEINT"}
 """By type in the Table Schema; every other type is text in the file."""
 _WIDTH: Final = 100
 

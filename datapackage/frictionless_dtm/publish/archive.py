@@ -24,7 +24,7 @@ _MODE: Final = 0o644
 def archive_path(folder: Folder) -> Path:
     """Return the default path of the archive, which is next to the folder."""
     # The standard allows slashes in the name of a package.
-    name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.name}-{folder.version}")
+    name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.package.name}-{folder.package.version}")
     return folder.path.resolve().parent / f"{name}.zip"
 
 

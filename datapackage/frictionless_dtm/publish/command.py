@@ -94,7 +94,9 @@ def publish(  # noqa: D103
     try:
         folder = open_folder(path, include)
         if check:
-            _print_line(f"{path}: {folder.name} {folder.version} is complete, and its terms permit publication.")
+            _print_line(
+                f"{path}: {folder.package.name} {folder.package.version} is complete, and its terms permit publication."
+            )
             return
         if folder.others:
             others = ", ".join(folder.others)
@@ -113,7 +115,8 @@ def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     target = options["output"] or archive_path(folder)
     if target.resolve().is_relative_to(folder.path.resolve()):
         raise DtmError(f"{target} is inside the package. Choose a path outside {folder.path}.")
-    _print_line(f"{target}: {folder.name} {folder.version}{', replaces the existing file' if target.exists() else ''}")
+    package, replaces = folder.package, ", replaces the existing file" if target.exists() else ""
+    _print_line(f"{target}: {package.name} {package.version}{replaces}")
     _print_line(f"  {SUMS}")
     for file in folder.files:
         _print_line(f"  {file.path}  {file.size} bytes  sha256:{file.sha256}")
@@ -129,7 +132,7 @@ def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     for name in ("owner_org", "url"):
         if not options[name]:
             raise DtmError(f"The option --{name.replace('_', '-')} is missing.")
-    options |= {"dataset": options["dataset"] or folder.name, "overrides": _pairs(options["overrides"])}
+    options |= {"dataset": options["dataset"] or folder.package.name, "overrides": _pairs(options["overrides"])}
     target = Target(**{each.name: options[each.name] for each in fields(Target)})
     prune: bool = options["prune"]
     with closing(Client(options["url"], os.environ.get(TOKEN_VARIABLE))) as site:

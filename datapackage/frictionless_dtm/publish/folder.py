@@ -58,25 +58,18 @@ class File:
 
 @dataclass(frozen=True)
 class Folder:
-    """A finished package. Its ``files``, with the descriptor, are in the order of their paths.
+    """A finished package. ``package`` has the properties of the descriptor that publishing uses, checked.
+
+    Its ``files``, with the descriptor, are in the order of their paths.
 
     ``others`` are the files and folders in its folder that do not belong to the package.
     """
 
     path: Path
+    package: Descriptor
     descriptor: Mapping[str, Any]
     files: tuple[File, ...]
     others: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The package's name."""
-        return str(self.descriptor["name"])
-
-    @property
-    def version(self) -> str:
-        """The package's version."""
-        return str(self.descriptor["version"])
 
     @property
     def described(self) -> list[File]:
@@ -94,7 +87,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     Raises:
         DtmError: The package may not be published, or it does not match its descriptor.
     """
-    descriptor = _read_descriptor(path / DESCRIPTOR)
+    package, descriptor = _read_descriptor(path / DESCRIPTOR)
     check_witnesses(path, descriptor)
     resources = {_safe_path(resource): resource for resource in _described_files(descriptor)}
     names = {DESCRIPTOR, *resources, *(page for page in PAGES if _is_there(path / page))}
@@ -108,7 +101,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     if absent := sorted(name for name in names if not _is_there(path / name)):
         raise DtmError(f"The package lacks {', '.join(absent)}: write it again with target-datapackage.")
     files = tuple(_file(path, name, resources.get(name)) for name in sorted(names))
-    return Folder(path, descriptor, files, tuple(_others(path, path, names)))
+    return Folder(path, package, descriptor, files, tuple(_others(path, path, names)))
 
 
 def _described_files(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -179,8 +172,8 @@ def _verify(file: File, resource: Mapping[str, Any]) -> None:
         raise DtmError(f"{file.path} has {file.size} bytes, but {resource['bytes']} in the descriptor: write it again.")
 
 
-def _read_descriptor(path: Path) -> Mapping[str, Any]:
-    """Return the descriptor, without properties that are null.
+def _read_descriptor(path: Path) -> tuple[Descriptor, Mapping[str, Any]]:
+    """Return the descriptor, without properties that are null, as a type and as it is.
 
     Raises:
         DtmError: There is no descriptor, or a property that publishing uses does not follow the standard.
@@ -200,9 +193,9 @@ def _read_descriptor(path: Path) -> Mapping[str, Any]:
             raise DtmError(f"{path} has no {name}, which publishing needs.")
         if not text.isprintable():
             raise DtmError(f"{path} has the {name} {text!r}. A {name} must be one line of printable characters.")
-    read = as_shape(descriptor, Descriptor, f"{path} does not follow the Data Package standard")
-    _check_addresses(path, read)
-    return descriptor
+    package = as_shape(descriptor, Descriptor, f"{path} does not follow the Data Package standard")
+    _check_addresses(path, package)
+    return package, descriptor
 
 
 def as_shape(value: Any, shape: type[_Shape], what: str) -> _Shape:  # noqa: ANN401
@@ -217,13 +210,11 @@ def as_shape(value: Any, shape: type[_Shape], what: str) -> _Shape:  # noqa: ANN
         raise DtmError(f"{what} ({error}).") from None
 
 
-def _check_addresses(path: Path, descriptor: Descriptor) -> None:
+def _check_addresses(path: Path, package: Descriptor) -> None:
     """Refuse addresses that a site would turn into links to anything other than web pages."""
-    named = [("homepage", descriptor.homepage)]
-    named += [("sources", each.path) for each in descriptor.sources]
-    named += [("contributors", each.path) for each in descriptor.contributors]
-    named += [("licenses", each.path) for each in descriptor.licenses]
-    for what, address in named:
+    entries = {"sources": package.sources, "contributors": package.contributors, "licenses": package.licenses}
+    named = [(what, each.path) for what, of_kind in entries.items() for each in of_kind]
+    for what, address in [("homepage", package.homepage), *named]:
         if address and not is_web_address(address):
             raise DtmError(
                 f"{path} cannot be published: {what} names the address {address!r}. Only addresses with http:// or "

@@ -37,13 +37,11 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents, RoundKey
     from frictionless_dtm.quality.streams import Table
     from tap_dtm.metadata.views import View
 
 Row = dict[str, Any]
-RoundKey = tuple[str, str, str, "int | None", "str | None"]
-"""Country, operation, reporting date, round number and assessment type."""
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": "160MB",

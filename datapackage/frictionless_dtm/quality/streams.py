@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from frictionless_dtm.descriptor.contents import ROUND
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.metadata.model import LEVELS
+from tap_dtm.views.package import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,24 +17,11 @@ if TYPE_CHECKING:
     from tap_dtm.metadata import Resource
 
 _OWN_NAMES: Final = frozenset(f"idp_admin{level}" for level in LEVELS)
-FIGURES: Final = (
-    "admin0_pcode",
-    "operation",
-    "reporting_date",
-    "round_number",
-    "assessment_type",
-    "num_present_idp_ind",
-)
+FIGURES: Final = (*ROUND, "num_present_idp_ind")
 """The columns that displacement figures need."""
 
 
-_TYPES: Final = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "date": "DATE",
-    "datetime": "TIMESTAMP",
-    "boolean": "BOOLEAN",
-}
+_TYPES: Final = {**TYPES, "string": "VARCHAR", "datetime": "TIMESTAMP"}
 """DuckDB's types of the columns of DTM's tables."""
 
 

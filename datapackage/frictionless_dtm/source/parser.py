@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from frictionless import Adapter, FrictionlessException, Package, Parser, Schema
@@ -108,15 +109,15 @@ def _reading(owner: object) -> Reading:
     return reading
 
 
+@dataclass
 class DtmAdapter(Adapter):
     """Describes a package without a request to the API."""
 
-    def __init__(self, address: Address) -> None:  # noqa: D107
-        self._address = address
+    address: Address
 
     @override
     def read_package(self) -> Package:
-        return Package.from_descriptor(_descriptor(self._address))
+        return Package.from_descriptor(_descriptor(self.address))
 
 
 def create_adapter(source: str, *, packagify: bool) -> DtmAdapter | None:

@@ -11,7 +11,7 @@ from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.contents import Contents
+from frictionless_dtm.descriptor.contents import ROUND, Contents
 from frictionless_dtm.descriptor.package import (
     DESCRIPTOR,
     WORKBOOK,
@@ -27,7 +27,7 @@ from frictionless_dtm.descriptor.profile import Profile
 from frictionless_dtm.descriptor.progress import api_version
 from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.manifest import Manifest, digest, make_permanent
-from frictionless_dtm.target.release import CHANGELOG, FIRST, ROUND, Before, RoundDigests, history, note, settle
+from frictionless_dtm.target.release import CHANGELOG, FIRST, Before, RoundDigests, history, note, settle
 from frictionless_dtm.target.rows import Batch
 from frictionless_dtm.target.store import NOTHING_KEPT
 from frictionless_dtm.target.table_files import write_files
@@ -37,12 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from frictionless_dtm.descriptor.contents import Derived
+    from frictionless_dtm.descriptor.contents import Derived, RoundKey
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.folder import Folder
-    from frictionless_dtm.target.release import RoundKey
     from frictionless_dtm.target.store import Store, Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]

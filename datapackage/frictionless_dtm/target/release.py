@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from frictionless_dtm.descriptor.contents import ResourceChange, RoundChange
+from frictionless_dtm.descriptor.contents import ROUND, ResourceChange, RoundChange
 from frictionless_dtm.descriptor.package import tables_of
 from frictionless_dtm.descriptor.profile import is_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX
@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from frictionless_dtm.descriptor.contents import RoundKey
     from frictionless_dtm.target.journal import Differences
     from frictionless_dtm.target.rows import Values
     from frictionless_dtm.target.store import Store
 
 
-RoundKey: TypeAlias = "tuple[str, str, str, int | None, str | None]"
 Rounds: TypeAlias = "Mapping[str, Mapping[RoundKey, str]]"
 """The digests of the rounds of each table."""
-ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
 _POSITION: Final = "row_number"
 _lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 CHANGELOG: Final = "CHANGELOG.md"

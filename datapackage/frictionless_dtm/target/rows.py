@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import msgspec
 
 from frictionless_dtm.descriptor.shape import DELETED_AT, TIMES
-from frictionless_dtm.target.texts import decode_exactly, is_written_as, moment_of, text_of
+from frictionless_dtm.target.texts import decode_exactly, encode_exactly, is_written_as, moment_of, text_of
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _TYPES: Final[Mapping[Kind, Any]] = {
     "any": Any,
 }
 _KEY_INTEGER: Final = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # the range of SQLite's integers
-_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _NOUNS: Final = {"date": "date", "datetime": "date with time", "time": "time"}
 _NOTHING: Final = (None, "")
 _LONGEST: Final = 300  # digits of an integer that was sent as a decimal number
@@ -101,7 +100,7 @@ class RowForm:
 
     def others(self, values: Values) -> bytes:
         """Return the other values."""
-        return _encode(self._others(values))
+        return encode_exactly(self._others(values))
 
 
 class RecordReader:
@@ -175,7 +174,7 @@ class RecordReader:
                 value = values.get(column.name)
                 if column.kind == "integer" and isinstance(value, Decimal) and is_whole(value, _LONGEST):
                     values[column.name] = int(value)
-        return _encode(values)
+        return encode_exactly(values)
 
     def _with_numbers(self, values: Values) -> Values:
         """Check the number columns. In a key, 1, 1.0 and 1E+0 become the same number."""
@@ -187,7 +186,9 @@ class RecordReader:
             if isinstance(value, str) and _NUMBER.fullmatch(value):
                 value = Decimal(value)
             if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-                raise RecordError(f"{column.name} is {quoted(_encode(value).decode(), 100)}, which is not a number")
+                raise RecordError(
+                    f"{column.name} is {quoted(encode_exactly(value).decode(), 100)}, which is not a number"
+                )
             if is_out_of_range(value):
                 raise RecordError(
                     f"{column.name} has more than {_LARGEST} digits before or after the decimal point, which most "
@@ -240,7 +241,7 @@ def _plain_number(value: int | Decimal) -> str:
 _FORMS: Final[Mapping[str, Callable[[Any], str]]] = {
     "datetime": partial(moment_of, "datetime"),
     "time": partial(moment_of, "time"),
-    "number": lambda value: _encode(value).decode(),
+    "number": lambda value: encode_exactly(value).decode(),
 }
 
 

@@ -182,7 +182,7 @@ def send(plan: Plan, folder: Folder, site: Client, report: Callable[[str], None]
             report(f"removed {name}")
         if plan.is_new_metadata:
             site.act("package_patch", {"id": dataset_id, **plan.fields, "private": plan.private})
-            report(f"version {folder.version}, {'private' if plan.private else 'public'}")
+            report(f"version {folder.package.version}, {'private' if plan.private else 'public'}")
     except DtmError as error:
         done = ", ".join(step.name for step in sent) or "no file"
         raise type(error)(
