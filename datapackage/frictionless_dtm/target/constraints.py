@@ -11,7 +11,7 @@ from frictionless_dtm.descriptor.profile import fields_of
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.shape import Shape
@@ -25,6 +25,7 @@ class _Check(NamedTuple):
 
     column: str
     name: str
+    limit: Any
     pick: Callable[[Values], Any]
     is_met: Callable[[Any], bool]
     missing: set[str | None]
@@ -41,17 +42,18 @@ class Checks:
     def __init__(self, shape: Shape, resource: Resource | None) -> None:  # noqa: D107
         known = fields_of(shape, resource)
         self._stream = shape.stream
-        self._declared: dict[str, Mapping[str, Any]] = {}
         self._open: list[_Check] = []
-        self.broken: dict[str, dict[str, Any]] = {}
-        """A value that violates a constraint, by column and constraint."""
+        self.unmet: dict[str, list[str]] = {}
+        """The constraints that a row violates, by column."""
+        self.warnings: list[str] = []
+        """A sentence for each of them."""
         for number, column in enumerate(shape.columns):
             field = known.get(column.name)
             declared = field.constraints if field else dict(column.constraints)
             missing = {None, "", *(field.missing_values if field else ())}
-            self._declared[column.name] = {name: declared[name] for name in _CHECKED if name in declared}
-            for name, limit in self._declared[column.name].items():
-                self._open.append(_Check(column.name, name, itemgetter(number), _test(name, limit), missing))
+            for name in filter(declared.__contains__, _CHECKED):
+                limit = declared[name]
+                self._open.append(_Check(column.name, name, limit, itemgetter(number), _test(name, limit), missing))
 
     def add(self, rows: Sequence[Values]) -> None:
         """Check rows."""
@@ -60,23 +62,13 @@ class Checks:
             unmet = sorted(value for value in values if not check.is_met(value))
             if unmet:
                 self._open.remove(check)
-                self.broken.setdefault(check.column, {})[check.name] = unmet[0]
-
-    def warnings(self) -> list[str]:
-        """Return a sentence for each constraint that a row violates."""
-        return [
-            f"The schema of {self._stream} declares {name} {_shown(self._declared[column][name])} for {column}, but a "
-            f"row has {quoted(repr(value) if isinstance(value, str) else value, 100)}. The row is kept, and "
-            f"datapackage.json does not declare {name}."
-            for column, violations in self.broken.items()
-            for name, value in violations.items()
-        ]
-
-    def left_out_of(self, descriptor: Mapping[str, Any], table: str) -> dict[str, set[str]]:
-        """Return, by column, the constraints that a package of the same rows does not declare."""
-        resource = next(each for each in descriptor["resources"] if each["name"] == table)
-        present = {field["name"]: field.get("constraints", {}) for field in resource["schema"]["fields"]}
-        return {column: set(names) - set(present.get(column, ())) for column, names in self._declared.items()}
+                self.unmet.setdefault(check.column, []).append(check.name)
+                value = repr(unmet[0]) if isinstance(unmet[0], str) else unmet[0]
+                self.warnings.append(
+                    f"The schema of {self._stream} declares {check.name} {_shown(check.limit)} for {check.column}, but "
+                    f"a row has {quoted(value, 100)}. The row is kept, and datapackage.json does not declare "
+                    f"{check.name}."
+                )
 
 
 def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401

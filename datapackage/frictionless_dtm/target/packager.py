@@ -1,4 +1,4 @@
-"""Writes a package from the store, and reuses the files that have not changed."""
+"""Writes a package from the store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from frictionless_dtm.target.table_files import write_files
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from frictionless_dtm.descriptor.contents import Derived, RoundKey
@@ -99,7 +99,7 @@ class Packager:
         for complaint in self._profile.complaints(stream.shape for stream in self._ordered()):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
-        tables, rounds = self._write_data(building, before if is_same else None)
+        tables, rounds = self._write_data(building)
         tables += self._derived(building, tables, self._describer(tables, rounds, state))
         streams = {table.content.name: table.stream for table in tables}
         release = settle(
@@ -163,8 +163,8 @@ class Packager:
     def _ordered(self) -> list[Stream]:
         return sorted(self._store.streams.values(), key=lambda stream: self._profile.place(stream.shape))
 
-    def _write_data(self, building: Path, before: Before | None) -> tuple[list[_Table], Rounds]:
-        """Write the streams. ``before`` is the present package, if nothing but rows has changed since."""
+    def _write_data(self, building: Path) -> tuple[list[_Table], Rounds]:
+        """Write the streams."""
         written: list[_Table] = []
         rounds: Rounds = {}
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
@@ -172,50 +172,28 @@ class Packager:
             name, shape = names[stream.shape.stream], stream.shape
             resource = self._profile.resource_of(shape)
             checks = Checks(shape, resource)
-            unmet: Mapping[str, Collection[str]] = checks.broken
-            if before and (files := self._unchanged_files(name, stream, before)):
-                rows, digests = self._store.count(stream), before.rounds.get(name)
-                unmet = checks.left_out_of(before.descriptor, name)
-            else:
-                rows, files, digests = self._write_stream(building / "data" / name, stream, resource, checks)
-                for warning in checks.warnings():
-                    _LOGGER.warning("%s", warning)
-            if digests is not None:
-                rounds[name] = digests
+            # A history has each state of a round, which is no change of the round.
+            has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
+            digests = [RoundDigests(shape.names)] if has_rounds else []
+            batches = self._shown_to(stream, [checks, *digests])
+            rows, files = self._write_files(
+                building / "data" / name, shape, resource, batches, self._store.largest(stream)
+            )
+            for warning in checks.warnings:
+                _LOGGER.warning("%s", warning)
+            for each in digests:
+                rounds[name] = each.digests
             date, broken = self._source_date(stream, resource), self._broken_keys(stream, resource)
-            content = Content(name, shape, rows, files, resource, broken=broken, unmet=unmet, source_date=date)
+            content = Content(name, shape, rows, files, resource, broken=broken, unmet=checks.unmet, source_date=date)
             written.append(_Table(content, partial(self._store.batches, stream), stream))
         return written, rounds
 
-    def _unchanged_files(self, name: str, stream: Stream, before: Before) -> tuple[DataFile, ...]:
-        """Reuse the files of a stream in the present package, if none has been changed since."""
-        paths = {f"data/{name}.{each}": each for each in self._settings.formats}
-        if stream.has_changed or not all(before.manifest.has(self._folder.path, path) for path in paths):
-            return ()
-        hashes = {
-            resource["path"]: resource["hash"].removeprefix("sha256:") for resource in before.descriptor["resources"]
-        }
-        for path in paths:
-            self._folder.reuse(path)
-        return tuple(DataFile(path, each, before.manifest.files[path][0], hashes[path]) for path, each in paths.items())
-
-    def _write_stream(
-        self, table: Path, stream: Stream, resource: Resource | None, checks: Checks
-    ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
-        shape = stream.shape
-        # A history has each state of a round, which is no change of the round.
-        has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
-        digests = RoundDigests(shape.names) if has_rounds else None
-
-        def checked() -> Iterator[Batch]:
-            for batch in self._store.batches(stream):
-                checks.add(batch.rows)
-                if digests:
-                    digests.add(batch.rows)
-                yield batch
-
-        rows, files = self._write_files(table, shape, resource, checked(), self._store.largest(stream))
-        return rows, files, digests.digests if digests else None
+    def _shown_to(self, stream: Stream, observers: Sequence[Checks | RoundDigests]) -> Iterator[Batch]:
+        """Yield the rows of a stream, and show them to these observers."""
+        for batch in self._store.batches(stream):
+            for each in observers:
+                each.add(batch.rows)
+            yield batch
 
     def _write_files(
         self, table: Path, shape: Shape, resource: Resource | None, batches: Iterable[Batch], largest: int
