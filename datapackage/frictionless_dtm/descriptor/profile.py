@@ -15,7 +15,7 @@ from tap_dtm.metadata import load_catalogue, load_catalogue_from
 from tap_dtm.metadata.model import API_VERSIONS, Catalogue, Field, Package, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from frictionless_dtm.descriptor.shape import Shape
@@ -89,12 +89,10 @@ class Profile:
                         fitting.discard(version)
         return fitting.pop() if len(fitting) == 1 else None
 
-    def complaints(self, shapes: Iterable[Shape]) -> list[str]:
-        """Return a sentence for each contradiction between the catalogue and the streams."""
-        complaints = []
-        shapes = list(shapes)
+    def complaints(self, shapes: Collection[Shape]) -> Iterator[str]:
+        """Yield a sentence for each contradiction between the catalogue and the streams."""
         if not self._is_of_dtm and not any(shape.stream in self.catalogue.resources for shape in shapes):
-            complaints.append(
+            yield (
                 "The metadata describes no stream of the input. "
                 f"It describes {', '.join(self.catalogue.resources)}, and the input has "
                 f"{', '.join(shape.stream for shape in shapes)}."
@@ -104,20 +102,19 @@ class Profile:
             named = self.catalogue.resources.get(shape.stream)
             if named and resource is None:
                 lost = "warnings and missing values" if self.package_of(shape) else "terms, warnings, missing values"
-                complaints.append(
+                yield (
                     f"The stream {shape.stream} has the key {', '.join(shape.key) or 'none'}, and in the metadata "
                     f"it is {', '.join(named.key)}. So the package describes the stream only by its own schema, "
                     f"without the metadata's {lost}."
                 )
             elif resource:
                 types = {field.name: field.type for field in resource.fields}
-                complaints += [
-                    f"The column {column.name} of {shape.stream} has the type {column.kind}, and the metadata has "
-                    f"{types[column.name]}. The package uses {column.kind}."
-                    for column in shape.columns
-                    if types.get(column.name, column.kind) != column.kind
-                ]
-        return complaints
+                for column in shape.columns:
+                    if types.get(column.name, column.kind) != column.kind:
+                        yield (
+                            f"The column {column.name} of {shape.stream} has the type {column.kind}, and the metadata "
+                            f"has {types[column.name]}. The package uses {column.kind}."
+                        )
 
 
 def _by_columns(shape: Shape, catalogue: Catalogue) -> Resource | None:

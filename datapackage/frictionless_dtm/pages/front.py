@@ -14,7 +14,7 @@ from frictionless_dtm.descriptor.package import MEDIA_TYPES, UNKNOWN_TERMS, term
 from frictionless_dtm.descriptor.reading import Descriptor, Entry, Resource, own
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import PREFIX, without_empty
-from frictionless_dtm.quality.streams import reference_date
+from frictionless_dtm.quality.database import reference_date
 from tap_dtm.metadata import is_web_address
 from tap_dtm.views.preferences import Preference  # noqa: TC001  msgspec reads the type
 

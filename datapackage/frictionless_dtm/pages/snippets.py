@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.streams import FIGURES
+from frictionless_dtm.quality.database import FIGURES
 from tap_dtm.views.dialects import DuckDB
 from tap_dtm.views.package import TYPES
 

@@ -57,18 +57,15 @@ def write_archive(folder: Folder, target: Path) -> bool:
 def _write(folder: Folder, stream: IO[bytes]) -> None:
     """Write the checksums in the format of ``sha256sum -c``, and the files."""
     sums = "".join(f"{file.sha256}  {file.path}\n" for file in folder.files).encode()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        _add(archive, SUMS, len(sums), [sums])
-        for file in folder.files:
-            _add(archive, file.path, file.size, file.chunks())
-
-
-def _add(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterable[bytes]) -> None:
-    # The archive does not depend on the clock or the machine.
-    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    entry.create_system = 3
-    entry.external_attr = (0o100000 | _MODE) << 16
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.file_size = size
-    with archive.open(entry, "w") as member:
-        member.writelines(chunks)
+    members: list[tuple[str, int, Iterable[bytes]]] = [(SUMS, len(sums), [sums])]
+    members += [(file.path, file.size, file.chunks()) for file in folder.files]
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, size, chunks in members:
+            # The archive does not depend on the clock or the machine.
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = (0o100000 | _MODE) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.file_size = size
+            with archive.open(entry, "w") as member:
+                member.writelines(chunks)

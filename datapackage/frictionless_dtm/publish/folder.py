@@ -124,11 +124,9 @@ def _included(folder: Path, name: str) -> Iterator[str]:
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts or not _is_there(path):
         raise DtmError(f"--include {name} is not a file or a folder in {folder}. Give its path in this folder.")
-    if path.is_dir() and not path.is_symlink():
-        for entry in sorted(path.iterdir()):
-            yield from _included(folder, entry.relative_to(folder).as_posix())
-    else:
-        yield path.relative_to(folder).as_posix()
+    for each in path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]:
+        if each.is_symlink() or not each.is_dir():
+            yield each.relative_to(folder).as_posix()
 
 
 def _others(folder: Path, inside: Path, names: Collection[str]) -> Iterator[str]:

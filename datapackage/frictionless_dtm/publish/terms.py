@@ -72,16 +72,11 @@ def _contradictions(
     for name in _TERMS:
         if recorded.get(name) != descriptor.get(name):
             yield f"the target's own record, where {name} is different,"
-    pages = {name: _text(folder / name) for name in _IN_PAGES}
-    yield from (name for name, refusal in _IN_PAGES.items() if refusal in pages[name])
-    for line in pages["README.md"].splitlines():
+    pages = {name: page.read_text("utf-8", errors="replace") for name in _IN_PAGES if (page := folder / name).exists()}
+    yield from (name for name, text in pages.items() if _IN_PAGES[name] in text)
+    for line in pages.get("README.md", "").splitlines():
         if line.startswith(_GRANTED) and line.removeprefix(_GRANTED).partition(" Terms: <")[0] != permission:
             yield "README.md, which names another permission,"
-
-
-def _text(page: Path) -> str:
-    """Return the text of a page; an empty text if the page is missing."""
-    return page.read_text("utf-8", errors="replace") if page.exists() else ""
 
 
 def _by_which_terms(descriptor: Mapping[str, Any]) -> str:

@@ -78,9 +78,7 @@ def _refuse_line(number: int, line: bytes, error: Exception) -> NoReturn:
     raise DtmError(f"{_place(number, line)} is not a Singer message: {reason}. {NOTHING_KEPT}") from error
 
 
-def _with_checked_length(number: int, line: bytes) -> bytes:
-    if len(line) <= LONGEST_LINE:
-        return line
+def _refuse_length(number: int, line: bytes) -> NoReturn:
     raise DtmError(
         f"{_place(number, line)} is longer than {LONGEST_LINE // 1024**2} MB, the limit of this target. "
         "Deselect the column with the longest text in the tap's catalog, or remove it with a stream map. "
@@ -180,7 +178,7 @@ class Intake:
         inlets = self._inlets
         for number, line in enumerate(lines, 1):
             try:
-                message = _decode(_with_checked_length(number, line))
+                message = _decode(line if len(line) <= LONGEST_LINE else _refuse_length(number, line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if line.strip():
                     _refuse_line(number, line, error)

@@ -96,7 +96,7 @@ class Packager:
             return False
         if self._settings.has_workbook:
             self._check_size()
-        for complaint in self._profile.complaints(stream.shape for stream in self._ordered()):
+        for complaint in self._profile.complaints([stream.shape for stream in self._ordered()]):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
         tables, rounds = self._write_data(building)

@@ -109,8 +109,8 @@ def settle(
         return Release(describe(version=pinned or FIRST, created=now), None, ())
     last = before.descriptor["version"]
     draft = describe(version=last, created=now)
-    places = _countries(before.descriptor)
-    if places and is_invented(_countries(draft)) and not is_invented(places):
+    places, new_places = (each.get(f"{PREFIX}spatialCoverage", ()) for each in (before.descriptor, draft))
+    if places and is_invented(new_places) and not is_invented(places):
         raise DtmError(
             "The input is invented data of the sandbox, and this data package has real data. It was not changed. Name "
             "another folder, or read the real API (with Meltano, --environment=prod)."
@@ -150,10 +150,6 @@ def _others(
         elif old[name]["hash"] != resource["hash"] and rounds.get(name) == before.rounds.get(name):
             changes.append(ResourceChange(name, "changed", *(differences(name) or ())))
     return tuple(sorted(changes, key=lambda each: each.name))
-
-
-def _countries(descriptor: Mapping[str, Any]) -> list[str]:
-    return list(descriptor.get(f"{PREFIX}spatialCoverage", ()))
 
 
 def history(store: Store, before: Before | None, folder: Path, version: str) -> tuple[str, ...]:

@@ -57,13 +57,9 @@ function drawings(data) {
   const specs = new Map();
   let shown = null;
 
-  const name = (operation, place) => {
+  const nameAndCode = (operation, place) => {
     const [code, title, known] = operation.places[place];
-    return known ? title || code : "Not known";
-  };
-  const codeOf = (operation, place) => {
-    const [code, , known] = operation.places[place];
-    return known ? code : "";
+    return known ? [title || code, code] : ["Not known", ""];
   };
 
   function show(operation, snapshot) {
@@ -157,8 +153,8 @@ function drawings(data) {
       of,
       note: `${round}, by first-level area of stay. An area that is not listed was not reported, which is unknown, not zero.${areas.length > charts.BARS ? ` The ${charts.BARS} largest; the table has all ${areas.length}.` : ""}`,
       caption: `${round}: people by area`, heads: ["Area", "Code", "People", "Share"],
-      rows: areas.map(([place, n]) => [name(operation, place), codeOf(operation, place), n, share(n, people)]),
-      spec: (width) => charts.bars(areas.map(([place, n]) => [name(operation, place), n]), charts.BLUE, width),
+      rows: areas.map(([place, n]) => [...nameAndCode(operation, place), n, share(n, people)]),
+      spec: (width) => charts.bars(areas.map(([place, n]) => [nameAndCode(operation, place)[0], n]), charts.BLUE, width),
       instead: areas.length ? unknown(areas, 1) : "This package has no figures below the country for this round.",
     });
     const reasons = snapshot.reasons ?? [];
@@ -225,7 +221,7 @@ function drawings(data) {
     for (const [from, to, people] of all.filter((flow) => flow[2] !== null)) {
       const ends = [["from", from], ["to", to]].map(([end, place], side) => {
         const key = keep[side].has(place) ? `${end}:${place}` : `${end}:rest`;
-        names.set(key, keep[side].has(place) ? name(operation, place) : "Other areas");
+        names.set(key, keep[side].has(place) ? nameAndCode(operation, place)[0] : "Other areas");
         return key;
       });
       const pair = { from: ends[0], to: ends[1], people: 0, way: way(from, to) };
@@ -237,7 +233,7 @@ function drawings(data) {
       of,
       note: `${round}: from the area of origin (left) to the area of stay (right). A band is as wide as the number of people who stayed there on that date; it is not a movement during a period.${names.has("from:rest") || names.has("to:rest") ? ` The ${charts.NODES} largest areas of each side; the table has all.` : ""}`,
       caption: `${round}: people by area of origin and area of stay`, heads: ["Origin", "Origin code", "Stay", "Stay code", "People", "Way"],
-      rows: all.map(([from, to, n]) => [...[from, to].flatMap((place) => [name(operation, place), codeOf(operation, place)]), n, way(from, to)]),
+      rows: all.map(([from, to, n]) => [...[from, to].flatMap((place) => nameAndCode(operation, place)), n, way(from, to)]),
       spec: (width) => charts.flows(pairs, names, width),
       instead: pairs.length ? null : snapshot.flows ? unknown(all, 2) ?? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
     });
