@@ -145,16 +145,9 @@ def describe_package(  # noqa: PLR0913
     created: dt.datetime,
     version: str,
 ) -> dict[str, Any]:
-    """Return the descriptor of a package.
+    """Return the descriptor of a package, with its resources in the order of ``contents``.
 
-    Args:
-        package: The description of the package in the catalogue; None if no catalogue knows the streams.
-        contents: The written files, in the order of the resources.
-        settings: The checked settings.
-        api_version: The version of the API, if known.
-        coverage: The dates and countries of the figures, if known.
-        created: The time at which the data were read, in UTC.
-        version: The package's version.
+    ``package`` is None if no catalogue knows the streams. ``created`` is the time at which the data were read, in UTC.
     """
     if package and coverage and is_invented(coverage.countries):
         package = as_invented(package)

@@ -22,11 +22,8 @@ def table_schema(
 ) -> dict[str, Any]:
     """Return the Table Schema (Data Package v2) of a resource.
 
-    Args:
-        resource: The resource in the catalogue.
-        api_version: The version of the API.
-        leave_out: The names of fields that the table does not have. Keys that need them are left out, too.
-        foreign_keys: Whether the package also has the tables to which foreign keys refer.
+    The table does not have the fields in ``leave_out``, so keys that need them are left out, too. ``foreign_keys`` is
+    whether the package also has the tables to which foreign keys refer.
 
     Raises:
         CatalogueError: The resource has no such API version.

@@ -1,18 +1,24 @@
-"""``target-datapackage publish``: shows what would be published, and publishes it on request."""
+"""``target-datapackage publish``: shows what would be published, and publishes it on request.
+
+An archive has the package and its checksums. The same package gives the same bytes.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
+import re
+import tempfile
+import zipfile
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR
-from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE, Client
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target, dataset_fields
 from frictionless_dtm.publish.ckan.plan import make_plan, send
@@ -21,7 +27,7 @@ from tap_dtm.errors import DtmError
 from tap_dtm.redaction import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from frictionless_dtm.publish.ckan.plan import Plan
     from frictionless_dtm.publish.folder import Folder
@@ -36,6 +42,8 @@ _SET_BY: Final = {
     "id": "the site assigns it",
 }
 """The fields of a dataset that are not text, and how to set them."""
+_SUMS: Final = "SHA256SUMS"
+_MODE: Final = 0o644
 
 
 @click.command(
@@ -112,20 +120,70 @@ def _print_line(text: str) -> None:
 
 
 def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
-    target = options["output"] or archive_path(folder)
+    target = options["output"] or _archive_path(folder)
     if target.resolve().is_relative_to(folder.path.resolve()):
         raise DtmError(f"{target} is inside the package. Choose a path outside {folder.path}.")
     package, replaces = folder.package, ", replaces the existing file" if target.exists() else ""
     _print_line(f"{target}: {package.name} {package.version}{replaces}")
-    _print_line(f"  {SUMS}")
+    _print_line(f"  {_SUMS}")
     for file in folder.files:
         _print_line(f"  {file.path}  {file.size} bytes  sha256:{file.sha256}")
     if not yes:
         _print_line("Nothing was written. To write it, add --yes.")
-    elif write_archive(folder, target):
+    elif _write_archive(folder, target):
         _print_line(f"Written: {target}")
     else:
         _print_line(f"{target} already has the same content.")
+
+
+def _archive_path(folder: Folder) -> Path:
+    """Return the default path of the archive, which is next to the folder."""
+    # The standard allows slashes in the name of a package.
+    name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.package.name}-{folder.package.version}")
+    return folder.path.resolve().parent / f"{name}.zip"
+
+
+def _write_archive(folder: Folder, target: Path) -> bool:
+    """Write the archive under another name, then rename it. Return False if the target already has the same bytes.
+
+    Raises:
+        DtmError: A file changed in the meantime, or has the name of the checksums. The target stays as it was.
+    """
+    if taken := [file.path for file in folder.files if file.path.casefold() == _SUMS.casefold()]:
+        raise DtmError(
+            f"The package has a file {taken[0]}, but the archive needs this name for its checksums. Rename the file."
+        )
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            _write_members(folder, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if target.is_file() and filecmp.cmp(target, draft, shallow=False):
+            return False
+        draft.chmod(_MODE)
+        draft.replace(target)
+        return True
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_members(folder: Folder, stream: IO[bytes]) -> None:
+    """Write the checksums in the format of ``sha256sum -c``, and the files."""
+    sums = "".join(f"{file.sha256}  {file.path}\n" for file in folder.files).encode()
+    members: list[tuple[str, int, Iterable[bytes]]] = [(_SUMS, len(sums), [sums])]
+    members += [(file.path, file.size, file.chunks()) for file in folder.files]
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, size, chunks in members:
+            # The archive does not depend on the clock or the machine.
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = (0o100000 | _MODE) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.file_size = size
+            with archive.open(entry, "w") as member:
+                member.writelines(chunks)
 
 
 def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:

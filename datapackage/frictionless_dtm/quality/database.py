@@ -225,11 +225,9 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
 
 @contextmanager
 def histories_of(contents: Contents, levels: Collection[int] = LEVELS) -> Iterator[Database | None]:
-    """Read the histories of a package, and make the views on them; None if it has none.
+    """Read the histories of these levels, as far as a package has them, and make the views on them.
 
-    Args:
-        contents: The package.
-        levels: The administrative levels to read, as far as the package has their histories.
+    It is None if there are none.
 
     Raises:
         DtmError: They cannot be read.

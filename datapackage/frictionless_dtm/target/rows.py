@@ -206,12 +206,10 @@ class RowReader:
         stored = [*plain, *(column.name for column in shape.others)]
         self._in_order = _getter([stored.index(name) for name in shape.names])
         self._plain = _getter([shape.key.index(name) for name in plain])
-        self._is_plain = plain == shape.key
 
     def row(self, stored: tuple[Any, ...]) -> Values:
         """Return the values of a row in column order. Numbers are Decimals or ints; dates and times are texts."""
-        key = stored[:-1] if self._is_plain else self._plain(stored)
-        return self._in_order((*key, *decode_exactly(stored[-1])))
+        return self._in_order((*self._plain(stored), *decode_exactly(stored[-1])))
 
 
 def _attribute(number: int, column: Column, key: Iterable[str]) -> tuple[Any, ...]:
