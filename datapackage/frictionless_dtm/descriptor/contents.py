@@ -44,11 +44,6 @@ class ResourceChange:
     changed: int | None = None
     removed: int | None = None
 
-    @property
-    def is_of_rows(self) -> bool:
-        """Whether the rows differ, not only their form."""
-        return self.kind != "changed" or (self.added, self.changed, self.removed) != (0, 0, 0)
-
 
 @dataclass(frozen=True)
 class Derived:

@@ -316,11 +316,7 @@ def warnings_in(descriptor: Mapping[str, Any]) -> list[str]:
 
 def usage_warnings(resource: Resource) -> list[dict[str, str]]:
     """Return the warnings about a table's figures."""
-    return [
-        {"code": warning.code, "text": warning.text}
-        for warning in resource.warnings
-        if warning.code not in _NOT_IN_PACKAGES
-    ]
+    return [structs.asdict(warning) for warning in resource.warnings if warning.code not in _NOT_IN_PACKAGES]
 
 
 def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:

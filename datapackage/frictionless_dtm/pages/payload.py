@@ -13,7 +13,6 @@ is null where the change was not DTM's. Persons are null in a state in which the
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -135,14 +134,6 @@ def _past(rows: list[Row]) -> dict[str, list[Any]]:
         for row in rows
     ]
     return {"times": [time[:19] for time in times], "rounds": rounds}
-
-
-def as_script(data: Any) -> str:  # noqa: ANN401
-    """Return JSON that a script element may contain: nothing in it can end the element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 def _headline_areas(database: Database) -> tuple[dict[str, list[list[Any]]], dict[str, dict[str, int]]]:

@@ -20,7 +20,7 @@ from frictionless_dtm.descriptor.package import DESCRIPTOR, GENERAL_TERMS, PAGES
 from frictionless_dtm.descriptor.profile import is_invented
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
 from frictionless_dtm.pages.front import citation_cff, front_of, linked_data
-from frictionless_dtm.pages.payload import as_script, past_of, payload
+from frictionless_dtm.pages.payload import past_of, payload
 from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
 from frictionless_dtm.quality.database import database_of
 from frictionless_dtm.quality.reporting import RULE
@@ -86,26 +86,26 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "other_files": [name for name in (*PAGES, DESCRIPTOR) if name != "index.html"],
         "changes": contents.changes,
         "other_changes": contents.others,
-        "figures_json": as_script(data),
+        "figures": data,
         "has_past": past is not None,
-        "linked_data": as_script(linked_data(front, contents.descriptor, operations)),
+        "linked_data": linked_data(front, contents.descriptor, operations),
         "style": style,
         "scripts": scripts,
         "policy": _policy(style, scripts),
     }
     texts = {
-        "README.md": _as_markdown("README.md.j2", **values),
+        "README.md": _filled("README.md.j2", **values),
         "CITATION.cff": citation_cff(front, contents.descriptor.get("description", "")),
         "CHANGELOG.md": _changelog(contents, front),
         "quality.json": json.dumps(report, ensure_ascii=False, indent=1) + "\n",
-        "index.html": _as_html("index.html.j2", **values),
+        "index.html": _filled("index.html.j2", **values),
     }
     return {name: text.encode() for name, text in texts.items()}
 
 
 def _changelog(contents: Contents, front: Front) -> str:
     """Return CHANGELOG.md, the newest version first."""
-    text = _as_markdown(
+    text = _filled(
         "CHANGELOG.md.j2",
         front=front,
         changes=contents.changes,
@@ -165,14 +165,9 @@ def _asset(name: str) -> str:
     return (files("frictionless_dtm.pages") / "static" / name).read_text(encoding="utf-8")
 
 
-def _as_html(template: str, **values: Any) -> str:  # noqa: ANN401
-    """Return the text of an HTML file."""
-    return _environment(is_html=True).get_template(template).render(**values)
-
-
-def _as_markdown(template: str, **values: Any) -> str:  # noqa: ANN401
-    """Return the text of a Markdown file."""
-    return _environment(is_html=False).get_template(template).render(**values)
+def _filled(template: str, **values: Any) -> str:  # noqa: ANN401
+    """Return the text of an HTML or a Markdown file."""
+    return _environment(is_html=template.endswith(".html.j2")).get_template(template).render(**values)
 
 
 @cache
@@ -184,6 +179,7 @@ def _environment(*, is_html: bool) -> Environment:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.filters |= _FILTERS | ({"link": quote} if is_html else _MARKDOWN)
     environment.globals |= {"by_level": _by_level}
     return environment
@@ -192,15 +188,6 @@ def _environment(*, is_html: bool) -> Environment:
 def _with_separators(value: float | None) -> str:
     """Return a number with thousands separated, and a dash for none."""
     return "\N{EN DASH}" if value is None else f"{value:,}"
-
-
-def _size(count: float) -> str:
-    """Return a number of bytes in a unit that is easy to read."""
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004  decimal units
-            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"  # noqa: PLR2004
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def _people(of: Row) -> str:
@@ -218,10 +205,6 @@ def _days(count: int | None) -> str:
         if count >= 2 * length:
             return f"{count / length:.{digits}f} {unit}"
     return "1 day" if count == 1 else f"{count} days"
-
-
-def _paragraphs(text: str) -> list[str]:
-    return [part for part in re.split(r"\n\s*\n", text.strip()) if part]
 
 
 def _resource_change(change: ResourceChange) -> str:
@@ -247,11 +230,9 @@ def _by_level(levels: Iterable[int], head: str, name: str) -> list[tuple[str, st
 
 _FILTERS: Final = {
     "number": _with_separators,
-    "paragraphs": _paragraphs,
     "people": _people,
     "resource_change": _resource_change,
     "days": _days,
-    "size": _size,
 }
 _MARKDOWN: Final = {
     "code": markdown.code,

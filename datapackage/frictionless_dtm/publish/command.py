@@ -14,7 +14,7 @@ import zipfile
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,6 +23,7 @@ from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE, Client
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target, dataset_fields
 from frictionless_dtm.publish.ckan.plan import make_plan, send
 from frictionless_dtm.publish.folder import open_folder
+from frictionless_dtm.target.manifest import make_permanent
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import shown
 
@@ -43,7 +44,6 @@ _SET_BY: Final = {
 }
 """The fields of a dataset that are not text, and how to set them."""
 _SUMS: Final = "SHA256SUMS"
-_MODE: Final = 0o644
 
 
 @click.command(
@@ -120,10 +120,13 @@ def _print_line(text: str) -> None:
 
 
 def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
-    target = options["output"] or _archive_path(folder)
+    package = folder.package
+    # The standard allows slashes in the name of a package.
+    name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{package.name}-{package.version}")
+    target = options["output"] or folder.path.resolve().parent / f"{name}.zip"
     if target.resolve().is_relative_to(folder.path.resolve()):
         raise DtmError(f"{target} is inside the package. Choose a path outside {folder.path}.")
-    package, replaces = folder.package, ", replaces the existing file" if target.exists() else ""
+    replaces = ", replaces the existing file" if target.exists() else ""
     _print_line(f"{target}: {package.name} {package.version}{replaces}")
     _print_line(f"  {_SUMS}")
     for file in folder.files:
@@ -136,13 +139,6 @@ def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
         _print_line(f"{target} already has the same content.")
 
 
-def _archive_path(folder: Folder) -> Path:
-    """Return the default path of the archive, which is next to the folder."""
-    # The standard allows slashes in the name of a package.
-    name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{folder.package.name}-{folder.package.version}")
-    return folder.path.resolve().parent / f"{name}.zip"
-
-
 def _write_archive(folder: Folder, target: Path) -> bool:
     """Write the archive under another name, then rename it. Return False if the target already has the same bytes.
 
@@ -153,33 +149,27 @@ def _write_archive(folder: Folder, target: Path) -> bool:
         raise DtmError(
             f"The package has a file {taken[0]}, but the archive needs this name for its checksums. Rename the file."
         )
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            _write_members(folder, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+        draft = Path(scratch, target.name)
+        _write_members(folder, draft)
         if target.is_file() and filecmp.cmp(target, draft, shallow=False):
             return False
-        draft.chmod(_MODE)
+        make_permanent(draft)
         draft.replace(target)
-        return True
-    finally:
-        draft.unlink(missing_ok=True)
+    return True
 
 
-def _write_members(folder: Folder, stream: IO[bytes]) -> None:
+def _write_members(folder: Folder, path: Path) -> None:
     """Write the checksums in the format of ``sha256sum -c``, and the files."""
     sums = "".join(f"{file.sha256}  {file.path}\n" for file in folder.files).encode()
     members: list[tuple[str, int, Iterable[bytes]]] = [(_SUMS, len(sums), [sums])]
     members += [(file.path, file.size, file.chunks()) for file in folder.files]
-    with zipfile.ZipFile(stream, "w") as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, size, chunks in members:
             # The archive does not depend on the clock or the machine.
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3
-            entry.external_attr = (0o100000 | _MODE) << 16
+            entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.file_size = size
             with archive.open(entry, "w") as member:

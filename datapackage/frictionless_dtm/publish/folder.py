@@ -147,7 +147,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _file(folder: Path, path: str, resource: Mapping[str, Any] | None) -> File:
-    """Return a file of the package, which is neither a link nor in a folder that is one."""
+    """Return a file of the package, which is neither a link nor in a folder that is one, and is as described."""
     source = folder / path
     for each in (source, *source.parents):
         if each == folder:
@@ -157,17 +157,14 @@ def _file(folder: Path, path: str, resource: Mapping[str, Any] | None) -> File:
     if not source.is_file():
         raise DtmError(f"{source} is not a file: only files can be published.")
     file = File(path, source, source.stat().st_size, sha256_of(source), resource)
-    if resource is not None:
-        _verify(file, resource)
-    return file
-
-
-def _verify(file: File, resource: Mapping[str, Any]) -> None:
+    if resource is None:
+        return file
     if resource.get("hash") != f"sha256:{file.sha256}":
         wrong = "does not match the hash in the descriptor" if resource.get("hash") else "has no hash in the descriptor"
         raise DtmError(f"{file.path} {wrong}: nothing was published. Write the package again with target-datapackage.")
     if resource.get("bytes", file.size) != file.size:
         raise DtmError(f"{file.path} has {file.size} bytes, but {resource['bytes']} in the descriptor: write it again.")
+    return file
 
 
 def _read_descriptor(path: Path) -> tuple[Descriptor, Mapping[str, Any]]:

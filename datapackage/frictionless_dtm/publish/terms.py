@@ -31,9 +31,12 @@ def check_permission(descriptor: Mapping[str, Any]) -> str:
     """
     permission = descriptor.get(PERMISSION)
     if descriptor.get(REDISTRIBUTION) != PERMITTED:
+        entries = descriptor.get("licenses", ())
+        names = filter(None, (each.get("title") or each.get("name") or each.get("path") for each in entries))
+        by_its_terms = f", by its terms ({', '.join(names)})" if entries else ""
         reason = "does not permit redistribution" if REDISTRIBUTION in descriptor else "names no permission"
         raise DtmError(
-            f"This package may not be passed on: it {reason}{_by_which_terms(descriptor)}. {_whom_to_ask(descriptor)}, "
+            f"This package may not be passed on: it {reason}{by_its_terms}. {_whom_to_ask(descriptor)}, "
             "write the package again with the settings redistribution: permitted and permission: who permitted it, "
             "when and for what."
         )
@@ -77,11 +80,6 @@ def _contradictions(
     for line in pages.get("README.md", "").splitlines():
         if line.startswith(_GRANTED) and line.removeprefix(_GRANTED).partition(" Terms: <")[0] != permission:
             yield "README.md, which names another permission,"
-
-
-def _by_which_terms(descriptor: Mapping[str, Any]) -> str:
-    names = [entry.get("title") or entry.get("name") or entry.get("path") for entry in descriptor.get("licenses", ())]
-    return f", by its terms ({', '.join(filter(None, names))})" if any(names) else ""
 
 
 def _whom_to_ask(descriptor: Mapping[str, Any]) -> str:

@@ -64,8 +64,9 @@ class Checks:
                 self._open.remove(check)
                 self.unmet.setdefault(check.column, []).append(check.name)
                 value = repr(unmet[0]) if isinstance(unmet[0], str) else unmet[0]
+                limit = ", ".join(map(str, check.limit)) if isinstance(check.limit, (list, tuple)) else check.limit
                 self.warnings.append(
-                    f"The schema of {self._stream} declares {check.name} {_shown(check.limit)} for {check.column}, but "
+                    f"The schema of {self._stream} declares {check.name} {quoted(limit, 100)} for {check.column}, but "
                     f"a row has {quoted(value, 100)}. The row is kept, and datapackage.json does not declare "
                     f"{check.name}."
                 )
@@ -81,7 +82,3 @@ def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401
     compare = ge if name == "minimum" else le
     exact = limit if isinstance(limit, int) else Decimal(str(limit))
     return lambda value: compare(value, exact)
-
-
-def _shown(limit: Any) -> str:  # noqa: ANN401
-    return quoted(", ".join(map(str, limit)) if isinstance(limit, (list, tuple)) else limit, 100)

@@ -104,7 +104,7 @@ class _Inlet:
         self.reader = RecordReader(stream.shape)
         self._read = self.reader.read
         self.has_key = bool(stream.shape.key)
-        self._is_delivered_whole = announces_deliveries(stream.shape)
+        self.is_delivered_whole = announces_deliveries(stream.shape)
         self.has_pending = False
         # For a stream that is sent from scratch: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}
@@ -112,11 +112,6 @@ class _Inlet:
         self.rows: dict[Key, bytes | None] = {}
         self.appended: list[tuple[bytes, int]] = []
         self.versioned: dict[int, list[Key]] = {}
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a delivery has begun, and no STATE message has ended it yet."""
-        return self._is_delivered_whole and self.has_pending
 
     def take(self, record: msgspec.Raw, version: int | None) -> None:
         key, row = self._read(record)
@@ -216,7 +211,8 @@ class Intake:
         Other streams have no such messages, so all their records are kept.
         """
         discarded = 0
-        if self.has_state and any(inlet.is_open for inlet in self._inlets.values()):
+        is_unfinished = any(inlet.is_delivered_whole and inlet.has_pending for inlet in self._inlets.values())
+        if self.has_state and is_unfinished:
             self._store.back_to_mark()
             discarded = self._since_state
         else:

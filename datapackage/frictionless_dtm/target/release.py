@@ -39,6 +39,7 @@ _POSITION: Final = "row_number"
 _lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 CHANGELOG: Final = "CHANGELOG.md"
 FIRST: Final = "1.0.0"
+_NO_ROWS: Final = ("changed", 0, 0, 0)  # a table whose form has changed, and no row
 _OF_THE_RUN: Final = ("version", "created", f"{PREFIX}citation", f"{PREFIX}accessed")
 """Properties that differ in every package, and do not count as changes."""
 
@@ -118,7 +119,8 @@ def settle(
     changes = _compare(before.rounds, rounds)
     others = _others(before, draft, rounds, differences)
     # Another version of this program may write the same rows in another form.
-    is_same_data = not (changes or any(each.is_of_rows for each in others))
+    numbers = [(each.kind, each.added, each.changed, each.removed) for each in others]
+    is_same_data = not changes and all(each == _NO_ROWS for each in numbers)
     rows = {resource["name"]: resource["rows"] for resource in before.descriptor["resources"]}
     has_new_rows = (
         any(each.kind == "added" for each in changes)

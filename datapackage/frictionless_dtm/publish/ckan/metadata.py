@@ -72,6 +72,7 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
     package = folder.package
     check_permission(folder.descriptor)
     terms = terms_in_words(folder.descriptor)
+    countries = sorted({code.lower() for code in package.spatial}) if target.profile == HDX else []
     # If the user chose the licence, the permission in the package is added to the description.
     has_own_license = target.license_id not in {None, "hdx-other"}
     fields: dict[str, Any] = {
@@ -84,7 +85,7 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
         "version": package.version,
         "license_id": target.license_id or ("hdx-other" if target.profile == HDX else "other-closed"),
         "tags": _tags(package, target),
-        "groups": [{"name": group} for group in _groups(package, target)],
+        "groups": [{"name": group} for group in target.groups or countries],
     }
     period = package.temporal
     for_hdx = {
@@ -158,12 +159,6 @@ def _methodology(package: Descriptor) -> str:
     grains = [f"{each.title or each.name}: {each.grain}" for each in package.resources if each.grain]
     source = ", ".join(f"{each.label_with_path}, read on {each.accessed}" for each in package.sources if each.label)
     return "\n\n".join([*([f"Taken from {source}, unchanged."] if source else []), *grains])
-
-
-def _groups(package: Descriptor, target: Target) -> list[str]:
-    """Return the groups of the user. By default, they are the countries on HDX, and none elsewhere."""
-    codes = package.spatial if target.profile == HDX else []
-    return list(target.groups or sorted({code.lower() for code in codes}))
 
 
 def _tags(package: Descriptor, target: Target) -> list[dict[str, str]]:
