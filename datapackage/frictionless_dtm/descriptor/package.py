@@ -104,7 +104,7 @@ class Coverage:
 
     start: str
     end: str
-    countries: tuple[str, ...]
+    countries: tuple[str, ...] = ()
 
 
 def resource_name(stream: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from frictionless_dtm.descriptor.package import Coverage  # noqa: TC001  msgspec reads the type
 from frictionless_dtm.descriptor.table_schema import PREFIX
 
 
@@ -41,13 +42,6 @@ class Warning(msgspec.Struct):  # noqa: A001
 
     text: str
     code: str = ""
-
-
-class Coverage(msgspec.Struct):
-    """The dates of the figures."""
-
-    start: str
-    end: str
 
 
 class Resource(msgspec.Struct):

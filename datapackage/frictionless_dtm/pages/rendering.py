@@ -21,7 +21,7 @@ from frictionless_dtm.descriptor.profile import is_invented
 from frictionless_dtm.pages.figures import headlines_of, operation_key, operations_of, without_effect
 from frictionless_dtm.pages.front import citation_cff, front_of, linked_data
 from frictionless_dtm.pages.payload import past_of, payload
-from frictionless_dtm.pages.snippets import sample_file, shows_newest, snippets
+from frictionless_dtm.pages.snippets import snippets
 from frictionless_dtm.quality.database import database_of
 from frictionless_dtm.quality.reporting import RULE
 from tap_dtm.metadata.model import API_VERSIONS
@@ -78,7 +78,7 @@ def render(contents: Contents) -> Mapping[str, bytes]:
         "staleness_rule": RULE,
         "general_terms": GENERAL_TERMS,
         "summary": _summary(front, len(countries), len(operations)),
-        **_sample(front, contents.descriptor),
+        "snippets": snippets(front, contents.descriptor),
         "headlines": headlines,
         "headline_rule": headline_rule,
         "countries": countries,
@@ -122,16 +122,6 @@ def _dictionary(tables: Iterable[File]) -> list[tuple[Column, list[str]]]:
         for column in file.schema.fields:
             known.setdefault((column.name, column.description), (column, []))[1].append(file.name)
     return list(known.values())
-
-
-def _sample(front: Front, descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the code that loads a table, and whether it shows the newest figures."""
-    sample = sample_file(front.resources)
-    (resource,) = (each for each in descriptor["resources"] if each["name"] == sample.name)
-    return {
-        "sample_is_dtm": shows_newest(sample),
-        "snippets": snippets(sample, resource, front.workbook),
-    }
 
 
 def _summary(front: Front, countries: int, operations: int) -> list[tuple[str, str]]:

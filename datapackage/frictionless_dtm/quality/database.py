@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.contents import ROUND
+from frictionless_dtm.descriptor.package import tables_of
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_OWN_NAMES: Final = frozenset(f"idp_admin{level}" for level in LEVELS)
 FIGURES: Final = (*ROUND, "num_present_idp_ind")
 """The columns that displacement figures need."""
 
@@ -61,7 +61,6 @@ _ROUND: Final = {
 """Placeholders of page and report: a round, the order of rounds, and the text of an area, which may be empty."""
 
 
-_RUNS: Final = "runs"
 _OF_HISTORIES: Final = ("history_runs", "round_versions", "revisions")
 
 
@@ -236,7 +235,7 @@ def histories_of(contents: Contents, levels: Collection[int] = LEVELS) -> Iterat
     there = [
         level
         for level in levels
-        if _has_history(resources, _RUNS) and _has_history(resources, f"idp_admin{level}_history")
+        if _has_history(resources, "runs") and _has_history(resources, f"idp_admin{level}_history")
     ]
     if not there:
         yield None
@@ -279,10 +278,10 @@ def figure_tables(descriptor: Mapping[str, Any]) -> tuple[Table, ...]:
     each other. The one with DTM's own name is used, or else the first by name.
     """
     tables: dict[int, Table] = {}
-    resources: Iterable[Mapping[str, Any]] = descriptor.get("resources") or ()
-    for resource in sorted(resources, key=lambda each: (each["name"] not in _OWN_NAMES, each["name"])):
+    own_names = {f"idp_admin{level}" for level in LEVELS}
+    for resource in sorted(tables_of(descriptor), key=lambda each: (each["name"] not in own_names, each["name"])):
         level: Any = resource.get(f"{PREFIX}level")
-        if level in LEVELS and f"{PREFIX}sameDataAs" not in resource:
+        if level in LEVELS:
             table = Table(str(resource["name"]), level, _columns_of(resource))
             if table.has(*FIGURES):
                 tables.setdefault(level, table)
@@ -293,7 +292,7 @@ def pcode_table(descriptor: Mapping[str, Any]) -> str | None:
     """Return the name of the first table with the columns of OCHA's P-codes, if there is one."""
     fields = load_catalogue().resources["pcodes"].fields
     needed = {field.name: field.type for field in fields if not field.name.startswith("_")}
-    resources: Iterable[Mapping[str, Any]] = descriptor.get("resources") or ()
+    resources: Iterable[Mapping[str, Any]] = descriptor["resources"]
     return next((str(each["name"]) for each in resources if _columns_of(each).items() >= needed.items()), None)
 
 

@@ -1,4 +1,4 @@
-"""Writes a package from the store."""
+"""Writes a package from the store, without the constraints that its rows violate."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import datetime as dt
 import hashlib
 import json
 import logging
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from operator import ge, itemgetter, le
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from frictionless_dtm.descriptor.contents import ROUND, Contents
 from frictionless_dtm.descriptor.package import (
@@ -23,15 +26,15 @@ from frictionless_dtm.descriptor.package import (
     redistribution,
     resource_name,
 )
-from frictionless_dtm.descriptor.profile import Profile
+from frictionless_dtm.descriptor.profile import Profile, fields_of
 from frictionless_dtm.descriptor.progress import api_version
-from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.manifest import Manifest, digest, make_permanent
 from frictionless_dtm.target.release import CHANGELOG, FIRST, Before, RoundDigests, history, note, settle
 from frictionless_dtm.target.rows import Batch
 from frictionless_dtm.target.store import NOTHING_KEPT
 from frictionless_dtm.target.table_files import write_files
 from tap_dtm.errors import DtmError
+from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.folder import Folder
+    from frictionless_dtm.target.rows import Values
     from frictionless_dtm.target.store import Store, Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     Describe = Callable[..., dict[str, Any]]
     Rounds = dict[str, Mapping[RoundKey, str]]
 
+_CHECKED: Final = ("enum", "minimum", "maximum", "pattern")
 _FORM: Final = 2
 """Increase this number if the same rows and settings give other bytes. Existing packages are then written again."""
 
@@ -171,7 +176,7 @@ class Packager:
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
             resource = self._profile.resource_of(shape)
-            checks = Checks(shape, resource)
+            checks = _Checks(shape, resource)
             # A history has each state of a round, which is no change of the round.
             has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
             digests = [RoundDigests(shape.names)] if has_rounds else []
@@ -188,7 +193,7 @@ class Packager:
             written.append(_Table(content, partial(self._store.batches, stream), stream))
         return written, rounds
 
-    def _shown_to(self, stream: Stream, observers: Sequence[Checks | RoundDigests]) -> Iterator[Batch]:
+    def _shown_to(self, stream: Stream, observers: Sequence[_Checks | RoundDigests]) -> Iterator[Batch]:
         """Yield the rows of a stream, and show them to these observers."""
         for batch in self._store.batches(stream):
             for each in observers:
@@ -289,3 +294,67 @@ def _unique_names(streams: Sequence[str], formats: Sequence[str]) -> dict[str, s
                     "one of them in the tap."
                 )
     return {stream: resource_name(stream) for stream in streams}
+
+
+class _Check(NamedTuple):
+    """One constraint of one column. Missing values meet every constraint."""
+
+    column: str
+    name: str
+    limit: Any
+    pick: Callable[[Values], Any]
+    is_met: Callable[[Any], bool]
+    missing: set[str | None]
+
+
+class _Checks:
+    """Checks the constraints of a table on each written row.
+
+    Args:
+        shape: The columns, with the constraints of the stream's own schema.
+        resource: The stream in the catalogue, if any. The catalogue's constraints replace the stream's.
+    """
+
+    def __init__(self, shape: Shape, resource: Resource | None) -> None:
+        known = fields_of(shape, resource)
+        self._stream = shape.stream
+        self._open: list[_Check] = []
+        self.unmet: dict[str, list[str]] = {}
+        """The constraints that a row violates, by column."""
+        self.warnings: list[str] = []
+        """A sentence for each of them."""
+        for number, column in enumerate(shape.columns):
+            field = known.get(column.name)
+            declared = field.constraints if field else dict(column.constraints)
+            missing = {None, "", *(field.missing_values if field else ())}
+            for name in filter(declared.__contains__, _CHECKED):
+                limit = declared[name]
+                self._open.append(_Check(column.name, name, limit, itemgetter(number), _test(name, limit), missing))
+
+    def add(self, rows: Sequence[Values]) -> None:
+        """Check rows."""
+        for check in list(self._open):
+            values = set(map(check.pick, rows)) - check.missing
+            unmet = sorted(value for value in values if not check.is_met(value))
+            if unmet:
+                self._open.remove(check)
+                self.unmet.setdefault(check.column, []).append(check.name)
+                value = repr(unmet[0]) if isinstance(unmet[0], str) else unmet[0]
+                limit = ", ".join(map(str, check.limit)) if isinstance(check.limit, (list, tuple)) else check.limit
+                self.warnings.append(
+                    f"The schema of {self._stream} declares {check.name} {quoted(limit, 100)} for {check.column}, but "
+                    f"a row has {quoted(value, 100)}. The row is kept, and datapackage.json does not declare "
+                    f"{check.name}."
+                )
+
+
+def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401
+    if name == "enum":
+        return frozenset(limit).__contains__
+    if name == "pattern":
+        # The Table Schema standard requires that the whole value matches.
+        pattern = re.compile(limit)
+        return lambda value: pattern.fullmatch(value) is not None
+    compare = ge if name == "minimum" else le
+    exact = limit if isinstance(limit, int) else Decimal(str(limit))
+    return lambda value: compare(value, exact)
