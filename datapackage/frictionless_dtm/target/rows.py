@@ -198,18 +198,16 @@ class RecordReader:
         return tuple(changed)
 
 
-class RowReader:
-    """Converts rows of the store back to values in column order."""
+def row_reader(shape: Shape) -> Callable[[tuple[Any, ...]], Values]:
+    """Return the function that converts a row of the store back to values in column order.
 
-    def __init__(self, shape: Shape) -> None:  # noqa: D107
-        plain = shape.plain_key
-        stored = [*plain, *(column.name for column in shape.others)]
-        self._in_order = _getter([stored.index(name) for name in shape.names])
-        self._plain = _getter([shape.key.index(name) for name in plain])
-
-    def row(self, stored: tuple[Any, ...]) -> Values:
-        """Return the values of a row in column order. Numbers are Decimals or ints; dates and times are texts."""
-        return self._in_order((*self._plain(stored), *decode_exactly(stored[-1])))
+    Numbers are Decimals or ints; dates and times are texts.
+    """
+    plain = shape.plain_key
+    stored = [*plain, *(column.name for column in shape.others)]
+    in_order = _getter([stored.index(name) for name in shape.names])
+    key = _getter([shape.key.index(name) for name in plain])
+    return lambda row: in_order((*key(row), *decode_exactly(row[-1])))
 
 
 def _attribute(number: int, column: Column, key: Iterable[str]) -> tuple[Any, ...]:

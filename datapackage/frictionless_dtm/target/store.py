@@ -16,7 +16,7 @@ from frictionless_dtm.descriptor.progress import bookmarks, positions
 from frictionless_dtm.descriptor.shape import Shape
 from frictionless_dtm.target.conversion import FIRST_FORMAT, check_key, mover, upgrade
 from frictionless_dtm.target.journal import UndoLog
-from frictionless_dtm.target.rows import Batch, RowReader
+from frictionless_dtm.target.rows import Batch, row_reader
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class Store:
 
     def batches(self, stream: Stream) -> Iterator[Batch]:
         """Yield a stream's rows, by key or else by value, in batches of limited size. The next one empties the last."""
-        read = RowReader(stream.shape).row
+        read = row_reader(stream.shape)
         rows: list[Values] = []
         size = 0
         for row in self._stored(stream):

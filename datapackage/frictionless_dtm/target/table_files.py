@@ -37,7 +37,7 @@ def write_files(  # noqa: PLR0913
     *,
     settings: Settings,
     redistribution: str,
-    largest: int = 0,
+    largest: int,
 ) -> tuple[int, tuple[DataFile, ...]]:
     """Write the files of a table, and return the number of its rows and the files.
 

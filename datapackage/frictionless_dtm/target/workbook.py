@@ -80,11 +80,8 @@ def write_workbook(
         with Workbook(path, {"constant_memory": True, "tmpdir": str(scratch)}) as workbook:
             workbook.use_zip64()
             workbook.set_properties({"created": dt.datetime.fromisoformat(descriptor["created"].rstrip("Z"))})
-            for name, lines, widths in (
-                (_TERMS, list(_terms(descriptor, sheets)), (26, 110)),
-                (_DICTIONARY, list(_dictionary(descriptor)), (20, 30, 10, 30, 80, 12, 12, 30, 16)),
-            ):
-                _write_texts(_add_sheet(workbook, name), workbook, lines, widths, is_table=name == _DICTIONARY)
+            _write_texts(workbook, _TERMS, list(_terms(descriptor, sheets)), (26, 110))
+            _write_texts(workbook, _DICTIONARY, list(_dictionary(descriptor)), (20, 30, 10, 30, 80, 12, 12, 30, 16))
             for name, (shape, batches) in tables.items():
                 _write_table(_add_sheet(workbook, sheets[name]), workbook, shape, batches)
     except FileCreateError as error:
@@ -183,15 +180,9 @@ def _add_sheet(workbook: Any, name: str) -> Any:  # noqa: ANN401
     return sheet
 
 
-def _write_texts(
-    sheet: Any,  # noqa: ANN401
-    workbook: Any,  # noqa: ANN401
-    lines: Sequence[Sequence[str]],
-    widths: Sequence[int],
-    *,
-    is_table: bool,
-) -> None:
+def _write_texts(workbook: Any, name: str, lines: Sequence[Sequence[str]], widths: Sequence[int]) -> None:  # noqa: ANN401
     """Write a table of texts below a header, or else labels and paragraphs below a title."""
+    sheet, is_table = _add_sheet(workbook, name), name == _DICTIONARY
     heading = workbook.add_format({"bold": True} if is_table else {"bold": True, "font_size": 14})
     label = workbook.add_format({"bold": True, "valign": "top"})
     text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
