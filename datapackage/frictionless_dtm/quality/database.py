@@ -40,8 +40,6 @@ Row = dict[str, Any]
 
 FIGURES: Final = (*ROUND, "num_present_idp_ind")
 """The columns that displacement figures need."""
-
-
 _TYPES: Final = {**TYPES, "string": "VARCHAR", "datetime": "TIMESTAMP"}
 """DuckDB's types of the columns of DTM's tables."""
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -59,8 +57,6 @@ _ROUND: Final = {
     "published": "CASE WHEN $is_unknown({0}) THEN '' ELSE {0} END",
 }
 """Placeholders of page and report: a round, the order of rounds, and the text of an area, which may be empty."""
-
-
 _OF_HISTORIES: Final = ("history_runs", "round_versions", "revisions")
 
 
