@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
+import sqlite3
 import sys
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from singer_sdk import Target
 from singer_sdk.contrib.msgspec import MsgSpecReader
@@ -15,11 +18,10 @@ from typing_extensions import override
 
 from frictionless_dtm.descriptor.settings import SETTINGS, Settings
 from frictionless_dtm.extra import require
-from frictionless_dtm.target.faults import NOTHING_KEPT, explained
 from frictionless_dtm.target.folder import Folder
 from frictionless_dtm.target.intake import LONGEST_LINE, Intake
 from frictionless_dtm.target.packager import Packager
-from frictionless_dtm.target.store import Store
+from frictionless_dtm.target.store import NOTHING_KEPT, Store
 from tap_dtm import console
 from tap_dtm.errors import DtmError, DtmOutputError
 from tap_dtm.settings import schema_of
@@ -29,6 +31,7 @@ from tap_dtm.utf8 import BOM, is_utf_16
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import FrameType
 
     import click
@@ -36,10 +39,22 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.contents import Contents, Derived
 
 
+# By SQLite's text, because error codes need Python 3.11.
+_ADVICE: Final = {
+    "database is locked": "another run is writing this data package; wait for it to end",
+    "disk is full": "the disk is full; make room",
+    "readonly database": "this user may not write it; change its permissions",
+    "unable to open": "it cannot be opened; check the permissions of the file and its folder",
+    "not a database": "it is damaged; restore it from a backup, or name another folder and start without state",
+    "malformed": "it is damaged; restore it from a backup, or name another folder and start without state",
+    "disk I/O error": "the disk cannot be read or written; check the disk, and the permissions of the folder",
+}
+
+
 class _Reader(MsgSpecReader):
     """Passes all lines to one function. The SDK's own handling of each record takes ten times as long."""
 
-    def __init__(self, read: Callable[[Iterable[str | bytes]], Counter[str]]) -> None:
+    def __init__(self, read: Callable[[Iterable[bytes]], Counter[str]]) -> None:
         super().__init__()
         self._read = read
 
@@ -92,7 +107,7 @@ class TargetDataPackage(CheckedConfig, Target):
         needed = {"pyarrow": "parquet" in settings.formats, "xlsxwriter": settings.has_workbook}
         require("duckdb", "jinja2", *(name for name, is_needed in needed.items() if is_needed))
         self._folder = folder = Folder(settings.path)
-        self._explained = partial(explained, folder.store, self._outcome)
+        self._explained = partial(_explained, folder.store, self._outcome)
         with self._explained():
             self._store = Store(folder.store)
             try:
@@ -103,7 +118,7 @@ class TargetDataPackage(CheckedConfig, Target):
         self._intake = Intake(self._store)
         self._is_open = True
 
-    def _read(self, lines: Iterable[str | bytes]) -> Counter[str]:
+    def _read(self, lines: Iterable[bytes]) -> Counter[str]:
         with self._explained():
             return self._intake.read(lines)
 
@@ -161,6 +176,25 @@ class TargetDataPackage(CheckedConfig, Target):
         if self._is_delivering:
             return f"The data package is complete. If its state was not delivered: {self._packager.next_run}"
         return self._packager.outcome if self._is_open else NOTHING_KEPT
+
+
+@contextmanager
+def _explained(path: Path, outcome: Callable[[], str]) -> Iterator[None]:
+    """Raise errors of the store and the input as one sentence, followed by the outcome for the data package."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        advice = next((advice for words, advice in _ADVICE.items() if words in str(error)), "check the file")
+        raise DtmError(f"The target's record {path} cannot be used ({error}): {advice}. {outcome()}") from error
+    except OSError as error:
+        name = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+        raise DtmError(
+            f"Cannot write the data package: {error.strerror or type(error).__name__}{name}. {outcome()}"
+        ) from error
+    except RecursionError as error:
+        raise DtmError(f"The input has JSON that is nested too deeply. {outcome()}") from error
+    except UnicodeDecodeError as error:
+        raise DtmError(f"The input is not UTF-8 ({error}). {outcome()}") from error
 
 
 def _deliver(state: str, next_run: str) -> None:

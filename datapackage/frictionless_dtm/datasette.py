@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR
+from frictionless_dtm.descriptor.reading import Descriptor, Entry
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.extra import require
 from tap_dtm.errors import DtmError
@@ -111,15 +113,15 @@ def _quoted(*names: str) -> str:
 
 def _metadata(descriptor: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return Datasette's metadata of the database, its tables and their columns."""
-    source: Mapping[str, str] = next(iter(descriptor.get("sources") or ()), {})
-    terms: Mapping[str, str] = next(iter(descriptor.get("licenses") or ()), {})
+    package = msgspec.convert(descriptor, Descriptor)
+    source, terms = (next(iter(entries), Entry()) for entries in (package.sources, package.licenses))
     return {
-        "title": descriptor.get("title") or descriptor["name"],
-        "description": descriptor.get("description", ""),
-        "license": terms.get("title", ""),
-        "license_url": terms.get("path", ""),
-        "source": descriptor.get(f"{PREFIX}creditLine") or source.get("title", ""),
-        "source_url": source.get("path", ""),
+        "title": package.title,
+        "description": package.description,
+        "license": terms.title,
+        "license_url": terms.path,
+        "source": package.credit_line or source.title,
+        "source_url": source.path,
         "tables": {name: _table_metadata(resource) for name, resource in tables.items()},
     }
 

@@ -278,8 +278,8 @@ def test_the_citation_is_valid() -> None:
 
 def test_the_change_log_tells_what_changed_newest_first() -> None:
     changes = (
-        RoundChange("XAA", "A & B *", "2024-02-01", 2, "BA", "added"),
         RoundChange("XAA", "A & B *", "2024-01-01", None, None, "added"),
+        RoundChange("XAA", "A & B *", "2024-02-01", 2, "BA", "added"),
         RoundChange("XBA", "C", "2023-01-01", 1, "SA", "withdrawn"),
     )
     earlier = ("## 1.1.0 (2024-10-01)\n\nFirst version.\n",)

@@ -1,15 +1,18 @@
-"""Checking a package without publishing it, and what is left of publishing to GitHub: the name of the replacement."""
+"""Checking a package without publishing it."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 from frictionless_dtm.publish.command import publish
 
 from tests.datapackage.finished import PERMISSION, finished_package
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(folder: Path, *args: str) -> tuple[int, str]:
@@ -59,22 +62,6 @@ def test_a_package_that_was_opened_by_hand(tmp_path: Path) -> None:
 def test_it_is_either_a_check_or_a_place(tmp_path: Path, options: list[str]) -> None:
     code, output = run(finished_package(tmp_path / "p"), *options)
     assert (code, "Give either --to, the place to publish to, or only --check." in output) == (2, True)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--to", "github", "--repository", "owner/name", "--yes"],
-        ["--repository", "owner/name", "--branch", "main", "--folder", "packages/dtm", "--to=github", "--replace"],
-        ["--to", "ckan", "--replace"],
-    ],
-)
-def test_publishing_to_github_names_its_replacement(tmp_path: Path, options: list[str]) -> None:
-    code, output = run(finished_package(tmp_path / "p"), *options)
-    assert (code, output.count("\n")) == (1, 1)
-    (name,) = [word.rstrip(".") for word in output.split() if word.startswith("examples/")]
-    assert (Path(__file__).parents[2] / name).is_file()
-    assert "github" not in CliRunner().invoke(publish, ["--help"]).output.lower()
 
 
 def test_another_place_is_refused_with_the_places_there_are(tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from frictionless_dtm import quality
-from frictionless_dtm.quality.database import database_of
+from frictionless_dtm.quality.database import database_of, reference_date
 from frictionless_dtm.quality.pcodes import pattern_of, shape
-from frictionless_dtm.quality.streams import reference_date
 
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox import invent

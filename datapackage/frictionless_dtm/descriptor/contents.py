@@ -7,7 +7,7 @@ files, never the store.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from frictionless_dtm.descriptor.shape import Shape
     from tap_dtm.metadata import Resource
+
+
+RoundKey: TypeAlias = "tuple[str, str, str, int | None, str | None]"
+ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
+"""The columns of a `RoundKey`, which identify a round."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,6 @@ class ResourceChange:
     changed: int | None = None
     removed: int | None = None
 
-    @property
-    def is_of_rows(self) -> bool:
-        """Whether the rows differ, not only their form."""
-        return self.kind != "changed" or (self.added, self.changed, self.removed) != (0, 0, 0)
-
 
 @dataclass(frozen=True)
 class Derived:
@@ -60,7 +60,7 @@ class Contents:
 
     ``descriptor`` is the complete Data Package v2 descriptor. ``folder`` has the data files, and ``scratch`` is for
     temporary files. ``changes`` has the rounds that differ from the previous version (None in the first version), and
-    ``others`` the tables that differ while none of their rounds does.
+    ``others`` the tables that differ while none of their rounds does. Both are sorted.
     """
 
     descriptor: Mapping[str, Any]

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from msgspec import structs
 
-from frictionless_dtm.descriptor.invented import as_invented, is_invented
-from frictionless_dtm.descriptor.profile import fields_of
+from frictionless_dtm.descriptor.profile import as_invented, fields_of, is_invented
 from frictionless_dtm.descriptor.settings import PERMITTED
 from frictionless_dtm.descriptor.table_schema import PREFIX, field_descriptor, foreign_key, schema_of, without_empty
 from tap_dtm.metadata import Field
@@ -43,6 +42,11 @@ MEDIA_TYPES: Final = {
     "gz": "application/gzip",
     "parquet": "application/vnd.apache.parquet",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+    "md": "text/markdown",
+    "html": "text/html",
+    "cff": "text/yaml",
+    "zip": "application/zip",
 }
 """By the suffix of a file."""
 WORKBOOK: Final = f"{PREFIX}workbook"
@@ -100,7 +104,7 @@ class Coverage:
 
     start: str
     end: str
-    countries: tuple[str, ...]
+    countries: tuple[str, ...] = ()
 
 
 def resource_name(stream: str) -> str:
@@ -141,16 +145,9 @@ def describe_package(  # noqa: PLR0913
     created: dt.datetime,
     version: str,
 ) -> dict[str, Any]:
-    """Return the descriptor of a package.
+    """Return the descriptor of a package, with its resources in the order of ``contents``.
 
-    Args:
-        package: The description of the package in the catalogue; None if no catalogue knows the streams.
-        contents: The written files, in the order of the resources.
-        settings: The checked settings.
-        api_version: The version of the API, if known.
-        coverage: The dates and countries of the figures, if known.
-        created: The time at which the data were read, in UTC.
-        version: The package's version.
+    ``package`` is None if no catalogue knows the streams. ``created`` is the time at which the data were read, in UTC.
     """
     if package and coverage and is_invented(coverage.countries):
         package = as_invented(package)
@@ -306,13 +303,20 @@ def _resource(
     return without_empty(described) | {"schema": schema}
 
 
+def tables_of(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the resources of a descriptor, each table once if it comes in several formats."""
+    return [each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each]
+
+
+def warnings_in(descriptor: Mapping[str, Any]) -> list[str]:
+    """Return the warnings in a descriptor, each once, in its order."""
+    warnings = (each for table in descriptor["resources"] for each in table.get(f"{PREFIX}usageWarnings", ()))
+    return list(dict.fromkeys(warning["text"] for warning in warnings))
+
+
 def usage_warnings(resource: Resource) -> list[dict[str, str]]:
     """Return the warnings about a table's figures."""
-    return [
-        {"code": warning.code, "text": warning.text}
-        for warning in resource.warnings
-        if warning.code not in _NOT_IN_PACKAGES
-    ]
+    return [structs.asdict(warning) for warning in resource.warnings if warning.code not in _NOT_IN_PACKAGES]
 
 
 def _dialect(*, has_hxl_row: bool) -> dict[str, Any]:

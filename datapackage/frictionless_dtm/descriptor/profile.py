@@ -1,7 +1,11 @@
-"""The profile, which gives the target the meaning of its streams. The target works for streams without one, too."""
+"""The profile, which gives the target the meaning of its streams. The target works for streams without one, too.
+
+Data of the sandbox are recognised, and their package is described without naming IOM.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -11,15 +15,19 @@ from tap_dtm.metadata import load_catalogue, load_catalogue_from
 from tap_dtm.metadata.model import API_VERSIONS, Catalogue, Field, Package, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from frictionless_dtm.descriptor.shape import Shape
 
-__all__ = ["Profile", "Resource", "fields_of"]
+__all__ = ["Profile", "Resource", "as_invented", "fields_of", "is_invented"]
 
 _OF_DTM: Final = frozenset({"admin0_pcode", "operation"})
 """Columns of all streams of DTM's figures, and of hardly any other stream."""
+
+# ISO 3166-1 reserves XAA to XZZ for users, such as the sandbox. XKX is in use for Kosovo.
+_INVENTED: Final = re.compile(r"X(?!KX)[A-Z]{2}\Z")
+_CREDIT: Final = "Invented data, made by the sandbox of tap-dtm; not data of IOM"
 
 
 @dataclass(frozen=True)
@@ -81,12 +89,10 @@ class Profile:
                         fitting.discard(version)
         return fitting.pop() if len(fitting) == 1 else None
 
-    def complaints(self, shapes: Iterable[Shape]) -> list[str]:
-        """Return a sentence for each contradiction between the catalogue and the streams."""
-        complaints = []
-        shapes = list(shapes)
+    def complaints(self, shapes: Collection[Shape]) -> Iterator[str]:
+        """Yield a sentence for each contradiction between the catalogue and the streams."""
         if not self._is_of_dtm and not any(shape.stream in self.catalogue.resources for shape in shapes):
-            complaints.append(
+            yield (
                 "The metadata describes no stream of the input. "
                 f"It describes {', '.join(self.catalogue.resources)}, and the input has "
                 f"{', '.join(shape.stream for shape in shapes)}."
@@ -96,20 +102,19 @@ class Profile:
             named = self.catalogue.resources.get(shape.stream)
             if named and resource is None:
                 lost = "warnings and missing values" if self.package_of(shape) else "terms, warnings, missing values"
-                complaints.append(
+                yield (
                     f"The stream {shape.stream} has the key {', '.join(shape.key) or 'none'}, and in the metadata "
                     f"it is {', '.join(named.key)}. So the package describes the stream only by its own schema, "
                     f"without the metadata's {lost}."
                 )
             elif resource:
                 types = {field.name: field.type for field in resource.fields}
-                complaints += [
-                    f"The column {column.name} of {shape.stream} has the type {column.kind}, and the metadata has "
-                    f"{types[column.name]}. The package uses {column.kind}."
-                    for column in shape.columns
-                    if types.get(column.name, column.kind) != column.kind
-                ]
-        return complaints
+                for column in shape.columns:
+                    if types.get(column.name, column.kind) != column.kind:
+                        yield (
+                            f"The column {column.name} of {shape.stream} has the type {column.kind}, and the metadata "
+                            f"has {types[column.name]}. The package uses {column.kind}."
+                        )
 
 
 def _by_columns(shape: Shape, catalogue: Catalogue) -> Resource | None:
@@ -148,3 +153,26 @@ def fields_of(shape: Shape, resource: Resource | None) -> dict[str, Field]:
                 field = structs.replace(field, type=cast("Any", column.kind), constraints={}, example="")
             fields[column.name] = field
     return fields
+
+
+def is_invented(countries: Collection[str]) -> bool:
+    """Return whether a country code is one of the sandbox."""
+    return any(_INVENTED.match(code) for code in countries)
+
+
+def as_invented(package: Package) -> Package:
+    """Return the description of a package with invented data: without IOM as source, and without a contact."""
+    makers = tuple(each for each in package.contributors if "rightsHolder" not in each.roles)
+    home = makers[-1].url if makers else package.homepage
+    return structs.replace(
+        package,
+        name=f"{package.name}-sandbox",
+        title=f"Invented data: {package.title}",
+        description=f"Invented by the sandbox of tap-dtm; nobody lives here. {package.description}",
+        homepage=home,
+        source=structs.replace(package.source, title="Sandbox of tap-dtm (invented data)", url=home),
+        credit_line=_CREDIT,
+        citation=f"{_CREDIT}. Made on {{access_date}}.",
+        contact=None,
+        contributors=makers,
+    )

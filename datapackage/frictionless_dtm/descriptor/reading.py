@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from frictionless_dtm.descriptor.package import Coverage  # noqa: TC001  msgspec reads the type
 from frictionless_dtm.descriptor.table_schema import PREFIX
 
 
@@ -14,29 +15,26 @@ def own(name: str, default: Any = "") -> Any:  # noqa: ANN401
     return msgspec.field(name=f"{PREFIX}{name}", default=default)
 
 
-class Contributor(msgspec.Struct):
-    """A creator of the data, or a contact."""
-
-    title: str = ""
-    path: str = ""
-    email: str = ""
-    roles: list[str] = []
-
-
-class Source(msgspec.Struct):
-    """A source of the data."""
-
-    title: str = ""
-    path: str = ""
-    version: str = ""
-
-
-class License(msgspec.Struct):
-    """A licence."""
+class Entry(msgspec.Struct):
+    """A contributor, a source or a licence. The standard requires none of these properties."""
 
     name: str = ""
     title: str = ""
     path: str = ""
+    email: str = ""
+    version: str = ""
+    roles: list[str] = []
+    accessed: str = own("accessed", "an unknown day")
+
+    @property
+    def label(self) -> str:
+        """The best name."""
+        return self.title or self.path or self.email
+
+    @property
+    def label_with_path(self) -> str:
+        """The best name, with the address if there is one."""
+        return f"{self.label} ({self.path})" if self.path not in {"", self.label} else self.label
 
 
 class Warning(msgspec.Struct):  # noqa: A001
@@ -46,13 +44,6 @@ class Warning(msgspec.Struct):  # noqa: A001
     code: str = ""
 
 
-class Coverage(msgspec.Struct):
-    """The dates of the figures."""
-
-    start: str
-    end: str
-
-
 class Resource(msgspec.Struct):
     """A table."""
 
@@ -60,16 +51,8 @@ class Resource(msgspec.Struct):
     title: str = ""
     description: str = ""
     grain: str = own("grain")
+    level: int | None = own("level", None)
     usage_warnings: list[Warning] = own("usageWarnings", [])
-
-
-class Workbook(msgspec.Struct):
-    """The workbook with all tables."""
-
-    path: str
-    title: str = ""
-    bytes: int = 0
-    hash: str = ""
 
 
 class Descriptor(msgspec.Struct):
@@ -82,11 +65,11 @@ class Descriptor(msgspec.Struct):
     description: str = ""
     homepage: str = ""
     keywords: list[str] = []
-    sources: list[Source] = []
-    contributors: list[Contributor] = []
-    licenses: list[License] = []
+    sources: list[Entry] = []
+    contributors: list[Entry] = []
+    licenses: list[Entry] = []
     terms: list[str] = own("terms", [])
     credit_line: str = own("creditLine")
-    workbook: Workbook | None = own("workbook", None)
+    workbook: dict[str, Any] | None = own("workbook", None)
     temporal: Coverage | None = own("temporalCoverage", None)
     spatial: list[str] = own("spatialCoverage", [])

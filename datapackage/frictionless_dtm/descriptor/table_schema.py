@@ -13,20 +13,14 @@ if TYPE_CHECKING:
 PREFIX: Final = "dtm:"
 """The prefix of properties that are not in the Data Package standard."""
 
-NULL: Final = ""
-"""The spelling of null in text files."""
-
 
 def table_schema(
     resource: Resource, api_version: str, *, leave_out: Collection[str] = (), foreign_keys: bool = True
 ) -> dict[str, Any]:
     """Return the Table Schema (Data Package v2) of a resource.
 
-    Args:
-        resource: The resource in the catalogue.
-        api_version: The version of the API.
-        leave_out: The names of fields that the table does not have. Keys that need them are left out, too.
-        foreign_keys: Whether the package also has the tables to which foreign keys refer.
+    The table does not have the fields in ``leave_out``, so keys that need them are left out, too. ``foreign_keys`` is
+    whether the package also has the tables to which foreign keys refer.
 
     Raises:
         CatalogueError: The resource has no such API version.
@@ -48,7 +42,7 @@ def schema_of(
     fields: Sequence[dict[str, Any]], key: Sequence[str], foreign_keys: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return a Table Schema of these parts."""
-    schema = {"fields": fields, "missingValues": [NULL], "primaryKey": list(key), "foreignKeys": foreign_keys}
+    schema = {"fields": fields, "missingValues": [""], "primaryKey": list(key), "foreignKeys": foreign_keys}
     return {name: value for name, value in schema.items() if value or name == "fields"}
 
 
@@ -77,7 +71,7 @@ def field_descriptor(field: Field, *, is_key: bool, unmet: Collection[str] = ())
             "description": " ".join([field.description, *field.caveats]),
             "example": field.example,
             "constraints": constraints,
-            "missingValues": [NULL, *field.missing_values] if field.missing_values else None,
+            "missingValues": ["", *field.missing_values] if field.missing_values else None,
             f"{PREFIX}unit": field.unit,
             f"{PREFIX}measure": field.measure,
             f"{PREFIX}hxl": field.hxl,

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from frictionless_dtm.quality.database import Database, Row
     from tap_dtm.views.preferences import Preference
@@ -80,13 +80,17 @@ def operation_key(row: Row) -> tuple[str, str]:
     return row["country"], row["operation"]
 
 
-def headlines_of(database: Database, operations: Iterable[Row]) -> list[Row]:
-    """Return the headlines by country name, each with the reason for the choice and what other operations show."""
-    names = {each["country"]: each["country_name"] for each in operations}
-    headlines = [
-        {**each, "country_name": names[each["country"]], "reason": reason(each), "dissent": dissent(each)}
-        for each in database.rows(_HEADLINES)
-    ]
+def headlines_of(database: Database, operations: Sequence[Row]) -> list[Row]:
+    """Return the headlines by country name, each with the reason for the choice and what other operations show.
+
+    Each has the ``place`` of its operation in the list of operations.
+    """
+    headlines = database.rows(_HEADLINES)
+    places = {operation_key(each): place for place, each in enumerate(operations)}
+    for each in headlines:
+        place = places[operation_key(each)]
+        name = operations[place]["country_name"]
+        each |= {"place": place, "country_name": name, "reason": reason(each), "dissent": dissent(each)}
     return sorted(headlines, key=_by_name)
 
 

@@ -4,21 +4,25 @@ Rounds are lists ``[date, number, assessment type, persons, males, females, leve
 null if no row has a figure. Areas are in ``places`` of an operation, ``[code, name, 0 if neither is known]``, and are
 referred to by position. The areas of a headline are lists ``[code, name, persons]``, at the second level with the
 position of the parent.
+
+In a package with histories, each operation has a ``past``: the rounds in every state in which they were seen. Its
+``times`` are in UTC. Its ``rounds`` are lists ``[date, number, assessment type, persons, from, until, event, date
+before, persons before]``, where the state was seen from one of these times until another, or until the end. The event
+is null where the change was not DTM's. Persons are null in a state in which the round was withdrawn.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.pages.figures import operation_key
-from frictionless_dtm.quality.database import key_of
+from frictionless_dtm.quality.database import histories_of, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from frictionless_dtm.quality.database import Database, RoundKey, Row
+    from frictionless_dtm.descriptor.contents import Contents, RoundKey
+    from frictionless_dtm.quality.database import Database, Row
 
 _REASONS: Final = "SELECT $key, reason, idps FROM dtm.stock_by_reason WHERE is_newest"
 # The view lacks rounds that are published by country alone. For these, the country is the place of stay.
@@ -63,12 +67,22 @@ _AREAS: Final = """
     FROM dtm.headline_stock_admin{level}
     ORDER BY ALL"""
 _PARENTS: Final = {1: "NULL", 2: "COALESCE(NULLIF($published(admin1_name), ''), $published(admin1_pcode))"}
+_STATES: Final = """
+    SELECT
+      admin0_pcode AS country, operation, reporting_date, round_number, assessment_type, idps,
+      CASE WHEN event IN (SELECT event FROM dtm.revisions) THEN event END AS event,
+      previous_reporting_date, previous_idps,
+      STRFTIME(valid_from, '%Y-%m-%d %H:%M:%S.%g') AS begins, STRFTIME(valid_until, '%Y-%m-%d %H:%M:%S.%g') AS ends
+    FROM dtm.round_versions
+    QUALIFY admin_level = MIN(admin_level) OVER (
+      PARTITION BY admin0_pcode, operation, assessment_type, reporting_date, round_number
+    )
+    ORDER BY ALL"""
 _Place = tuple[str, str, int]
 
 
-def payload(database: Database, operations: Sequence[Row], headlines: Iterable[Row]) -> dict[str, Any]:
+def payload(database: Database, operations: Iterable[Row], headlines: Iterable[Row]) -> dict[str, Any]:
     """Return the figures of all operations, and of the areas of the headlines."""
-    places = {operation_key(each): place for place, each in enumerate(operations)}
     areas, parents = _headline_areas(database)
     reasons, flows = (_by_round(database.rows(query)) for query in (_REASONS, _FLOWS))
     return {
@@ -76,7 +90,7 @@ def payload(database: Database, operations: Sequence[Row], headlines: Iterable[R
         "headlines": [
             {
                 "country": each["country"],
-                "operation": places[operation_key(each)],
+                "operation": each["place"],
                 "type": each["assessment_type"],
                 "date": each["reporting_date"],
                 "areas": areas[each["country"]],
@@ -88,12 +102,38 @@ def payload(database: Database, operations: Sequence[Row], headlines: Iterable[R
     }
 
 
-def as_script(data: Any) -> str:  # noqa: ANN401
-    """Return JSON that a script element may contain: nothing in it can end the element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+def past_of(contents: Contents, operations: Iterable[Row]) -> Mapping[tuple[str, str], dict[str, list[Any]]] | None:
+    """Return the past of each operation, by country and name; None for a package without histories.
+
+    The figures of a round are those of the first level that has it, as in the chart of rounds. So only the histories of
+    levels that this chart has figures of are read: mostly that of the country level, which is the shortest by far.
+
+    Raises:
+        DtmError: The histories cannot be read.
+    """
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    levels = {each["admin_level"] for operation in operations for each in operation["rounds"]}
+    with histories_of(contents, sorted(levels)) as database:
+        if database is None:
+            return None
+        for row in database.answer(_STATES):
+            found[row["country"], row["operation"]].append(row)
+    return {key: _past(rows) for key, rows in found.items()}
+
+
+def _past(rows: list[Row]) -> dict[str, list[Any]]:
+    times = sorted({row[end] for row in rows for end in ("begins", "ends") if row[end]})
+    places = {time: place for place, time in enumerate(times)}
+    rounds = [
+        [
+            *(row[name] for name in ("reporting_date", "round_number", "assessment_type", "idps")),
+            places[row["begins"]],
+            places.get(row["ends"]),
+            *(row[name] for name in ("event", "previous_reporting_date", "previous_idps")),
+        ]
+        for row in rows
+    ]
+    return {"times": [time[:19] for time in times], "rounds": rounds}
 
 
 def _headline_areas(database: Database) -> tuple[dict[str, list[list[Any]]], dict[str, dict[str, int]]]:

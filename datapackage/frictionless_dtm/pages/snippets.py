@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.streams import FIGURES
+from frictionless_dtm.quality.database import FIGURES
 from tap_dtm.views.dialects import DuckDB
+from tap_dtm.views.package import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from frictionless_dtm.descriptor.reading import Workbook
-    from frictionless_dtm.pages.front import File
+    from frictionless_dtm.pages.front import File, Front
 
 _PLAIN: Final = {
     "pandas": "import pandas\n\ntable = {table}\nprint(table)",
@@ -51,23 +51,20 @@ newest <- idps |>
   group_by(round_number, reporting_date, assessment_type, .add = TRUE) |>
   summarise(persons = sum(num_present_idp_ind), .groups = "drop")""",
 }
-_DUCKDB_TYPES: Final = {"integer": "HUGEINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
+_DUCKDB_TYPES: Final = {**TYPES, "integer": "HUGEINT"}
 """By type in the Table Schema; every other type is text in the file."""
 _WIDTH: Final = 100
 
 
-def sample_file(files: Sequence[File]) -> File | None:
-    """Return the table to show: displacement at the finest of the first two levels, or else the first table."""
-    return min(files, key=lambda file: (1, 0, 2, None).index(file.level), default=None)
+def snippets(front: Front, descriptor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the code for one table, by language, and a sentence about Excel, which opens the workbook if possible.
 
-
-def shows_newest(file: File) -> bool:
-    """Return whether the code shows the newest figures: the table is DTM's and has the columns for it."""
-    return file.level is not None and set(FIGURES) <= {column.name for column in file.schema.fields}
-
-
-def snippets(file: File, resource: Mapping[str, Any], workbook: Workbook | None = None) -> dict[str, str]:
-    """Return the code for one table, by language, and a sentence about Excel, which opens the workbook if possible."""
+    The table is displacement at the finest of the first two levels, or else the first table. The code shows the newest
+    figures if the table has the columns for it.
+    """
+    file = min(front.resources, key=lambda file: (1, 0, 2, None).index(file.level))
+    shows_newest = file.level is not None and set(FIGURES) <= {column.name for column in file.schema.fields}
+    code = _NEWEST if shows_newest else _PLAIN
     if file.path.endswith(".parquet"):
         path = file.path
         tables = {
@@ -76,10 +73,14 @@ def snippets(file: File, resource: Mapping[str, Any], workbook: Workbook | None 
             "r": f'arrow::read_parquet("{path}")',
         }
     else:
-        tables = _csv_readers(file, has_hxl_row=bool(resource.get("dialect", {}).get("commentRows")))
-    code = _NEWEST if shows_newest(file) else _PLAIN
-    excel = f"Open {workbook.path}. The codes in it are text." if workbook else _excel(file.path)
-    return {language: code[language].replace("{table}", table) for language, table in tables.items()} | {"excel": excel}
+        (resource,) = (each for each in descriptor["resources"] if each["name"] == file.name)
+        tables = _csv_readers(file, has_hxl_row=bool(resource["dialect"].get("commentRows")))
+    book = front.workbook
+    return {
+        **{language: code[language].replace("{table}", table) for language, table in tables.items()},
+        "excel": f"Open {book.path}. The codes in it are text." if book else _excel(file.path),
+        "shows_newest": shows_newest,
+    }
 
 
 def _csv_readers(file: File, *, has_hxl_row: bool) -> dict[str, str]:

@@ -1,29 +1,34 @@
-"""``target-datapackage publish``: shows what would be published, and publishes it on request."""
+"""``target-datapackage publish``: shows what would be published, and publishes it on request.
+
+An archive has the package and its checksums. The same package gives the same bytes.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
+import re
+import tempfile
+import zipfile
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from typing_extensions import override
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR
-from frictionless_dtm.publish.archive import SUMS, archive_path, write_archive
 from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE, Client
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target, dataset_fields
-from frictionless_dtm.publish.ckan.plan import make_plan
-from frictionless_dtm.publish.ckan.publisher import send
+from frictionless_dtm.publish.ckan.plan import make_plan, send
 from frictionless_dtm.publish.folder import open_folder
+from frictionless_dtm.target.manifest import make_permanent
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from frictionless_dtm.publish.ckan.plan import Plan
     from frictionless_dtm.publish.folder import Folder
@@ -38,23 +43,7 @@ _SET_BY: Final = {
     "id": "the site assigns it",
 }
 """The fields of a dataset that are not text, and how to set them."""
-_NOT_GITHUB: Final = (
-    "target-datapackage no longer publishes to GitHub. Use the workflow examples/recipes/publish-on-github.yml in your "
-    "repository. It runs target-datapackage publish PATH --check before it commits."
-)
-
-
-class _Places(click.Choice[str]):
-    @override
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return super().convert(_refuse_github(ctx, param, value) if value == "github" else value, param, ctx)
-
-
-def _refuse_github(_: click.Context | None, __: click.Parameter | None, value: Any) -> Any:  # noqa: ANN401
-    """Refuse a former option of publishing to GitHub."""
-    if value:
-        raise click.ClickException(_NOT_GITHUB)
-    return value
+_SUMS: Final = "SHA256SUMS"
 
 
 @click.command(
@@ -64,7 +53,7 @@ def _refuse_github(_: click.Context | None, __: click.Parameter | None, value: A
     f"The token for CKAN comes from the environment: {TOKEN_VARIABLE}.",
 )
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", type=_Places(["zip", "ckan"]), help="Where to publish.")
+@click.option("--to", type=click.Choice(["zip", "ckan"]), help="Where to publish.")
 @click.option("--check", is_flag=True, help="Only check that the package is complete and may be published.")
 @click.option("--yes", is_flag=True, help="Publish. Without this option, nothing is written or sent.")
 @click.option(
@@ -99,8 +88,6 @@ def _refuse_github(_: click.Context | None, __: click.Parameter | None, value: A
 @click.option("--tag", "tags", multiple=True, help="ckan: tags; by default those for displacement. Repeatable.")
 @click.option("--set", "overrides", multiple=True, metavar="FIELD=TEXT", help="ckan: any other field. Repeatable.")
 @click.option("--prune", is_flag=True, help="ckan: remove files of the dataset that are not in the package.")
-@click.option("--repository", "--branch", "--folder", hidden=True, expose_value=False, callback=_refuse_github)
-@click.option("--replace", is_flag=True, hidden=True, expose_value=False, callback=_refuse_github)
 def publish(  # noqa: D103
     path: Path,
     to: str | None,
@@ -115,7 +102,9 @@ def publish(  # noqa: D103
     try:
         folder = open_folder(path, include)
         if check:
-            _print_line(f"{path}: {folder.name} {folder.version} is complete, and its terms permit publication.")
+            _print_line(
+                f"{path}: {folder.package.name} {folder.package.version} is complete, and its terms permit publication."
+            )
             return
         if folder.others:
             others = ", ".join(folder.others)
@@ -131,26 +120,67 @@ def _print_line(text: str) -> None:
 
 
 def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
-    target = options["output"] or archive_path(folder)
+    package = folder.package
+    # The standard allows slashes in the name of a package.
+    name = re.sub(r"[^\w.+-]+|^\.+", "-", f"{package.name}-{package.version}")
+    target = options["output"] or folder.path.resolve().parent / f"{name}.zip"
     if target.resolve().is_relative_to(folder.path.resolve()):
         raise DtmError(f"{target} is inside the package. Choose a path outside {folder.path}.")
-    _print_line(f"{target}: {folder.name} {folder.version}{', replaces the existing file' if target.exists() else ''}")
-    _print_line(f"  {SUMS}")
+    replaces = ", replaces the existing file" if target.exists() else ""
+    _print_line(f"{target}: {package.name} {package.version}{replaces}")
+    _print_line(f"  {_SUMS}")
     for file in folder.files:
         _print_line(f"  {file.path}  {file.size} bytes  sha256:{file.sha256}")
     if not yes:
         _print_line("Nothing was written. To write it, add --yes.")
-    elif write_archive(folder, target):
+    elif _write_archive(folder, target):
         _print_line(f"Written: {target}")
     else:
         _print_line(f"{target} already has the same content.")
+
+
+def _write_archive(folder: Folder, target: Path) -> bool:
+    """Write the archive under another name, then rename it. Return False if the target already has the same bytes.
+
+    Raises:
+        DtmError: A file changed in the meantime, or has the name of the checksums. The target stays as it was.
+    """
+    if taken := [file.path for file in folder.files if file.path.casefold() == _SUMS.casefold()]:
+        raise DtmError(
+            f"The package has a file {taken[0]}, but the archive needs this name for its checksums. Rename the file."
+        )
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+        draft = Path(scratch, target.name)
+        _write_members(folder, draft)
+        if target.is_file() and filecmp.cmp(target, draft, shallow=False):
+            return False
+        make_permanent(draft)
+        draft.replace(target)
+    return True
+
+
+def _write_members(folder: Folder, path: Path) -> None:
+    """Write the checksums in the format of ``sha256sum -c``, and the files."""
+    sums = "".join(f"{file.sha256}  {file.path}\n" for file in folder.files).encode()
+    members: list[tuple[str, int, Iterable[bytes]]] = [(_SUMS, len(sums), [sums])]
+    members += [(file.path, file.size, file.chunks()) for file in folder.files]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, size, chunks in members:
+            # The archive does not depend on the clock or the machine.
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3
+            entry.external_attr = 0o100644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.file_size = size
+            with archive.open(entry, "w") as member:
+                member.writelines(chunks)
 
 
 def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
     for name in ("owner_org", "url"):
         if not options[name]:
             raise DtmError(f"The option --{name.replace('_', '-')} is missing.")
-    options |= {"dataset": options["dataset"] or folder.name, "overrides": _pairs(options["overrides"])}
+    options |= {"dataset": options["dataset"] or folder.package.name, "overrides": _pairs(options["overrides"])}
     target = Target(**{each.name: options[each.name] for each in fields(Target)})
     prune: bool = options["prune"]
     with closing(Client(options["url"], os.environ.get(TOKEN_VARIABLE))) as site:

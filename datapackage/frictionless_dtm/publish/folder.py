@@ -1,25 +1,46 @@
-"""A finished data package on disk: its files, checked against the descriptor."""
+"""A finished data package on disk: its descriptor, and its files, checked against it.
+
+It is opened only if it may be redistributed.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
+
+from frictionless_dtm.descriptor.markdown import escaped
 from frictionless_dtm.descriptor.package import DESCRIPTOR, PAGES, WORKBOOK
-from frictionless_dtm.publish.descriptor import read_descriptor
-from frictionless_dtm.publish.terms import check_witnesses
+from frictionless_dtm.descriptor.reading import Descriptor
+from frictionless_dtm.descriptor.settings import PERMITTED, is_permission
+from frictionless_dtm.descriptor.table_schema import PREFIX
+from frictionless_dtm.target.folder import recorded_descriptor
+from frictionless_dtm.target.manifest import sha256_of
 from tap_dtm.errors import DtmError
+from tap_dtm.metadata import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+_Shape = TypeVar("_Shape")
+
 CHUNK: Final = 1 << 20
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 """Characters that lists of checksums and archives cannot hold. A surrogate is a byte that is not UTF-8."""
+
+_REDISTRIBUTION: Final = f"{PREFIX}redistribution"
+_PERMISSION: Final = f"{PREFIX}permission"
+_TERMS: Final = (_REDISTRIBUTION, _PERMISSION, "licenses", f"{PREFIX}terms", f"{PREFIX}creditLine")
+_REFUSED: Final = "Not for redistribution"
+_IN_PAGES: Final = {"README.md": f"> **{_REFUSED}.**", "index.html": f"<strong>{_REFUSED}.</strong>"}
+"""The marks in the pages of a package that may not be redistributed."""
+_GRANTED: Final = "> **Redistribution permitted.** "
 
 
 @dataclass(frozen=True)
@@ -51,36 +72,25 @@ class File:
 
 @dataclass(frozen=True)
 class Folder:
-    """A finished package. Its ``files``, with the descriptor, are in the order of their paths.
+    """A finished package. ``package`` has the properties of the descriptor that publishing uses, checked.
+
+    Its ``files``, with the descriptor, are in the order of their paths.
 
     ``others`` are the files and folders in its folder that do not belong to the package.
     """
 
     path: Path
+    package: Descriptor
     descriptor: Mapping[str, Any]
     files: tuple[File, ...]
     others: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
-        """The package's name."""
-        return str(self.descriptor["name"])
-
-    @property
-    def version(self) -> str:
-        """The package's version."""
-        return str(self.descriptor["version"])
-
-    @property
-    def data(self) -> list[File]:
-        """The files with data: the resources in their order, then the workbook."""
-        paths = [file["path"] for file in _described_files(self.descriptor)]
-        return sorted((file for file in self.files if file.resource), key=lambda file: paths.index(file.path))
-
-    @property
-    def documents(self) -> list[File]:
-        """The files about the data, without the descriptor."""
-        return [file for file in self.files if not file.resource and file.path != DESCRIPTOR]
+    def described(self) -> list[File]:
+        """The files without the descriptor: first those with data, in its order, then those about the data."""
+        places = {each["path"]: place for place, each in enumerate(_described_files(self.descriptor))}
+        files = (file for file in self.files if file.path != DESCRIPTOR)
+        return sorted(files, key=lambda file: places.get(file.path, len(places)))
 
 
 def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
@@ -91,8 +101,8 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     Raises:
         DtmError: The package may not be published, or it does not match its descriptor.
     """
-    descriptor = read_descriptor(path / DESCRIPTOR)
-    check_witnesses(path, descriptor)
+    package, descriptor = _read_descriptor(path / DESCRIPTOR)
+    _check_witnesses(path, descriptor)
     resources = {_safe_path(resource): resource for resource in _described_files(descriptor)}
     names = {DESCRIPTOR, *resources, *(page for page in PAGES if _is_there(path / page))}
     for each in include:
@@ -105,7 +115,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
     if absent := sorted(name for name in names if not _is_there(path / name)):
         raise DtmError(f"The package lacks {', '.join(absent)}: write it again with target-datapackage.")
     files = tuple(_file(path, name, resources.get(name)) for name in sorted(names))
-    return Folder(path, descriptor, files, tuple(_others(path, path, names)))
+    return Folder(path, package, descriptor, files, tuple(_others(path, path, names)))
 
 
 def _described_files(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -128,11 +138,9 @@ def _included(folder: Path, name: str) -> Iterator[str]:
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts or not _is_there(path):
         raise DtmError(f"--include {name} is not a file or a folder in {folder}. Give its path in this folder.")
-    if path.is_dir() and not path.is_symlink():
-        for entry in sorted(path.iterdir()):
-            yield from _included(folder, entry.relative_to(folder).as_posix())
-    else:
-        yield path.relative_to(folder).as_posix()
+    for each in path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]:
+        if each.is_symlink() or not each.is_dir():
+            yield each.relative_to(folder).as_posix()
 
 
 def _others(folder: Path, inside: Path, names: Collection[str]) -> Iterator[str]:
@@ -153,7 +161,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _file(folder: Path, path: str, resource: Mapping[str, Any] | None) -> File:
-    """Return a file of the package, which is neither a link nor in a folder that is one."""
+    """Return a file of the package, which is neither a link nor in a folder that is one, and is as described."""
     source = folder / path
     for each in (source, *source.parents):
         if each == folder:
@@ -162,20 +170,138 @@ def _file(folder: Path, path: str, resource: Mapping[str, Any] | None) -> File:
             raise DtmError(f"{each} is a link. Replace it with the file itself.")
     if not source.is_file():
         raise DtmError(f"{source} is not a file: only files can be published.")
-    digest, size = hashlib.sha256(), 0
-    with source.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    file = File(path, source, size, digest.hexdigest(), resource)
-    if resource is not None:
-        _verify(file, resource)
-    return file
-
-
-def _verify(file: File, resource: Mapping[str, Any]) -> None:
+    file = File(path, source, source.stat().st_size, sha256_of(source), resource)
+    if resource is None:
+        return file
     if resource.get("hash") != f"sha256:{file.sha256}":
         wrong = "does not match the hash in the descriptor" if resource.get("hash") else "has no hash in the descriptor"
         raise DtmError(f"{file.path} {wrong}: nothing was published. Write the package again with target-datapackage.")
     if resource.get("bytes", file.size) != file.size:
         raise DtmError(f"{file.path} has {file.size} bytes, but {resource['bytes']} in the descriptor: write it again.")
+    return file
+
+
+def _read_descriptor(path: Path) -> tuple[Descriptor, Mapping[str, Any]]:
+    """Return the descriptor, without properties that are null, as a type and as it is.
+
+    Raises:
+        DtmError: There is no descriptor, or a property that publishing uses does not follow the standard.
+    """
+    try:
+        descriptor = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DtmError(f"{path.parent} is not a data package: it has no {DESCRIPTOR}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DtmError(f"{path} cannot be read: {error}") from None
+    descriptor = _without_null(descriptor)
+    if not isinstance(descriptor, dict) or not isinstance(descriptor.get("resources"), list):
+        raise DtmError(f"{path} is not a data package: it lists no resources.")
+    for name in ("name", "version"):
+        text = descriptor.get(name)
+        if not isinstance(text, str) or not text:
+            raise DtmError(f"{path} has no {name}, which publishing needs.")
+        if not text.isprintable():
+            raise DtmError(f"{path} has the {name} {text!r}. A {name} must be one line of printable characters.")
+    package = as_shape(descriptor, Descriptor, f"{path} does not follow the Data Package standard")
+    _check_addresses(path, package)
+    return package, descriptor
+
+
+def as_shape(value: Any, shape: type[_Shape], what: str) -> _Shape:  # noqa: ANN401
+    """Convert a JSON value of another program to a type. Properties that the type does not have are dropped.
+
+    Raises:
+        DtmError: The value has another form. The message begins with ``what``, names the place and repeats no value.
+    """
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise DtmError(f"{what} ({error}).") from None
+
+
+def _check_addresses(path: Path, package: Descriptor) -> None:
+    """Refuse addresses that a site would turn into links to anything other than web pages."""
+    entries = {"sources": package.sources, "contributors": package.contributors, "licenses": package.licenses}
+    named = [(what, each.path) for what, of_kind in entries.items() for each in of_kind]
+    for what, address in [("homepage", package.homepage), *named]:
+        if address and not is_web_address(address):
+            raise DtmError(
+                f"{path} cannot be published: {what} names the address {address!r}. Only addresses with http:// or "
+                "https:// may be published. Correct the metadata and write the package again."
+            )
+
+
+def _without_null(value: Any, depth: int = 0) -> Any:  # noqa: ANN401
+    """Remove null properties of the descriptor and of the objects in its lists. Deeper, null may have a meaning."""
+    if isinstance(value, dict):
+        return {name: _without_null(each, depth + 1) for name, each in value.items() if each is not None}
+    if isinstance(value, list) and depth == 1:
+        return [_without_null(each, depth + 1) for each in value]
+    return value
+
+
+def check_permission(descriptor: Mapping[str, Any]) -> str:
+    """Return the text of the permission to redistribute a package.
+
+    Raises:
+        DtmError: There is no permission. The message gives the terms as far as the package has them.
+    """
+    permission = descriptor.get(_PERMISSION)
+    if descriptor.get(_REDISTRIBUTION) != PERMITTED:
+        licenses = descriptor.get("licenses", ())
+        names = [name for each in licenses if (name := each.get("title") or each.get("name") or each.get("path"))]
+        by_its_terms = f", by its terms ({', '.join(names)})" if names else ""
+        reason = "does not permit redistribution" if _REDISTRIBUTION in descriptor else "names no permission"
+        raise DtmError(
+            f"This package may not be passed on: it {reason}{by_its_terms}. {_whom_to_ask(descriptor)}, "
+            "write the package again with the settings redistribution: permitted and permission: who permitted it, "
+            "when and for what."
+        )
+    if not is_permission(permission):
+        raise DtmError(
+            "This package may not be passed on: it permits redistribution, but does not name who permitted it. Write "
+            "it again with the setting permission: who permitted it, when and for what."
+        )
+    return str(permission)
+
+
+def _check_witnesses(folder: Path, descriptor: Mapping[str, Any]) -> None:
+    """Check that descriptor, pages and the target's record of a permitted package state the same terms.
+
+    The descriptor and the pages can be edited by hand. The record shows what the target wrote.
+
+    Raises:
+        DtmError: Two of them contradict each other; the message names both.
+    """
+    permission = check_permission(descriptor)
+    recorded = recorded_descriptor(folder)
+    recorded = descriptor if recorded is None else recorded
+    if witness := next(_contradictions(folder, descriptor, recorded, escaped(permission)), None):
+        raise DtmError(
+            f"This package may not be passed on: datapackage.json permits redistribution, and {witness} "
+            "contradicts it. Do not edit the package. Write it again with target-datapackage and the settings "
+            "redistribution and permission."
+        )
+
+
+def _contradictions(
+    folder: Path, descriptor: Mapping[str, Any], recorded: Mapping[str, Any], permission: str
+) -> Iterator[str]:
+    if _REFUSED in str(descriptor.get("description", "")):
+        yield "its description"
+    for name in _TERMS:
+        if recorded.get(name) != descriptor.get(name):
+            yield f"the target's own record, where {name} is different,"
+    pages = {name: page.read_text("utf-8", errors="replace") for name in _IN_PAGES if (page := folder / name).exists()}
+    yield from (name for name, text in pages.items() if _IN_PAGES[name] in text)
+    for line in pages.get("README.md", "").splitlines():
+        if line.startswith(_GRANTED) and line.removeprefix(_GRANTED).partition(" Terms: <")[0] != permission:
+            yield "README.md, which names another permission,"
+
+
+def _whom_to_ask(descriptor: Mapping[str, Any]) -> str:
+    """Return the beginning of a sentence, with the contact of the package if it names one."""
+    for who in descriptor.get("contributors", ()):
+        if "contact" in who.get("roles", ()) and (name := " ".join(filter(None, (who.get("title"), who.get("email"))))):
+            return f"Ask {name}; once they agree"
+    return "Once the owner of the rights to these data agrees"

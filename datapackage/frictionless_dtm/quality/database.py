@@ -1,4 +1,4 @@
-"""The figures of a package in DuckDB, with the views that users install.
+"""The figures and the histories of a package in DuckDB, with the views that users install.
 
 Only these views define "newest", "stale" and "the round before". The files are read once. A view becomes a table when
 the first query reads it, so that it is computed once.
@@ -13,30 +13,35 @@ from dataclasses import astuple, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.quality.streams import Table, columns_of, figure_tables, pcode_table, reference_date
+from frictionless_dtm.descriptor.contents import ROUND
+from frictionless_dtm.descriptor.package import tables_of
+from frictionless_dtm.descriptor.table_schema import PREFIX
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
-from tap_dtm.metadata.model import API_VERSIONS
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS
 from tap_dtm.metadata.views import load_views
 from tap_dtm.views.dialects import DuckDB
-from tap_dtm.views.package import preferences_of, reader
+from tap_dtm.views.package import TYPES, preferences_of, reader
 from tap_dtm.views.placeholders import fill, placeholders
 from tap_dtm.views.preferences import COLUMNS, check_known
-from tap_dtm.views.script import query_of
+from tap_dtm.views.script import query_of, views_of
 from tap_dtm.views.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
-    from frictionless_dtm.descriptor.contents import Contents
+    from frictionless_dtm.descriptor.contents import Contents, RoundKey
+    from tap_dtm.metadata import Resource
     from tap_dtm.metadata.views import View
 
 Row = dict[str, Any]
-RoundKey = tuple[str, str, str, "int | None", "str | None"]
-"""Country, operation, reporting date, round number and assessment type."""
 
+FIGURES: Final = (*ROUND, "num_present_idp_ind")
+"""The columns that displacement figures need."""
+_TYPES: Final = {**TYPES, "string": "VARCHAR", "datetime": "TIMESTAMP"}
+"""DuckDB's types of the columns of DTM's tables."""
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": "160MB",
     "threads": 2,
@@ -44,14 +49,6 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-TYPES: Final = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "date": "DATE",
-    "datetime": "TIMESTAMP",
-    "boolean": "BOOLEAN",
-}
-"""DuckDB's types of the columns of DTM's tables."""
 _VIEW: Final = re.compile(r'\bdtm"?\.(\w+)')
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
@@ -60,6 +57,26 @@ _ROUND: Final = {
     "published": "CASE WHEN $is_unknown({0}) THEN '' ELSE {0} END",
 }
 """Placeholders of page and report: a round, the order of rounds, and the text of an area, which may be empty."""
+_OF_HISTORIES: Final = ("history_runs", "round_versions", "revisions")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of displacement figures: its resource, its administrative level, and its columns with their types."""
+
+    name: str
+    level: int
+    columns: Mapping[str, str]
+
+    @property
+    def relation(self) -> str:
+        """The name of the table in DuckDB."""
+        return f"files.level{self.level}"
+
+    def has(self, *columns: str) -> bool:
+        """Return whether it has all of these columns, with the types of the catalogue."""
+        known = load_catalogue().fields
+        return all(self.columns.get(name) == known[name].type for name in columns)
 
 
 @dataclass(frozen=True)
@@ -137,7 +154,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
     if not tables:
         yield Database((), reference)
         return
-    with connected(contents) as db:
+    with _connected(contents) as db:
         to_compute = {view.name: view for view in load_views(API_VERSIONS[-1])}
         database = Database(tables, reference, pcode_table(contents.descriptor), db, to_compute)
         for statement in _statements(database, contents):
@@ -146,7 +163,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
 
 
 @contextmanager
-def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
+def _connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
     """Open an empty DuckDB for the figures of a package. Nothing of it is kept.
 
     Raises:
@@ -169,13 +186,15 @@ def connected(contents: Contents) -> Iterator[DuckDBPyConnection]:
 def _statements(database: Database, contents: Contents) -> Iterator[str]:
     """Yield the statements that load the files."""
     resources = {str(each["name"]): each for each in contents.descriptor["resources"]}
+    of_all_levels = load_catalogue().resources["idp_admin2"]
     yield "CREATE SCHEMA files; CREATE SCHEMA dtm"
     for table in database.tables:
         yield f"CREATE TABLE {table.relation} AS FROM {reader(contents.folder, resources[table.name])}"
-        yield f"CREATE VIEW dtm.idp_admin{table.level} AS SELECT {_columns(table)} FROM {table.relation}"
+        columns = _expected_columns(of_all_levels, resources[table.name])
+        yield f"CREATE VIEW dtm.idp_admin{table.level} AS SELECT {columns} FROM {table.relation}"
     columns = ", ".join(f"{name} TEXT" for name in _STATUS)
     yield f"CREATE TABLE dtm.operations ({columns}, _sdc_deleted_at TIMESTAMP)"
-    lists = (each for each in resources.values() if columns_of(each).items() >= _STATUS.items())
+    lists = (each for each in resources.values() if _columns_of(each).items() >= _STATUS.items())
     for statuses in islice(lists, 1):  # any others are copies
         yield (
             "INSERT INTO dtm.operations SELECT admin0_pcode, operation, MAX(operation_status), NULL\n"
@@ -199,13 +218,44 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
     )
 
 
-def _columns(table: Table) -> str:
-    """Return the columns that the views expect; null if the file lacks a column or has another type."""
-    fields = load_catalogue().resources["idp_admin2"].fields
-    return ", ".join(
-        field.name if table.has(field.name) else f"CAST(NULL AS {TYPES[field.type]}) AS {field.name}"
-        for field in fields
-    )
+@contextmanager
+def histories_of(contents: Contents, levels: Collection[int] = LEVELS) -> Iterator[Database | None]:
+    """Read the histories of these levels, as far as a package has them, and make the views on them.
+
+    It is None if there are none.
+
+    Raises:
+        DtmError: They cannot be read.
+    """
+    resources = {str(each["name"]): each for each in contents.descriptor.get("resources") or ()}
+    there = [
+        level
+        for level in levels
+        if _has_history(resources, "runs") and _has_history(resources, f"idp_admin{level}_history")
+    ]
+    if not there:
+        yield None
+        return
+    warehouse = Warehouse(DuckDB("dtm"), API_VERSIONS[-1], there, has_history=True)
+    with _connected(contents) as db:
+        db.execute("CREATE SCHEMA dtm")
+        for table in warehouse.tables:
+            if table.keeps_the_past:
+                columns = _expected_columns(table, resources[table.name])
+                rows = reader(contents.folder, resources[table.name])
+                db.execute(f"CREATE TABLE dtm.{table.name} AS SELECT {columns} FROM {rows}")
+        for view in views_of(warehouse):
+            if view.name in _OF_HISTORIES:
+                db.execute(f"CREATE TABLE dtm.{view.name} AS {query_of(warehouse, view)}")
+        yield Database((), "", None, db)
+
+
+def _has_history(resources: Mapping[str, Mapping[str, Any]], name: str) -> bool:
+    """Return whether a table is there, with the columns that show what it holds."""
+    known = load_catalogue().resources[name]
+    needed = {*known.key, *known.marks, *(FIGURES if known.history_of else ())}
+    types = {field.name: field.type for field in known.fields if field.name in needed}
+    return name in resources and _columns_of(resources[name]).items() >= types.items()
 
 
 def key_of(row: Row) -> RoundKey:
@@ -215,3 +265,51 @@ def key_of(row: Row) -> RoundKey:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
     return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def figure_tables(descriptor: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Return the tables of displacement figures, one for each administrative level.
+
+    The level comes from the descriptor, because a stream map can rename a stream. Two tables of one level are copies of
+    each other. The one with DTM's own name is used, or else the first by name.
+    """
+    tables: dict[int, Table] = {}
+    own_names = {f"idp_admin{level}" for level in LEVELS}
+    for resource in sorted(tables_of(descriptor), key=lambda each: (each["name"] not in own_names, each["name"])):
+        level: Any = resource.get(f"{PREFIX}level")
+        if level in LEVELS:
+            table = Table(str(resource["name"]), level, _columns_of(resource))
+            if table.has(*FIGURES):
+                tables.setdefault(level, table)
+    return tuple(tables[level] for level in sorted(tables))
+
+
+def pcode_table(descriptor: Mapping[str, Any]) -> str | None:
+    """Return the name of the first table with the columns of OCHA's P-codes, if there is one."""
+    fields = load_catalogue().resources["pcodes"].fields
+    needed = {field.name: field.type for field in fields if not field.name.startswith("_")}
+    resources: Iterable[Mapping[str, Any]] = descriptor["resources"]
+    return next((str(each["name"]) for each in resources if _columns_of(each).items() >= needed.items()), None)
+
+
+def _columns_of(resource: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns of a resource with their types."""
+    return {str(field["name"]): str(field.get("type")) for field in (resource.get("schema") or {}).get("fields") or ()}
+
+
+def _expected_columns(table: Resource, resource: Mapping[str, Any]) -> str:
+    """Return the columns of a table that the views expect; null where a file lacks one or has it with another type."""
+    there = _columns_of(resource)
+    return ", ".join(
+        f"CAST({field.name if there.get(field.name) == field.type else 'NULL'} AS {_TYPES[field.type]}) AS {field.name}"
+        for field in table.fields
+    )
+
+
+def reference_date(descriptor: Mapping[str, Any]) -> str:
+    """Return the day from which ages are counted: the day of access, or else the day on which the package was made.
+
+    It is never today, so that the same package always shows the same.
+    """
+    accessed = (source.get(f"{PREFIX}accessed") for source in descriptor.get("sources") or ())
+    return str(next(filter(None, accessed), descriptor.get("created") or "1970-01-01"))[:10]

@@ -8,9 +8,7 @@ from msgspec import structs
 
 from frictionless_dtm.descriptor.contents import Derived
 from frictionless_dtm.descriptor.shape import Column, Shape
-from frictionless_dtm.quality.database import database_of
-from frictionless_dtm.quality.history import histories_of
-from frictionless_dtm.quality.streams import pcode_table
+from frictionless_dtm.quality.database import database_of, histories_of, pcode_table
 from tap_dtm.metadata import Field, Resource, load_catalogue
 from tap_dtm.metadata.model import API_VERSIONS
 from tap_dtm.metadata.views import load_views

@@ -36,22 +36,18 @@ def pattern_of(codes: Collection[str]) -> Pattern | None:
 
     It includes the letters at their beginning if most codes have the same letters, which is the prefix of the country.
     """
-    usual, count = _most_common(map(shape, codes))
+    usual, count = _by_number(map(shape, codes))[0]
     if count <= _MAJORITY * len(codes):
         return None
     letters = (re.sub(r"[\W\d_].*", "", code, flags=re.DOTALL) for code in codes if shape(code) == usual)
-    prefix, count = _most_common(letters)
+    prefix, count = _by_number(letters)[0]
     if count <= _MAJORITY * len(codes):
         prefix = ""
     return Pattern(prefix, usual[len(prefix) :])
 
 
-def _most_common(values: Iterable[str]) -> tuple[str, int]:
-    """Return the most common value and its number; of equally common ones the first in the alphabet."""
-    return _by_number(values)[0]
-
-
 def _by_number(values: Iterable[str]) -> list[tuple[str, int]]:
+    """Return the values with their numbers, the most common first; equally common ones by the alphabet."""
     return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
 
 

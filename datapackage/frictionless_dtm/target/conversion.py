@@ -11,7 +11,7 @@ import msgspec
 
 from frictionless_dtm.descriptor.shape import TIMES
 from frictionless_dtm.target.rows import RecordError, RowForm, is_out_of_range, is_whole
-from frictionless_dtm.target.texts import decode_exactly, is_written_as
+from frictionless_dtm.target.texts import decode_exactly, encode_exactly, is_written_as
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from frictionless_dtm.descriptor.shape import Column, Kind, Shape
-    from frictionless_dtm.target.stream import Stream
+    from frictionless_dtm.target.store import Stream
 
 FIRST_FORMAT: Final = 1
 """The format number of version 0.1."""
@@ -27,7 +27,6 @@ FIRST_FORMAT: Final = 1
 _PLAIN: Final = {"string", "integer", "date", "datetime", "time"}
 """Kinds whose values were stored only in the key, unchanged."""
 _LONGEST: Final = 4300  # digits of an integer, as Python reads them
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 _PYTHON: Final[dict[str, Any]] = {
     "string": str,
     "integer": int,
@@ -45,7 +44,7 @@ def converted(raw: bytes, kind: Kind) -> bytes:
         return raw
     # As texts, numbers and booleans have their JSON form.
     if kind == "string" and isinstance(value, (bool, int, Decimal)):
-        return _encode(raw.decode())
+        return encode_exactly(raw.decode())
     if kind in {"integer", "number", "boolean"} and isinstance(value, str):
         raw, value = value.encode(), _spelled(value)
     if kind == "integer" and isinstance(value, Decimal) and is_whole(value, _LONGEST):
@@ -60,7 +59,7 @@ def _spelled(text: str) -> Any:  # noqa: ANN401  any JSON value
     """Return the value that a text is the JSON form of, or else the text. 007 is a code: it would lose its zeros."""
     with suppress(msgspec.DecodeError, InvalidOperation):
         value = decode_exactly(text)
-        if _encode(value).decode() == text:
+        if encode_exactly(value).decode() == text:
             return value
     return text
 

@@ -15,8 +15,8 @@ import msgspec
 
 from frictionless_dtm.descriptor.progress import announces_deliveries, delivered, listed_keys
 from frictionless_dtm.descriptor.shape import shape_of
-from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.rows import RecordError, RecordReader
+from frictionless_dtm.target.store import NOTHING_KEPT
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import quoted
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from frictionless_dtm.target.rows import Key
-    from frictionless_dtm.target.store import Store
-    from frictionless_dtm.target.stream import Stream
+    from frictionless_dtm.target.store import Store, Stream
 
 _BATCH_ROWS: Final = 10_000
 _BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -60,13 +59,12 @@ def _decoded_state(value: msgspec.Raw) -> Any:  # noqa: ANN401  any JSON value
         return None
 
 
-def _place(number: int, line: str | bytes) -> str:
-    start = line[:10_000] if isinstance(line, str) else line[:10_000].decode(errors="replace")
-    match = _STREAM.search(start)
+def _place(number: int, line: bytes) -> str:
+    match = _STREAM.search(line[:10_000].decode(errors="replace"))
     return f"Line {number} of the input" + (f" (stream {quoted(match[1], 100)})" if match and match[1] else "")
 
 
-def _refuse_line(number: int, line: str | bytes, error: Exception) -> NoReturn:
+def _refuse_line(number: int, line: bytes, error: Exception) -> NoReturn:
     reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     try:
         json.dumps(json.loads(line), ensure_ascii=False).encode()
@@ -80,19 +78,11 @@ def _refuse_line(number: int, line: str | bytes, error: Exception) -> NoReturn:
     raise DtmError(f"{_place(number, line)} is not a Singer message: {reason}. {NOTHING_KEPT}") from error
 
 
-def _with_checked_length(number: int, line: str | bytes) -> str | bytes:
-    if len(line) <= LONGEST_LINE:
-        return line
+def _refuse_length(number: int, line: bytes) -> NoReturn:
     raise DtmError(
         f"{_place(number, line)} is longer than {LONGEST_LINE // 1024**2} MB, the limit of this target. "
         "Deselect the column with the longest text in the tap's catalog, or remove it with a stream map. "
         f"{NOTHING_KEPT}"
-    )
-
-
-def _refuse_stream(number: int, stream: str) -> NoReturn:
-    raise DtmError(
-        f"Line {number} of the input is a record of {quoted(repr(stream), 100)} before its schema. {NOTHING_KEPT}"
     )
 
 
@@ -114,7 +104,7 @@ class _Inlet:
         self.reader = RecordReader(stream.shape)
         self._read = self.reader.read
         self.has_key = bool(stream.shape.key)
-        self._is_delivered_whole = announces_deliveries(stream.shape)
+        self.is_delivered_whole = announces_deliveries(stream.shape)
         self.has_pending = False
         # For a stream that is sent from scratch: the last position of each operation, up to the last STATE and since.
         self.last: dict[Key, int] = {}
@@ -122,11 +112,6 @@ class _Inlet:
         self.rows: dict[Key, bytes | None] = {}
         self.appended: list[tuple[bytes, int]] = []
         self.versioned: dict[int, list[Key]] = {}
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a delivery has begun, and no STATE message has ended it yet."""
-        return self._is_delivered_whole and self.has_pending
 
     def take(self, record: msgspec.Raw, version: int | None) -> None:
         key, row = self._read(record)
@@ -169,27 +154,26 @@ class Intake:
         self._pending = self._pending_bytes = 0
         self._since_state = 0
         self._held: list[_Message] | None = []  # schemas at the beginning of the input
-        self._state: msgspec.Raw | None = None  # not decoded: states are large, and only the last one counts
+        self._state = msgspec.Raw(b"null")  # not decoded: states are large, and only the last one counts
         self.has_state = False
 
     @property
     def state(self) -> Any:  # noqa: ANN401  any JSON value
         """The value of the last STATE message; None before the first, or if Python cannot read it."""
-        return None if self._state is None else _decoded_state(self._state)
+        return _decoded_state(self._state)
 
     @property
     def state_as_sent(self) -> str:
         """The value of the last STATE message as ASCII JSON, with the same digits and order."""
-        text = b"null" if self._state is None else bytes(self._state)
-        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text.decode())
+        return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], bytes(self._state).decode())
 
-    def read(self, lines: Iterable[str | bytes]) -> Counter[str]:
+    def read(self, lines: Iterable[bytes]) -> Counter[str]:
         """Read messages, one per line, and return how many there were of each type."""
         counter: Counter[str] = Counter()
         inlets = self._inlets
         for number, line in enumerate(lines, 1):
             try:
-                message = _decode(_with_checked_length(number, line))
+                message = _decode(line if len(line) <= LONGEST_LINE else _refuse_length(number, line))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if line.strip():
                     _refuse_line(number, line, error)
@@ -200,7 +184,10 @@ class Intake:
                 continue
             if self._held is not None:
                 self._begin(None)
-            inlet = inlets.get(message.stream) or _refuse_stream(number, message.stream)
+            inlet = inlets.get(message.stream)
+            if inlet is None:
+                name = quoted(repr(message.stream), 100)
+                raise DtmError(f"Line {number} of the input is a record of {name} before its schema. {NOTHING_KEPT}")
             try:
                 inlet.take(message.record, message.version)
             except (RecordError, RecursionError) as error:
@@ -224,7 +211,8 @@ class Intake:
         Other streams have no such messages, so all their records are kept.
         """
         discarded = 0
-        if self.has_state and any(inlet.is_open for inlet in self._inlets.values()):
+        is_unfinished = any(inlet.is_delivered_whole and inlet.has_pending for inlet in self._inlets.values())
+        if self.has_state and is_unfinished:
             self._store.back_to_mark()
             discarded = self._since_state
         else:

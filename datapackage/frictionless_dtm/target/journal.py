@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from frictionless_dtm.target.stream import Stream
+    from frictionless_dtm.target.store import Stream
 
 Differences: TypeAlias = "tuple[int, int, int]"
 """The numbers of rows that were added, changed and removed."""

@@ -13,13 +13,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain, count
 from typing import TYPE_CHECKING, Final
 
+from frictionless_dtm.target.manifest import Manifest
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from frictionless_dtm.target.manifest import Manifest
 
 _MODE: Final = 0o755
 _OWNER: Final = 0o700
@@ -36,10 +35,9 @@ def carry_over(left: Path, place: Path, written: Manifest | None) -> None:
     """
     if not is_folder(left):
         return
-    own = (set(written.files), written.folders) if written else (set[str](), set[str]())
     try:
         place.mkdir(exist_ok=True)
-        _merge(left, place, "", own)
+        _merge(left, place, "", written or Manifest(""))
     except OSError as error:
         raise DtmError(
             f"The data package is new, but {os.fsdecode(error.filename or left)} cannot be moved into it "
@@ -47,19 +45,18 @@ def carry_over(left: Path, place: Path, written: Manifest | None) -> None:
         ) from error
 
 
-def _merge(source: Path, target: Path, prefix: str, own: tuple[set[str], set[str]]) -> None:
-    files, folders = own
+def _merge(source: Path, target: Path, prefix: str, written: Manifest) -> None:
     mode = _mode(source)
     _unlock(source)
     # Files that need another name are last, so that they do not get the name of another file.
     for entry in sorted(source.iterdir(), key=lambda each: (os.path.lexists(target / each.name), each.name)):
         name, place = prefix + entry.name, target / entry.name
         is_free = not os.path.lexists(place)
-        if name in files and entry.is_file() and not entry.is_symlink():
+        if name in written.files and entry.is_file() and not entry.is_symlink():
             entry.unlink()
-        elif is_folder(entry) and (is_folder(place) or (is_free and name in folders)):
+        elif is_folder(entry) and (is_folder(place) or (is_free and name in written.folders)):
             place.mkdir(exist_ok=True)
-            _merge(entry, place, f"{name}/", own)
+            _merge(entry, place, f"{name}/", written)
             if is_free and not any(place.iterdir()):
                 place.rmdir()
         else:

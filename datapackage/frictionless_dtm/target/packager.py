@@ -1,4 +1,4 @@
-"""Writes a package from the store, and reuses the files that have not changed."""
+"""Writes a package from the store, without the constraints that its rows violate."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import datetime as dt
 import hashlib
 import json
 import logging
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from operator import ge, itemgetter, le
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from frictionless_dtm.descriptor.contents import Contents
+from frictionless_dtm.descriptor.contents import ROUND, Contents
 from frictionless_dtm.descriptor.package import (
     DESCRIPTOR,
     WORKBOOK,
@@ -23,34 +26,34 @@ from frictionless_dtm.descriptor.package import (
     redistribution,
     resource_name,
 )
-from frictionless_dtm.descriptor.profile import Profile
+from frictionless_dtm.descriptor.profile import Profile, fields_of
 from frictionless_dtm.descriptor.progress import api_version
-from frictionless_dtm.target.constraints import Checks
-from frictionless_dtm.target.faults import NOTHING_KEPT
 from frictionless_dtm.target.manifest import Manifest, digest, make_permanent
-from frictionless_dtm.target.release import CHANGELOG, FIRST, ROUND, Before, RoundDigests, history, note, settle
+from frictionless_dtm.target.release import CHANGELOG, FIRST, Before, RoundDigests, history, note, settle
 from frictionless_dtm.target.rows import Batch
+from frictionless_dtm.target.store import NOTHING_KEPT
 from frictionless_dtm.target.table_files import write_files
 from tap_dtm.errors import DtmError
+from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from frictionless_dtm.descriptor.contents import Derived
+    from frictionless_dtm.descriptor.contents import Derived, RoundKey
     from frictionless_dtm.descriptor.profile import Resource
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.folder import Folder
-    from frictionless_dtm.target.release import RoundKey
-    from frictionless_dtm.target.store import Store
-    from frictionless_dtm.target.stream import Stream
+    from frictionless_dtm.target.rows import Values
+    from frictionless_dtm.target.store import Store, Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]
     Derive = Callable[[Contents], Sequence[Derived]]
     Describe = Callable[..., dict[str, Any]]
     Rounds = dict[str, Mapping[RoundKey, str]]
 
+_CHECKED: Final = ("enum", "minimum", "maximum", "pattern")
 _FORM: Final = 2
 """Increase this number if the same rows and settings give other bytes. Existing packages are then written again."""
 
@@ -98,10 +101,10 @@ class Packager:
             return False
         if self._settings.has_workbook:
             self._check_size()
-        for complaint in self._profile.complaints(stream.shape for stream in self._ordered()):
+        for complaint in self._profile.complaints([stream.shape for stream in self._ordered()]):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
-        tables, rounds = self._write_data(building, before if is_same else None)
+        tables, rounds = self._write_data(building)
         tables += self._derived(building, tables, self._describer(tables, rounds, state))
         streams = {table.content.name: table.stream for table in tables}
         release = settle(
@@ -116,13 +119,10 @@ class Packager:
         with self._folder.scratch() as scratch:
             if self._settings.has_workbook:
                 self._add_workbook(building, descriptor, tables, scratch)
-            text = json.dumps(descriptor, ensure_ascii=False, indent=2) + "\n"
-            (building / DESCRIPTOR).write_bytes(text.encode())
             pages = self._render(Contents(descriptor, building, scratch, release.changes, past, release.others))
-        for name, page in pages.items():
-            (building / name).parent.mkdir(parents=True, exist_ok=True)
-            (building / name).write_bytes(page)
-        for name in (DESCRIPTOR, *pages):
+        text = json.dumps(descriptor, ensure_ascii=False, indent=2) + "\n"
+        for name, content in {DESCRIPTOR: text.encode(), **pages}.items():
+            (building / name).write_bytes(content)
             make_permanent(building / name)
         manifest = self._folder.ready()
         previous = before.manifest if before else None
@@ -168,62 +168,37 @@ class Packager:
     def _ordered(self) -> list[Stream]:
         return sorted(self._store.streams.values(), key=lambda stream: self._profile.place(stream.shape))
 
-    def _write_data(self, building: Path, before: Before | None) -> tuple[list[_Table], Rounds]:
-        """Write the streams. ``before`` is the present package, if nothing but rows has changed since."""
+    def _write_data(self, building: Path) -> tuple[list[_Table], Rounds]:
+        """Write the streams."""
         written: list[_Table] = []
         rounds: Rounds = {}
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
             resource = self._profile.resource_of(shape)
-            checks = Checks(shape, resource)
-            unmet: Mapping[str, Collection[str]] = checks.broken
-            if before and (files := self._unchanged_files(name, stream, before)):
-                rows, digests = self._store.count(stream), before.rounds.get(name)
-                unmet = checks.left_out_of(before.descriptor, name)
-            else:
-                rows, files, digests = self._write_stream(building, name, stream, checks)
-                for warning in checks.warnings():
-                    _LOGGER.warning("%s", warning)
-            if digests is not None:
-                rounds[name] = digests
+            checks = _Checks(shape, resource)
+            # A history has each state of a round, which is no change of the round.
+            has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
+            digests = [RoundDigests(shape.names)] if has_rounds else []
+            batches = self._shown_to(stream, [checks, *digests])
+            rows, files = self._write_files(
+                building / "data" / name, shape, resource, batches, self._store.largest(stream)
+            )
+            for warning in checks.warnings:
+                _LOGGER.warning("%s", warning)
+            for each in digests:
+                rounds[name] = each.digests
             date, broken = self._source_date(stream, resource), self._broken_keys(stream, resource)
-            content = Content(name, shape, rows, files, resource, broken=broken, unmet=unmet, source_date=date)
+            content = Content(name, shape, rows, files, resource, broken=broken, unmet=checks.unmet, source_date=date)
             written.append(_Table(content, partial(self._store.batches, stream), stream))
         return written, rounds
 
-    def _unchanged_files(self, name: str, stream: Stream, before: Before) -> tuple[DataFile, ...]:
-        """Reuse the files of a stream in the present package, if none has been changed since."""
-        paths = {f"data/{name}.{each}": each for each in self._settings.formats}
-        if stream.has_changed or not all(before.manifest.has(self._folder.path, path) for path in paths):
-            return ()
-        hashes = {
-            resource["path"]: resource["hash"].removeprefix("sha256:") for resource in before.descriptor["resources"]
-        }
-        for path in paths:
-            self._folder.reuse(path)
-        return tuple(DataFile(path, each, before.manifest.files[path][0], hashes[path]) for path, each in paths.items())
-
-    def _write_stream(
-        self, building: Path, name: str, stream: Stream, checks: Checks
-    ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
-        shape = stream.shape
-        resource = self._profile.resource_of(shape)
-        # A history has each state of a round, which is no change of the round.
-        has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
-        digests = RoundDigests(shape.names) if has_rounds else None
-
-        def checked() -> Iterator[Batch]:
-            for batch in self._store.batches(stream):
-                checks.add(batch.rows)
-                if digests:
-                    digests.add(batch.rows)
-                yield batch
-
-        rows, files = self._write_files(
-            building / "data" / name, shape, resource, checked(), self._store.largest(stream)
-        )
-        return rows, files, digests.digests if digests else None
+    def _shown_to(self, stream: Stream, observers: Sequence[_Checks | RoundDigests]) -> Iterator[Batch]:
+        """Yield the rows of a stream, and show them to these observers."""
+        for batch in self._store.batches(stream):
+            for each in observers:
+                each.add(batch.rows)
+            yield batch
 
     def _write_files(
         self, table: Path, shape: Shape, resource: Resource | None, batches: Iterable[Batch], largest: int
@@ -319,3 +294,67 @@ def _unique_names(streams: Sequence[str], formats: Sequence[str]) -> dict[str, s
                     "one of them in the tap."
                 )
     return {stream: resource_name(stream) for stream in streams}
+
+
+class _Check(NamedTuple):
+    """One constraint of one column. Missing values meet every constraint."""
+
+    column: str
+    name: str
+    limit: Any
+    pick: Callable[[Values], Any]
+    is_met: Callable[[Any], bool]
+    missing: set[str | None]
+
+
+class _Checks:
+    """Checks the constraints of a table on each written row.
+
+    Args:
+        shape: The columns, with the constraints of the stream's own schema.
+        resource: The stream in the catalogue, if any. The catalogue's constraints replace the stream's.
+    """
+
+    def __init__(self, shape: Shape, resource: Resource | None) -> None:
+        known = fields_of(shape, resource)
+        self._stream = shape.stream
+        self._open: list[_Check] = []
+        self.unmet: dict[str, list[str]] = {}
+        """The constraints that a row violates, by column."""
+        self.warnings: list[str] = []
+        """A sentence for each of them."""
+        for number, column in enumerate(shape.columns):
+            field = known.get(column.name)
+            declared = field.constraints if field else dict(column.constraints)
+            missing = {None, "", *(field.missing_values if field else ())}
+            for name in filter(declared.__contains__, _CHECKED):
+                limit = declared[name]
+                self._open.append(_Check(column.name, name, limit, itemgetter(number), _test(name, limit), missing))
+
+    def add(self, rows: Sequence[Values]) -> None:
+        """Check rows."""
+        for check in list(self._open):
+            values = set(map(check.pick, rows)) - check.missing
+            unmet = sorted(value for value in values if not check.is_met(value))
+            if unmet:
+                self._open.remove(check)
+                self.unmet.setdefault(check.column, []).append(check.name)
+                value = repr(unmet[0]) if isinstance(unmet[0], str) else unmet[0]
+                limit = ", ".join(map(str, check.limit)) if isinstance(check.limit, (list, tuple)) else check.limit
+                self.warnings.append(
+                    f"The schema of {self._stream} declares {check.name} {quoted(limit, 100)} for {check.column}, but "
+                    f"a row has {quoted(value, 100)}. The row is kept, and datapackage.json does not declare "
+                    f"{check.name}."
+                )
+
+
+def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401
+    if name == "enum":
+        return frozenset(limit).__contains__
+    if name == "pattern":
+        # The Table Schema standard requires that the whole value matches.
+        pattern = re.compile(limit)
+        return lambda value: pattern.fullmatch(value) is not None
+    compare = ge if name == "minimum" else le
+    exact = limit if isinstance(limit, int) else Decimal(str(limit))
+    return lambda value: compare(value, exact)

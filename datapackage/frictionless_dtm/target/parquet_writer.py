@@ -40,13 +40,7 @@ class ParquetOutput:
     """
 
     def __init__(  # noqa: D107
-        self,
-        path: Path,
-        shape: Shape,
-        resource: Resource | None,
-        terms: Mapping[str, str | None],
-        *,
-        largest: int = 0,
+        self, path: Path, shape: Shape, resource: Resource | None, terms: Mapping[str, str | None], *, largest: int
     ) -> None:
         self._columns = shape.columns
         self._schema = _schema(shape, resource, terms)

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from frictionless_dtm.descriptor.contents import ResourceChange, RoundChange
-from frictionless_dtm.descriptor.invented import is_invented
+from frictionless_dtm.descriptor.contents import ROUND, ResourceChange, RoundChange
+from frictionless_dtm.descriptor.package import tables_of
+from frictionless_dtm.descriptor.profile import is_invented
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.target.manifest import Manifest
 from tap_dtm.errors import DtmError
@@ -25,19 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from frictionless_dtm.descriptor.contents import RoundKey
     from frictionless_dtm.target.journal import Differences
     from frictionless_dtm.target.rows import Values
     from frictionless_dtm.target.store import Store
 
 
-RoundKey: TypeAlias = "tuple[str, str, str, int | None, str | None]"
 Rounds: TypeAlias = "Mapping[str, Mapping[RoundKey, str]]"
 """The digests of the rounds of each table."""
-ROUND: Final = ("admin0_pcode", "operation", "reporting_date", "round_number", "assessment_type")
 _POSITION: Final = "row_number"
 _lines: Final = msgspec.json.Encoder(decimal_format="number").encode_lines
 CHANGELOG: Final = "CHANGELOG.md"
 FIRST: Final = "1.0.0"
+_NO_ROWS: Final = ("changed", 0, 0, 0)  # a table whose form has changed, and no row
 _OF_THE_RUN: Final = ("version", "created", f"{PREFIX}citation", f"{PREFIX}accessed")
 """Properties that differ in every package, and do not count as changes."""
 
@@ -108,8 +110,8 @@ def settle(
         return Release(describe(version=pinned or FIRST, created=now), None, ())
     last = before.descriptor["version"]
     draft = describe(version=last, created=now)
-    places = _countries(before.descriptor)
-    if places and is_invented(_countries(draft)) and not is_invented(places):
+    places, new_places = (each.get(f"{PREFIX}spatialCoverage", ()) for each in (before.descriptor, draft))
+    if places and is_invented(new_places) and not is_invented(places):
         raise DtmError(
             "The input is invented data of the sandbox, and this data package has real data. It was not changed. Name "
             "another folder, or read the real API (with Meltano, --environment=prod)."
@@ -117,7 +119,8 @@ def settle(
     changes = _compare(before.rounds, rounds)
     others = _others(before, draft, rounds, differences)
     # Another version of this program may write the same rows in another form.
-    is_same_data = not (changes or any(each.is_of_rows for each in others))
+    numbers = [(each.kind, each.added, each.changed, each.removed) for each in others]
+    is_same_data = not changes and all(each == _NO_ROWS for each in numbers)
     rows = {resource["name"]: resource["rows"] for resource in before.descriptor["resources"]}
     has_new_rows = (
         any(each.kind == "added" for each in changes)
@@ -141,10 +144,7 @@ def _others(
     before: Before, draft: Mapping[str, Any], rounds: Rounds, differences: Callable[[str], Differences | None]
 ) -> tuple[ResourceChange, ...]:
     """Return the changes of tables that do not show in their rounds."""
-    old, new = (
-        {each["name"]: each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each}
-        for descriptor in (before.descriptor, draft)
-    )
+    old, new = ({each["name"]: each for each in tables_of(descriptor)} for descriptor in (before.descriptor, draft))
     changes = [ResourceChange(name, "removed") for name in old.keys() - new.keys()]
     for name, resource in new.items():
         if name not in old:
@@ -152,10 +152,6 @@ def _others(
         elif old[name]["hash"] != resource["hash"] and rounds.get(name) == before.rounds.get(name):
             changes.append(ResourceChange(name, "changed", *(differences(name) or ())))
     return tuple(sorted(changes, key=lambda each: each.name))
-
-
-def _countries(descriptor: Mapping[str, Any]) -> list[str]:
-    return list(descriptor.get(f"{PREFIX}spatialCoverage", ()))
 
 
 def history(store: Store, before: Before | None, folder: Path, version: str) -> tuple[str, ...]:
@@ -258,15 +254,12 @@ class RoundDigests:
     def __init__(self, names: Sequence[str]) -> None:  # noqa: D107
         self._round = itemgetter(*(names.index(name) for name in ROUND))
         self._rest = itemgetter(*(number for number, name in enumerate(names) if name != _POSITION))
-        self._digests: dict[RoundKey, Any] = {}
+        self._digests: dict[RoundKey, Any] = defaultdict(hashlib.sha256)
 
     def add(self, rows: Iterable[Values]) -> None:
         """Add the next rows."""
         for key, group in groupby(rows, key=self._round):
-            digest = self._digests.get(key)
-            if digest is None:
-                digest = self._digests[key] = hashlib.sha256()
-            digest.update(_lines(list(map(self._rest, group))))
+            self._digests[key].update(_lines(list(map(self._rest, group))))
 
     @property
     def digests(self) -> dict[RoundKey, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import msgspec
 
 from frictionless_dtm.descriptor.shape import DELETED_AT, TIMES
-from frictionless_dtm.target.texts import decode_exactly, is_written_as, moment_of, text_of
+from frictionless_dtm.target.texts import decode_exactly, encode_exactly, is_written_as, moment_of, text_of
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _TYPES: Final[Mapping[Kind, Any]] = {
     "any": Any,
 }
 _KEY_INTEGER: Final = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # the range of SQLite's integers
-_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _NOUNS: Final = {"date": "date", "datetime": "date with time", "time": "time"}
 _NOTHING: Final = (None, "")
 _LONGEST: Final = 300  # digits of an integer that was sent as a decimal number
@@ -63,11 +62,6 @@ class Batch:
 
     rows: list[Values]
     bytes: int
-
-    @property
-    def is_large(self) -> bool:
-        """Whether copies of the rows could take too much memory."""
-        return self.bytes > LARGE
 
 
 class RowForm:
@@ -106,7 +100,7 @@ class RowForm:
 
     def others(self, values: Values) -> bytes:
         """Return the other values."""
-        return _encode(self._others(values))
+        return encode_exactly(self._others(values))
 
 
 class RecordReader:
@@ -180,7 +174,7 @@ class RecordReader:
                 value = values.get(column.name)
                 if column.kind == "integer" and isinstance(value, Decimal) and is_whole(value, _LONGEST):
                     values[column.name] = int(value)
-        return _encode(values)
+        return encode_exactly(values)
 
     def _with_numbers(self, values: Values) -> Values:
         """Check the number columns. In a key, 1, 1.0 and 1E+0 become the same number."""
@@ -192,7 +186,9 @@ class RecordReader:
             if isinstance(value, str) and _NUMBER.fullmatch(value):
                 value = Decimal(value)
             if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-                raise RecordError(f"{column.name} is {quoted(_encode(value).decode(), 100)}, which is not a number")
+                raise RecordError(
+                    f"{column.name} is {quoted(encode_exactly(value).decode(), 100)}, which is not a number"
+                )
             if is_out_of_range(value):
                 raise RecordError(
                     f"{column.name} has more than {_LARGEST} digits before or after the decimal point, which most "
@@ -202,20 +198,16 @@ class RecordReader:
         return tuple(changed)
 
 
-class RowReader:
-    """Converts rows of the store back to values in column order."""
+def row_reader(shape: Shape) -> Callable[[tuple[Any, ...]], Values]:
+    """Return the function that converts a row of the store back to values in column order.
 
-    def __init__(self, shape: Shape) -> None:  # noqa: D107
-        plain = shape.plain_key
-        stored = [*plain, *(column.name for column in shape.others)]
-        self._in_order = _getter([stored.index(name) for name in shape.names])
-        self._plain = _getter([shape.key.index(name) for name in plain])
-        self._is_plain = plain == shape.key
-
-    def row(self, stored: tuple[Any, ...]) -> Values:
-        """Return the values of a row in column order. Numbers are Decimals or ints; dates and times are texts."""
-        key = stored[:-1] if self._is_plain else self._plain(stored)
-        return self._in_order((*key, *decode_exactly(stored[-1])))
+    Numbers are Decimals or ints; dates and times are texts.
+    """
+    plain = shape.plain_key
+    stored = [*plain, *(column.name for column in shape.others)]
+    in_order = _getter([stored.index(name) for name in shape.names])
+    key = _getter([shape.key.index(name) for name in plain])
+    return lambda row: in_order((*key(row), *decode_exactly(row[-1])))
 
 
 def _attribute(number: int, column: Column, key: Iterable[str]) -> tuple[Any, ...]:
@@ -245,7 +237,7 @@ def _plain_number(value: int | Decimal) -> str:
 _FORMS: Final[Mapping[str, Callable[[Any], str]]] = {
     "datetime": partial(moment_of, "datetime"),
     "time": partial(moment_of, "time"),
-    "number": lambda value: _encode(value).decode(),
+    "number": lambda value: encode_exactly(value).decode(),
 }
 
 

@@ -7,7 +7,7 @@ Each run is one transaction.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -16,8 +16,7 @@ from frictionless_dtm.descriptor.progress import bookmarks, positions
 from frictionless_dtm.descriptor.shape import Shape
 from frictionless_dtm.target.conversion import FIRST_FORMAT, check_key, mover, upgrade
 from frictionless_dtm.target.journal import UndoLog
-from frictionless_dtm.target.rows import Batch, RowReader
-from frictionless_dtm.target.stream import Stream
+from frictionless_dtm.target.rows import Batch, row_reader
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
@@ -27,10 +26,58 @@ if TYPE_CHECKING:
     from frictionless_dtm.target.journal import Differences
     from frictionless_dtm.target.rows import Key, Values
 
+NOTHING_KEPT: Final = "Nothing of this run was kept."
 _CACHE_KB: Final = 48 * 1024
 _FORMAT: Final = 2
 _BATCH_ROWS: Final = 5_000
 _BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass
+class Stream:
+    """One stream. ``active`` is the table version (ACTIVATE_VERSION) that its rows belong to.
+
+    The table of a stream without a key has each distinct row once for each table version, and the number of its copies.
+    """
+
+    number: int
+    shape: Shape
+    active: int | None = None
+    seen: int | None = None  # the table version whose keys are being collected
+    is_logged: bool = False  # its changes are recorded, so that the next run can take them back
+    has_changed: bool = False
+    has_stepped_back: bool = False  # its rows differ from those of the package on disk
+    is_from_scratch: bool = False  # the run sends all rows; others are removed
+
+    @property
+    def table(self) -> str:
+        """The name of the table with the rows."""
+        return f"rows_{self.number}"
+
+    @property
+    def seen_table(self) -> str:
+        """The name of the table with the keys of the version ``seen``."""
+        return f"seen_{self.number}"
+
+    @property
+    def undo_table(self) -> str:
+        """The name of the table with former values."""
+        return f"undo_{self.number}"
+
+    @property
+    def key(self) -> list[str]:
+        """The names of the key's columns in the tables."""
+        return [f"k{number}" for number in range(len(self.shape.key))] or ["row", "version"]
+
+    @property
+    def value(self) -> str:
+        """The name of the one other column."""
+        return "row" if self.shape.key else "copies"
+
+    def definition(self, table: str, *others: str) -> str:
+        """Return the statement that creates a table with the key and these other columns."""
+        key = ", ".join(self.key)
+        return f"CREATE TABLE {table} ({', '.join([key, *others])}, PRIMARY KEY ({key})) WITHOUT ROWID"
 
 
 class Store:
@@ -206,15 +253,14 @@ class Store:
             gone += f" WHERE ({key}) NOT IN (SELECT {key} FROM {stream.seen_table})"
         stream.has_changed |= self._db.execute(gone).rowcount > 0
         stream.active = version
-        if stream.seen is not None:
-            self._forget_seen(stream)
+        self._forget_seen(stream)
         self._db.execute("UPDATE streams SET active = ? WHERE name = ?", (version, stream.shape.stream))
 
     # Output.
 
     def batches(self, stream: Stream) -> Iterator[Batch]:
         """Yield a stream's rows, by key or else by value, in batches of limited size. The next one empties the last."""
-        read = RowReader(stream.shape).row
+        read = row_reader(stream.shape)
         rows: list[Values] = []
         size = 0
         for row in self._stored(stream):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.package import DataFile, hxl_tags
 from frictionless_dtm.target.manifest import make_permanent, sha256_of
+from frictionless_dtm.target.rows import LARGE
 from frictionless_dtm.target.texts import csv_row, text_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def write_files(  # noqa: PLR0913
     *,
     settings: Settings,
     redistribution: str,
-    largest: int = 0,
+    largest: int,
 ) -> tuple[int, tuple[DataFile, ...]]:
     """Write the files of a table, and return the number of its rows and the files.
 
@@ -89,7 +90,7 @@ class _CsvOutput:
     def write(self, batch: Batch) -> None:
         """Write rows."""
         rows = list(map(self._as_text, batch.rows)) if self._to_convert else batch.rows
-        if not batch.is_large:
+        if batch.bytes <= LARGE:
             lines = _fast_csv(rows)
             self._write(("".join(chain.from_iterable(map(csv_row, rows))) if lines is None else lines).encode())
             return

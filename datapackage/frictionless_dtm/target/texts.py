@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 decode_exactly: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 """Decodes JSON. A number with a point or an exponent becomes a Decimal with the same digits."""
+encode_exactly: Final = msgspec.json.Encoder(decimal_format="number").encode
+"""Encodes JSON. A Decimal becomes a number with the same digits."""
 
 _TO_QUOTE: Final = re.compile('[,"\r\n]')
 _as_json: Final = msgspec.json.Encoder(decimal_format="number", order="sorted").encode

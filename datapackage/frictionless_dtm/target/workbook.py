@@ -16,7 +16,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
-from frictionless_dtm.descriptor.package import MEDIA_TYPES, terms_in_words
+from frictionless_dtm.descriptor.package import MEDIA_TYPES, tables_of, terms_in_words, warnings_in
 from frictionless_dtm.descriptor.table_schema import PREFIX
 from frictionless_dtm.target.manifest import sha256_of
 from frictionless_dtm.target.texts import text_of
@@ -80,11 +80,8 @@ def write_workbook(
         with Workbook(path, {"constant_memory": True, "tmpdir": str(scratch)}) as workbook:
             workbook.use_zip64()
             workbook.set_properties({"created": dt.datetime.fromisoformat(descriptor["created"].rstrip("Z"))})
-            for name, lines, widths in (
-                (_TERMS, list(_terms(descriptor, sheets)), (26, 110)),
-                (_DICTIONARY, list(_dictionary(descriptor)), (20, 30, 10, 30, 80, 12, 12, 30, 16)),
-            ):
-                _write_texts(_add_sheet(workbook, name), workbook, lines, widths, is_table=name == _DICTIONARY)
+            _write_texts(workbook, _TERMS, list(_terms(descriptor, sheets)), (26, 110))
+            _write_texts(workbook, _DICTIONARY, list(_dictionary(descriptor)), (20, 30, 10, 30, 80, 12, 12, 30, 16))
             for name, (shape, batches) in tables.items():
                 _write_table(_add_sheet(workbook, sheets[name]), workbook, shape, batches)
     except FileCreateError as error:
@@ -118,7 +115,6 @@ def _write_table(sheet: Any, workbook: Any, shape: Shape, batches: Iterable[Batc
     for number, column in enumerate(shape.columns):
         width = min(max(len(column.name) + 3, 12), 40)  # in characters: the name and the filter button, within limits
         sheet.set_column(number, number, width, formats.get(column.kind, text))
-    for number, column in enumerate(shape.columns):
         sheet.write_string(0, number, _checked(column.name, shape, 0, column), bold)
     sheet.freeze_panes(1, 0)
     convert = [_CELLS.get(column.kind, text_of) for column in shape.columns]
@@ -184,15 +180,9 @@ def _add_sheet(workbook: Any, name: str) -> Any:  # noqa: ANN401
     return sheet
 
 
-def _write_texts(
-    sheet: Any,  # noqa: ANN401
-    workbook: Any,  # noqa: ANN401
-    lines: Sequence[Sequence[str]],
-    widths: Sequence[int],
-    *,
-    is_table: bool,
-) -> None:
+def _write_texts(workbook: Any, name: str, lines: Sequence[Sequence[str]], widths: Sequence[int]) -> None:  # noqa: ANN401
     """Write a table of texts below a header, or else labels and paragraphs below a title."""
+    sheet, is_table = _add_sheet(workbook, name), name == _DICTIONARY
     heading = workbook.add_format({"bold": True} if is_table else {"bold": True, "font_size": 14})
     label = workbook.add_format({"bold": True, "valign": "top"})
     text = workbook.add_format({"num_format": "@", "text_wrap": True, "valign": "top"})
@@ -219,14 +209,10 @@ def _terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator
     for source in descriptor.get("sources", ()):
         yield "Source", f"{source.get('title', '')} ({source.get('path', '')})"
     yield from _paragraphs("About", descriptor.get("description", "").removesuffix(words))
-    tables = _tables(descriptor)
-    warnings = {
-        warning["code"]: warning["text"] for table in tables for warning in table.get(f"{PREFIX}usageWarnings", ())
-    }
-    for text in warnings.values():
+    for text in warnings_in(descriptor):
         yield "Before you add anything up", text
     yield "Cells", _ABOUT_CELLS
-    for table in tables:
+    for table in tables_of(descriptor):
         about = table.get(f"{PREFIX}grain") or table.get("description") or table.get("title", "")
         yield f"Sheet {sheets[table['name']]}", f"{table['rows']:,} rows. {about}"
 
@@ -234,7 +220,7 @@ def _terms(descriptor: Mapping[str, Any], sheets: Mapping[str, str]) -> Iterator
 def _dictionary(descriptor: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     """Yield the header and a line for each column of each table."""
     yield _HEADER
-    for table in _tables(descriptor):
+    for table in tables_of(descriptor):
         for field in table["schema"]["fields"]:
             yield (
                 table["name"],
@@ -247,10 +233,6 @@ def _dictionary(descriptor: Mapping[str, Any]) -> Iterator[Sequence[str]]:
                 field.get(f"{PREFIX}hxl", ""),
                 ", ".join(filter(None, field.get("missingValues", ()))),
             )
-
-
-def _tables(descriptor: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in descriptor["resources"] if f"{PREFIX}sameDataAs" not in each]
 
 
 def _paragraphs(label: str, text: str) -> Iterator[tuple[str, str]]:

@@ -37,6 +37,7 @@ const charts = (() => {
   const typeName = (type) => type ?? "?";
   const roundName = (number) => (number === null ? "?" : String(number));
 
+  const tips = (titles) => Object.entries(titles).map(([field, title]) => ({ field, title, type: "nominal" }));
   const persons = (title) => ({ field: "people", type: "quantitative", title, scale: { zero: true, nice: true },
     axis: { format: "~s", tickCount: 5, domain: false, ticks: false } });
 
@@ -56,8 +57,7 @@ const charts = (() => {
         { transform: [{ filter: "datum.chosen === 1" }], mark: { type: "point", size: 260, stroke: INK, strokeWidth: 1.5, filled: false } },
         { mark: { type: "point", filled: true, size: 75, opacity: 1, stroke: PAPER, strokeWidth: 1 },
           encoding: { color, shape: { field: "key", type: "nominal", title: "Assessment type", legend, scale: { domain: types.map(asKey), range: looks.map((l) => l[1]) } },
-            tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
-              { field: "type", title: "Type" }, { field: "shown", title: "People" }] } },
+            tooltip: tips({ date: "Date", round: "Round", type: "Type", shown: "People" }) } },
       ],
     });
   }
@@ -74,8 +74,7 @@ const charts = (() => {
         y: persons("People displaced on the date"),
         color: { field: "key", type: "nominal", title: null, scale: { domain, range } },
         detail: { field: "curve" },
-        tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
-          { field: "shown", title: "People" }, { field: "until", title: "Published until (UTC)", type: "nominal" }],
+        tooltip: tips({ date: "Date", round: "Round", shown: "People", until: "Published until (UTC)" }),
       },
       layer: [{ mark: { type: "line", strokeWidth: 1.5 } }, { mark: { type: "point", filled: true, size: 45, opacity: 1 } }],
     });
@@ -91,7 +90,7 @@ const charts = (() => {
     return base(width, Math.max(60, values.length * 27 + 8), {
       data: { values },
       encoding: { y, x: { field: "people", type: "quantitative", axis: null, scale: { domain: [0, most * (width < 420 ? 1.45 : 1.28)], nice: false } },
-        tooltip: [{ field: "label", title: "What", type: "nominal" }, { field: "shown", title: "People" }] },
+        tooltip: tips({ label: "What", shown: "People" }) },
       layer: [
         { mark: { type: "bar", color: colour, cornerRadiusEnd: 2, height: { band: 0.72 } } },
         { mark: { type: "text", align: "left", dx: 5 }, encoding: { text: { field: "shown" } } },
@@ -116,8 +115,7 @@ const charts = (() => {
         y: { ...persons("People in the round"), aggregate: "sum" },
         color: { field: "what", type: "nominal", title: null, scale: { domain: SEXES.map((s) => s[0]), range: SEXES.map((s) => s[1]) } },
         order: { field: "order" },
-        tooltip: [{ field: "date", title: "Date", type: "nominal" }, { field: "round", title: "Round" },
-          { field: "what", title: "Sex" }, { field: "shown", title: "People" }],
+        tooltip: tips({ date: "Date", round: "Round", what: "Sex", shown: "People" }),
       },
     });
   }
@@ -164,7 +162,7 @@ const charts = (() => {
           encoding: { x, y, y2: { field: "bottom" }, detail: { field: "id" },
             color: { field: "way", type: "nominal", title: null, scale: { domain: WAYS.map((w) => w[0]), range: WAYS.map((w) => w[1]) },
               legend: width < 520 ? { direction: "vertical" } : {} },
-            tooltip: [{ field: "what", title: "From → to" }, { field: "shown", title: "People" }] } },
+            tooltip: tips({ what: "From → to", shown: "People" }) } },
         { data: { values: nodes }, mark: { type: "rect", color: INK }, encoding: { x, x2: { field: "x2" }, y, y2: { field: "bottom" } } },
         ...label(0, "right", -6), ...label(1, "left", 6),
       ],
@@ -178,10 +176,11 @@ const charts = (() => {
     return spaces.length ? { above: name.slice(0, spaces.at(-1)), name: name.slice(spaces.at(-1) + 1) } : { above: "", name };
   }
 
+  // The people at each place of one side, and the places: the largest first, and those that are put together last.
   function stack(pairs, end) {
     const sums = new Map();
     for (const pair of pairs) sums.set(pair[end], (sums.get(pair[end]) ?? 0) + pair.people);
-    const isRest = (key) => (key.endsWith(":rest") ? 1 : 0);
+    const isRest = (key) => (String(key).endsWith(":rest") ? 1 : 0);
     return { sums, order: [...sums.keys()].sort((a, b) => isRest(a) - isRest(b) || sums.get(b) - sums.get(a)) };
   }
 
@@ -204,5 +203,5 @@ const charts = (() => {
       subtitlePadding: 6, offset: 16, color: INK, subtitleColor: SOFT } };
   }
 
-  return { stock, past, bars, sex, flows, titled, count, typeName, roundName, WAYS, BARS, SEX_ROUNDS, CURVES, NODES, BLUE, BROWN };
+  return { stock, past, bars, sex, flows, stack, titled, count, typeName, roundName, WAYS, BARS, SEX_ROUNDS, CURVES, NODES, BLUE, BROWN };
 })();

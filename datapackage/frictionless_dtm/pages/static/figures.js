@@ -57,13 +57,9 @@ function drawings(data) {
   const specs = new Map();
   let shown = null;
 
-  const name = (operation, place) => {
+  const nameAndCode = (operation, place) => {
     const [code, title, known] = operation.places[place];
-    return known ? title || code : "Not known";
-  };
-  const codeOf = (operation, place) => {
-    const [code, , known] = operation.places[place];
-    return known ? code : "";
+    return known ? [title || code, code] : ["Not known", ""];
   };
 
   function show(operation, snapshot) {
@@ -119,7 +115,7 @@ function drawings(data) {
   function headline(operation, snapshot) {
     const [date, number, type, people, males, females, , unknown] = total(operation, snapshot);
     const known = operation.sex && people ? Math.round((100 * (males + females)) / people) : null;
-    const origins = snapshot.flows === null || !people ? null : knownOrigins(operation, snapshot, people);
+    const origins = snapshot.flows?.reduce((sum, [from, , n]) => sum + (operation.places[from][2] ? n : 0), 0);
     const facts = element("ul");
     const fact = (label, value) => {
       const item = element("li", `${label} `);
@@ -129,18 +125,13 @@ function drawings(data) {
     if (unknown) fact("Rows without a figure", charts.count(unknown));
     fact("Rounds known", charts.count(operation.rounds.length));
     if (people !== null) fact("Sex known", known === null ? "not published" : `${known} % of the people`);
-    if (origins !== null) fact("Origin known", origins);
+    if (people && snapshot.flows) fact("Origin known", `${Math.round((100 * origins) / people)} % of the people`);
     if (operation.status) fact("IOM's status", operation.status);
     byId("chosen").replaceChildren(
       element("p", people === null ? "Not known" : charts.count(people), { class: "count" }),
       element("p", `${people === null ? "how many people were" : "people"} displaced in ${data.countries[operation.country]} on ${date}, as counted by “${operation.name}” in round ${charts.roundName(number)}, ${TYPE_WORDS.get(type) ?? `assessment type ${charts.typeName(type)}`}.`, { class: "what" }),
       facts,
     );
-  }
-
-  function knownOrigins(operation, snapshot, people) {
-    const known = snapshot.flows.reduce((sum, [from, , n]) => sum + (operation.places[from][2] ? n : 0), 0);
-    return `${Math.round((100 * known) / people)} % of the people`;
   }
 
   function drawAll() {
@@ -162,8 +153,8 @@ function drawings(data) {
       of,
       note: `${round}, by first-level area of stay. An area that is not listed was not reported, which is unknown, not zero.${areas.length > charts.BARS ? ` The ${charts.BARS} largest; the table has all ${areas.length}.` : ""}`,
       caption: `${round}: people by area`, heads: ["Area", "Code", "People", "Share"],
-      rows: areas.map(([place, n]) => [name(operation, place), codeOf(operation, place), n, share(n, people)]),
-      spec: (width) => charts.bars(areas.map(([place, n]) => [name(operation, place), n]), charts.BLUE, width),
+      rows: areas.map(([place, n]) => [...nameAndCode(operation, place), n, share(n, people)]),
+      spec: (width) => charts.bars(areas.map(([place, n]) => [nameAndCode(operation, place)[0], n]), charts.BLUE, width),
       instead: areas.length ? unknown(areas, 1) : "This package has no figures below the country for this round.",
     });
     const reasons = snapshot.reasons ?? [];
@@ -223,18 +214,14 @@ function drawings(data) {
     const same = (from, to) => (places[from][0] && places[to][0] ? places[from][0] === places[to][0] : places[from][1] === places[to][1]);
     const way = (from, to) => charts.WAYS[!places[from][2] ? 2 : same(from, to) ? 0 : 1][0];
     // The drawing shows the largest areas of each side; the rest goes into one band per side.
-    const keep = ["from", "to"].map((end, side) => {
-      const sums = new Map();
-      for (const flow of all) sums.set(flow[side], (sums.get(flow[side]) ?? 0) + flow[2]);
-      const order = [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
-      return new Set(order.slice(0, charts.NODES));
-    });
+    const ways = all.map(([from, to, people]) => ({ from, to, people }));
+    const keep = ["from", "to"].map((end) => new Set(charts.stack(ways, end).order.slice(0, charts.NODES)));
     const names = new Map();
     const merged = new Map();
     for (const [from, to, people] of all.filter((flow) => flow[2] !== null)) {
       const ends = [["from", from], ["to", to]].map(([end, place], side) => {
         const key = keep[side].has(place) ? `${end}:${place}` : `${end}:rest`;
-        names.set(key, keep[side].has(place) ? name(operation, place) : "Other areas");
+        names.set(key, keep[side].has(place) ? nameAndCode(operation, place)[0] : "Other areas");
         return key;
       });
       const pair = { from: ends[0], to: ends[1], people: 0, way: way(from, to) };
@@ -246,7 +233,7 @@ function drawings(data) {
       of,
       note: `${round}: from the area of origin (left) to the area of stay (right). A band is as wide as the number of people who stayed there on that date; it is not a movement during a period.${names.has("from:rest") || names.has("to:rest") ? ` The ${charts.NODES} largest areas of each side; the table has all.` : ""}`,
       caption: `${round}: people by area of origin and area of stay`, heads: ["Origin", "Origin code", "Stay", "Stay code", "People", "Way"],
-      rows: all.map(([from, to, n]) => [...[from, to].flatMap((place) => [name(operation, place), codeOf(operation, place)]), n, way(from, to)]),
+      rows: all.map(([from, to, n]) => [...[from, to].flatMap((place) => nameAndCode(operation, place)), n, way(from, to)]),
       spec: (width) => charts.flows(pairs, names, width),
       instead: pairs.length ? null : snapshot.flows ? unknown(all, 2) ?? "Nobody was reported in this round." : "The version of the API that these data come from publishes no origins.",
     });

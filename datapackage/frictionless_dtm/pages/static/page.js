@@ -77,15 +77,12 @@ function lineOf(row) {
 }
 
 // Paper cannot be clicked: what is folded opens for printing.
-const unfolded = new Set();
-window.addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((each) => {
-  each.open = true;
-  unfolded.add(each);
-}));
-window.addEventListener("afterprint", () => {
-  unfolded.forEach((each) => { each.open = false; });
-  unfolded.clear();
+const fold = (selector, isOpen) => document.querySelectorAll(selector).forEach((each) => {
+  each.open = isOpen;
+  each.toggleAttribute("data-folded", isOpen);
 });
+window.addEventListener("beforeprint", () => fold("details:not([open])", true));
+window.addEventListener("afterprint", () => fold("[data-folded]", false));
 
 // Without scripts, these elements would do nothing, so they are hidden.
 document.querySelectorAll("[data-script]").forEach((each) => { each.hidden = false; });

@@ -13,7 +13,7 @@ import msgspec
 import requests
 from urllib3.exceptions import HTTPError
 
-from frictionless_dtm.publish.descriptor import as_shape
+from frictionless_dtm.publish.folder import as_shape
 from tap_dtm import redaction
 from tap_dtm.api import network
 from tap_dtm.api.budget import Budget, OverBudget

@@ -10,14 +10,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, PAGES, WORKBOOK, terms_in_words
+from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, PAGES, WORKBOOK, terms_in_words, warnings_in
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.publish.terms import check_permission
+from frictionless_dtm.publish.folder import check_permission
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from frictionless_dtm.descriptor.reading import Descriptor
     from frictionless_dtm.publish.folder import File, Folder
 
 HDX: Final = "hdx"
@@ -40,18 +41,8 @@ _HDX_REQUIRES: Final = ("notes", "dataset_source", "maintainer", "dataset_date",
 # HDX accepts only tags of its own vocabulary.
 _HDX_TOPICS: Final = "b891512e-9516-4bf5-962a-7a289772a2a1"
 _HDX_TAGS: Final = ("displacement", "internally displaced persons-idp")
-# HDX's names of formats, and media types. HDX has no name for Markdown.
-_KINDS: Final = {
-    "csv": ("CSV", MEDIA_TYPES["csv"]),
-    "gz": ("GZ", MEDIA_TYPES["gz"]),
-    "parquet": ("Parquet", MEDIA_TYPES["parquet"]),
-    "xlsx": ("XLSX", MEDIA_TYPES["xlsx"]),
-    "json": ("JSON", "application/json"),
-    "md": ("TXT", "text/markdown"),
-    "html": ("HTML", "text/html"),
-    "cff": ("TXT", "text/yaml"),
-    "zip": ("ZIP", "application/zip"),
-}
+# HDX's names of formats that are not their suffix in capital letters. HDX has no name for Markdown.
+_FORMATS: Final = {"parquet": "Parquet", "md": "TXT", "cff": "TXT"}
 _OPTIONS: Final = {"maintainer": "--maintainer", "groups": "--group", "tags": "--tag"}
 _DOCUMENTS: Final = {DESCRIPTOR: "Machine-readable description of all tables (Data Package v2)", **PAGES}
 
@@ -78,37 +69,38 @@ def dataset_fields(folder: Folder, target: Target) -> dict[str, Any]:
     Raises:
         DtmError: The package may not be published, or lacks a field that HDX requires.
     """
-    descriptor = folder.descriptor
-    check_permission(descriptor)
-    terms = terms_in_words(descriptor)
-    notes = str(descriptor.get("description") or "")
+    package = folder.package
+    check_permission(folder.descriptor)
+    terms = terms_in_words(folder.descriptor)
+    countries = sorted({code.lower() for code in package.spatial}) if target.profile == HDX else []
     # If the user chose the licence, the permission in the package is added to the description.
     has_own_license = target.license_id not in {None, "hdx-other"}
     fields: dict[str, Any] = {
         "name": target.dataset,
-        "title": descriptor.get("title") or target.dataset,
-        "notes": f"{notes}\n\n{terms}" if has_own_license else notes,
+        "title": package.title or target.dataset,
+        "notes": f"{package.description}\n\n{terms}" if has_own_license else package.description,
         "owner_org": target.owner_org,
         "maintainer": target.maintainer,
-        "url": descriptor.get("homepage"),
-        "version": folder.version,
+        "url": package.homepage,
+        "version": package.version,
         "license_id": target.license_id or ("hdx-other" if target.profile == HDX else "other-closed"),
-        "tags": _tags(descriptor, target),
-        "groups": [{"name": group} for group in _groups(descriptor, target)],
+        "tags": _tags(package, target),
+        "groups": [{"name": group} for group in target.groups or countries],
     }
+    period = package.temporal
     for_hdx = {
-        "dataset_source": "; ".join(_creators(descriptor)),
+        "dataset_source": "; ".join(_creators(package)),
         "license_other": terms,
         "methodology": "Other",
-        "methodology_other": _methodology(descriptor),
-        "caveats": _caveats(descriptor),
+        "methodology_other": _methodology(package),
+        "caveats": "\n".join(f"- {text}" for text in warnings_in(folder.descriptor)),
         "data_update_frequency": FREQUENCIES[target.frequency],
-        "dataset_date": _period(descriptor),
-        "subnational": "1" if any(resource.get(f"{PREFIX}level") for resource in descriptor["resources"]) else "0",
+        "dataset_date": f"[{period.start}T00:00:00 TO {period.end}T23:59:59]" if period else None,
+        "subnational": "1" if any(each.level for each in package.resources) else "0",
     }
     fields = {name: value for name, value in (fields | for_hdx | dict(target.overrides)).items() if value}
     if target.profile != HDX:
-        extras = {name: fields.pop(name) for name in for_hdx if name in fields} | _nested(descriptor)
+        extras = {name: fields.pop(name) for name in for_hdx if name in fields} | _nested(folder.descriptor)
         return fields | {"extras": [{"key": name, "value": value} for name, value in sorted(extras.items())]}
     if absent := [name for name in _HDX_REQUIRES if name not in fields]:
         raise DtmError(
@@ -128,11 +120,10 @@ def _nested(descriptor: Mapping[str, Any]) -> dict[str, str]:
 def resource_fields(file: File, folder: Folder) -> dict[str, str]:
     """Return the fields of one file, all of them as text for a form."""
     suffix = file.path.rsplit(".", 1)[-1].lower()
-    kind, media_type = _KINDS.get(suffix, (suffix.upper(), "application/octet-stream"))
     fields = {
         "name": _resource_name(file, folder),
-        "format": kind,
-        "mimetype": media_type,
+        "format": _FORMATS.get(suffix, suffix.upper()),
+        "mimetype": MEDIA_TYPES.get(suffix, "application/octet-stream"),
         "hash": f"sha256:{file.sha256}",
         "size": str(file.size),
         "url_type": "upload",
@@ -159,61 +150,20 @@ def _as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def _creators(descriptor: Mapping[str, Any]) -> list[str]:
-    everyone = descriptor.get("contributors", [])
-    creators = [_name(who) for who in everyone if {"creator", "rightsHolder"} & set(who.get("roles", ()))]
-    return [name for name in creators if name] or [name for name in map(_name, descriptor.get("sources", [])) if name]
+def _creators(package: Descriptor) -> list[str]:
+    creators = [each.label for each in package.contributors if {"creator", "rightsHolder"} & set(each.roles)]
+    return list(filter(None, creators)) or [each.label for each in package.sources if each.label]
 
 
-def _name(who: Mapping[str, Any]) -> str:
-    """Return the best name of a person, a licence or a source. The standard requires none of these properties."""
-    return str(who.get("title") or who.get("path") or who.get("email") or "")
-
-
-def _with_path(entry: Mapping[str, Any]) -> str:
-    name, path = _name(entry), entry.get("path")
-    return f"{name} ({path})" if path and path != name else name
-
-
-def _methodology(descriptor: Mapping[str, Any]) -> str:
-    grains = [
-        f"{resource.get('title', resource['name'])}: {resource[f'{PREFIX}grain']}"
-        for resource in descriptor["resources"]
-        if resource.get(f"{PREFIX}grain")
-    ]
-    source = ", ".join(
-        f"{_with_path(source)}, read on {source.get(f'{PREFIX}accessed', 'an unknown day')}"
-        for source in descriptor.get("sources", [])
-        if _name(source)
-    )
+def _methodology(package: Descriptor) -> str:
+    grains = [f"{each.title or each.name}: {each.grain}" for each in package.resources if each.grain]
+    source = ", ".join(f"{each.label_with_path}, read on {each.accessed}" for each in package.sources if each.label)
     return "\n\n".join([*([f"Taken from {source}, unchanged."] if source else []), *grains])
 
 
-def _caveats(descriptor: Mapping[str, Any]) -> str:
-    """Return each warning once, in the order of the descriptor."""
-    texts = dict.fromkeys(
-        warning["text"]
-        for resource in descriptor["resources"]
-        for warning in resource.get(f"{PREFIX}usageWarnings", [])
-    )
-    return "\n".join(f"- {text}" for text in texts)
-
-
-def _period(descriptor: Mapping[str, Any]) -> str | None:
-    coverage = descriptor.get(f"{PREFIX}temporalCoverage")
-    return f"[{coverage['start']}T00:00:00 TO {coverage['end']}T23:59:59]" if coverage else None
-
-
-def _groups(descriptor: Mapping[str, Any], target: Target) -> list[str]:
-    """Return the groups of the user. By default, they are the countries on HDX, and none elsewhere."""
-    codes = descriptor.get(f"{PREFIX}spatialCoverage", []) if target.profile == HDX else []
-    return list(target.groups or sorted({str(code).lower() for code in codes}))
-
-
-def _tags(descriptor: Mapping[str, Any], target: Target) -> list[dict[str, str]]:
-    keywords = descriptor.get("keywords", [])
+def _tags(package: Descriptor, target: Target) -> list[dict[str, str]]:
     if target.profile == HDX:
-        tags = target.tags or (_HDX_TAGS if _HDX_TAGS[0] in keywords else ())
+        tags = target.tags or (_HDX_TAGS if _HDX_TAGS[0] in package.keywords else ())
         return [{"name": tag, "vocabulary_id": _HDX_TOPICS} for tag in tags]
-    texts = {re.sub(r"[^\w .-]+", "", str(keyword)).strip() for keyword in keywords}
+    texts = {re.sub(r"[^\w .-]+", "", keyword).strip() for keyword in package.keywords}
     return [{"name": tag} for tag in target.tags or sorted(text for text in texts if len(text) > 1)]
