@@ -39,16 +39,16 @@ FULL_TABLE: Final = REPLICATION_FULL_TABLE
 
 
 class DtmStream(Stream):
-    """A stream that the catalogue describes under the stream's name."""
+    """A stream that the catalogue describes under its name."""
 
     # Records are built from the catalogue's types, and checked while they are.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:
-        """Declare the stream of a tap; the run begins only when something asks for it."""
-        self.resource = load_catalogue().resources[self.name]
+    def __init__(self, name: str, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:
+        """Declare a stream of a tap; the run begins only when something asks for it."""
+        self.resource = load_catalogue().resources[name]
         self.api_version = api_version
-        super().__init__(tap, schema=singer_schema(self.resource, api_version))
+        super().__init__(tap, singer_schema(self.resource, api_version), name)
         self.primary_keys = self.resource.key
         self.replication_key = self.resource.replication_key
         self.selected_by_default = self.resource.selected_by_default

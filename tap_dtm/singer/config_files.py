@@ -1,13 +1,16 @@
-"""The files of a Singer command line, checked before the SDK reads them: a mistake is reported without a traceback."""
+"""The files and variables of a Singer command line, checked before the SDK reads them. Mistakes cause no traceback."""
 
 from __future__ import annotations
 
+import difflib
 import io
 import json
 import os
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 from dotenv import find_dotenv
 from dotenv.main import DotEnv
 from singer_sdk.plugin_base import PluginBase
@@ -17,8 +20,16 @@ from typing_extensions import override
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import guard, quoted
 from tap_dtm.settings import KEY_SETTINGS
-from tap_dtm.singer import environment
 from tap_dtm.utf8 import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+_OF_THE_SDK: Final = "LOGLEVEL"
 
 
 class CheckedConfig(PluginBase):
@@ -52,7 +63,57 @@ class CheckedConfig(PluginBase):
         if path := find_dotenv():  # as the SDK does when it reads them
             text = read_text(path, f"The file {path}")
             DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
-        return environment.read(schema["properties"], cls._env_var_prefix, os.environ)
+        return read_environment(schema["properties"], cls._env_var_prefix, os.environ)
+
+
+def read_environment(
+    properties: Mapping[str, Mapping[str, Any]], prefix: str, variables: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the settings that variables hold; one that is empty is not set.
+
+    The SDK's own reader passes over a misspelt name, and fails on an empty number without naming it.
+
+    Args:
+        properties: The JSON Schemas of the settings by name. Text is left as it is where a setting may be text.
+        prefix: What the names of the variables begin with, such as ``TAP_DTM_``.
+        variables: The variables by name. Names with two underscores after the prefix are Meltano's own.
+
+    Raises:
+        DtmError: A variable with the prefix is no setting, or cannot have the type of its setting.
+    """
+    by_variable = {f"{prefix}{name.upper().replace('-', '_')}": name for name in properties}
+    settings = {}
+    for variable, value in variables.items():
+        if not variable.startswith(prefix) or variable.startswith(f"{prefix}_") or variable == prefix + _OF_THE_SDK:
+            continue
+        if variable not in by_variable:
+            near = difflib.get_close_matches(variable, by_variable, n=3, cutoff=0.7)
+            hint = f"The nearest: {', '.join(near)}." if near else "Remove it."
+            raise DtmError(f"The environment has a variable {quoted(variable, 100)}, which is not a setting. {hint}")
+        if value.strip():
+            name = by_variable[variable]
+            settings[name] = _value(variable, value.strip(), properties[name]["type"])
+    return settings
+
+
+def _value(variable: str, text: str, kinds: str | list[str]) -> Any:  # noqa: ANN401
+    if "string" in kinds:
+        return text
+    if "boolean" in kinds:
+        if (value := _BOOLEANS.get(text.lower())) is None:
+            raise DtmError(f"The variable {variable} is {quoted(text, 100)}: write true or false.")
+        return value
+    if "integer" in kinds:
+        if not re.fullmatch("[+-]?[0-9]{1,18}", text):
+            raise DtmError(f"The variable {variable} is {quoted(text, 100)}: write a whole number.")
+        return int(text)
+    if "array" in kinds and not text.startswith("["):
+        return [entry.strip() for entry in text.split(",")]
+    kind, words = (list, "a JSON list in brackets") if "array" in kinds else (dict, "a JSON object in braces")
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        raise DtmError(f"The variable {variable} does not hold {words}.") from None
 
 
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401

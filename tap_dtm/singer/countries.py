@@ -101,3 +101,6 @@ class CountryListStream(ListStream):
                 "The state is that of tables loaded with api_version v3, and v2 has other rows and fewer columns. "
                 "Load v2 into tables of its own with a state of its own, or empty the tables and start without state."
             )
+
+
+CountryStream.parent_stream_type = CountryListStream

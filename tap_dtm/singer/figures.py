@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
@@ -18,14 +18,12 @@ from tap_dtm.singer.base import FULL_TABLE, DtmStream
 from tap_dtm.singer.output import DELETED_AT, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
 
     from tap_dtm.exact.country import CountryChanges
     from tap_dtm.exact.rounds import Delivery
-    from tap_dtm.singer.schedule import Schedule
 
 
 class _RunCounter(Counter):
@@ -49,10 +47,11 @@ class _SilentTimer(Timer):
 class CountryStream(DtmStream):
     """A child of the country list: it delivers for each country that is read, when its turn comes."""
 
-    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:  # noqa: D107
-        super().__init__(tap, api_version, schedule)
-        self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
-        self._is_announced = False
+    _is_announced = False
+
+    @cached_property
+    def _counter(self) -> _RunCounter:
+        return _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
@@ -100,7 +99,10 @@ class CountryStream(DtmStream):
 class LevelStream(CountryStream):
     """What a run finds at one admin level, as far as the bookmarks of this stream do not have it."""
 
-    level: ClassVar[int]
+    @property
+    def level(self) -> int:
+        """The number of the admin level."""
+        return self.resource.level or 0
 
     @property
     def bookmark(self) -> LevelBookmark:
@@ -183,9 +185,9 @@ class LevelStream(CountryStream):
 class IdpStream(LevelStream):
     """The IDP figures of one admin level: what the API serves, and what it no longer serves, marked as deleted."""
 
-    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:  # noqa: D107
-        super().__init__(tap, api_version, schedule)
-        self._codes_delivered: set[str] = set()
+    @cached_property
+    def _codes_delivered(self) -> set[str]:
+        return set()
 
     @property
     @override

@@ -7,7 +7,7 @@ import math
 import time
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from tap_dtm.api.pcodes import PcodeList
 from tap_dtm.api.records import UnknownFields
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
     from tap_dtm.api.client import DtmClient
     from tap_dtm.api.records import Entry
-    from tap_dtm.exact.bookmarks import Key, LevelBookmark
+    from tap_dtm.exact.bookmarks import Key
     from tap_dtm.exact.level import Delivered
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
+    from tap_dtm.singer.figures import LevelStream
 
 # A STATE is the whole state: with one for each country, their bytes grow with the square of the countries. So one is
 # written when the rows that a killed run would repeat take several times its bytes, and it announces as many countries
@@ -38,33 +39,6 @@ _ENOUGH: Final = 5_000  # rows at stake that are announced together
 _LONGEST: Final = 5.0  # seconds that countries are waited for, to be announced together
 
 _logger = logging.getLogger("tap-dtm")
-
-
-class Level(Protocol):
-    """A stream of figures, as far as the schedule asks."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def level(self) -> int:
-        """The number of the admin level."""
-
-    @property
-    def selected(self) -> bool:
-        """Whether the catalog selects it."""
-
-    @property
-    def bookmark(self) -> LevelBookmark:
-        """What was delivered."""
-
-    @property
-    def is_sent_again(self) -> bool:
-        """Whether a scrub may send rows again that have not changed."""
-
-    def needs_everything(self, code: str) -> bool:
-        """Whether a country must be read and emitted whole, whatever its bookmarks say."""
 
 
 class Schedule:
@@ -89,7 +63,7 @@ class Schedule:
         unknown = UnknownFields()
         self.lists = Lists(client, catalogue, settings.api_version, unknown, self._other_lists(catalogue))
         self._reading = Reading(CountryReader(client, catalogue, settings, unknown), settings.max_parallel_requests)
-        self._levels: Sequence[Level] = ()
+        self._levels: Sequence[LevelStream] = ()
         self._write_state: Callable[[], int] = int
         self._to_come: list[str] = []
         self._gathered: dict[str, CountryChanges | DtmAccessError | None] = {}
@@ -131,7 +105,7 @@ class Schedule:
     def begin(  # noqa: PLR0913  all that a run depends on
         self,
         run: int,
-        levels: Sequence[Level],
+        levels: Sequence[LevelStream],
         known: Sequence[Key],
         gone: Sequence[Key],
         *,
@@ -173,7 +147,7 @@ class Schedule:
         return self.run == 1
 
     def _jobs(
-        self, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
+        self, levels: Sequence[LevelStream], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
     ) -> Iterator[Job]:
         settings = self.settings
         listed = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
@@ -206,7 +180,9 @@ class Schedule:
         listed = (row["admin0_pcode"] for row in self.lists.rows("countries"))
         return [code for code in listed if chosen is None or code in chosen]
 
-    def _job(self, code: str, name: str, levels: Sequence[Level], scrubbed: set[int], *, is_gone: bool = False) -> Job:
+    def _job(
+        self, code: str, name: str, levels: Sequence[LevelStream], scrubbed: set[int], *, is_gone: bool = False
+    ) -> Job:
         full = {level.level for level in levels if level.needs_everything(code)}
         delivered: defaultdict[int, dict[str, Delivered]] = defaultdict(dict)
         for each in levels:
@@ -216,7 +192,7 @@ class Schedule:
         operations = self._listed_operations.get(code, frozenset())
         return Job(code, name, delivered, operations, frozenset(full | scrubbed), is_gone=is_gone)
 
-    def may_remove(self, code: str, levels: Iterable[Level]) -> bool:
+    def may_remove(self, code: str, levels: Iterable[LevelStream]) -> bool:
         """Whether a country that has left the list is tombstoned: when it has no rows, or once that is accepted."""
         has_rows = any(code in level.bookmark.codes_with_rows for level in levels)
         return code in self.settings.accept_withdrawn_countries or not has_rows
@@ -349,7 +325,7 @@ class Schedule:
         self.lists.raise_failure()
 
 
-def _read_whole(levels: Iterable[Level], number: int) -> dict[str, int]:
+def _read_whole(levels: Iterable[LevelStream], number: int) -> dict[str, int]:
     """Return, by country, the run that last read a level whole for all of its streams."""
     marks = [level.bookmark.read_whole for level in levels if level.level == number]
     return {code: min(mark.get(code, 0) for mark in marks) for code in {code for mark in marks for code in mark}}
