@@ -134,6 +134,7 @@ MISTAKES = {
         ("reference_fields: [code]", "reference_fields: [title]", "expected the key of list, ['code'], and as"),
         ("{v3: /table}", "{v4: /table}", "table.endpoints: invalid enum value 'v4'; expected one of: v2, v3."),
         ("[beware]", "[be_bold]", "table.warnings[0]: unknown 'be_bold'; expected one of: beware."),
+        ("[beware]", "[[beware], be_bold]", "table.warnings[1]: unknown 'be_bold'; expected one of: beware."),
     ],
     "package.yaml": [
         (">-\n  International Organization for Migration (IOM). Accessed on {access_date}", "None", "placeholder"),
@@ -173,6 +174,29 @@ def test_a_sound_catalogue_is_read_from_any_folder(tmp_path: Path) -> None:
     assert [field.name for field in catalogue.resources["table"].fields_for("v3")] == ["code", "count"]
     assert catalogue.fields["code"].documented_name == "code"
     assert catalogue.package == load_catalogue().package
+
+
+def test_alternatives_in_a_name_declare_one_for_each(tmp_path: Path) -> None:
+    resources = SOUND["resources.yaml"].replace("  table:", "  '{first|second}_table':")
+    resources = resources.replace("title: Table", "title: '{Old|New} table'").replace(
+        "level: 0", 'level: !!int "{0|1}"'
+    )
+    fields = SOUND["fields.yaml"].replace("levels: [0]", "levels: [0, 1]", 1)
+
+    tables = load_catalogue_from(
+        write(tmp_path, {**SOUND, "resources.yaml": resources, "fields.yaml": fields})
+    ).resources
+
+    found = [(each.name, each.title, each.level) for each in tables.values()]
+    assert found == [("list", "List", None), ("first_table", "Old table", 0), ("second_table", "New table", 1)]
+
+
+def test_a_text_without_enough_alternatives_is_reported_with_its_line(tmp_path: Path) -> None:
+    fields = SOUND["fields.yaml"].replace("retired:", "'{a|b|c}':").replace("title: Retired", "title: '{A|B}'")
+    write(tmp_path, {**SOUND, "fields.yaml": fields})
+
+    with pytest.raises(CatalogueError, match=r"fields.yaml, line 24: '\{A\|B\}' has fewer alternatives than the name"):
+        load_catalogue_from(tmp_path)
 
 
 def test_an_enum_allows_null_where_a_tombstone_has_it(tmp_path: Path) -> None:

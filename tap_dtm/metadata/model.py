@@ -62,7 +62,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: Text
     description: Text
     hxl: Text | Literal[""] = ""
-    nullable: bool
+    nullable: bool = False
     example: Text
     api_name: Text | None = None
     documented_name: Text | None = None

@@ -74,8 +74,8 @@ def test_the_same_declarations_give_the_same_script(dialect: str, version: Versi
             "views.reconciliation.warnings[0]: unknown 'be_bold'; expected one of: ",
         ),
         (
-            "round_number, idps_admin0,",
-            "round_number, idps_admin7,",
+            "*round, idps_admin0,",
+            "*round, idps_admin7,",
             "views.reconciliation.columns[6]: unknown 'idps_admin7'; ",
         ),
     ],
