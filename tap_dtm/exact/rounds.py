@@ -64,7 +64,7 @@ class Bookmark:
     index lacks, ``contradiction`` that the level departs from the index. A bookmark of no round stands for an
     operation that is listed and has no rows. An unfinished one (no digests) stands while an operation is being
     delivered: whatever happens then, the next run reads the operation again and knows how many positions may be taken.
-    In a history, ``rounds`` has a digest of each round: see ``versions``.
+    In a history, ``rounds`` has a digest of each round.
     """
 
     reporting_date: str | None = None

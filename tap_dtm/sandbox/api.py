@@ -49,18 +49,14 @@ class Options:
         date_filter: How the two dates match.
         ignore_case: Whether the values of filters match in any case.
         required_filter_status: The HTTP status for a request without operation and country.
-        bad_value_status: The HTTP status for an invalid date or round number.
         admin1_name_fails: Whether admin 1 answers 500 to `Admin1Name`, as it once did.
-        firewall: Whether the default User-Agent of python-requests is refused.
     """
 
     operation_filter: Literal["exact", "prefix", "ignored", "nothing"] = "exact"
     date_filter: Literal["exact", "ignored", "nothing"] = "exact"
     ignore_case: bool = False
     required_filter_status: int = 200
-    bad_value_status: int = 400
     admin1_name_fails: bool = False
-    firewall: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,9 +98,9 @@ def gateway_error(status: int, message: str, **headers: str) -> Answer:
     return Answer(status, {"statusCode": status, "message": message}, headers)
 
 
-def gate(request: Request, key: str, options: Options) -> Answer | None:
+def gate(request: Request, key: str) -> Answer | None:
     """Refuse a request that never reaches the API: because of the firewall, its path or its key."""
-    if options.firewall and request.headers.get("user-agent", "").startswith("python-requests/"):
+    if request.headers.get("user-agent", "").startswith("python-requests/"):
         return Answer(403, FIREWALL_PAGE)
     if request.method == "GET" and request.path == pcodes.PATH:
         return None  # OCHA's site needs no key
@@ -226,8 +222,7 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
     except _BadValueError as error:
         name, value = error.args
         errors = {name: [f"The value '{value}' is not valid for {name}."]}
-        problem = {"title": "One or more validation errors occurred.", "status": options.bad_value_status}
-        return Answer(options.bad_value_status, {**problem, "errors": errors})
+        return Answer(400, {"title": "One or more validation errors occurred.", "status": 400, "errors": errors})
     if options.admin1_name_fails and level == 1 and "admin1_name" in query.areas:
         return gateway_error(500, "Internal server error")
     if (refusal := query.refusal(edition)) is not None:

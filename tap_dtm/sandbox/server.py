@@ -105,7 +105,7 @@ class SandboxServer:
     def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
         """Return status, headers, body, and the fault that the delivery must act out."""
         fault = None
-        given = gate(request, self.key, self.options)
+        given = gate(request, self.key)
         if given is None:
             fault = self.faults.take(request)
             level, _ = ADMIN_PATHS.get(request.path.lower(), (None, None))

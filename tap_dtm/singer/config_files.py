@@ -116,6 +116,33 @@ def _value(variable: str, text: str, kinds: str | list[str]) -> Any:  # noqa: AN
         raise DtmError(f"The variable {variable} does not hold {words}.") from None
 
 
+class CheckedFile(click.ParamType):  # type: ignore[type-arg]
+    """A state or a catalog, checked, as the open file that the SDK expects."""
+
+    name = "file"
+
+    def __init__(self, kind: str) -> None:  # noqa: D107
+        self._kind = kind
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read and check the file.
+
+        Raises:
+            DtmError: It cannot be read, or holds something else.
+        """
+        if not isinstance(value, str):
+            return value
+        content = read_object(value, self._kind)
+        if self._kind == "catalog":
+            try:
+                Catalog.from_dict(content)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                name = _name_of(value, self._kind)
+                raise DtmError(f"{name} is not a Singer catalog: make one with --discover.") from None
+        return io.StringIO(json.dumps(content))
+
+
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
     """Read a JSON object from a file that a command line names.
 
@@ -127,61 +154,9 @@ def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa:
     Raises:
         DtmError: It cannot be read, or holds something else.
     """
-    # Settings in the place of a file's name may hold the key: they are not repeated.
-    name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
-    return check_json(read_text(path, name), name, or_list=or_list)
-
-
-class _CheckedFile(click.ParamType):  # type: ignore[type-arg]
-    """A file of an option of the SDK's, checked, as the open file that the SDK expects."""
-
-    name = "file"
-    kind = ""
-
-    @override
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read and check the file.
-
-        Raises:
-            DtmError: It cannot be read, or holds something else.
-        """
-        if not isinstance(value, str):
-            return value
-        name = f"The {self.kind} on standard input" if value == "-" else f"The {self.kind} file {value}"
-        content = check_json(read_text(value, name), name)
-        self.check(content, name)
-        return io.StringIO(json.dumps(content))
-
-    def check(self, content: dict[str, Any], name: str) -> None:
-        """Check what the file holds."""
-
-
-class StateFile(_CheckedFile):
-    """The file of ``--state``."""
-
-    kind = "state"
-
-
-class CatalogFile(_CheckedFile):
-    """The file of ``--catalog``."""
-
-    kind = "catalog"
-
-    @override
-    def check(self, content: dict[str, Any], name: str) -> None:
-        """Check that it is a Singer catalog."""
-        check_catalog(content, name)
-
-
-def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
-    """Return what the text of a file holds: a JSON object.
-
-    Raises:
-        DtmError: It holds something else.
-    """
-    problem = ""
+    name, problem = _name_of(path, kind), ""
     try:
-        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+        content = json.loads(read_text(path, name), parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
         if not isinstance(content, (dict, list) if or_list else dict):
             problem = f"holds something else than a JSON object in braces{' or a list' if or_list else ''}"
     except ValueError as error:
@@ -191,6 +166,13 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
     if problem:  # raised here, because an error of the parser carries the whole text with it
         raise DtmError(f"{name} {problem}.")
     return content
+
+
+def _name_of(path: str, kind: str) -> str:
+    if path == "-":
+        return f"The {kind} on standard input"
+    # Settings in the place of a file's name may hold the key: they are not repeated.
+    return f"The {kind} file" if "{" in path else f"The {kind} file {path}"
 
 
 def _refuse_constant(name: str) -> None:
@@ -204,15 +186,3 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if content.setdefault(name, value) != value:
             raise ValueError(f"{quoted(name, 100)} is declared twice in one object")
     return content
-
-
-def check_catalog(content: dict[str, Any], name: str) -> None:
-    """Check that an object is a Singer catalog.
-
-    Raises:
-        DtmError: It is something else.
-    """
-    try:
-        Catalog.from_dict(content)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise DtmError(f"{name} is not a Singer catalog: make one with --discover.") from None

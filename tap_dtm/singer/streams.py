@@ -13,6 +13,8 @@ from tap_dtm.singer.history import HistoryStream, RunStream
 from tap_dtm.singer.pcodes import PcodeListStream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_dtm.singer.base import DtmStream
 
 _KINDS: Final[dict[type[DtmStream], list[str]]] = {
@@ -23,5 +25,7 @@ _KINDS: Final[dict[type[DtmStream], list[str]]] = {
     RunStream: ["runs"],
     PcodeListStream: ["pcodes"],
 }
-STREAMS: Final = tuple(partial(kind, name) for kind, names in _KINDS.items() for name in names)
+STREAMS: Final[tuple[Callable[..., DtmStream], ...]] = tuple(
+    partial(kind, name) for kind, names in _KINDS.items() for name in names
+)
 """What makes the streams. A country's children deliver in this order: ``runs`` says what came of the others."""
