@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.bookmarks import HistoryBookmark, RunsBookmark
-from tap_dtm.exact.moment import next_moment
+from tap_dtm.exact.bookmarks import HistoryBookmark, RunsBookmark, next_moment
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.singer.figures import CountryStream, LevelStream
 
@@ -87,7 +86,7 @@ class HistoryStream(LevelStream):
         shape = self.bookmark.shape(code)
         if shape and self._followed(code):
             return "published" if shape == self._shape else "settings"
-        if self.schedule.is_first:
+        if self.schedule.run == 1:
             return "reset"
         return "published" if self.has_begun and code in self.schedule.newly_listed else "first"
 

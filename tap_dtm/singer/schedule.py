@@ -52,7 +52,7 @@ class Schedule:
 
     def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
         self.settings = settings
-        self.run = 0
+        self.run = 0  # without a state of an earlier run, it is run 1
         self.observed_at: str | None = None
         """The time of the run, where histories are read."""
         self.newly_listed: frozenset[str] = frozenset()
@@ -140,11 +140,6 @@ class Schedule:
         self.codes = frozenset(self._to_come)
         self._progress.begin(len(self.codes))
         self._reading.start(jobs)
-
-    @property
-    def is_first(self) -> bool:
-        """Whether there is no state of an earlier run."""
-        return self.run == 1
 
     def _jobs(
         self, levels: Sequence[LevelStream], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
