@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tap_dtm.api.records import UnknownFields
     from tap_dtm.api.rows import Row
-    from tap_dtm.exact.api import Api
     from tap_dtm.exact.level import Delivered
+    from tap_dtm.exact.lists import Api
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
 

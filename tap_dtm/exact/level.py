@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from tap_dtm.exact import rounds, selfcheck
 from tap_dtm.exact.round import Round
-from tap_dtm.exact.rounds import NOTHING, chain
+from tap_dtm.exact.rounds import NOTHING, Bookmark, Change, Delivery, chain
 from tap_dtm.exact.selfcheck import compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tap_dtm.api.rows import Row
-    from tap_dtm.exact.rounds import Bookmark, Delivery
     from tap_dtm.exact.selfcheck import Comparison, Contradiction
 
 _DIGITS: Final = 12  # of a round's digest, which is only compared with that of the same round
@@ -53,30 +52,57 @@ class Delivered:
     by_round: bool = False
 
     def extended(self, operation: str, index: Sequence[Row], new_rows: Sequence[Row], mark: Bookmark) -> Delivery:
-        """Deliver new rounds of an operation."""
-        delivery = rounds.extend(operation, index, new_rows, mark)
+        """Deliver new rounds after those already delivered."""
+        content = chain(mark.content, new_rows)
+        after = _bookmark(index, new_rows, content, mark.rows + len(new_rows))
+        delivery = Delivery(operation, Change.NEW_ROUNDS, after, new_rows, first=mark.rows + 1)
         return _of_new(delivery, mark) if self.by_round else delivery
 
     def replaced(
         self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
     ) -> Delivery:
-        """Deliver all that the level has of an operation, as far as it differs from what was delivered."""
+        """Deliver all that the level has of an operation, as far as it differs from what was delivered.
+
+        Args:
+            operation: The operation's name.
+            index: Its index rows in canonical order; None when nothing names the operation (any more). One that is
+                listed without rows anywhere is remembered, so that it is not looked for again in every run.
+            rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
+            contradiction: How the rows depart from the index.
+        """
         mark = self.bookmarks.get(operation)
-        delivery = rounds.replace(
-            operation,
-            index,
-            rows,
-            mark,
-            contradiction=contradiction,
-            emit_all=self.emit_all,
-            highest=self.highest.get(operation, 0),
-        )
+        delivery = self._replacement(operation, index, rows, contradiction)
         if self.by_round:
             delivery = _of_all(delivery, rows, mark, emit_all=self.emit_all)
         if delivery.is_empty or self.emit_all:
             return delivery
         is_unheard_of = index is None and mark is None
         return replace(delivery, is_announced=not is_unheard_of and bool(rounds.need(index or (), mark)))
+
+    def _replacement(
+        self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
+    ) -> Delivery:
+        mark = self.bookmarks.get(operation)
+        taken = mark.rows if mark else 0
+        removed = max(taken - len(rows), 0)
+        surplus = range(len(rows) + 1, (max(taken, self.highest.get(operation, 0)) if self.emit_all else taken) + 1)
+        content = chain(NOTHING, rows)
+        after = None
+        if index is not None or rows:
+            after = _bookmark(index or (), rows, content, len(rows), contradiction)
+        if after is None or (surplus and not index and not rows):
+            change = Change.WITHDRAWN if removed else Change.UNCHANGED
+            return Delivery(operation, change, after, tombstones=surplus, removed=removed)
+        if mark is None or not (mark.content or taken):
+            change = Change.NEW if rows else Change.UNCHANGED
+            return Delivery(operation, change, after, rows, tombstones=surplus)
+        if mark.content == content or rounds.is_digest_of(mark.content, rows):
+            return Delivery(operation, Change.UNCHANGED, after, rows if self.emit_all else (), tombstones=surplus)
+        is_longer = 0 < taken < len(rows) and rounds.is_digest_of(mark.content, rows[:taken])
+        if is_longer and Round.of(rows[taken - 1]) != Round.of(rows[taken]):
+            kept = 0 if self.emit_all else taken
+            return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1, tombstones=surplus)
+        return Delivery(operation, Change.REVISED, after, rows, tombstones=surplus, removed=removed)
 
     def rows(self, *, of_index: bool = False) -> int:
         """Return how many rows were delivered; or how many of the operations whose rounds the index has."""
@@ -86,6 +112,23 @@ class Delivered:
 def most_rows(streams: Iterable[Delivered], *, of_index: bool = False) -> int:
     """Return how many rows of a level were delivered to the stream that has had most of them."""
     return max((each.rows(of_index=of_index) for each in streams), default=0)
+
+
+def _bookmark(
+    index: Sequence[Row], level: Sequence[Row], content: str, rows: int, contradiction: Contradiction | None = None
+) -> Bookmark:
+    shown = index or level
+    date, number, assessment_type = Round.of(shown[-1]) if shown else (None, None, None)
+    return Bookmark(
+        reporting_date=date,
+        round_number=number,
+        assessment_type=assessment_type,
+        digest=chain(NOTHING, index),
+        content=content,
+        rows=rows,
+        unindexed=not set(map(Round.of, level)) <= set(map(Round.of, index)),
+        contradiction=contradiction,
+    )
 
 
 @dataclass

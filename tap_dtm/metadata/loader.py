@@ -6,10 +6,10 @@ import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct, field, structs
 
-from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import (
     API_VERSIONS,
     ApiVersion,
@@ -65,6 +65,7 @@ class _Listed(Table, frozen=True, kw_only=True):
 # Between a small letter or digit and a capital (admin1|Pcode), and before the last capital of a run
 # that starts a new word (IDP|Origin).
 _WORD_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_EMAIL: Final = re.compile(r"[\w.+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
 
 def api_name_to_snake(name: str) -> str:
@@ -217,3 +218,22 @@ def _check_package(document: Document, package: Package) -> None:
         document.fail(("package", "contact", "email"), f"{package.contact.email!r}; expected an e-mail address.")
     if "{access_date}" not in package.citation:
         document.fail(("package", "citation"), "expected the placeholder {access_date} for the date of access.")
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is the address of a web page: http or https, a host, and neither blanks nor control characters.
+
+    Pages turn addresses into links, and a link of another scheme, such as ``javascript:``, may run a program.
+    """
+    if not text.isprintable() or any(letter.isspace() for letter in text) or "\\" in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def is_email_address(text: str) -> bool:
+    """Whether a text is an e-mail address and nothing else."""
+    return _EMAIL.fullmatch(text) is not None
