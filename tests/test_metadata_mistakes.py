@@ -23,7 +23,6 @@ code:
   example: X1
   api_name: code
   versions: [v2, v3]
-  levels: [0]
   constraints: {pattern: "^X"}
 count:
   type: integer
@@ -33,7 +32,7 @@ count:
   nullable: true
   example: "1"
   versions: [v3]
-  levels: [0, 1]
+  from_level: 0
   constraints: {minimum: 0}
 retired:
   type: date
@@ -43,7 +42,6 @@ retired:
   nullable: true
   example: "2025-06-30"
   versions: [v3]
-  levels: [0]
   omitted: It is never right.
 """,
     "resources.yaml": """\
@@ -97,7 +95,7 @@ MISTAKES = {
             "count.type: invalid enum value 'whole'; expected one of: string, integer, date, datetime,",
         ),
         ("[v2, v3]", "[v2, v4]", "code.versions[1]: invalid enum value 'v4'; expected one of: v2, v3."),
-        ("[0, 1]", "[0, 7]", "count.levels[1]: invalid enum value 7; expected one of: 0, 1, 2."),
+        ("from_level: 0", "from_level: 7", "count.from_level: invalid enum value 7; expected one of: 0, 1, 2."),
         ("count:", "code:", "'code' is declared twice, first on line 1."),
         ("title: Code", "title: A\n  title: B", "code: 'title' is declared twice, first on line 3."),
         ("title: Code", "title: Code\n  no: Norway", "code: the key no is not text in YAML: put quotes around it."),
@@ -195,7 +193,7 @@ def test_a_text_without_enough_alternatives_is_reported_with_its_line(tmp_path: 
     fields = SOUND["fields.yaml"].replace("retired:", "'{a|b|c}':").replace("title: Retired", "title: '{A|B}'")
     write(tmp_path, {**SOUND, "fields.yaml": fields})
 
-    with pytest.raises(CatalogueError, match=r"fields.yaml, line 24: '\{A\|B\}' has fewer alternatives than the name"):
+    with pytest.raises(CatalogueError, match=r"fields.yaml, line 23: '\{A\|B\}' has fewer alternatives than the name"):
         load_catalogue_from(tmp_path)
 
 
@@ -234,21 +232,13 @@ def test_a_mistake_is_reported_with_file_line_and_remedy(
 
 
 def test_a_field_that_the_level_does_not_have_is_left_out(tmp_path: Path) -> None:
-    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("levels: [0, 1]", "levels: [1]")})
+    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("from_level: 0", "from_level: 1")})
     rewritten = SOUND["resources.yaml"].replace("method: INCREMENTAL, key: count", "method: FULL_TABLE")
     (tmp_path / "resources.yaml").write_text(rewritten, "utf-8")
 
     catalogue = load_catalogue_from(tmp_path)
 
     assert [field.name for field in catalogue.resources["table"].fields] == ["code"]
-
-
-def test_a_field_that_no_level_has_is_refused_in_a_table_of_a_level(tmp_path: Path) -> None:
-    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("  levels: [0]\n", "", 1)})
-
-    expected = r"line 19: resources.table.fields\[0\]: no administrative level has 'code'"
-    with pytest.raises(CatalogueError, match=expected):
-        load_catalogue_from(tmp_path)
 
 
 def test_a_key_that_one_version_lacks_is_refused(tmp_path: Path) -> None:

@@ -139,8 +139,6 @@ def _resource(document: Document, name: str, fields: Mapping[str, Field], warnin
         document.check_one_of(here, each, fields)
         if reason := fields[each].omitted:
             document.fail(here, f"expected {each!r} in no resource: {reason}")
-        if listed.level is not None and not fields[each].levels:
-            document.fail(here, f"no administrative level has {each!r}.")
     if listed.dated_by:
         document.check_one_of((*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):
@@ -152,7 +150,9 @@ def _resource(document: Document, name: str, fields: Mapping[str, Field], warnin
     return Resource(
         **{attribute: getattr(listed, attribute) for attribute in Table.__struct_fields__},
         name=name,
-        fields=tuple(fields[each] for each in listed.fields if listed.level in {None, *fields[each].levels}),
+        fields=tuple(
+            fields[each] for each in listed.fields if listed.level is None or listed.level >= fields[each].from_level
+        ),
         replication_method=method,
         replication_key=key,
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),

@@ -30,6 +30,7 @@ CHOICES: Final = {
     "versions": API_VERSIONS,
     "endpoints": API_VERSIONS,
     "level": LEVELS,
+    "from_level": LEVELS,
     "levels": LEVELS,
 }
 """The values of keys that are not free."""
@@ -67,7 +68,7 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     api_name: Text | None = None
     documented_name: Text | None = None
     versions: Annotated[tuple[ApiVersion, ...], Meta(min_length=1)] = API_VERSIONS
-    levels: tuple[Level, ...] = ()
+    from_level: Level = 0
     unit: Text | None = None
     measure: Measure | None = None
     constraints: dict[str, Constraint] = {}

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from tap_dtm.metadata.loader import load_catalogue
-from tap_dtm.metadata.model import API_VERSIONS, ApiVersion, FieldType, Level, Text, Texts
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS, ApiVersion, FieldType, Level, Text, Texts
 from tap_dtm.metadata.yaml_source import read_yaml
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _from_field(field: Field) -> Column:
         type=field.type,
         description=field.full_description,
         versions=field.versions,
-        levels=field.levels,
+        levels=LEVELS[field.from_level :],
     )
 
 
