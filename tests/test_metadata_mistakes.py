@@ -54,7 +54,6 @@ resources:
     grain: One row per code.
     key: [code]
     fields: [code]
-    replication: {method: FULL_TABLE}
     endpoints: {v3: /list, v2: /List}
   table:
     title: Table
@@ -69,7 +68,7 @@ resources:
       - fields: [code]
         resource: list
         reference_fields: [code]
-    replication: {method: INCREMENTAL, key: count}
+    replication_key: count
     endpoints: {v3: /table}
     warnings: [beware]
 """,
@@ -116,9 +115,7 @@ MISTAKES = {
         ("- count", "- count\n      - code", "resources.table.fields: lists 'code' twice; expected once."),
         ("level: 0", "level: 3", "table.level: invalid enum value 3; expected one of: 0, 1, 2."),
         ("key: [code]", "key: [count]", "list.key[0]: unknown 'count'; expected in v3 one of: code."),
-        ("key: count", "key: retired", "replication.key: unknown 'retired'; expected in v3 one of: code, count."),
-        (", key: count", "", "INCREMENTAL without a key; expected one with INCREMENTAL alone."),
-        ("FULL_TABLE", "LOG_BASED", "invalid enum value 'LOG_BASED'; expected one of: FULL_TABLE, INCREMENTAL."),
+        ("_key: count", "_key: retired", "replication_key: unknown 'retired'; expected in v3 one of: code, count."),
         (
             "resource: list",
             "resource: lists",
@@ -233,7 +230,7 @@ def test_a_mistake_is_reported_with_file_line_and_remedy(
 
 def test_a_field_that_the_level_does_not_have_is_left_out(tmp_path: Path) -> None:
     write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("from_level: 0", "from_level: 1")})
-    rewritten = SOUND["resources.yaml"].replace("method: INCREMENTAL, key: count", "method: FULL_TABLE")
+    rewritten = SOUND["resources.yaml"].replace("    replication_key: count\n", "")
     (tmp_path / "resources.yaml").write_text(rewritten, "utf-8")
 
     catalogue = load_catalogue_from(tmp_path)
@@ -242,7 +239,7 @@ def test_a_field_that_the_level_does_not_have_is_left_out(tmp_path: Path) -> Non
 
 
 def test_a_key_that_one_version_lacks_is_refused(tmp_path: Path) -> None:
-    resources = SOUND["resources.yaml"].replace("fields: [code]\n    r", "fields: [code, count]\n    r")
+    resources = SOUND["resources.yaml"].replace("fields: [code]\n    e", "fields: [code, count]\n    e")
     write(tmp_path, {**SOUND, "resources.yaml": resources.replace("key: [code]", "key: [count]", 1)})
 
     with pytest.raises(CatalogueError, match=r"line 8: .*list\.key\[0\]: unknown 'count'; expected in v2 one of: code"):

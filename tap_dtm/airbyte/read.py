@@ -65,7 +65,7 @@ class Translator(Receiver):
     def finish(self, tap: HostedTap | None) -> None:
         """Report how each stream ended. A full refresh gets its only state here, when its rows are complete."""
         for name in self._streams:
-            if tap and tap.has_completed(name):
+            if tap and tap.streams[name].is_complete:  # type: ignore[attr-defined]
                 self._state(name, self._last(name, tap.state["bookmarks"]))
                 self._output.write(messages.stream_status(name, "COMPLETE"))
             else:

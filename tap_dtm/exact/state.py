@@ -28,7 +28,7 @@ from tap_dtm.metadata.model import LEVELS
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
 FORM: Final = 2
 """The form of the states that this version writes; that of 0.1.0 is 1, and has no number."""
@@ -196,10 +196,13 @@ def check_bookmark(stream: str, bookmark: Any) -> None:  # noqa: ANN401
         for partition in checked.partitions:
             if problem := _contradiction_of(partition, is_packed=stream in _HISTORIES):
                 raise _damaged(stream, partition.context.admin0_pcode, problem)
-        by_country = _by_country(bookmark["partitions"])
-        if stream in _HISTORIES:  # what is not known of a country begins again
+        by_country: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)  # programs that join may leave several
+        for each in bookmark["partitions"]:
+            by_country[each["context"]["admin0_pcode"]].append(each)
+        if stream in _HISTORIES:  # what is not known, or was written before the first release, begins again
+            known = [only for only, *others in by_country.values() if not others]
             bookmark.clear()
-            bookmark["partitions"] = [same[0] for same in by_country.values() if _is_known(same)]
+            bookmark["partitions"] = [each for each in known if isinstance(each.get("operations"), str)]
         else:
             partitions = [same[0] if len(same) == 1 else _join(same) for same in by_country.values()]
             bookmark["partitions"] = partitions = _restored(partitions, checked.taken)
@@ -289,19 +292,6 @@ def _restored(partitions: list[dict[str, Any]], taken: Mapping[str, Mapping[str,
             restored = _unfinished({name: positions[name] for name in sorted(lost) if positions[name]})
             partition["operations"] = partition.get("operations", {}) | restored
     return list(by_country.values())
-
-
-def _by_country(partitions: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the partitions of each country: programs that join states may leave several."""
-    by_country: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for partition in partitions:
-        by_country[partition["context"]["admin0_pcode"]].append(partition)
-    return by_country
-
-
-def _is_known(partitions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether these of a history are a single one, and packed, as they were not before the first release."""
-    return len(partitions) == 1 and isinstance(partitions[0].get("operations"), str)
 
 
 def _join(partitions: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,9 +15,7 @@ from tap_dtm.metadata.model import (
     ApiVersion,
     Catalogue,
     Field,
-    ForeignKey,
     Package,
-    ReplicationMethod,
     Resource,
     Table,
     Text,
@@ -48,17 +46,11 @@ class _File(Struct, forbid_unknown_fields=True):
     warnings: dict[str, Text] = {}
 
 
-class _Replication(Struct, frozen=True, forbid_unknown_fields=True):
-    method: ReplicationMethod
-    key: Text | None = None
-
-
 class _Listed(Table, frozen=True, kw_only=True):
     """A resource in its file: fields and warnings by name."""
 
     endpoints: dict[ApiVersion, Text] = field(default_factory=dict)  # type: ignore[assignment]
     fields: Texts
-    replication: _Replication = _Replication("FULL_TABLE")
     warnings: tuple[Text, ...] = ()
 
 
@@ -143,18 +135,12 @@ def _resource(document: Document, name: str, fields: Mapping[str, Field], warnin
         document.check_one_of((*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):
         document.check_one_of((*place, "warnings", number), code, warnings)
-    method, key = listed.replication.method, listed.replication.key
-    if (method == "INCREMENTAL") != (key is not None):
-        problem = f"{method} {'with' if key else 'without'} a key; expected one with INCREMENTAL alone."
-        document.fail((*place, "replication", "method"), problem)
     return Resource(
         **{attribute: getattr(listed, attribute) for attribute in Table.__struct_fields__},
         name=name,
         fields=tuple(
             fields[each] for each in listed.fields if listed.level is None or listed.level >= fields[each].from_level
         ),
-        replication_method=method,
-        replication_key=key,
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
     )
 
@@ -184,23 +170,16 @@ def _check_keys(document: Document, resource: Resource, resources: Mapping[str, 
         for number, key in enumerate(resource.key):
             document.check_one_of((*place, "key", number), key, names, f" in {version}")
         if resource.replication_key is not None:
-            here = (*place, "replication", "key")
-            document.check_one_of(here, resource.replication_key, names, f" in {version}")
-    for number, reference in enumerate(resource.foreign_keys):
-        _check_foreign_key(document, (*place, "foreign_keys", number), reference, resource, resources)
-
-
-def _check_foreign_key(
-    document: Document, place: Place, key: ForeignKey, resource: Resource, resources: Mapping[str, Resource]
-) -> None:
-    for number, name in enumerate(key.fields):
-        document.check_one_of((*place, "fields", number), name, [field.name for field in resource.fields])
-    document.check_one_of((*place, "resource"), key.resource, resources)
-    target = resources[key.resource].key
-    if key.reference_fields != target or len(key.fields) != len(target):
-        document.fail(
-            (*place, "reference_fields"), f"expected the key of {key.resource}, {list(target)}, and as many fields."
-        )
+            document.check_one_of((*place, "replication_key"), resource.replication_key, names, f" in {version}")
+    for count, reference in enumerate(resource.foreign_keys):
+        here = (*place, "foreign_keys", count)
+        for number, name in enumerate(reference.fields):
+            document.check_one_of((*here, "fields", number), name, [field.name for field in resource.fields])
+        document.check_one_of((*here, "resource"), reference.resource, resources)
+        target = resources[reference.resource].key
+        if reference.reference_fields != target or len(reference.fields) != len(target):
+            problem = f"expected the key of {reference.resource}, {list(target)}, and as many fields."
+            document.fail((*here, "reference_fields"), problem)
 
 
 def _check_package(document: Document, package: Package) -> None:

@@ -62,15 +62,18 @@ def invent_country(index: int, seed: int) -> Country:
 
 
 def tiny(rng: Random, countries: int = 2) -> World:
-    """Invent another world of a few dozen rows at each call, for tests of random histories."""
-    return World(rng.randrange(10**9), tuple(_tiny_country(index, rng) for index in range(countries)))
+    """Invent another world of a few dozen rows at each call, for tests of random histories.
 
-
-def _tiny_country(index: int, rng: Random) -> Country:
-    """Invent a plain country in which some rounds are assessed twice, and some districts are under a wrong province."""
-    operations = _plain_operations(index, rng, rng.randint(1, 3), rounds=rng.randint(1, 3), cells=3)
-    name = country_name(index, rng)
-    return Country(country_pcode(index), name, tuple(_with_odd_rounds(index, each, rng) for each in operations))
+    Some rounds are assessed twice, and some districts are under a wrong province.
+    """
+    seed = rng.randrange(10**9)
+    made: list[Country] = []
+    for index in range(countries):
+        operations = _plain_operations(index, rng, rng.randint(1, 3), rounds=rng.randint(1, 3), cells=3)
+        name = country_name(index, rng)
+        odd = tuple(_with_odd_rounds(index, each, rng) for each in operations)
+        made.append(Country(country_pcode(index), name, odd))
+    return World(seed, tuple(made))
 
 
 def _with_odd_rounds(index: int, operation: Operation, rng: Random) -> Operation:

@@ -51,7 +51,7 @@ class SandboxServer:
         """The largest number of requests that were being answered at the same time."""
         self._at_once = 0
         self._lock = threading.Lock()
-        self._closing = threading.Event()
+        self.closing = threading.Event()
         self._http = _HttpServer(self, port)
         self.port: int = self._http.server_address[1]
         self.url = f"http://{HOST}:{self.port}"
@@ -69,17 +69,13 @@ class SandboxServer:
 
     def close(self) -> None:
         """Stop serving, and close all connections. A second call has no effect."""
-        if self._closing.is_set():
+        if self.closing.is_set():
             return
-        self._closing.set()
+        self.closing.set()
         self._http.shutdown()
         self._http.server_close()
         self._http.hang_up()
         self._thread.join()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait; return False if the server closes in the meantime."""
-        return not self._closing.wait(seconds)
 
     @contextlib.contextmanager
     def noted(self, request: Request) -> Iterator[None]:
@@ -178,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _deliver(self, status: int, headers: dict[str, str], body: bytes, fault: Fault | None) -> None:
         kind = fault.kind if fault else None
-        in_time = fault is None or kind != "slow" or self.server.sandbox.wait(fault.seconds)
+        in_time = fault is None or kind != "slow" or not self.server.sandbox.closing.wait(fault.seconds)
         if kind == "dropped" or not in_time:
             self.close_connection = True
             return

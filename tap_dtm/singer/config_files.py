@@ -48,22 +48,18 @@ class CheckedConfig(PluginBase):
             if path != "ENV":
                 config |= read_object(path, "settings")
         if "ENV" in value:  # and not handed to the SDK, whose reader passes over misspelt names
-            config |= cls._from_environment()
+            schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
+            cls.append_builtin_config(schema)
+            if file := find_dotenv():  # as the SDK does when it reads them
+                text = read_text(file, f"The file {file}")
+                DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
+            config |= read_environment(schema["properties"], cls._env_var_prefix, os.environ)
         for name in KEY_SETTINGS:
             if isinstance(key := config.get(name), str):
                 guard(key)
         read = super().cb_config(ctx, param, ())
         read.config |= config
         return read
-
-    @classmethod
-    def _from_environment(cls) -> dict[str, Any]:
-        schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
-        cls.append_builtin_config(schema)
-        if path := find_dotenv():  # as the SDK does when it reads them
-            text = read_text(path, f"The file {path}")
-            DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
-        return read_environment(schema["properties"], cls._env_var_prefix, os.environ)
 
 
 def read_environment(

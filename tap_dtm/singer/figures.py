@@ -15,7 +15,7 @@ from tap_dtm.api.rows import as_dict
 from tap_dtm.exact.bookmarks import LevelBookmark
 from tap_dtm.exact.rounds import fingerprint
 from tap_dtm.singer.base import FULL_TABLE, DtmStream
-from tap_dtm.singer.output import DELETED_AT, Writer
+from tap_dtm.singer.output import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +99,9 @@ class CountryStream(DtmStream):
 class LevelStream(CountryStream):
     """What a run finds at one admin level, as far as the bookmarks of this stream do not have it."""
 
+    is_sent_again = True
+    """Whether a scrub may send rows again that have not changed, so that a table that somebody changed is put right."""
+
     @property
     def level(self) -> int:
         """The number of the admin level."""
@@ -115,11 +118,6 @@ class LevelStream(CountryStream):
         So it is the first time, and after a change of what shapes the records other than the API.
         """
         return self.bookmark.shape(code) != self._shape
-
-    @property
-    @abstractmethod
-    def is_sent_again(self) -> bool:
-        """Whether a scrub may send rows again that have not changed."""
 
     @cached_property
     def _shape(self) -> str:
@@ -158,9 +156,9 @@ class LevelStream(CountryStream):
     def begin(self, code: str, changes: CountryChanges) -> None:
         """Prepare for the rows of a country."""
 
-    @abstractmethod
-    def marks(self, delivery: Delivery) -> Record:
+    def marks(self, delivery: Delivery) -> Record:  # noqa: ARG002
         """Return what every row of a delivery has in addition to what the API says, but for its position."""
+        return self.marks_of_live_rows
 
     @abstractmethod
     def gone(self, delivery: Delivery) -> Iterator[Record]:
@@ -189,12 +187,6 @@ class IdpStream(LevelStream):
     def _codes_delivered(self) -> set[str]:
         return set()
 
-    @property
-    @override
-    def is_sent_again(self) -> bool:
-        """Always: so a table that was changed behind the tap's back is put right."""
-        return True
-
     @override
     def needs_everything(self, code: str) -> bool:
         """Whether a country must be read and emitted whole: for FULL_TABLE, too."""
@@ -210,11 +202,6 @@ class IdpStream(LevelStream):
     def begin(self, code: str, changes: CountryChanges) -> None:
         """Remember that the country was delivered."""
         self._codes_delivered.add(code)
-
-    @override
-    def marks(self, delivery: Delivery) -> Record:
-        """Return the mark of rows that are not deleted."""
-        return {DELETED_AT: None}
 
     @override
     def gone(self, delivery: Delivery) -> Iterator[Record]:

@@ -17,7 +17,7 @@ and may be killed in between. So the rows themselves, and not the order in which
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -41,16 +41,12 @@ _FAR: Final = dt.timedelta(hours=1)  # further apart than the clocks of two mach
 class HistoryStream(LevelStream):
     """Every state in which the rows of one admin level were seen."""
 
+    is_sent_again = False  # a row that has not changed is no new state
+    marks_of_live_rows: ClassVar = {"is_withdrawn": False}
     has_begun = False
     """Whether an earlier run has ended for any country."""
     _cause = ""
     _look: tuple[str, int, str | None] = ("", 0, None)
-
-    @property
-    @override
-    def is_sent_again(self) -> bool:
-        """Never: a row that has not changed is no new state."""
-        return False
 
     @property
     @override
@@ -65,12 +61,9 @@ class HistoryStream(LevelStream):
 
     def _followed(self, code: str) -> str | None:
         """Return the time of the run that this one follows in a country; None if the history begins."""
-        last, ended = self.bookmark.observed_at(code), self._runs.bookmark.ended_at(code)
+        runs = next(stream for stream in self._tap.streams.values() if isinstance(stream, RunStream))
+        last, ended = self.bookmark.observed_at(code), runs.bookmark.ended_at(code)
         return last if last and ended and ended >= last else None
-
-    @property
-    def _runs(self) -> RunStream:
-        return next(stream for stream in self._tap.streams.values() if isinstance(stream, RunStream))
 
     @override
     def begin(self, code: str, changes: CountryChanges) -> None:
@@ -106,12 +99,6 @@ class HistoryStream(LevelStream):
         for number, each in enumerate(delivery.withdrawn, start=len(delivery.rows) + 1):
             yield {"row_number": number} | each._asdict()
 
-    @property
-    @override
-    def marks_of_live_rows(self) -> Record:
-        """What the marks are in every row that is not withdrawn."""
-        return {"is_withdrawn": False}
-
     @override
     def tombstone(self, **key: Any) -> Record:
         """Return a record that says that a round was withdrawn."""
@@ -122,6 +109,7 @@ class RunStream(CountryStream):
     """When the tap looked at each country, and what came of it."""
 
     state_partitioning_keys = ()  # one bookmark for all countries
+    marks_of_live_rows: ClassVar = {}
 
     @property
     def bookmark(self) -> RunsBookmark:
@@ -165,12 +153,6 @@ class RunStream(CountryStream):
         yield record
         if changes is not None:
             self.bookmark.move(code, str(self.schedule.observed_at))
-
-    @property
-    @override
-    def marks_of_live_rows(self) -> Record:
-        """None that is always the same."""
-        return {}
 
 
 def now() -> dt.datetime:

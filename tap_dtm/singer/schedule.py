@@ -162,7 +162,11 @@ class Schedule:
             if code in listed or (settings.countries and code not in settings.countries):
                 continue
             if not self.may_remove(code, levels):
-                self._fail(code, _left_the_list(code))
+                words = (
+                    f"{code} has left DTM's country list, although rows of it were delivered before: they are kept. "
+                    f"If DTM has withdrawn the country for good, add {code} to accept_withdrawn_countries."
+                )
+                self._fail(code, DtmWithdrawnError(words))
             elif selected:
                 # A killed run may have sent its tombstones, and a table may have been changed since.
                 yield self._job(code, code, selected, numbers if resends else set(), is_gone=True)
@@ -327,13 +331,6 @@ def _read_whole(levels: Iterable[LevelStream], number: int) -> dict[str, int]:
     """Return, by country, the run that last read a level whole for all of its streams."""
     marks = [level.bookmark.read_whole for level in levels if level.level == number]
     return {code: min(mark.get(code, 0) for mark in marks) for code in {code for mark in marks for code in mark}}
-
-
-def _left_the_list(code: str) -> DtmWithdrawnError:
-    return DtmWithdrawnError(
-        f"{code} has left DTM's country list, although rows of it were delivered before: they are kept. "
-        f"If DTM has withdrawn the country for good, add {code} to accept_withdrawn_countries."
-    )
 
 
 def _unknown_country(code: str, known: Mapping[str, str]) -> str:
