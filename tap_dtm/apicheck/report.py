@@ -69,7 +69,7 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
         f"tap-dtm {metadata.version('tap-dtm')} --check-api: API {settings.api_version} of {host}",
         f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}; requests: {len(seen.looks)}; countries: {len(seen.countries)}",
         "",
-        *(_line(fact, verdict) for fact, verdict in verdicts),
+        *(f"{_word(fact, verdict):{_WIDTH}}  {fact.sentence} {verdict.seen}" for fact, verdict in verdicts),
         "",
         *_requests(seen.looks),
         "",
@@ -78,9 +78,8 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
     return Report("".join(f"{line}\n" for line in lines), failed, stopped_by)
 
 
-def _line(fact: Fact, verdict: Verdict) -> str:
-    words = {True: "ok", None: "not checked", False: "FAILED" if fact.is_needed else "differs"}
-    return f"{words[verdict.holds]:{_WIDTH}}  {fact.sentence} {verdict.seen}"
+def _word(fact: Fact, verdict: Verdict) -> str:
+    return {True: "ok", None: "not checked", False: "FAILED" if fact.is_needed else "differs"}[verdict.holds]
 
 
 def _requests(looks: list[Look]) -> Iterator[str]:

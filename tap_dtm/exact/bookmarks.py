@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from tap_dtm.exact.level import Delivered, highest_positions
-from tap_dtm.exact.packing import pack, packed, unpacked
 from tap_dtm.exact.rounds import Bookmark
-from tap_dtm.exact.state import FORM, operations_of, positions_of, understood, unfinished_partition
+from tap_dtm.exact.state import (
+    FORM,
+    operations_of,
+    pack,
+    packed,
+    positions_of,
+    understood,
+    unfinished_partition,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

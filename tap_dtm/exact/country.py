@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tap_dtm.exact.lists import Api
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
+
+    Aside = Callable[[Callable[[], dict[str, LevelChanges]]], Future[dict[str, LevelChanges]] | None]
+    """Begins to read a level in another thread; None if there is no room for one more request at the same time."""
 
     Fetch = Callable[[str | None, str | None], list[Row]]
 
@@ -145,13 +148,6 @@ class CountryChanges:
             for delivery in stream.deliveries:
                 changes[delivery.operation] = max(delivery.change, changes.get(delivery.operation, Change.UNCHANGED))
         return Counter(changes.values())
-
-
-class Aside(Protocol):
-    """Begins to read a level in another thread, if there is room for one more request at the same time."""
-
-    def __call__(self, read: Callable[[], dict[str, LevelChanges]], /) -> Future[dict[str, LevelChanges]] | None:
-        """Return what will have been read; None if there is no room."""
 
 
 class CountryReader:

@@ -7,14 +7,19 @@ Programs that join two states join their objects, and put one list in the place 
 operation takes are in the state twice: in the list of ``partitions`` and in the object ``taken``. A country that only
 ``taken`` still has is read and sent again whole, with tombstones up to its highest position.
 
+A state is written some hundred times in a run, so what is long in it is packed. The keys of a list are packed by
+country: 7,800 codes take 80 kB as they are, and 21 kB like this.
+
 A history has no positions. A country of which a state says nothing, or two things, begins again there.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import logging
+import zlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -22,13 +27,12 @@ import msgspec
 from msgspec import Meta
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.packing import unpack, unpacked
 from tap_dtm.exact.rounds import Bookmark, is_of_nothing
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FORM: Final = 2
 """The form of the states that this version writes; that of 0.1.0 is 1, and has no number."""
@@ -116,6 +120,7 @@ _FORMS: Final = {
     "pcodes": _Pcodes,
 }
 _logger = logging.getLogger("tap-dtm")
+_BETWEEN: Final = "\n"  # codes that are packed together
 _REMEDY: Final = "Restore it from a backup, or empty the tables and start with an empty state."
 
 
@@ -301,3 +306,39 @@ def _join(partitions: list[dict[str, Any]]) -> dict[str, Any]:
         for name, position in positions_of(partition).items():
             positions[name] = max(position, positions.get(name, 0))
     return unfinished_partition(partitions[0]["context"]["admin0_pcode"], positions)
+
+
+def packed(keys: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Return keys of two parts, a country and a code without line breaks, as one text for each country."""
+    codes: defaultdict[str, set[str]] = defaultdict(set)
+    for country, code in keys:
+        codes[country].add(code)
+    return {country: pack(_BETWEEN.join(sorted(each))) for country, each in sorted(codes.items())}
+
+
+def unpacked(keys: Any) -> list[tuple[str, ...]]:  # noqa: ANN401
+    """Return the keys that a state holds, packed or as lists.
+
+    Raises:
+        ValueError: They were changed since.
+    """
+    if not isinstance(keys, dict):
+        return [tuple(key) for key in keys]
+    return [(country, code) for country, text in keys.items() for code in unpack(text).split(_BETWEEN)]
+
+
+def pack(text: str) -> str:
+    """Return a text in few characters of ASCII."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpack(packed_text: str) -> str:
+    """Return a text that was packed.
+
+    Raises:
+        ValueError: It was changed since.
+    """
+    try:
+        return zlib.decompress(base64.b64decode(packed_text, validate=True)).decode()
+    except zlib.error as error:
+        raise ValueError("a packed text was changed") from error

@@ -171,7 +171,7 @@ def _chosen(node: yaml.Node, number: int) -> yaml.Node:
     elif isinstance(node, yaml.MappingNode):
         chosen = [(key, _chosen(value, number)) for key, value in node.value]
     else:
-        chosen = [_chosen(each, number) for each in node.value]
+        chosen = [entry for each in node.value if (entry := _chosen(each, number)).value]
     return type(node)(node.tag, chosen, node.start_mark, node.end_mark)
 
 

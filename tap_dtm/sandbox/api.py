@@ -214,8 +214,11 @@ class _Query:
 def answer(request: Request, edition: Edition, options: Options) -> Answer:
     """Answer a request that has passed the gate."""
     path = request.path.lower()
+    if path == pcodes.PATH:
+        listed = pcodes.pcode_list(country.pcode for country in edition.countries)
+        return Answer(200, listed, {"Content-Type": "text/csv; charset=utf-8"})
     if path not in ADMIN_PATHS:
-        return _answer_list(path, edition)
+        return Answer(200, envelope(edition.country_list() if path in COUNTRY_PATHS else edition.operation_list()))
     level, version = ADMIN_PATHS[path]
     try:
         query = _Query(request.params, level, options)
@@ -230,13 +233,6 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
     rows = [spell(line, level, version) for line in _select(query, edition, level, version)]
     # A success without rows has a message as well.
     return Answer(200, envelope(rows) if rows else envelope([], "No matching data found."))
-
-
-def _answer_list(path: str, edition: Edition) -> Answer:
-    if path == pcodes.PATH:
-        listed = pcodes.pcode_list(country.pcode for country in edition.countries)
-        return Answer(200, listed, {"Content-Type": "text/csv; charset=utf-8"})
-    return Answer(200, envelope(edition.country_list() if path in COUNTRY_PATHS else edition.operation_list()))
 
 
 def _select(query: _Query, edition: Edition, level: Level, version: ApiVersion) -> list[Line]:
