@@ -66,7 +66,11 @@ def run(
         guard(os.environ.get(variable))
     if sys.stdout is None:  # the next file to be opened would get its number, and receive the output
         sys.exit(f"{name}: Cannot write the output: standard output is closed.")
-    output = sys.stdout = _checked_output(outlook)
+    checked = _Output(_STDOUT, "w", closefd=False)
+    checked.outlook = outlook and f" {outlook}"
+    output = sys.stdout = io.TextIOWrapper(
+        checked, encoding="utf-8", errors="backslashreplace", line_buffering=checked.isatty()
+    )
     try:
         try:
             command()
@@ -228,12 +232,6 @@ class _Output(io.FileIO):
         except OSError as error:
             raise DtmOutputError(f"Cannot write the output: {error.strerror}.{self.outlook}") from error
         return size
-
-
-def _checked_output(outlook: str) -> io.TextIOWrapper:
-    unbuffered = _Output(_STDOUT, "w", closefd=False)
-    unbuffered.outlook = outlook and f" {outlook}"
-    return io.TextIOWrapper(unbuffered, encoding="utf-8", errors="backslashreplace", line_buffering=unbuffered.isatty())
 
 
 def _report(name: str, error: Exception, report: Callable[[Exception], None] | None) -> None:

@@ -209,7 +209,10 @@ def settle(
     """
     changes = LevelChanges()
     marks = delivered.bookmarks
-    is_unknown = is_silent and not any(_is_settled(mark) for mark in marks.values())
+    # Whether nothing is known of any operation that the index has: no rows, and not that there are none.
+    is_unknown = is_silent and not any(
+        mark.was_carried or (mark.contradiction is None and mark.digest not in {"", NOTHING}) for mark in marks.values()
+    )
     is_odd = is_silent and any(index.values())  # there are people in the country, and none at this level
     forgotten = delivered.highest.keys() if delivered.emit_all else frozenset[str]()
     for name in sorted(index.keys() | rows.keys() | marks.keys() | forgotten):
@@ -235,11 +238,6 @@ def highest_positions(before: Delivered, after: LevelChanges) -> dict[str, int]:
         highest[name] = max(mark.rows, highest.get(name, 0))
     taken = {name: mark.rows for name, mark in after.bookmarks.items()}
     return {name: position for name, position in sorted(highest.items()) if position > taken.get(name, 0)}
-
-
-def _is_settled(mark: Bookmark) -> bool:
-    """Whether something is known of an operation that the index has: rows, or that there are none."""
-    return mark.was_carried or (mark.contradiction is None and mark.digest not in {"", NOTHING})
 
 
 def _of_all(delivery: Delivery, rows: Sequence[Row], mark: Bookmark | None, *, emit_all: bool) -> Delivery:

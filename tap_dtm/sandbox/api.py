@@ -157,10 +157,6 @@ class _Query:
         """Whether a value passes a filter."""
         return not asked or asked == value or (self._options.ignore_case and asked.casefold() == value.casefold())
 
-    def wants_country(self, country: Country) -> bool:
-        """Whether the country passes the filters of its name and its code."""
-        return self.same(self.admin0_pcode, country.pcode) and self.same(self.country_name, country.name)
-
     def wants_operation(self, operation: Operation) -> bool:
         """Whether the operation passes its filter."""
         if self._options.operation_filter in {"ignored", "nothing"}:
@@ -238,7 +234,9 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
 def _select(query: _Query, edition: Edition, level: Level, version: ApiVersion) -> list[Line]:
     """Return the lines that pass every filter, the oldest first, across countries."""
     found: list[Line] = []
-    for country in filter(query.wants_country, edition.countries):
+    for country in edition.countries:
+        if not (query.same(query.admin0_pcode, country.pcode) and query.same(query.country_name, country.name)):
+            continue
         wanted = {operation.name for operation in country.operations if query.wants_operation(operation)}
         if wanted:
             lines = edition.lines(country, level, version)

@@ -74,7 +74,9 @@ class SandboxServer:
         self.closing.set()
         self._http.shutdown()
         self._http.server_close()
-        self._http.hang_up()
+        for connection in self._http.connections.copy():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
 
     @contextlib.contextmanager
@@ -125,23 +127,18 @@ class _HttpServer(ThreadingTCPServer):
 
     def __init__(self, sandbox: SandboxServer, port: int) -> None:
         self.sandbox = sandbox
-        self._open: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
         super().__init__((HOST, port), _Handler)
 
     @override
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        self._open.add(request)
+        self.connections.add(request)
         super().process_request(request, client_address)
 
     @override
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        self._open.discard(request)
+        self.connections.discard(request)
         super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        for connection in self._open.copy():
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tap_dtm.exact.country import CountryChanges
     from tap_dtm.exact.rounds import Delivery
 
-_NOTHING_LEARNED: Final = (None, None)
 _FAR: Final = dt.timedelta(hours=1)  # further apart than the clocks of two machines
 
 
@@ -73,7 +72,7 @@ class HistoryStream(LevelStream):
 
     def look(self, code: str) -> tuple[int | None, str | None]:
         """Return how many rows this run adds for a country, whose turn it is, and the run that they follow."""
-        return self._look[1:] if self._look[0] == code else _NOTHING_LEARNED
+        return self._look[1:] if self._look[0] == code else (None, None)
 
     def _cause_of(self, code: str) -> str:
         shape = self.bookmark.shape(code)
