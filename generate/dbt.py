@@ -74,7 +74,7 @@ def _tables() -> list[dict[str, Any]]:
 
 def _table(table: Resource) -> dict[str, Any]:
     declared: dict[str, Any] = {"name": table.name, "description": table.full_description}
-    if table.replication_method == "FULL_TABLE":  # every run sends these tables; the others only when they change
+    if table.replication_key is None:  # every run sends these tables; the others only when they change
         declared["config"] = {
             "loaded_at_field": "_sdc_batched_at",
             "freshness": {"warn_after": {"count": 36, "period": "hour"}},

@@ -67,7 +67,12 @@ def _default(value: object) -> str:
 
 def _streams() -> str:
     rows = [
-        (f"`{resource.name}`", resource.grain, _key(resource), resource.replication_method)
+        (
+            f"`{resource.name}`",
+            resource.grain,
+            _key(resource),
+            "INCREMENTAL" if resource.replication_key else "FULL_TABLE",
+        )
         for resource in load_catalogue().resources.values()
     ]
     return table(("Stream", "Grain", "Key", "Replication"), rows)

@@ -18,6 +18,7 @@ import sys
 import threading
 import traceback
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
@@ -65,7 +66,11 @@ def run(
         guard(os.environ.get(variable))
     if sys.stdout is None:  # the next file to be opened would get its number, and receive the output
         sys.exit(f"{name}: Cannot write the output: standard output is closed.")
-    output = sys.stdout = _checked_output(outlook)
+    checked = _Output(_STDOUT, "w", closefd=False)
+    checked.outlook = outlook and f" {outlook}"
+    output = sys.stdout = io.TextIOWrapper(
+        checked, encoding="utf-8", errors="backslashreplace", line_buffering=checked.isatty()
+    )
     try:
         try:
             command()
@@ -153,19 +158,19 @@ def use_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors)
 
 
-@contextmanager
-def loading() -> Iterator[None]:
-    """Import the libraries of a command: in UTF-8, and fast.
+def start(module: str) -> None:
+    """Import the module of a command with its libraries, in UTF-8 and fast, and run its ``main``.
 
     Libraries stay to the end. To look for cycles in them takes a third of the time in which a command starts and ends.
     """
     use_utf8()
     gc.disable()
     try:
-        yield
+        command = import_module(module)
     finally:
         gc.freeze()
         gc.enable()
+    command.main()
 
 
 @contextmanager
@@ -227,12 +232,6 @@ class _Output(io.FileIO):
         except OSError as error:
             raise DtmOutputError(f"Cannot write the output: {error.strerror}.{self.outlook}") from error
         return size
-
-
-def _checked_output(outlook: str) -> io.TextIOWrapper:
-    unbuffered = _Output(_STDOUT, "w", closefd=False)
-    unbuffered.outlook = outlook and f" {outlook}"
-    return io.TextIOWrapper(unbuffered, encoding="utf-8", errors="backslashreplace", line_buffering=unbuffered.isatty())
 
 
 def _report(name: str, error: Exception, report: Callable[[Exception], None] | None) -> None:

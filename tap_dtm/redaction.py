@@ -39,7 +39,7 @@ def masked(text: str) -> str:
 
 def shown(text: object) -> str:
     """Return a text for one line: secrets are hidden, and control characters are escaped."""
-    return _CONTROL.sub(_escaped, masked(str(text)))
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), masked(str(text)))
 
 
 def quoted(text: object, limit: int = MOST_QUOTED) -> str:
@@ -49,7 +49,3 @@ def quoted(text: object, limit: int = MOST_QUOTED) -> str:
     """
     words = shown(str(text)[: limit * 100])
     return words if len(words) <= limit else f"{words[:limit]} … (cut)"
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode("ascii")

@@ -293,7 +293,8 @@ class Settings:
             raise DtmError(
                 f"The setting start_date ({self.start_date}) is after end_date ({self.end_date}): swap them."
             )
-        if self.start_date and self.start_date > _latest_today():
+        easternmost = dt.timezone(dt.timedelta(hours=14))
+        if self.start_date and self.start_date > dt.datetime.now(tz=easternmost).date().isoformat():
             raise DtmError(
                 f"The setting start_date ({self.start_date}) is in the future: every row would be removed. "
                 "Choose an earlier date."
@@ -381,8 +382,3 @@ def is_date(text: str) -> bool:
         return bool(msgspec.convert(text, dt.date))
     except msgspec.ValidationError:
         return False
-
-
-def _latest_today() -> str:
-    """Return today's date in the easternmost time zone."""
-    return (dt.datetime.now(tz=dt.timezone.utc) + dt.timedelta(hours=14)).date().isoformat()

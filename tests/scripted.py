@@ -95,7 +95,7 @@ def doctored(world: World, alter: Callable[[Request, Rows], Rows | None]) -> Res
     """Return a server's behaviour: the sandbox's answers, their rows altered; None leaves an answer as it is."""
 
     def respond(request: Request) -> Answer:
-        said = gate(request, SANDBOX_KEY, Options()) or answer(request, world.edition, Options())
+        said = gate(request, SANDBOX_KEY) or answer(request, world.edition, Options())
         if not isinstance(said.body, dict) or not isinstance(said.body.get("result"), list):
             return said
         rows = alter(request, [dict(row) for row in said.body["result"]])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.sandbox import COUNTRY, VISIBLE, SandboxServer, invent, world_at
-from tap_dtm.sandbox.publications import restore
+from tap_dtm.sandbox.invent import restore
 from tap_dtm.sandbox.visible import add_operation, add_round, backfill_round, duplicate_rows, withdraw_round
 from tests.chance import CHANCE
 from tests.extent import sampled

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tap_dtm.sandbox import PCODES_PATH, SandboxServer, World, tiny
-from tap_dtm.sandbox.publications import publish
+from tap_dtm.sandbox.invent import publish
 from tests.meltano import MeltanoProject
 from tests.pages import page
 

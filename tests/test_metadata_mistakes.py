@@ -23,7 +23,6 @@ code:
   example: X1
   api_name: code
   versions: [v2, v3]
-  levels: [0]
   constraints: {pattern: "^X"}
 count:
   type: integer
@@ -33,7 +32,7 @@ count:
   nullable: true
   example: "1"
   versions: [v3]
-  levels: [0, 1]
+  from_level: 0
   constraints: {minimum: 0}
 retired:
   type: date
@@ -43,7 +42,6 @@ retired:
   nullable: true
   example: "2025-06-30"
   versions: [v3]
-  levels: [0]
   omitted: It is never right.
 """,
     "resources.yaml": """\
@@ -56,7 +54,6 @@ resources:
     grain: One row per code.
     key: [code]
     fields: [code]
-    replication: {method: FULL_TABLE}
     endpoints: {v3: /list, v2: /List}
   table:
     title: Table
@@ -71,7 +68,7 @@ resources:
       - fields: [code]
         resource: list
         reference_fields: [code]
-    replication: {method: INCREMENTAL, key: count}
+    replication_key: count
     endpoints: {v3: /table}
     warnings: [beware]
 """,
@@ -97,7 +94,7 @@ MISTAKES = {
             "count.type: invalid enum value 'whole'; expected one of: string, integer, date, datetime,",
         ),
         ("[v2, v3]", "[v2, v4]", "code.versions[1]: invalid enum value 'v4'; expected one of: v2, v3."),
-        ("[0, 1]", "[0, 7]", "count.levels[1]: invalid enum value 7; expected one of: 0, 1, 2."),
+        ("from_level: 0", "from_level: 7", "count.from_level: invalid enum value 7; expected one of: 0, 1, 2."),
         ("count:", "code:", "'code' is declared twice, first on line 1."),
         ("title: Code", "title: A\n  title: B", "code: 'title' is declared twice, first on line 3."),
         ("title: Code", "title: Code\n  no: Norway", "code: the key no is not text in YAML: put quotes around it."),
@@ -118,9 +115,7 @@ MISTAKES = {
         ("- count", "- count\n      - code", "resources.table.fields: lists 'code' twice; expected once."),
         ("level: 0", "level: 3", "table.level: invalid enum value 3; expected one of: 0, 1, 2."),
         ("key: [code]", "key: [count]", "list.key[0]: unknown 'count'; expected in v3 one of: code."),
-        ("key: count", "key: retired", "replication.key: unknown 'retired'; expected in v3 one of: code, count."),
-        (", key: count", "", "INCREMENTAL without a key; expected one with INCREMENTAL alone."),
-        ("FULL_TABLE", "LOG_BASED", "invalid enum value 'LOG_BASED'; expected one of: FULL_TABLE, INCREMENTAL."),
+        ("_key: count", "_key: retired", "replication_key: unknown 'retired'; expected in v3 one of: code, count."),
         (
             "resource: list",
             "resource: lists",
@@ -134,6 +129,7 @@ MISTAKES = {
         ("reference_fields: [code]", "reference_fields: [title]", "expected the key of list, ['code'], and as"),
         ("{v3: /table}", "{v4: /table}", "table.endpoints: invalid enum value 'v4'; expected one of: v2, v3."),
         ("[beware]", "[be_bold]", "table.warnings[0]: unknown 'be_bold'; expected one of: beware."),
+        ("[beware]", "[[beware], be_bold]", "table.warnings[1]: unknown 'be_bold'; expected one of: beware."),
     ],
     "package.yaml": [
         (">-\n  International Organization for Migration (IOM). Accessed on {access_date}", "None", "placeholder"),
@@ -175,6 +171,29 @@ def test_a_sound_catalogue_is_read_from_any_folder(tmp_path: Path) -> None:
     assert catalogue.package == load_catalogue().package
 
 
+def test_alternatives_in_a_name_declare_one_for_each(tmp_path: Path) -> None:
+    resources = SOUND["resources.yaml"].replace("  table:", "  '{first|second}_table':")
+    resources = resources.replace("title: Table", "title: '{Old|New} table'").replace(
+        "level: 0", 'level: !!int "{0|1}"'
+    )
+    fields = SOUND["fields.yaml"].replace("levels: [0]", "levels: [0, 1]", 1)
+
+    tables = load_catalogue_from(
+        write(tmp_path, {**SOUND, "resources.yaml": resources, "fields.yaml": fields})
+    ).resources
+
+    found = [(each.name, each.title, each.level) for each in tables.values()]
+    assert found == [("list", "List", None), ("first_table", "Old table", 0), ("second_table", "New table", 1)]
+
+
+def test_a_text_without_enough_alternatives_is_reported_with_its_line(tmp_path: Path) -> None:
+    fields = SOUND["fields.yaml"].replace("retired:", "'{a|b|c}':").replace("title: Retired", "title: '{A|B}'")
+    write(tmp_path, {**SOUND, "fields.yaml": fields})
+
+    with pytest.raises(CatalogueError, match=r"fields.yaml, line 23: '\{A\|B\}' has fewer alternatives than the name"):
+        load_catalogue_from(tmp_path)
+
+
 def test_an_enum_allows_null_where_a_tombstone_has_it(tmp_path: Path) -> None:
     fields = SOUND["fields.yaml"].replace('pattern: "^X"', "enum: [X1, X2]")
     resource = load_catalogue_from(write(tmp_path, {**SOUND, "fields.yaml": fields})).resources["list"]
@@ -210,8 +229,8 @@ def test_a_mistake_is_reported_with_file_line_and_remedy(
 
 
 def test_a_field_that_the_level_does_not_have_is_left_out(tmp_path: Path) -> None:
-    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("levels: [0, 1]", "levels: [1]")})
-    rewritten = SOUND["resources.yaml"].replace("method: INCREMENTAL, key: count", "method: FULL_TABLE")
+    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("from_level: 0", "from_level: 1")})
+    rewritten = SOUND["resources.yaml"].replace("    replication_key: count\n", "")
     (tmp_path / "resources.yaml").write_text(rewritten, "utf-8")
 
     catalogue = load_catalogue_from(tmp_path)
@@ -219,16 +238,8 @@ def test_a_field_that_the_level_does_not_have_is_left_out(tmp_path: Path) -> Non
     assert [field.name for field in catalogue.resources["table"].fields] == ["code"]
 
 
-def test_a_field_that_no_level_has_is_refused_in_a_table_of_a_level(tmp_path: Path) -> None:
-    write(tmp_path, {**SOUND, "fields.yaml": SOUND["fields.yaml"].replace("  levels: [0]\n", "", 1)})
-
-    expected = r"line 19: resources.table.fields\[0\]: no administrative level has 'code'"
-    with pytest.raises(CatalogueError, match=expected):
-        load_catalogue_from(tmp_path)
-
-
 def test_a_key_that_one_version_lacks_is_refused(tmp_path: Path) -> None:
-    resources = SOUND["resources.yaml"].replace("fields: [code]\n    r", "fields: [code, count]\n    r")
+    resources = SOUND["resources.yaml"].replace("fields: [code]\n    e", "fields: [code, count]\n    e")
     write(tmp_path, {**SOUND, "resources.yaml": resources.replace("key: [code]", "key: [count]", 1)})
 
     with pytest.raises(CatalogueError, match=r"line 8: .*list\.key\[0\]: unknown 'count'; expected in v2 one of: code"):

@@ -10,7 +10,7 @@ import pytest
 
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, Mutation, Options, SandboxServer, World, invent, tiny
 from tap_dtm.sandbox.fabric import country_pcode
-from tap_dtm.sandbox.publications import withdraw_country
+from tap_dtm.sandbox.invent import withdraw_country
 from tap_dtm.sandbox.visible import (
     add_round,
     backfill_round,

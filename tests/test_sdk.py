@@ -13,7 +13,7 @@ import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from tap_dtm.sandbox import VISIBLE, SandboxServer, invent
-from tap_dtm.sandbox.publications import withdraw_country
+from tap_dtm.sandbox.invent import withdraw_country
 from tap_dtm.sandbox.visible import add_round
 from tap_dtm.singer.tap import TapDTM
 from tests.forked import forked

@@ -7,10 +7,7 @@ from tap_dtm import console
 
 def main() -> None:
     """Run the source."""
-    with console.loading():
-        from tap_dtm.airbyte.command import main as command  # noqa: PLC0415  it imports libraries
-
-    command()
+    console.start("tap_dtm.airbyte.command")
 
 
 if __name__ == "__main__":

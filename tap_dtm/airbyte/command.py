@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from typing_extensions import override
 
@@ -14,10 +14,9 @@ from tap_dtm.airbyte import messages
 from tap_dtm.airbyte.catalog import discover
 from tap_dtm.airbyte.output import Output, Stopped
 from tap_dtm.airbyte.read import read
-from tap_dtm.airbyte.spec import specification
 from tap_dtm.api.pcodes import is_set
 from tap_dtm.errors import DtmError
-from tap_dtm.settings import SETTINGS, Settings, check_names, checked_api_version
+from tap_dtm.settings import DEFAULT_API_URL, SETTINGS, Settings, check_names, checked_api_version
 from tap_dtm.singer.command import SECRETS
 from tap_dtm.singer.config_files import read_object
 from tap_dtm.singer.hosted import HostedTap
@@ -27,6 +26,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAME = "source-dtm"
+_HOMEPAGE: Final = "https://github.com/tap-dtm/tap-dtm"
+_DATE: Final = {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "pattern_descriptor": "YYYY-MM-DD"}
+_CODES: Final = {"items": {"type": "string", "pattern": "^[A-Za-z]{3}$"}}
+
+# What Airbyte's forms show in addition to the settings' declarations.
+_FORM: Final[dict[str, dict[str, Any]]] = {
+    "subscription_key": {"always_show": True},
+    "api_url": {
+        "pattern": "^(https?|sandbox)://",
+        "pattern_descriptor": "https://… or sandbox://",
+        "examples": [DEFAULT_API_URL, "sandbox://"],
+    },
+    "countries": {**_CODES, "examples": ["HTI", "TCD"], "always_show": True},
+    "start_date": {**_DATE, "examples": ["2023-01-01"]},
+    "end_date": {**_DATE, "examples": ["2024-12-31"]},
+    "scrub_fraction": {"examples": [0.05, 0.2]},
+    "accept_withdrawn_countries": {**_CODES, "examples": ["HTI"]},
+    "user_agent": {"examples": ["example-organisation/1.0"]},
+}
 # A check answers a person who waits.
 _PATIENCE = {"max_retries": 1, "request_timeout": 30}
 _logger = logging.getLogger("tap-dtm")
@@ -90,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _spec(output: Output, _: argparse.Namespace) -> None:
-    output.write({"type": "SPEC", "spec": specification()})
+    output.write({"type": "SPEC", "spec": _specification()})
 
 
 def _check(output: Output, arguments: argparse.Namespace) -> None:
@@ -129,3 +147,38 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
     if unknown := sorted(config.keys() - SETTINGS):
         _logger.warning("Ignoring settings that have no effect here: %s.", ", ".join(unknown))
     return {name: value for name, value in config.items() if name in SETTINGS and value is not None}
+
+
+def _specification() -> dict[str, Any]:
+    """Return the ConnectorSpecification."""
+    settings: dict[str, dict[str, Any]] = SETTINGS
+    return {
+        "documentationUrl": _HOMEPAGE,
+        "changelogUrl": f"{_HOMEPAGE}/blob/main/CHANGELOG.md",
+        "supportsIncremental": True,
+        "supported_destination_sync_modes": ["overwrite", "append", "append_dedup"],
+        "connectionSpecification": {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "title": "DTM",
+            "type": "object",
+            "properties": {
+                name: _property(setting, order) | _FORM.get(name, {})
+                for order, (name, setting) in enumerate(settings.items())
+            },
+            "additionalProperties": True,
+        },
+    }
+
+
+def _property(setting: dict[str, Any], order: int) -> dict[str, Any]:
+    spec = {name: value for name, value in setting.items() if name not in {"secret", "writeOnly"}}
+    spec["type"] = _plain(setting["type"])
+    if "items" in setting:
+        spec["items"] = setting["items"] | {"type": _plain(setting["items"]["type"])}
+    if setting.get("secret"):
+        spec["airbyte_secret"] = True
+    return spec | {"order": order}
+
+
+def _plain(kinds: list[str]) -> str:
+    return next(kind for kind in kinds if kind != "null")

@@ -72,10 +72,5 @@ def _failure_type(error: BaseException) -> str:
     return SYSTEM
 
 
-def log(level: str, message: str) -> Message:
-    """One line of the log; the level is one of FATAL, ERROR, WARN, INFO, DEBUG and TRACE."""
-    return {"type": "LOG", "log": {"level": level, "message": message}}
-
-
 def _trace(kind: str, name: str, content: dict[str, Any]) -> Message:
     return {"type": "TRACE", "trace": {"type": kind, "emitted_at": float(now()), name: content}}

@@ -12,7 +12,6 @@ import msgspec
 from typing_extensions import override
 
 from tap_dtm import console
-from tap_dtm.airbyte import messages
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from tap_dtm.airbyte.messages import Message
 
 _AT_ONCE = 65_536  # bytes of records in one write
-_LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}
+_LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}  # where Airbyte has other names
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,7 +65,8 @@ class Output(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a log record, except for the SDK's metrics: STATE counts the records."""
         if record.name != "singer_sdk.metrics":
-            self.write(messages.log(_LEVELS.get(record.levelname, record.levelname), self.format(record)))
+            level = _LEVELS.get(record.levelname, record.levelname)
+            self.write({"type": "LOG", "log": {"level": level, "message": self.format(record)}})
 
     def heed_signals(self) -> None:
         """Let the first ending signal raise ``Stopped`` between two messages. A second one ends the program at once."""

@@ -65,16 +65,14 @@ class Translator(Receiver):
     def finish(self, tap: HostedTap | None) -> None:
         """Report how each stream ended. A full refresh gets its only state here, when its rows are complete."""
         for name in self._streams:
-            if tap and tap.has_completed(name):
-                self._state(name, self._last(name, tap.state["bookmarks"]))
+            if tap and tap.streams[name].is_complete:  # type: ignore[attr-defined]
+                bookmarks = dict(tap.state["bookmarks"])
+                if not self._streams[name].is_incremental:
+                    bookmarks[name] = after_full_refresh(self._before.get(name, {}), bookmarks[name])
+                self._state(name, bookmarks)
                 self._output.write(messages.stream_status(name, "COMPLETE"))
             else:
                 self._output.write(messages.stream_status(name, "INCOMPLETE"))
-
-    def _last(self, name: str, bookmarks: dict[str, Any]) -> dict[str, Any]:
-        if self._streams[name].is_incremental:
-            return bookmarks
-        return bookmarks | {name: after_full_refresh(self._before.get(name, {}), bookmarks[name])}
 
     def _state(self, name: str, bookmarks: Mapping[str, Any]) -> None:
         content = stream_state(bookmarks, name, self._streams, self._stamp)

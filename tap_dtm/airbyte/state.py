@@ -12,7 +12,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.moment import next_moment
+from tap_dtm.exact.bookmarks import next_moment
 from tap_dtm.exact.state import check_bookmark, check_form
 from tap_dtm.metadata import load_catalogue
 

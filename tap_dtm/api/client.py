@@ -13,10 +13,8 @@ from requests import codes
 
 from tap_dtm import redaction
 from tap_dtm.api import network
-from tap_dtm.api.answers import LONGEST_WAIT, Answer, judge
+from tap_dtm.api.answers import LONGEST_WAIT, Answer, judge, retried
 from tap_dtm.api.budget import Budget, GiveWay, OverBudget
-from tap_dtm.api.keys import Keys
-from tap_dtm.api.retrying import retried
 from tap_dtm.api.transport import fetch
 from tap_dtm.errors import DtmRefusedError, DtmRequestError
 
@@ -36,6 +34,41 @@ _MAX_REDIRECTS: Final = 3
 _logger = logging.getLogger("tap-dtm.client")
 
 
+class _Keys:
+    """A subscription has two keys, so that one can be replaced while the other works. Safe to use from several threads.
+
+    ``current`` is the key to send: the first, and after its first 401 the second.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._first = self.current = settings.subscription_key or ""
+        self._second = settings.secondary_subscription_key or self._first
+        redaction.guard(self._first)
+        redaction.guard(self._second)
+        self._lock = threading.Lock()
+
+    def replace(self, refused: str) -> bool:
+        """Switch to the second key after a 401; return False if no other key is left."""
+        if refused == self._second:
+            return False
+        with self._lock:
+            if self.current == self._first:  # another request may have switched already
+                self.current = self._second
+                _logger.warning(
+                    "The DTM API refuses the first subscription key (401). From now on this run uses the second one, "
+                    "secondary_subscription_key. Put a valid key into subscription_key."
+                )
+        return True
+
+    def named(self, status: int) -> str:
+        """Return the name, in messages, of the keys that an answer of this HTTP status refuses."""
+        if self._second == self._first:
+            return "the subscription key"
+        if self.current == self._first:
+            return "the first subscription key"
+        return "both subscription keys" if status == codes.unauthorized else "the second subscription key"
+
+
 class DtmClient:
     """A client of one DTM API. Safe to use from several threads.
 
@@ -48,7 +81,7 @@ class DtmClient:
         self._on_reply = on_reply
         self._url = settings.api_url
         self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(self._url))
-        self._keys = Keys(settings)
+        self._keys = _Keys(settings)
         self._site = network.Site("the setting api_url", settings, "application/json", trust_env=not settings.is_local)
         self._tries = settings.max_retries + 1
         self._budget_mb = settings.answer_budget_mb

@@ -212,7 +212,7 @@ def _fields_of_finer_rows(resource: Resource, api_version: str) -> frozenset[str
     finer = [field for field in resource.fields if field.type == "string"]
     finer += [catalogue.fields[name] for other in catalogue.resources.values() for name in other.key]
     if level is not None:
-        finer += [field for field in catalogue.fields.values() if field.levels and min(field.levels) > level]
+        finer += [field for field in catalogue.fields.values() if field.from_level > level]
     finer = [field for field in finer if field.api_name and not field.omitted and field not in own]
     return frozenset(str(field.api_name) for field in finer)
 

@@ -106,7 +106,7 @@ class Session(requests.Session):
     def __init__(self, *, trust_env: bool) -> None:  # noqa: D107
         super().__init__()
         self.trust_env = trust_env
-        self.auth = _no_credentials  # without an auth function, requests reads ~/.netrc
+        self.auth = lambda request: request  # without an auth function, requests reads ~/.netrc
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers["Accept-Encoding"] = "gzip, deflate"
         for scheme in ("http://", "https://"):
@@ -156,10 +156,6 @@ def _body(response: requests.Response, bounds: Bounds) -> bytearray:
         body.clear()  # urllib3 keeps the exception for a while, and with it this frame
         raise
     return body
-
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 _current: ContextVar[Bounds] = ContextVar("_current")

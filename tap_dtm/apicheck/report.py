@@ -8,21 +8,19 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from tap_dtm.apicheck import envelopes, filters, levels, rows
+from tap_dtm.apicheck.agreement import FACTS
 from tap_dtm.apicheck.asking import Asking
-from tap_dtm.apicheck.questions import ask_all
-from tap_dtm.apicheck.seen import Seen
+from tap_dtm.apicheck.facts import Seen, kind_of
 from tap_dtm.errors import DtmAccessError, DtmError
-from tap_dtm.metadata import load_catalogue
+from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_dtm.apicheck.look import Look
-    from tap_dtm.apicheck.seen import Fact, Verdict
+    from tap_dtm.apicheck.asking import Look
+    from tap_dtm.apicheck.facts import Fact, Verdict
     from tap_dtm.settings import Settings
 
-FACTS: Final = (*envelopes.facts, *rows.facts, *levels.facts, *filters.facts)
 _WIDTH: Final = len("not checked")
 
 
@@ -55,16 +53,15 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
     Raises:
         DtmError: The check is impossible: no network, a refused key, a wrong setting.
     """
-    catalogue = load_catalogue()
-    asking = Asking(settings, catalogue)
+    asking = Asking(settings)
     stopped_by = None
     try:
-        ask_all(asking.ask, settings.countries or ())
+        asking.ask_all(settings.countries or ())
     except DtmAccessError as error:
         if not asking.looks:
             raise
         stopped_by = error
-    seen = Seen(tuple(asking.looks), catalogue, settings)
+    seen = Seen(asking.looks, settings)
     verdicts = [(fact, fact.judge(seen)) for fact in FACTS]
     failed = sum(fact.is_needed and verdict.holds is False for fact, verdict in verdicts)
     host = "the sandbox (the data are invented)" if is_invented else urlsplit(settings.api_url).netloc
@@ -72,7 +69,7 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
         f"tap-dtm {metadata.version('tap-dtm')} --check-api: API {settings.api_version} of {host}",
         f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d}; requests: {len(seen.looks)}; countries: {len(seen.countries)}",
         "",
-        *(_line(fact, verdict) for fact, verdict in verdicts),
+        *(f"{_word(fact, verdict):{_WIDTH}}  {fact.sentence} {verdict.seen}" for fact, verdict in verdicts),
         "",
         *_requests(seen.looks),
         "",
@@ -81,12 +78,11 @@ def check(settings: Settings, *, is_invented: bool = False) -> Report:
     return Report("".join(f"{line}\n" for line in lines), failed, stopped_by)
 
 
-def _line(fact: Fact, verdict: Verdict) -> str:
-    words = {True: "ok", None: "not checked", False: "FAILED" if fact.is_needed else "differs"}
-    return f"{words[verdict.holds]:{_WIDTH}}  {fact.sentence} {verdict.seen}"
+def _word(fact: Fact, verdict: Verdict) -> str:
+    return {True: "ok", None: "not checked", False: "FAILED" if fact.is_needed else "differs"}[verdict.holds]
 
 
-def _requests(looks: tuple[Look, ...]) -> Iterator[str]:
+def _requests(looks: list[Look]) -> Iterator[str]:
     names = [str(look.question) for look in looks]
     width = max(map(len, names))
     yield f"{'Request':{width}}  HTTP    Rows       Bytes  Seconds"
@@ -97,7 +93,13 @@ def _requests(looks: tuple[Look, ...]) -> Iterator[str]:
 
 def _fields(seen: Seen) -> Iterator[str]:
     yield "Fields and their JSON types:"
-    for stream, fields in rows.kinds(seen.whole).items():
+    by_stream: dict[str, dict[str, set[str]]] = {}
+    for look in seen.whole:
+        of_stream = by_stream.setdefault(look.question.stream, {})
+        for row in look.rows or ():
+            for name, value in row.items():
+                of_stream.setdefault(quoted(name, 50), set()).add(kind_of(value))
+    for stream, fields in by_stream.items():
         types = (
             f"{name} {' or '.join(sorted(types, key=lambda kind: (kind == 'null', kind)))}"
             for name, types in fields.items()

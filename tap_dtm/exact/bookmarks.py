@@ -5,15 +5,24 @@ A bookmark is changed where it stands, because a state is written from there at 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
 from tap_dtm.exact.level import Delivered, highest_positions
-from tap_dtm.exact.packing import pack, packed, unpacked
 from tap_dtm.exact.rounds import Bookmark
-from tap_dtm.exact.state import FORM, operations_of, positions_of, understood, unfinished_partition
+from tap_dtm.exact.state import (
+    FORM,
+    operations_of,
+    pack,
+    packed,
+    positions_of,
+    understood,
+    unfinished_partition,
+    unpacked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     Key = tuple[str, ...]
 
 _OBSERVED_AT: Final = "observed_at"
+_TICK: Final = dt.timedelta(milliseconds=1)  # the coarsest that a database keeps
 
 
 class ListBookmark:
@@ -282,3 +292,21 @@ def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
 
 def _sorted(keys: Iterable[Key]) -> list[list[str]]:
     return [list(key) for key in sorted(set(keys))]
+
+
+def next_moment(now: dt.datetime, before: Iterable[str]) -> str:
+    """Return the time of a run in ISO 8601 and UTC, in whole milliseconds.
+
+    It is later than that of every run before it, even when the clock was set back.
+
+    Args:
+        now: What the clock says.
+        before: The times of earlier runs.
+
+    Raises:
+        ValueError: One of them is not a time.
+        TypeError: One of them has no time zone.
+        OverflowError: One of them is the last that there is.
+    """
+    times = [now, *(dt.datetime.fromisoformat(time) + _TICK for time in before)]
+    return max(times).astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.errors import DtmAnswerError, DtmRefusedError, DtmRequestError, DtmUnknownError, DtmWithdrawnError
-from tap_dtm.exact import parts, rounds
+from tap_dtm.exact import rounds
 from tap_dtm.exact.level import LevelChanges, is_known, most_rows, settle
 from tap_dtm.exact.rounds import Change, Need
 from tap_dtm.exact.selfcheck import compare
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
 
     from tap_dtm.api.records import UnknownFields
     from tap_dtm.api.rows import Row
-    from tap_dtm.exact.api import Api
     from tap_dtm.exact.level import Delivered
+    from tap_dtm.exact.lists import Api
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
+
+    Aside = Callable[[Callable[[], dict[str, LevelChanges]]], Future[dict[str, LevelChanges]] | None]
+    """Begins to read a level in another thread; None if there is no room for one more request at the same time."""
+
+    Fetch = Callable[[str | None, str | None], list[Row]]
 
 INDEX_LEVEL = 0
 _LAST_DATE = "9999-12-31"
@@ -142,13 +148,6 @@ class CountryChanges:
             for delivery in stream.deliveries:
                 changes[delivery.operation] = max(delivery.change, changes.get(delivery.operation, Change.UNCHANGED))
         return Counter(changes.values())
-
-
-class Aside(Protocol):
-    """Begins to read a level in another thread, if there is room for one more request at the same time."""
-
-    def __call__(self, read: Callable[[], dict[str, LevelChanges]], /) -> Future[dict[str, LevelChanges]] | None:
-        """Return what will have been read; None if there is no room."""
 
 
 class CountryReader:
@@ -305,7 +304,7 @@ class CountryReader:
             ]
 
         dates = sorted({row.reporting_date for row in index})
-        return rounds.canonical(parts.read(fetch, dates, self._settings.start_date, self._settings.end_date))
+        return rounds.canonical(_read_in_halves(fetch, dates, self._settings.start_date, self._settings.end_date))
 
     def _fetch_country(self, job: Job, level: int, delivered: int) -> list[Row]:
         """Ask for all that a country has at a level.
@@ -357,3 +356,28 @@ class CountryReader:
             for row in rows
             if first <= row.reporting_date <= last and (operations is None or row.operation in operations)
         ]
+
+
+def _read_in_halves(fetch: Fetch, dates: Sequence[str], first: str | None, last: str | None) -> list[Row]:
+    """Return all rows of an operation from a first to a last date, in as few requests as get an answer.
+
+    Args:
+        fetch: Asks for the rows from one date to another (``YYYY-MM-DD``, both included); None is no limit.
+        dates: The dates on which there are rows, ascending: where to divide.
+        first: The first date; None is no limit.
+        last: The last date; None is no limit.
+
+    Raises:
+        DtmError: The request for a single date failed, too.
+    """
+    try:
+        return fetch(first, last)
+    except DtmRefusedError:
+        raise  # a wrong setting is wrong for every part
+    except (DtmRequestError, DtmAnswerError):
+        if len(dates) < 2:  # noqa: PLR2004  one cannot be divided
+            raise
+    middle = len(dates) // 2
+    day_before = (dt.date.fromisoformat(dates[middle]) - dt.timedelta(days=1)).isoformat()
+    before = _read_in_halves(fetch, dates[:middle], first, day_before)
+    return before + _read_in_halves(fetch, dates[middle:], dates[middle], last)

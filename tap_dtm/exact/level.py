@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
 
-from tap_dtm.exact import rounds, selfcheck, versions
+from tap_dtm.exact import rounds, selfcheck
+from tap_dtm.exact.round import Round
+from tap_dtm.exact.rounds import NOTHING, Bookmark, Change, Delivery, chain
 from tap_dtm.exact.selfcheck import compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tap_dtm.api.rows import Row
-    from tap_dtm.exact.rounds import Bookmark, Delivery
     from tap_dtm.exact.selfcheck import Comparison, Contradiction
+
+_DIGITS: Final = 12  # of a round's digest, which is only compared with that of the same round
 
 
 @dataclass(frozen=True)
@@ -48,30 +52,57 @@ class Delivered:
     by_round: bool = False
 
     def extended(self, operation: str, index: Sequence[Row], new_rows: Sequence[Row], mark: Bookmark) -> Delivery:
-        """Deliver new rounds of an operation."""
-        delivery = rounds.extend(operation, index, new_rows, mark)
-        return versions.of_new(delivery, mark) if self.by_round else delivery
+        """Deliver new rounds after those already delivered."""
+        content = chain(mark.content, new_rows)
+        after = _bookmark(index, new_rows, content, mark.rows + len(new_rows))
+        delivery = Delivery(operation, Change.NEW_ROUNDS, after, new_rows, first=mark.rows + 1)
+        return _of_new(delivery, mark) if self.by_round else delivery
 
     def replaced(
         self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
     ) -> Delivery:
-        """Deliver all that the level has of an operation, as far as it differs from what was delivered."""
+        """Deliver all that the level has of an operation, as far as it differs from what was delivered.
+
+        Args:
+            operation: The operation's name.
+            index: Its index rows in canonical order; None when nothing names the operation (any more). One that is
+                listed without rows anywhere is remembered, so that it is not looked for again in every run.
+            rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
+            contradiction: How the rows depart from the index.
+        """
         mark = self.bookmarks.get(operation)
-        delivery = rounds.replace(
-            operation,
-            index,
-            rows,
-            mark,
-            contradiction=contradiction,
-            emit_all=self.emit_all,
-            highest=self.highest.get(operation, 0),
-        )
+        delivery = self._replacement(operation, index, rows, contradiction)
         if self.by_round:
-            delivery = versions.of_all(delivery, rows, mark, emit_all=self.emit_all)
+            delivery = _of_all(delivery, rows, mark, emit_all=self.emit_all)
         if delivery.is_empty or self.emit_all:
             return delivery
         is_unheard_of = index is None and mark is None
         return replace(delivery, is_announced=not is_unheard_of and bool(rounds.need(index or (), mark)))
+
+    def _replacement(
+        self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
+    ) -> Delivery:
+        mark = self.bookmarks.get(operation)
+        taken = mark.rows if mark else 0
+        removed = max(taken - len(rows), 0)
+        surplus = range(len(rows) + 1, (max(taken, self.highest.get(operation, 0)) if self.emit_all else taken) + 1)
+        content = chain(NOTHING, rows)
+        after = None
+        if index is not None or rows:
+            after = _bookmark(index or (), rows, content, len(rows), contradiction)
+        if after is None or (surplus and not index and not rows):
+            change = Change.WITHDRAWN if removed else Change.UNCHANGED
+            return Delivery(operation, change, after, tombstones=surplus, removed=removed)
+        if mark is None or not (mark.content or taken):
+            change = Change.NEW if rows else Change.UNCHANGED
+            return Delivery(operation, change, after, rows, tombstones=surplus)
+        if mark.content == content or rounds.is_digest_of(mark.content, rows):
+            return Delivery(operation, Change.UNCHANGED, after, rows if self.emit_all else (), tombstones=surplus)
+        is_longer = 0 < taken < len(rows) and rounds.is_digest_of(mark.content, rows[:taken])
+        if is_longer and Round.of(rows[taken - 1]) != Round.of(rows[taken]):
+            kept = 0 if self.emit_all else taken
+            return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1, tombstones=surplus)
+        return Delivery(operation, Change.REVISED, after, rows, tombstones=surplus, removed=removed)
 
     def rows(self, *, of_index: bool = False) -> int:
         """Return how many rows were delivered; or how many of the operations whose rounds the index has."""
@@ -81,6 +112,23 @@ class Delivered:
 def most_rows(streams: Iterable[Delivered], *, of_index: bool = False) -> int:
     """Return how many rows of a level were delivered to the stream that has had most of them."""
     return max((each.rows(of_index=of_index) for each in streams), default=0)
+
+
+def _bookmark(
+    index: Sequence[Row], level: Sequence[Row], content: str, rows: int, contradiction: Contradiction | None = None
+) -> Bookmark:
+    shown = index or level
+    date, number, assessment_type = Round.of(shown[-1]) if shown else (None, None, None)
+    return Bookmark(
+        reporting_date=date,
+        round_number=number,
+        assessment_type=assessment_type,
+        digest=chain(NOTHING, index),
+        content=content,
+        rows=rows,
+        unindexed=not set(map(Round.of, level)) <= set(map(Round.of, index)),
+        contradiction=contradiction,
+    )
 
 
 @dataclass
@@ -161,7 +209,10 @@ def settle(
     """
     changes = LevelChanges()
     marks = delivered.bookmarks
-    is_unknown = is_silent and not any(_is_settled(mark) for mark in marks.values())
+    # Whether nothing is known of any operation that the index has: no rows, and not that there are none.
+    is_unknown = is_silent and not any(
+        mark.was_carried or (mark.contradiction is None and mark.digest not in {"", NOTHING}) for mark in marks.values()
+    )
     is_odd = is_silent and any(index.values())  # there are people in the country, and none at this level
     forgotten = delivered.highest.keys() if delivered.emit_all else frozenset[str]()
     for name in sorted(index.keys() | rows.keys() | marks.keys() | forgotten):
@@ -189,6 +240,35 @@ def highest_positions(before: Delivered, after: LevelChanges) -> dict[str, int]:
     return {name: position for name, position in sorted(highest.items()) if position > taken.get(name, 0)}
 
 
-def _is_settled(mark: Bookmark) -> bool:
-    """Whether something is known of an operation that the index has: rows, or that there are none."""
-    return mark.was_carried or (mark.contradiction is None and mark.digest not in {"", rounds.NOTHING})
+def _of_all(delivery: Delivery, rows: Sequence[Row], mark: Bookmark | None, *, emit_all: bool) -> Delivery:
+    """Return what a history adds: the rounds that are not as they were.
+
+    A table is rewritten from the first row to the last when an old round has changed, because the positions of the
+    others shift. A history would grow by all of them each time. So its bookmark has a digest of each round, and a run
+    adds the rounds that are new or different, with all their rows. What it says of a round replaces all that was said
+    of it before.
+
+    Args:
+        delivery: What a table is sent.
+        rows: All rows of the operation in canonical order.
+        mark: What the history has.
+        emit_all: Add every round, even those that have not changed.
+    """
+    known = mark.rounds if mark else {}
+    by_round = {each: list(own) for each, own in groupby(rows, key=Round.of)}
+    digests = {each: chain(NOTHING, own)[:_DIGITS] for each, own in by_round.items()}
+    added = [row for each, own in by_round.items() if emit_all or known.get(each) != digests[each] for row in own]
+    return _adding(delivery, added, digests, tuple(each for each in known if each not in digests))
+
+
+def _of_new(delivery: Delivery, mark: Bookmark) -> Delivery:
+    """Return what a history adds when a table is sent the rounds that are newer than all others."""
+    digests = {each: chain(NOTHING, list(own))[:_DIGITS] for each, own in groupby(delivery.rows, key=Round.of)}
+    return _adding(delivery, delivery.rows, {**mark.rounds, **digests}, ())
+
+
+def _adding(
+    delivery: Delivery, rows: Sequence[Row], digests: Mapping[Round, str], withdrawn: tuple[Round, ...]
+) -> Delivery:
+    bookmark = delivery.bookmark and replace(delivery.bookmark, rounds=digests)
+    return replace(delivery, bookmark=bookmark, rows=rows, first=1, tombstones=range(0), withdrawn=withdrawn)

@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import defaultdict
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_dtm.api.records import RecordBuilder
 from tap_dtm.errors import DtmAnswerError, DtmError
+from tap_dtm.exact.reading import begun
 from tap_dtm.exact.round import sortable
 from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+
+    from msgspec import Struct
 
     from tap_dtm.api.records import Entry, UnknownFields
-    from tap_dtm.exact.api import Api
     from tap_dtm.metadata import Catalogue, Resource
 
 _MOST_REPORTED = 20  # rows of one list
 _logger = logging.getLogger("tap-dtm")
+
+
+class Answer(Protocol):
+    """What one endpoint answered."""
+
+    @property
+    def rows(self) -> list[Any]:
+        """The rows, as the API words them: not even that they are rows is checked, unless they have the form."""
+
+    @property
+    def message(self) -> str:
+        """What the API said of an empty answer."""
+
+
+class Api(Protocol):
+    """Something that answers as the DTM API does."""
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, form: type[Struct] | None = None) -> Answer:
+        """Ask one endpoint; if all rows have a form, they may come in it.
+
+        Raises:
+            DtmError: There was no answer that can be taken.
+        """
 
 
 class Lists:
@@ -55,15 +80,7 @@ class Lists:
     def read_ahead(self, stream: str) -> None:
         """Begin to read a list, unless it has been read."""
         if stream not in {*self._rows, *self._failures, *self._ahead}:
-            future: Future[list[Entry]] = Future()
-            self._ahead[stream] = future
-            threading.Thread(target=self._fulfil, args=(future, stream), daemon=True).start()
-
-    def _fulfil(self, future: Future[list[Entry]], stream: str) -> None:
-        try:
-            future.set_result(self._read(stream))
-        except BaseException as error:  # noqa: BLE001  handed over, and raised where the list is asked for
-            future.set_exception(error)
+            self._ahead[stream] = begun(partial(self._read, stream))
 
     def rows(self, stream: str) -> list[Entry]:
         """Return the rows of a list.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, wait
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tap_dtm.errors import DtmAccessError, DtmAnswerError
@@ -16,6 +17,23 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _MOST_ROWS: Final = 50_000  # wait to be emitted before no further country is read
+
+
+def begun(work: Callable[[], _T]) -> Future[_T]:
+    """Begin to work in a thread, and return what will have come of it.
+
+    The threads are daemons, and no executor: a run that ends early must not wait for answers nobody wants any more.
+    """
+    future: Future[_T] = Future()
+
+    def fulfil() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001  handed over, and raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=fulfil, daemon=True).start()
+    return future
 
 
 class Reading:
@@ -47,33 +65,30 @@ class Reading:
 
     def _begin(self, code: str) -> None:
         job = self._jobs.pop(code)
-        future = self._ahead[code] = Future()
         self._active += 1
-        # Daemons, and no executor: a run that ends early must not wait for answers nobody wants any more.
-        threading.Thread(target=self._read, args=(job, future), daemon=True).start()
+        self._ahead[code] = begun(partial(self._read, job))
 
-    def _read(self, job: Job, future: Future[CountryChanges]) -> None:
+    def _read(self, job: Job) -> CountryChanges:
         changes: CountryChanges | None = None
-        error: BaseException | None = None
         try:
             changes = self._reader.read(job, self._aside)
         except MemoryError:
-            error = DtmAnswerError(
+            pass  # raised below, because an error keeps the one before it, and its memory
+        except DtmAccessError:
+            with self._lock:
+                self._jobs.clear()  # none would fare better
+            raise
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._rows += changes.rows if changes else 0
+                self._read_ahead()
+        if changes is None:
+            raise DtmAnswerError(
                 "There is not enough memory for this country. Lower max_parallel_requests, or use a machine with "
                 "more memory."
             )
-        except BaseException as fault:  # noqa: BLE001  handed over, and raised where the result is asked for
-            error = fault
-        with self._lock:
-            self._active -= 1
-            self._rows += changes.rows if changes else 0
-            if isinstance(error, DtmAccessError):
-                self._jobs.clear()  # none would fare better
-            self._read_ahead()
-        if changes is None:
-            future.set_exception(error)
-        else:
-            future.set_result(changes)
+        return changes
 
     def _aside(self, read: Callable[[], _T]) -> Future[_T] | None:
         """Read a level in a thread of its own, if there is room and no country is waiting for it."""
@@ -81,18 +96,15 @@ class Reading:
             if self._jobs or self._active >= self._most:
                 return None
             self._active += 1
-        future: Future[_T] = Future()
 
-        def fulfil() -> None:
+        def reading() -> _T:
             try:
-                future.set_result(read())
-            except BaseException as fault:  # noqa: BLE001  handed over, and raised where the result is asked for
-                future.set_exception(fault)
-            with self._lock:
-                self._active -= 1
+                return read()
+            finally:
+                with self._lock:
+                    self._active -= 1
 
-        threading.Thread(target=fulfil, daemon=True).start()
-        return future
+        return begun(reading)
 
     def in_progress(self) -> list[str]:
         """Return the codes of the countries that are being read."""

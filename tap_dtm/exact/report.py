@@ -56,24 +56,15 @@ def _warn_of_doubt(job: Job, level: int, doubt: Doubt) -> None:
 
 
 def _warn_of_silence(job: Job, level: int, doubts: list[Doubt]) -> None:
-    _logger.warning(
-        "%s answers with no rows at all at admin %d, although admin 0 has some (%s). %s.",
-        job,
-        level,
-        ", ".join(doubt.operation for doubt in doubts),
-        "It did so in two runs: the level is taken to have none"
-        if all(doubt.contradiction is None for doubt in doubts)
-        else "The next run asks again",
-    )
+    is_believed = all(doubt.contradiction is None for doubt in doubts)
+    outlook = "It did so in two runs: the level is taken to have none" if is_believed else "The next run asks again"
+    names = ", ".join(doubt.operation for doubt in doubts)
+    words = "%s answers with no rows at all at admin %d, although admin 0 has some (%s). %s."
+    _logger.warning(words, job, level, names, outlook)
 
 
 def _warn_of_parts(job: Job, number: int, level: LevelChanges) -> None:
-    kept = [name for name in level.kept if name in level.bookmarks and level.bookmarks[name].rows]
-    _logger.warning(
-        "%s did not answer for the whole country at admin %d, and was read in parts.%s",
-        job,
-        number,
-        f" Until it does, these operations, which admin 0 does not list, keep their rows: {', '.join(kept)}."
-        if kept
-        else "",
-    )
+    kept = ", ".join(name for name in level.kept if name in level.bookmarks and level.bookmarks[name].rows)
+    more = f" Until it does, these operations, which admin 0 does not list, keep their rows: {kept}." if kept else ""
+    words = "%s did not answer for the whole country at admin %d, and was read in parts.%s"
+    _logger.warning(words, job, number, more)

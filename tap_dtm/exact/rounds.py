@@ -64,7 +64,7 @@ class Bookmark:
     index lacks, ``contradiction`` that the level departs from the index. A bookmark of no round stands for an
     operation that is listed and has no rows. An unfinished one (no digests) stands while an operation is being
     delivered: whatever happens then, the next run reads the operation again and knows how many positions may be taken.
-    In a history, ``rounds`` has a digest of each round: see ``versions``.
+    In a history, ``rounds`` has a digest of each round.
     """
 
     reporting_date: str | None = None
@@ -266,71 +266,3 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
         return Need.COUNTRY
     is_plain = not bookmark.unindexed and bookmark.contradiction is None
     return Need.NEW_ROUNDS if is_same and is_plain else Need.OPERATION
-
-
-def _bookmark(
-    index: Sequence[Row], level: Sequence[Row], content: str, rows: int, contradiction: Contradiction | None = None
-) -> Bookmark:
-    shown = index or level
-    date, number, assessment_type = Round.of(shown[-1]) if shown else (None, None, None)
-    return Bookmark(
-        reporting_date=date,
-        round_number=number,
-        assessment_type=assessment_type,
-        digest=chain(NOTHING, index),
-        content=content,
-        rows=rows,
-        unindexed=not set(map(_round_of, level)) <= set(map(_round_of, index)),
-        contradiction=contradiction,
-    )
-
-
-def extend(operation: str, index: Sequence[Row], new_rows: Sequence[Row], bookmark: Bookmark) -> Delivery:
-    """Deliver new rounds after those already delivered."""
-    content = chain(bookmark.content, new_rows)
-    after = _bookmark(index, new_rows, content, bookmark.rows + len(new_rows))
-    return Delivery(operation, Change.NEW_ROUNDS, after, new_rows, first=bookmark.rows + 1)
-
-
-def replace(  # noqa: PLR0913  what there was, what there is, and how to send it
-    operation: str,
-    index: Sequence[Row] | None,
-    rows: Sequence[Row],
-    bookmark: Bookmark | None,
-    *,
-    contradiction: Contradiction | None = None,
-    emit_all: bool = False,
-    highest: int = 0,
-) -> Delivery:
-    """Deliver all that a level has of an operation, as far as it differs from what was delivered.
-
-    Args:
-        operation: The operation's name.
-        index: Its index rows in canonical order; None when nothing names the operation (any more). One that is
-            listed without rows anywhere is remembered, so that it is not looked for again in every run.
-        rows: All its rows at the level in canonical order; empty for a gap or a withdrawal.
-        bookmark: What was delivered before.
-        contradiction: How the rows depart from the index.
-        emit_all: Emit every row, and a tombstone for every position that was ever taken, even where nothing differs.
-        highest: The highest position that was ever taken.
-    """
-    taken = bookmark.rows if bookmark else 0
-    removed = max(taken - len(rows), 0)
-    surplus = range(len(rows) + 1, (max(taken, highest) if emit_all else taken) + 1)
-    content = chain(NOTHING, rows)
-    after = None
-    if index is not None or rows:
-        after = _bookmark(index or (), rows, content, len(rows), contradiction)
-    if after is None or (surplus and not index and not rows):
-        change = Change.WITHDRAWN if removed else Change.UNCHANGED
-        return Delivery(operation, change, after, tombstones=surplus, removed=removed)
-    if bookmark is None or not (bookmark.content or taken):
-        change = Change.NEW if rows else Change.UNCHANGED
-        return Delivery(operation, change, after, rows, tombstones=surplus)
-    if bookmark.content == content or is_digest_of(bookmark.content, rows):
-        return Delivery(operation, Change.UNCHANGED, after, rows if emit_all else (), tombstones=surplus)
-    is_longer = 0 < taken < len(rows) and is_digest_of(bookmark.content, rows[:taken])
-    if is_longer and Round.of(rows[taken - 1]) != Round.of(rows[taken]):
-        kept = 0 if emit_all else taken
-        return Delivery(operation, Change.NEW_ROUNDS, after, rows[kept:], first=kept + 1, tombstones=surplus)
-    return Delivery(operation, Change.REVISED, after, rows, tombstones=surplus, removed=removed)

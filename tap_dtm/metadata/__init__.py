@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from tap_dtm.metadata.addresses import is_email_address, is_web_address
-from tap_dtm.metadata.loader import api_name_to_snake, load_catalogue, load_catalogue_from
+from tap_dtm.metadata.loader import (
+    api_name_to_snake,
+    is_email_address,
+    is_web_address,
+    load_catalogue,
+    load_catalogue_from,
+)
 from tap_dtm.metadata.model import Catalogue, CatalogueError, Field, Package, Resource
 
 __all__ = [

@@ -6,18 +6,16 @@ import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from msgspec import Struct, field, structs
 
-from tap_dtm.metadata.addresses import is_email_address, is_web_address
 from tap_dtm.metadata.model import (
     API_VERSIONS,
     ApiVersion,
     Catalogue,
     Field,
-    ForeignKey,
     Package,
-    ReplicationMethod,
     Resource,
     Table,
     Text,
@@ -48,23 +46,18 @@ class _File(Struct, forbid_unknown_fields=True):
     warnings: dict[str, Text] = {}
 
 
-class _Replication(Struct, frozen=True, forbid_unknown_fields=True):
-    method: ReplicationMethod
-    key: Text | None = None
-
-
 class _Listed(Table, frozen=True, kw_only=True):
     """A resource in its file: fields and warnings by name."""
 
     endpoints: dict[ApiVersion, Text] = field(default_factory=dict)  # type: ignore[assignment]
     fields: Texts
-    replication: _Replication = _Replication("FULL_TABLE")
     warnings: tuple[Text, ...] = ()
 
 
 # Between a small letter or digit and a capital (admin1|Pcode), and before the last capital of a run
 # that starts a new word (IDP|Origin).
 _WORD_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_EMAIL: Final = re.compile(r"[\w.+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 
 
 def api_name_to_snake(name: str) -> str:
@@ -138,22 +131,16 @@ def _resource(document: Document, name: str, fields: Mapping[str, Field], warnin
         document.check_one_of(here, each, fields)
         if reason := fields[each].omitted:
             document.fail(here, f"expected {each!r} in no resource: {reason}")
-        if listed.level is not None and not fields[each].levels:
-            document.fail(here, f"no administrative level has {each!r}.")
     if listed.dated_by:
         document.check_one_of((*place, "dated_by"), listed.dated_by, listed.fields)
     for number, code in enumerate(listed.warnings):
         document.check_one_of((*place, "warnings", number), code, warnings)
-    method, key = listed.replication.method, listed.replication.key
-    if (method == "INCREMENTAL") != (key is not None):
-        problem = f"{method} {'with' if key else 'without'} a key; expected one with INCREMENTAL alone."
-        document.fail((*place, "replication", "method"), problem)
     return Resource(
         **{attribute: getattr(listed, attribute) for attribute in Table.__struct_fields__},
         name=name,
-        fields=tuple(fields[each] for each in listed.fields if listed.level in {None, *fields[each].levels}),
-        replication_method=method,
-        replication_key=key,
+        fields=tuple(
+            fields[each] for each in listed.fields if listed.level is None or listed.level >= fields[each].from_level
+        ),
         warnings=tuple(UsageWarning(code=code, text=warnings[code]) for code in listed.warnings),
     )
 
@@ -183,23 +170,16 @@ def _check_keys(document: Document, resource: Resource, resources: Mapping[str, 
         for number, key in enumerate(resource.key):
             document.check_one_of((*place, "key", number), key, names, f" in {version}")
         if resource.replication_key is not None:
-            here = (*place, "replication", "key")
-            document.check_one_of(here, resource.replication_key, names, f" in {version}")
-    for number, reference in enumerate(resource.foreign_keys):
-        _check_foreign_key(document, (*place, "foreign_keys", number), reference, resource, resources)
-
-
-def _check_foreign_key(
-    document: Document, place: Place, key: ForeignKey, resource: Resource, resources: Mapping[str, Resource]
-) -> None:
-    for number, name in enumerate(key.fields):
-        document.check_one_of((*place, "fields", number), name, [field.name for field in resource.fields])
-    document.check_one_of((*place, "resource"), key.resource, resources)
-    target = resources[key.resource].key
-    if key.reference_fields != target or len(key.fields) != len(target):
-        document.fail(
-            (*place, "reference_fields"), f"expected the key of {key.resource}, {list(target)}, and as many fields."
-        )
+            document.check_one_of((*place, "replication_key"), resource.replication_key, names, f" in {version}")
+    for count, reference in enumerate(resource.foreign_keys):
+        here = (*place, "foreign_keys", count)
+        for number, name in enumerate(reference.fields):
+            document.check_one_of((*here, "fields", number), name, [field.name for field in resource.fields])
+        document.check_one_of((*here, "resource"), reference.resource, resources)
+        target = resources[reference.resource].key
+        if reference.reference_fields != target or len(reference.fields) != len(target):
+            problem = f"expected the key of {reference.resource}, {list(target)}, and as many fields."
+            document.fail((*here, "reference_fields"), problem)
 
 
 def _check_package(document: Document, package: Package) -> None:
@@ -217,3 +197,22 @@ def _check_package(document: Document, package: Package) -> None:
         document.fail(("package", "contact", "email"), f"{package.contact.email!r}; expected an e-mail address.")
     if "{access_date}" not in package.citation:
         document.fail(("package", "citation"), "expected the placeholder {access_date} for the date of access.")
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is the address of a web page: http or https, a host, and neither blanks nor control characters.
+
+    Pages turn addresses into links, and a link of another scheme, such as ``javascript:``, may run a program.
+    """
+    if not text.isprintable() or any(letter.isspace() for letter in text) or "\\" in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def is_email_address(text: str) -> bool:
+    """Whether a text is an e-mail address and nothing else."""
+    return _EMAIL.fullmatch(text) is not None

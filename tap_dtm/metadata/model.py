@@ -18,7 +18,6 @@ Level = Literal[0, 1, 2]
 ApiVersion = Literal["v2", "v3"]
 FieldType = Literal["string", "integer", "date", "datetime", "number", "boolean"]
 Measure = Literal["stock", "flow"]
-ReplicationMethod = Literal["FULL_TABLE", "INCREMENTAL"]
 Constraint = int | str | tuple[str, ...]
 
 API_VERSIONS: Final = get_args(ApiVersion)
@@ -26,10 +25,10 @@ LEVELS: Final = get_args(Level)
 CHOICES: Final = {
     "type": get_args(FieldType),
     "measure": get_args(Measure),
-    "method": get_args(ReplicationMethod),
     "versions": API_VERSIONS,
     "endpoints": API_VERSIONS,
     "level": LEVELS,
+    "from_level": LEVELS,
     "levels": LEVELS,
 }
 """The values of keys that are not free."""
@@ -62,12 +61,12 @@ class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: Text
     description: Text
     hxl: Text | Literal[""] = ""
-    nullable: bool
+    nullable: bool = False
     example: Text
     api_name: Text | None = None
     documented_name: Text | None = None
     versions: Annotated[tuple[ApiVersion, ...], Meta(min_length=1)] = API_VERSIONS
-    levels: tuple[Level, ...] = ()
+    from_level: Level = 0
     unit: Text | None = None
     measure: Measure | None = None
     constraints: dict[str, Constraint] = {}
@@ -140,6 +139,7 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         endpoints: Path per API version, below the API's base URL; empty for a list that is not DTM's.
         source: Where the rows come from, if not from DTM.
         license: The terms of the rows, if they are not those of the package.
+        replication_key: The field of an incremental stream; None for a stream that every run replicates whole.
         dated_by: The field whose newest value is the date of that source.
     """
 
@@ -149,6 +149,7 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: Texts
     level: Level | None = None
     foreign_keys: tuple[ForeignKey, ...] = ()
+    replication_key: Text | None = None
     endpoints: dict[str, Text] = {}
     selected_by_default: bool = True
     source: Source | None = None
@@ -162,8 +163,6 @@ class Resource(Table, frozen=True, kw_only=True):
 
     name: Text
     fields: tuple[Field, ...]
-    replication_method: ReplicationMethod
-    replication_key: Text | None
     warnings: tuple[UsageWarning, ...] = ()
 
     @property

@@ -9,14 +9,14 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from tap_dtm.metadata.loader import load_catalogue
-from tap_dtm.metadata.model import API_VERSIONS, ApiVersion, FieldType, Level, Text, Texts
+from tap_dtm.metadata.model import API_VERSIONS, LEVELS, ApiVersion, FieldType, Level, Text, Texts
 from tap_dtm.metadata.yaml_source import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tap_dtm.metadata.model import Field, UsageWarning
+    from tap_dtm.metadata.model import UsageWarning
     from tap_dtm.metadata.yaml_source import Document
 
 
@@ -105,12 +105,24 @@ def load_views(api_version: str, folder: Path | None = None, section: str = "vie
     document = _document(folder)
     file = document.convert((), _File)
     catalogue = load_catalogue()
-    columns = {name: _from_field(field) for name, field in catalogue.fields.items() if not field.omitted}
+    columns = {
+        name: Column(
+            name=name,
+            type=field.type,
+            description=field.full_description,
+            versions=field.versions,
+            levels=LEVELS[field.from_level :],
+        )
+        for name, field in catalogue.fields.items()
+        if not field.omitted
+    }
     for name in file.columns:
         # Names of the fields that are not of the API are general, and a view may mean something else by them.
         if name in columns and catalogue.fields[name].api_name:
             document.fail(("columns", name), "a field of fields.yaml as well; expected it in one place.")
-        column = document.convert(("columns", name), Column, name=name.rpartition(".")[2])
+        own = name.rpartition(".")[2]
+        kind = {"type": "boolean"} if own.startswith("is_") else {}
+        column = document.convert(("columns", name), Column, name=own, **kind)
         unit = f" Unit: {column.unit}." if column.unit else ""
         columns[name] = replace(column, description=column.description + unit)
     warnings = {warning.code: warning for table in catalogue.resources.values() for warning in table.warnings}
@@ -129,16 +141,6 @@ def load_reason_classes() -> ReasonClasses:
 
 def _document(folder: Path | None) -> Document:
     return read_yaml((folder or files("tap_dtm.metadata")).joinpath("views.yaml"))
-
-
-def _from_field(field: Field) -> Column:
-    return Column(
-        name=field.name,
-        type=field.type,
-        description=field.full_description,
-        versions=field.versions,
-        levels=field.levels,
-    )
 
 
 def _views(

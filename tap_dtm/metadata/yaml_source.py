@@ -15,7 +15,7 @@ from tap_dtm.metadata.model import CHOICES, CatalogueError
 from tap_dtm.utf8 import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from importlib.abc import Traversable
 
 T = TypeVar("T")
@@ -24,6 +24,7 @@ Place = tuple["str | int", ...]
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MISTAKE: Final = re.compile(r"(.*?)(?: - at `(?:key` in `)?\$(.*)`)?", re.DOTALL)  # in the words of msgspec
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
+_ALTERNATIVES: Final = re.compile(r"\{([^{}|]*(?:\|[^{}|]*)+)\}")
 
 
 def read_yaml(path: Traversable, **sections: Traversable) -> Document:
@@ -81,7 +82,7 @@ class Document:
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             items: list[Any] = []
-            for number, each in enumerate(node.value):
+            for number, each in enumerate(_entries(node)):
                 item = self._value(each, (*place, number))
                 if item in items:
                     _fail(each, place, f"lists {item!r} twice; expected once.")
@@ -93,7 +94,7 @@ class Document:
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         values: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        for key, value in node.value:
+        for key, value in _pairs(node):
             if key.tag != _TEXT:
                 _fail(key, place, f"the key {key.value} is not text in YAML: put quotes around it.")
             if key.value in values:
@@ -134,12 +135,44 @@ class Document:
         """
         node: yaml.Node = self._node
         for step in place:
-            pairs = node.value if isinstance(node, yaml.MappingNode) else enumerate(node.value)
+            pairs = _pairs(node) if isinstance(node, yaml.MappingNode) else enumerate(_entries(node))
             below = next((value for key, value in pairs if getattr(key, "value", key) == step), None)
             if below is None:
                 break
             node = below
         _fail(node, place, problem)
+
+
+def _entries(node: yaml.Node) -> Iterator[yaml.Node]:
+    """Yield the entries of a list, and those of the lists in it, which are anchors of other lists."""
+    for each in node.value:
+        if isinstance(each, yaml.SequenceNode):
+            yield from _entries(each)
+        else:
+            yield each
+
+
+def _pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """Yield keys and values: a key such as ``admin{0|1}_rows`` once for each alternative."""
+    for key, value in node.value:
+        found = _ALTERNATIVES.search(str(key.value))
+        if found is None:
+            yield key, value
+        for number in range(found[1].count("|") + 1 if found else 0):
+            yield _chosen(key, number), _chosen(value, number)
+
+
+def _chosen(node: yaml.Node, number: int) -> yaml.Node:
+    """Return a node with one of the alternatives in all of its texts."""
+    if isinstance(node, yaml.ScalarNode):
+        if any(found.count("|") < number for found in _ALTERNATIVES.findall(node.value)):
+            _fail(node, (), f"{node.value!r} has fewer alternatives than the name that it is of.")
+        chosen: Any = _ALTERNATIVES.sub(lambda found: found[1].split("|")[number], node.value)
+    elif isinstance(node, yaml.MappingNode):
+        chosen = [(key, _chosen(value, number)) for key, value in node.value]
+    else:
+        chosen = [entry for each in node.value if (entry := _chosen(each, number)).value]
+    return type(node)(node.tag, chosen, node.start_mark, node.end_mark)
 
 
 def _fail(node: yaml.Node, place: Place, problem: str) -> NoReturn:

@@ -16,10 +16,9 @@ from tap_dtm.errors import DtmError
 from tap_dtm.sandbox.api import Options
 from tap_dtm.sandbox.fabric import MAX_COUNTRIES
 from tap_dtm.sandbox.faults import Fault, Faults
-from tap_dtm.sandbox.invent import invent, tiny
+from tap_dtm.sandbox.invent import COUNTRY, invent, publish, tiny, world_at
 from tap_dtm.sandbox.invisible import INVISIBLE
 from tap_dtm.sandbox.pcodes import PATH as PCODES_PATH
-from tap_dtm.sandbox.publications import COUNTRY, publish, world_at
 from tap_dtm.sandbox.server import SANDBOX_KEY, SandboxServer
 from tap_dtm.sandbox.visible import VISIBLE
 from tap_dtm.sandbox.world import Mutation, World

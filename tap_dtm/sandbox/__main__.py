@@ -10,7 +10,7 @@ import threading
 from tap_dtm import console
 from tap_dtm.errors import DtmError
 from tap_dtm.sandbox.faults import NAMED, parse_fault
-from tap_dtm.sandbox.publications import publish, world_at
+from tap_dtm.sandbox.invent import publish, world_at
 from tap_dtm.sandbox.server import SandboxServer
 
 _EPILOG = f"""\

@@ -49,18 +49,14 @@ class Options:
         date_filter: How the two dates match.
         ignore_case: Whether the values of filters match in any case.
         required_filter_status: The HTTP status for a request without operation and country.
-        bad_value_status: The HTTP status for an invalid date or round number.
         admin1_name_fails: Whether admin 1 answers 500 to `Admin1Name`, as it once did.
-        firewall: Whether the default User-Agent of python-requests is refused.
     """
 
     operation_filter: Literal["exact", "prefix", "ignored", "nothing"] = "exact"
     date_filter: Literal["exact", "ignored", "nothing"] = "exact"
     ignore_case: bool = False
     required_filter_status: int = 200
-    bad_value_status: int = 400
     admin1_name_fails: bool = False
-    firewall: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,9 +98,9 @@ def gateway_error(status: int, message: str, **headers: str) -> Answer:
     return Answer(status, {"statusCode": status, "message": message}, headers)
 
 
-def gate(request: Request, key: str, options: Options) -> Answer | None:
+def gate(request: Request, key: str) -> Answer | None:
     """Refuse a request that never reaches the API: because of the firewall, its path or its key."""
-    if options.firewall and request.headers.get("user-agent", "").startswith("python-requests/"):
+    if request.headers.get("user-agent", "").startswith("python-requests/"):
         return Answer(403, FIREWALL_PAGE)
     if request.method == "GET" and request.path == pcodes.PATH:
         return None  # OCHA's site needs no key
@@ -161,10 +157,6 @@ class _Query:
         """Whether a value passes a filter."""
         return not asked or asked == value or (self._options.ignore_case and asked.casefold() == value.casefold())
 
-    def wants_country(self, country: Country) -> bool:
-        """Whether the country passes the filters of its name and its code."""
-        return self.same(self.admin0_pcode, country.pcode) and self.same(self.country_name, country.name)
-
     def wants_operation(self, operation: Operation) -> bool:
         """Whether the operation passes its filter."""
         if self._options.operation_filter in {"ignored", "nothing"}:
@@ -218,16 +210,18 @@ class _Query:
 def answer(request: Request, edition: Edition, options: Options) -> Answer:
     """Answer a request that has passed the gate."""
     path = request.path.lower()
+    if path == pcodes.PATH:
+        listed = pcodes.pcode_list(country.pcode for country in edition.countries)
+        return Answer(200, listed, {"Content-Type": "text/csv; charset=utf-8"})
     if path not in ADMIN_PATHS:
-        return _answer_list(path, edition)
+        return Answer(200, envelope(edition.country_list() if path in COUNTRY_PATHS else edition.operation_list()))
     level, version = ADMIN_PATHS[path]
     try:
         query = _Query(request.params, level, options)
     except _BadValueError as error:
         name, value = error.args
         errors = {name: [f"The value '{value}' is not valid for {name}."]}
-        problem = {"title": "One or more validation errors occurred.", "status": options.bad_value_status}
-        return Answer(options.bad_value_status, {**problem, "errors": errors})
+        return Answer(400, {"title": "One or more validation errors occurred.", "status": 400, "errors": errors})
     if options.admin1_name_fails and level == 1 and "admin1_name" in query.areas:
         return gateway_error(500, "Internal server error")
     if (refusal := query.refusal(edition)) is not None:
@@ -237,17 +231,12 @@ def answer(request: Request, edition: Edition, options: Options) -> Answer:
     return Answer(200, envelope(rows) if rows else envelope([], "No matching data found."))
 
 
-def _answer_list(path: str, edition: Edition) -> Answer:
-    if path == pcodes.PATH:
-        listed = pcodes.pcode_list(country.pcode for country in edition.countries)
-        return Answer(200, listed, {"Content-Type": "text/csv; charset=utf-8"})
-    return Answer(200, envelope(edition.country_list() if path in COUNTRY_PATHS else edition.operation_list()))
-
-
 def _select(query: _Query, edition: Edition, level: Level, version: ApiVersion) -> list[Line]:
     """Return the lines that pass every filter, the oldest first, across countries."""
     found: list[Line] = []
-    for country in filter(query.wants_country, edition.countries):
+    for country in edition.countries:
+        if not (query.same(query.admin0_pcode, country.pcode) and query.same(query.country_name, country.name)):
+            continue
         wanted = {operation.name for operation in country.operations if query.wants_operation(operation)}
         if wanted:
             lines = edition.lines(country, level, version)

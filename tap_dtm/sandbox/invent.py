@@ -1,4 +1,4 @@
-"""The invention of a world from a seed.
+"""The invention of a world from a seed, and its publications.
 
 The first six countries have all known oddities of the real data (see `oddities.py`); further countries are plain.
 `rows` adds operations of many rounds until the world has about that many rows in all three levels, two fifths of them
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata.model import LEVELS
+from tap_dtm.sandbox import visible
 from tap_dtm.sandbox.fabric import (
     MAX_COUNTRIES,
     Fabric,
@@ -31,6 +32,8 @@ from tap_dtm.sandbox.world import World
 
 if TYPE_CHECKING:
     from random import Random
+
+    from tap_dtm.sandbox.world import Mutation
 
 _LARGE = 1
 """The place of the large country, the first one with ordinary districts."""
@@ -59,15 +62,18 @@ def invent_country(index: int, seed: int) -> Country:
 
 
 def tiny(rng: Random, countries: int = 2) -> World:
-    """Invent another world of a few dozen rows at each call, for tests of random histories."""
-    return World(rng.randrange(10**9), tuple(_tiny_country(index, rng) for index in range(countries)))
+    """Invent another world of a few dozen rows at each call, for tests of random histories.
 
-
-def _tiny_country(index: int, rng: Random) -> Country:
-    """Invent a plain country in which some rounds are assessed twice, and some districts are under a wrong province."""
-    operations = _plain_operations(index, rng, rng.randint(1, 3), rounds=rng.randint(1, 3), cells=3)
-    name = country_name(index, rng)
-    return Country(country_pcode(index), name, tuple(_with_odd_rounds(index, each, rng) for each in operations))
+    Some rounds are assessed twice, and some districts are under a wrong province.
+    """
+    seed = rng.randrange(10**9)
+    made: list[Country] = []
+    for index in range(countries):
+        operations = _plain_operations(index, rng, rng.randint(1, 3), rounds=rng.randint(1, 3), cells=3)
+        name = country_name(index, rng)
+        odd = tuple(_with_odd_rounds(index, each, rng) for each in operations)
+        made.append(Country(country_pcode(index), name, odd))
+    return World(seed, tuple(made))
 
 
 def _with_odd_rounds(index: int, operation: Operation, rng: Random) -> Operation:
@@ -132,3 +138,67 @@ def _grown(index: int, country: Country, seed: int, rows: int) -> Country:
         name = operation_name(rng, (each.name for each in operations))
         operations.append(Operation(name, "Active", fabric.rounds(dates), levels))
     return replace(country, operations=tuple(operations))
+
+
+def withdraw_country(world: World, rng: Random) -> bool:
+    """A country leaves the lists and the answers. The world keeps at least one."""
+    if len(world.countries) < 2:  # noqa: PLR2004 - one stays
+        return False
+    gone = rng.randrange(len(world.countries))
+    world.countries = (*world.countries[:gone], *world.countries[gone + 1 :])
+    return True
+
+
+def add_country(world: World, rng: Random) -> bool:
+    """A new country appears."""
+    used = {country.pcode for country in world.countries}
+    free = [index for index in range(len(used) + 10) if index < MAX_COUNTRIES and country_pcode(index) not in used]
+    if not free:
+        return False
+    world.countries = (*world.countries, invent_country(rng.choice(free), world.seed))
+    return True
+
+
+def restore(world: World, _rng: Random) -> bool:
+    """Everything is as in the previous publication."""
+    if world.previous is None or world.previous == world.countries:
+        return False
+    world.countries = world.previous
+    return True
+
+
+COUNTRY: tuple[Mutation, ...] = (withdraw_country, add_country, restore)
+"""Changes of the countries, and the return to the previous publication."""
+
+_MIX = (
+    visible.add_round,
+    visible.add_round,
+    visible.backfill_round,
+    visible.correct_figures,
+    visible.rekey_round,
+    visible.withdraw_operation,
+    visible.add_operation,
+    visible.rename_operation,
+    visible.flip_status,
+)
+_NOW_AND_THEN = (visible.withdraw_round, visible.rename_reason_case, visible.duplicate_rows)
+
+
+def publish(world: World, rng: Random | None = None) -> tuple[str, ...]:
+    """Make the next publication, and return the names of its changes.
+
+    It adds, back-fills, corrects, re-keys, withdraws and renames. Without `rng`, the seed of the world decides.
+    """
+    rng = rng or chance("mix", world.seed, world.publication + 1)
+    some = [change for change in _NOW_AND_THEN if rng.random() < 0.3]  # noqa: PLR2004
+    return world.publish(*_MIX, *some, rng=rng)
+
+
+def world_at(publication: int = 1, *, seed: int = 1, countries: int = 6, rows: int | None = None) -> World:
+    """Return a world at a publication of its history."""
+    if publication < 1:
+        raise DtmError(f"Publications count from 1, so there is no publication {publication}.")
+    world = invent(seed, countries, rows)
+    while world.publication < publication:
+        publish(world)
+    return world

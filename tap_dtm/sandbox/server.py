@@ -51,7 +51,7 @@ class SandboxServer:
         """The largest number of requests that were being answered at the same time."""
         self._at_once = 0
         self._lock = threading.Lock()
-        self._closing = threading.Event()
+        self.closing = threading.Event()
         self._http = _HttpServer(self, port)
         self.port: int = self._http.server_address[1]
         self.url = f"http://{HOST}:{self.port}"
@@ -69,17 +69,15 @@ class SandboxServer:
 
     def close(self) -> None:
         """Stop serving, and close all connections. A second call has no effect."""
-        if self._closing.is_set():
+        if self.closing.is_set():
             return
-        self._closing.set()
+        self.closing.set()
         self._http.shutdown()
         self._http.server_close()
-        self._http.hang_up()
+        for connection in self._http.connections.copy():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait; return False if the server closes in the meantime."""
-        return not self._closing.wait(seconds)
 
     @contextlib.contextmanager
     def noted(self, request: Request) -> Iterator[None]:
@@ -105,7 +103,7 @@ class SandboxServer:
     def respond(self, request: Request) -> tuple[int, dict[str, str], bytes, Fault | None]:
         """Return status, headers, body, and the fault that the delivery must act out."""
         fault = None
-        given = gate(request, self.key, self.options)
+        given = gate(request, self.key)
         if given is None:
             fault = self.faults.take(request)
             level, _ = ADMIN_PATHS.get(request.path.lower(), (None, None))
@@ -129,23 +127,18 @@ class _HttpServer(ThreadingTCPServer):
 
     def __init__(self, sandbox: SandboxServer, port: int) -> None:
         self.sandbox = sandbox
-        self._open: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
         super().__init__((HOST, port), _Handler)
 
     @override
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        self._open.add(request)
+        self.connections.add(request)
         super().process_request(request, client_address)
 
     @override
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        self._open.discard(request)
+        self.connections.discard(request)
         super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        for connection in self._open.copy():
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
@@ -178,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _deliver(self, status: int, headers: dict[str, str], body: bytes, fault: Fault | None) -> None:
         kind = fault.kind if fault else None
-        in_time = fault is None or kind != "slow" or self.server.sandbox.wait(fault.seconds)
+        in_time = fault is None or kind != "slow" or not self.server.sandbox.closing.wait(fault.seconds)
         if kind == "dropped" or not in_time:
             self.close_connection = True
             return

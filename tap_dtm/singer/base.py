@@ -7,7 +7,7 @@ import logging
 import math
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from singer_sdk import Stream
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
-    from tap_dtm.api.records import Entry
     from tap_dtm.exact.bookmarks import Key
     from tap_dtm.singer.schedule import Schedule
 
@@ -39,16 +38,18 @@ FULL_TABLE: Final = REPLICATION_FULL_TABLE
 
 
 class DtmStream(Stream):
-    """A stream that the catalogue describes under the stream's name."""
+    """A stream that the catalogue describes under its name."""
 
     # Records are built from the catalogue's types, and checked while they are.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+    marks_of_live_rows: ClassVar[Record] = {DELETED_AT: None}
+    """What the marks are in every row that is not gone, as far as they are always the same."""
 
-    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:
-        """Declare the stream of a tap; the run begins only when something asks for it."""
-        self.resource = load_catalogue().resources[self.name]
+    def __init__(self, name: str, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:
+        """Declare a stream of a tap; the run begins only when something asks for it."""
+        self.resource = load_catalogue().resources[name]
         self.api_version = api_version
-        super().__init__(tap, schema=singer_schema(self.resource, api_version))
+        super().__init__(tap, singer_schema(self.resource, api_version), name)
         self.primary_keys = self.resource.key
         self.replication_key = self.resource.replication_key
         self.selected_by_default = self.resource.selected_by_default
@@ -112,11 +113,6 @@ class DtmStream(Stream):
     def schedule(self) -> Schedule:
         """The run that all streams are part of."""
         return self._schedule()
-
-    @property
-    def marks_of_live_rows(self) -> Record:
-        """What the marks are in every row that is not gone, as far as they are always the same."""
-        return {DELETED_AT: None}
 
     def tombstone(self, **key: Any) -> Record:  # noqa: ANN401
         """Return a record that says that the row of this key is gone: every measure null, so sums stay right."""
@@ -205,7 +201,7 @@ class ListStream(DtmStream):
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the list, then tombstones for what has left it."""
-        rows = {self._key(row): row for row in self.schedule.lists.rows(self.name)}
+        rows = {tuple(row[name] for name in self.resource.key): row for row in self.schedule.lists.rows(self.name)}
         gone = {key: self.may_remove(key) for key in self.known_keys if key not in rows}
         is_whole = self.schedule.lists.is_whole(self.name)
         removed = [key for key, may_remove in gone.items() if is_whole and may_remove]
@@ -254,6 +250,3 @@ class ListStream(DtmStream):
     def may_remove(self, key: Key) -> bool:  # noqa: ARG002
         """Whether an entry that has left the list is tombstoned."""
         return True
-
-    def _key(self, row: Entry) -> Key:
-        return tuple(row[name] for name in self.resource.key)

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from tap_dtm import apicheck, console
 from tap_dtm.settings import KEY_SETTINGS, KEY_VARIABLES, SECONDARY_KEY_VARIABLE, Settings
-from tap_dtm.singer.config_files import CatalogFile, CheckedConfig, StateFile
+from tap_dtm.singer.config_files import CheckedConfig, CheckedFile
 from tap_dtm.singer.tap import TapDTM
 
 SECRETS = (*KEY_VARIABLES, SECONDARY_KEY_VARIABLE, *(f"TAP_DTM_{name.upper()}" for name in KEY_SETTINGS))
@@ -20,7 +20,7 @@ SECRETS = (*KEY_VARIABLES, SECONDARY_KEY_VARIABLE, *(f"TAP_DTM_{name.upper()}" f
 class Command(CheckedConfig, TapDTM):
     """Singer tap for the API of IOM's Displacement Tracking Matrix, on the command line."""
 
-    _files: ClassVar = {"state": StateFile(), "catalog": CatalogFile()}
+    _files: ClassVar = {kind: CheckedFile(kind) for kind in ("state", "catalog")}
 
     @classmethod
     @override

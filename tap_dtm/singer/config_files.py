@@ -1,13 +1,16 @@
-"""The files of a Singer command line, checked before the SDK reads them: a mistake is reported without a traceback."""
+"""The files and variables of a Singer command line, checked before the SDK reads them. Mistakes cause no traceback."""
 
 from __future__ import annotations
 
+import difflib
 import io
 import json
 import os
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 from dotenv import find_dotenv
 from dotenv.main import DotEnv
 from singer_sdk.plugin_base import PluginBase
@@ -17,8 +20,16 @@ from typing_extensions import override
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import guard, quoted
 from tap_dtm.settings import KEY_SETTINGS
-from tap_dtm.singer import environment
 from tap_dtm.utf8 import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+_OF_THE_SDK: Final = "LOGLEVEL"
 
 
 class CheckedConfig(PluginBase):
@@ -37,7 +48,12 @@ class CheckedConfig(PluginBase):
             if path != "ENV":
                 config |= read_object(path, "settings")
         if "ENV" in value:  # and not handed to the SDK, whose reader passes over misspelt names
-            config |= cls._from_environment()
+            schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
+            cls.append_builtin_config(schema)
+            if file := find_dotenv():  # as the SDK does when it reads them
+                text = read_text(file, f"The file {file}")
+                DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
+            config |= read_environment(schema["properties"], cls._env_var_prefix, os.environ)
         for name in KEY_SETTINGS:
             if isinstance(key := config.get(name), str):
                 guard(key)
@@ -45,14 +61,82 @@ class CheckedConfig(PluginBase):
         read.config |= config
         return read
 
-    @classmethod
-    def _from_environment(cls) -> dict[str, Any]:
-        schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
-        cls.append_builtin_config(schema)
-        if path := find_dotenv():  # as the SDK does when it reads them
-            text = read_text(path, f"The file {path}")
-            DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
-        return environment.read(schema["properties"], cls._env_var_prefix, os.environ)
+
+def read_environment(
+    properties: Mapping[str, Mapping[str, Any]], prefix: str, variables: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the settings that variables hold; one that is empty is not set.
+
+    The SDK's own reader passes over a misspelt name, and fails on an empty number without naming it.
+
+    Args:
+        properties: The JSON Schemas of the settings by name. Text is left as it is where a setting may be text.
+        prefix: What the names of the variables begin with, such as ``TAP_DTM_``.
+        variables: The variables by name. Names with two underscores after the prefix are Meltano's own.
+
+    Raises:
+        DtmError: A variable with the prefix is no setting, or cannot have the type of its setting.
+    """
+    by_variable = {f"{prefix}{name.upper().replace('-', '_')}": name for name in properties}
+    settings = {}
+    for variable, value in variables.items():
+        if not variable.startswith(prefix) or variable.startswith(f"{prefix}_") or variable == prefix + _OF_THE_SDK:
+            continue
+        if variable not in by_variable:
+            near = difflib.get_close_matches(variable, by_variable, n=3, cutoff=0.7)
+            hint = f"The nearest: {', '.join(near)}." if near else "Remove it."
+            raise DtmError(f"The environment has a variable {quoted(variable, 100)}, which is not a setting. {hint}")
+        if value.strip():
+            name = by_variable[variable]
+            settings[name] = _value(variable, value.strip(), properties[name]["type"])
+    return settings
+
+
+def _value(variable: str, text: str, kinds: str | list[str]) -> Any:  # noqa: ANN401
+    if "string" in kinds:
+        return text
+    if "boolean" in kinds:
+        if (value := _BOOLEANS.get(text.lower())) is None:
+            raise DtmError(f"The variable {variable} is {quoted(text, 100)}: write true or false.")
+        return value
+    if "integer" in kinds:
+        if not re.fullmatch("[+-]?[0-9]{1,18}", text):
+            raise DtmError(f"The variable {variable} is {quoted(text, 100)}: write a whole number.")
+        return int(text)
+    if "array" in kinds and not text.startswith("["):
+        return [entry.strip() for entry in text.split(",")]
+    kind, words = (list, "a JSON list in brackets") if "array" in kinds else (dict, "a JSON object in braces")
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        raise DtmError(f"The variable {variable} does not hold {words}.") from None
+
+
+class CheckedFile(click.ParamType):  # type: ignore[type-arg]
+    """A state or a catalog, checked, as the open file that the SDK expects."""
+
+    name = "file"
+
+    def __init__(self, kind: str) -> None:  # noqa: D107
+        self._kind = kind
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read and check the file.
+
+        Raises:
+            DtmError: It cannot be read, or holds something else.
+        """
+        if not isinstance(value, str):
+            return value
+        content = read_object(value, self._kind)
+        if self._kind == "catalog":
+            try:
+                Catalog.from_dict(content)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                name = _name_of(value, self._kind)
+                raise DtmError(f"{name} is not a Singer catalog: make one with --discover.") from None
+        return io.StringIO(json.dumps(content))
 
 
 def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
@@ -66,61 +150,9 @@ def read_object(path: str, kind: str, *, or_list: bool = False) -> Any:  # noqa:
     Raises:
         DtmError: It cannot be read, or holds something else.
     """
-    # Settings in the place of a file's name may hold the key: they are not repeated.
-    name = f"The {kind} file" if "{" in path else f"The {kind} file {path}"
-    return check_json(read_text(path, name), name, or_list=or_list)
-
-
-class _CheckedFile(click.ParamType):  # type: ignore[type-arg]
-    """A file of an option of the SDK's, checked, as the open file that the SDK expects."""
-
-    name = "file"
-    kind = ""
-
-    @override
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read and check the file.
-
-        Raises:
-            DtmError: It cannot be read, or holds something else.
-        """
-        if not isinstance(value, str):
-            return value
-        name = f"The {self.kind} on standard input" if value == "-" else f"The {self.kind} file {value}"
-        content = check_json(read_text(value, name), name)
-        self.check(content, name)
-        return io.StringIO(json.dumps(content))
-
-    def check(self, content: dict[str, Any], name: str) -> None:
-        """Check what the file holds."""
-
-
-class StateFile(_CheckedFile):
-    """The file of ``--state``."""
-
-    kind = "state"
-
-
-class CatalogFile(_CheckedFile):
-    """The file of ``--catalog``."""
-
-    kind = "catalog"
-
-    @override
-    def check(self, content: dict[str, Any], name: str) -> None:
-        """Check that it is a Singer catalog."""
-        check_catalog(content, name)
-
-
-def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: ANN401
-    """Return what the text of a file holds: a JSON object.
-
-    Raises:
-        DtmError: It holds something else.
-    """
-    problem = ""
+    name, problem = _name_of(path, kind), ""
     try:
-        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+        content = json.loads(read_text(path, name), parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
         if not isinstance(content, (dict, list) if or_list else dict):
             problem = f"holds something else than a JSON object in braces{' or a list' if or_list else ''}"
     except ValueError as error:
@@ -130,6 +162,13 @@ def check_json(text: str, name: str, *, or_list: bool = False) -> Any:  # noqa: 
     if problem:  # raised here, because an error of the parser carries the whole text with it
         raise DtmError(f"{name} {problem}.")
     return content
+
+
+def _name_of(path: str, kind: str) -> str:
+    if path == "-":
+        return f"The {kind} on standard input"
+    # Settings in the place of a file's name may hold the key: they are not repeated.
+    return f"The {kind} file" if "{" in path else f"The {kind} file {path}"
 
 
 def _refuse_constant(name: str) -> None:
@@ -143,15 +182,3 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if content.setdefault(name, value) != value:
             raise ValueError(f"{quoted(name, 100)} is declared twice in one object")
     return content
-
-
-def check_catalog(content: dict[str, Any], name: str) -> None:
-    """Check that an object is a Singer catalog.
-
-    Raises:
-        DtmError: It is something else.
-    """
-    try:
-        Catalog.from_dict(content)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise DtmError(f"{name} is not a Singer catalog: make one with --discover.") from None

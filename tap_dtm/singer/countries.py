@@ -32,7 +32,12 @@ class CountryListStream(ListStream):
         Raises:
             DtmError: The state is that of another API version, or the settings name what DTM does not have.
         """
-        self._check_version()
+        if self.bookmark.api_version == "v3" and self.api_version == "v2":
+            # Targets would keep reason, sex and origin next to other rows' figures.
+            raise DtmError(
+                "The state is that of tables loaded with api_version v3, and v2 has other rows and fewer columns. "
+                "Load v2 into tables of its own with a state of its own, or empty the tables and start without state."
+            )
         read_whole = self.bookmark.pop_read_whole()
         for stream in self._level_streams:
             stream.bookmark.inherit_read_whole(read_whole)
@@ -94,10 +99,5 @@ class CountryListStream(ListStream):
         known = self.tap_state.get("bookmarks", {})
         return [stream for stream in levels if stream.selected or stream.name in known]
 
-    def _check_version(self) -> None:
-        """Refuse to go back from v3 to v2: targets would keep reason, sex and origin next to other rows' figures."""
-        if self.bookmark.api_version == "v3" and self.api_version == "v2":
-            raise DtmError(
-                "The state is that of tables loaded with api_version v3, and v2 has other rows and fewer columns. "
-                "Load v2 into tables of its own with a state of its own, or empty the tables and start without state."
-            )
+
+CountryStream.parent_stream_type = CountryListStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.metrics import Counter, Metric, Tag, Timer
@@ -15,17 +15,15 @@ from tap_dtm.api.rows import as_dict
 from tap_dtm.exact.bookmarks import LevelBookmark
 from tap_dtm.exact.rounds import fingerprint
 from tap_dtm.singer.base import FULL_TABLE, DtmStream
-from tap_dtm.singer.output import DELETED_AT, Writer
+from tap_dtm.singer.output import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
 
     from tap_dtm.exact.country import CountryChanges
     from tap_dtm.exact.rounds import Delivery
-    from tap_dtm.singer.schedule import Schedule
 
 
 class _RunCounter(Counter):
@@ -49,10 +47,11 @@ class _SilentTimer(Timer):
 class CountryStream(DtmStream):
     """A child of the country list: it delivers for each country that is read, when its turn comes."""
 
-    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:  # noqa: D107
-        super().__init__(tap, api_version, schedule)
-        self._counter = _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
-        self._is_announced = False
+    _is_announced = False
+
+    @cached_property
+    def _counter(self) -> _RunCounter:
+        return _RunCounter(Metric.RECORD_COUNT, {Tag.STREAM: self.name})
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
@@ -100,7 +99,13 @@ class CountryStream(DtmStream):
 class LevelStream(CountryStream):
     """What a run finds at one admin level, as far as the bookmarks of this stream do not have it."""
 
-    level: ClassVar[int]
+    is_sent_again = True
+    """Whether a scrub may send rows again that have not changed, so that a table that somebody changed is put right."""
+
+    @property
+    def level(self) -> int:
+        """The number of the admin level."""
+        return self.resource.level or 0
 
     @property
     def bookmark(self) -> LevelBookmark:
@@ -113,11 +118,6 @@ class LevelStream(CountryStream):
         So it is the first time, and after a change of what shapes the records other than the API.
         """
         return self.bookmark.shape(code) != self._shape
-
-    @property
-    @abstractmethod
-    def is_sent_again(self) -> bool:
-        """Whether a scrub may send rows again that have not changed."""
 
     @cached_property
     def _shape(self) -> str:
@@ -156,9 +156,9 @@ class LevelStream(CountryStream):
     def begin(self, code: str, changes: CountryChanges) -> None:
         """Prepare for the rows of a country."""
 
-    @abstractmethod
-    def marks(self, delivery: Delivery) -> Record:
+    def marks(self, delivery: Delivery) -> Record:  # noqa: ARG002
         """Return what every row of a delivery has in addition to what the API says, but for its position."""
+        return self.marks_of_live_rows
 
     @abstractmethod
     def gone(self, delivery: Delivery) -> Iterator[Record]:
@@ -183,15 +183,9 @@ class LevelStream(CountryStream):
 class IdpStream(LevelStream):
     """The IDP figures of one admin level: what the API serves, and what it no longer serves, marked as deleted."""
 
-    def __init__(self, tap: Tap, api_version: str, schedule: Callable[[], Schedule]) -> None:  # noqa: D107
-        super().__init__(tap, api_version, schedule)
-        self._codes_delivered: set[str] = set()
-
-    @property
-    @override
-    def is_sent_again(self) -> bool:
-        """Always: so a table that was changed behind the tap's back is put right."""
-        return True
+    @cached_property
+    def _codes_delivered(self) -> set[str]:
+        return set()
 
     @override
     def needs_everything(self, code: str) -> bool:
@@ -208,11 +202,6 @@ class IdpStream(LevelStream):
     def begin(self, code: str, changes: CountryChanges) -> None:
         """Remember that the country was delivered."""
         self._codes_delivered.add(code)
-
-    @override
-    def marks(self, delivery: Delivery) -> Record:
-        """Return the mark of rows that are not deleted."""
-        return {DELETED_AT: None}
 
     @override
     def gone(self, delivery: Delivery) -> Iterator[Record]:

@@ -17,13 +17,12 @@ and may be killed in between. So the rows themselves, and not the order in which
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
 from tap_dtm.errors import DtmError
-from tap_dtm.exact.bookmarks import HistoryBookmark, RunsBookmark
-from tap_dtm.exact.moment import next_moment
+from tap_dtm.exact.bookmarks import HistoryBookmark, RunsBookmark, next_moment
 from tap_dtm.metadata.model import LEVELS
 from tap_dtm.singer.figures import CountryStream, LevelStream
 
@@ -35,23 +34,18 @@ if TYPE_CHECKING:
     from tap_dtm.exact.country import CountryChanges
     from tap_dtm.exact.rounds import Delivery
 
-_NOTHING_LEARNED: Final = (None, None)
 _FAR: Final = dt.timedelta(hours=1)  # further apart than the clocks of two machines
 
 
 class HistoryStream(LevelStream):
     """Every state in which the rows of one admin level were seen."""
 
+    is_sent_again = False  # a row that has not changed is no new state
+    marks_of_live_rows: ClassVar = {"is_withdrawn": False}
     has_begun = False
     """Whether an earlier run has ended for any country."""
     _cause = ""
     _look: tuple[str, int, str | None] = ("", 0, None)
-
-    @property
-    @override
-    def is_sent_again(self) -> bool:
-        """Never: a row that has not changed is no new state."""
-        return False
 
     @property
     @override
@@ -66,12 +60,9 @@ class HistoryStream(LevelStream):
 
     def _followed(self, code: str) -> str | None:
         """Return the time of the run that this one follows in a country; None if the history begins."""
-        last, ended = self.bookmark.observed_at(code), self._runs.bookmark.ended_at(code)
+        runs = next(stream for stream in self._tap.streams.values() if isinstance(stream, RunStream))
+        last, ended = self.bookmark.observed_at(code), runs.bookmark.ended_at(code)
         return last if last and ended and ended >= last else None
-
-    @property
-    def _runs(self) -> RunStream:
-        return next(stream for stream in self._tap.streams.values() if isinstance(stream, RunStream))
 
     @override
     def begin(self, code: str, changes: CountryChanges) -> None:
@@ -81,13 +72,13 @@ class HistoryStream(LevelStream):
 
     def look(self, code: str) -> tuple[int | None, str | None]:
         """Return how many rows this run adds for a country, whose turn it is, and the run that they follow."""
-        return self._look[1:] if self._look[0] == code else _NOTHING_LEARNED
+        return self._look[1:] if self._look[0] == code else (None, None)
 
     def _cause_of(self, code: str) -> str:
         shape = self.bookmark.shape(code)
         if shape and self._followed(code):
             return "published" if shape == self._shape else "settings"
-        if self.schedule.is_first:
+        if self.schedule.run == 1:
             return "reset"
         return "published" if self.has_begun and code in self.schedule.newly_listed else "first"
 
@@ -107,12 +98,6 @@ class HistoryStream(LevelStream):
         for number, each in enumerate(delivery.withdrawn, start=len(delivery.rows) + 1):
             yield {"row_number": number} | each._asdict()
 
-    @property
-    @override
-    def marks_of_live_rows(self) -> Record:
-        """What the marks are in every row that is not withdrawn."""
-        return {"is_withdrawn": False}
-
     @override
     def tombstone(self, **key: Any) -> Record:
         """Return a record that says that a round was withdrawn."""
@@ -123,6 +108,7 @@ class RunStream(CountryStream):
     """When the tap looked at each country, and what came of it."""
 
     state_partitioning_keys = ()  # one bookmark for all countries
+    marks_of_live_rows: ClassVar = {}
 
     @property
     def bookmark(self) -> RunsBookmark:
@@ -166,12 +152,6 @@ class RunStream(CountryStream):
         yield record
         if changes is not None:
             self.bookmark.move(code, str(self.schedule.observed_at))
-
-    @property
-    @override
-    def marks_of_live_rows(self) -> Record:
-        """None that is always the same."""
-        return {}
 
 
 def now() -> dt.datetime:

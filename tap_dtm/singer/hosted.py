@@ -22,10 +22,6 @@ class HostedTap(TapDTM):
     def _setup_signal_handlers(self) -> None:
         """Set up none."""
 
-    def has_completed(self, stream: str) -> bool:
-        """Whether the run has delivered all of a stream."""
-        return bool(self.streams[stream].is_complete)  # type: ignore[attr-defined]
-
 
 class Receiver(SingerWriter):
     """Takes what a run has to say. SCHEMA and ACTIVATE_VERSION say what the program knows from the catalog."""

@@ -20,9 +20,9 @@ from tap_dtm.singer.maps import expressions
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from singer_sdk.helpers.types import Record
     from singer_sdk.mapper import StreamMap
 
-    from tap_dtm.metadata import Field
     from tap_dtm.singer.base import DtmStream
 
 _SAMPLES: Final = {"integer": 7, "date": "2024-01-31", "datetime": "2024-01-31T00:00:00+00:00", "boolean": True}
@@ -88,7 +88,7 @@ def _check_map(stream: DtmStream, stream_map: StreamMap, shaping: list[Any] | No
 
 def _samples(stream: DtmStream) -> list[tuple[dict[str, Any], str]]:
     fields = stream.resource.fields_for(stream.api_version)
-    row = {field.name: _sample(field) for field in fields} | stream.marks_of_live_rows
+    row: Record = {field.name: _SAMPLES.get(field.type, field.example) for field in fields} | stream.marks_of_live_rows
     unknown = {field.name: None for field in fields if field.nullable and not field.is_mark}
     key = {name: row[name] for name in stream.resource.key}
     return [
@@ -96,10 +96,6 @@ def _samples(stream: DtmStream) -> list[tuple[dict[str, Any], str]]:
         (row | unknown, "a row in which everything that may be null is null"),
         (stream.tombstone(**key), "a removed row, in which everything but the key is null"),
     ]
-
-
-def _sample(field: Field) -> Any:  # noqa: ANN401
-    return _SAMPLES.get(field.type, field.example)
 
 
 def _arrived(

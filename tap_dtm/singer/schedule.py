@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import math
 import time
+import unicodedata
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from tap_dtm.api.pcodes import PcodeList
 from tap_dtm.api.records import UnknownFields
@@ -17,18 +19,18 @@ from tap_dtm.exact.country import CountryChanges, CountryReader, Job
 from tap_dtm.exact.lists import Lists
 from tap_dtm.exact.reading import Reading
 from tap_dtm.exact.scrub import due
-from tap_dtm.singer import names
 from tap_dtm.singer.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from tap_dtm.api.client import DtmClient
     from tap_dtm.api.records import Entry
-    from tap_dtm.exact.bookmarks import Key, LevelBookmark
+    from tap_dtm.exact.bookmarks import Key
     from tap_dtm.exact.level import Delivered
     from tap_dtm.metadata import Catalogue
     from tap_dtm.settings import Settings
+    from tap_dtm.singer.figures import LevelStream
 
 # A STATE is the whole state: with one for each country, their bytes grow with the square of the countries. So one is
 # written when the rows that a killed run would repeat take several times its bytes, and it announces as many countries
@@ -36,35 +38,10 @@ if TYPE_CHECKING:
 _BYTES_PER_ROW: Final = 150  # of STATE; a row itself takes some 700
 _ENOUGH: Final = 5_000  # rows at stake that are announced together
 _LONGEST: Final = 5.0  # seconds that countries are waited for, to be announced together
+_MOST_NEAR: Final = 5  # names that a message proposes
+_FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")
 
 _logger = logging.getLogger("tap-dtm")
-
-
-class Level(Protocol):
-    """A stream of figures, as far as the schedule asks."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def level(self) -> int:
-        """The number of the admin level."""
-
-    @property
-    def selected(self) -> bool:
-        """Whether the catalog selects it."""
-
-    @property
-    def bookmark(self) -> LevelBookmark:
-        """What was delivered."""
-
-    @property
-    def is_sent_again(self) -> bool:
-        """Whether a scrub may send rows again that have not changed."""
-
-    def needs_everything(self, code: str) -> bool:
-        """Whether a country must be read and emitted whole, whatever its bookmarks say."""
 
 
 class Schedule:
@@ -78,7 +55,7 @@ class Schedule:
 
     def __init__(self, client: DtmClient, catalogue: Catalogue, settings: Settings) -> None:  # noqa: D107
         self.settings = settings
-        self.run = 0
+        self.run = 0  # without a state of an earlier run, it is run 1
         self.observed_at: str | None = None
         """The time of the run, where histories are read."""
         self.newly_listed: frozenset[str] = frozenset()
@@ -89,7 +66,7 @@ class Schedule:
         unknown = UnknownFields()
         self.lists = Lists(client, catalogue, settings.api_version, unknown, self._other_lists(catalogue))
         self._reading = Reading(CountryReader(client, catalogue, settings, unknown), settings.max_parallel_requests)
-        self._levels: Sequence[Level] = ()
+        self._levels: Sequence[LevelStream] = ()
         self._write_state: Callable[[], int] = int
         self._to_come: list[str] = []
         self._gathered: dict[str, CountryChanges | DtmAccessError | None] = {}
@@ -121,17 +98,17 @@ class Schedule:
         is_whole = self.lists.is_whole("countries")
         for code in self.settings.countries or ():
             if is_whole and code not in listed and (code,) not in known:
-                raise DtmError(names.unknown_country(code, listed))
+                raise DtmError(_unknown_country(code, listed))
         if not self.settings.operations or not self.lists.is_whole("operations"):
             return
         operations = {row["operation"] for row in self.lists.rows("operations")}
         for operation in sorted(self.settings.operations - operations):
-            raise DtmError(names.unknown_operation(operation, operations))
+            raise DtmError(_unknown_operation(operation, operations))
 
     def begin(  # noqa: PLR0913  all that a run depends on
         self,
         run: int,
-        levels: Sequence[Level],
+        levels: Sequence[LevelStream],
         known: Sequence[Key],
         gone: Sequence[Key],
         *,
@@ -167,13 +144,8 @@ class Schedule:
         self._progress.begin(len(self.codes))
         self._reading.start(jobs)
 
-    @property
-    def is_first(self) -> bool:
-        """Whether there is no state of an earlier run."""
-        return self.run == 1
-
     def _jobs(
-        self, levels: Sequence[Level], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
+        self, levels: Sequence[LevelStream], known: Sequence[Key], gone: Sequence[Key], *, resends: bool
     ) -> Iterator[Job]:
         settings = self.settings
         listed = {row["admin0_pcode"]: row["admin0_name"] for row in self.lists.rows("countries")}
@@ -190,7 +162,11 @@ class Schedule:
             if code in listed or (settings.countries and code not in settings.countries):
                 continue
             if not self.may_remove(code, levels):
-                self._fail(code, _left_the_list(code))
+                words = (
+                    f"{code} has left DTM's country list, although rows of it were delivered before: they are kept. "
+                    f"If DTM has withdrawn the country for good, add {code} to accept_withdrawn_countries."
+                )
+                self._fail(code, DtmWithdrawnError(words))
             elif selected:
                 # A killed run may have sent its tombstones, and a table may have been changed since.
                 yield self._job(code, code, selected, numbers if resends else set(), is_gone=True)
@@ -206,7 +182,9 @@ class Schedule:
         listed = (row["admin0_pcode"] for row in self.lists.rows("countries"))
         return [code for code in listed if chosen is None or code in chosen]
 
-    def _job(self, code: str, name: str, levels: Sequence[Level], scrubbed: set[int], *, is_gone: bool = False) -> Job:
+    def _job(
+        self, code: str, name: str, levels: Sequence[LevelStream], scrubbed: set[int], *, is_gone: bool = False
+    ) -> Job:
         full = {level.level for level in levels if level.needs_everything(code)}
         delivered: defaultdict[int, dict[str, Delivered]] = defaultdict(dict)
         for each in levels:
@@ -216,7 +194,7 @@ class Schedule:
         operations = self._listed_operations.get(code, frozenset())
         return Job(code, name, delivered, operations, frozenset(full | scrubbed), is_gone=is_gone)
 
-    def may_remove(self, code: str, levels: Iterable[Level]) -> bool:
+    def may_remove(self, code: str, levels: Iterable[LevelStream]) -> bool:
         """Whether a country that has left the list is tombstoned: when it has no rows, or once that is accepted."""
         has_rows = any(code in level.bookmark.codes_with_rows for level in levels)
         return code in self.settings.accept_withdrawn_countries or not has_rows
@@ -349,14 +327,40 @@ class Schedule:
         self.lists.raise_failure()
 
 
-def _read_whole(levels: Iterable[Level], number: int) -> dict[str, int]:
+def _read_whole(levels: Iterable[LevelStream], number: int) -> dict[str, int]:
     """Return, by country, the run that last read a level whole for all of its streams."""
     marks = [level.bookmark.read_whole for level in levels if level.level == number]
     return {code: min(mark.get(code, 0) for mark in marks) for code in {code for mark in marks for code in mark}}
 
 
-def _left_the_list(code: str) -> DtmWithdrawnError:
-    return DtmWithdrawnError(
-        f"{code} has left DTM's country list, although rows of it were delivered before: they are kept. "
-        f"If DTM has withdrawn the country for good, add {code} to accept_withdrawn_countries."
-    )
+def _unknown_country(code: str, known: Mapping[str, str]) -> str:
+    """Return a message about a code that is not one of the known ones, which have names."""
+    by_name = {str(name).casefold(): valid for valid, name in known.items()}
+    near = [by_name[name] for name in difflib.get_close_matches(code.casefold(), by_name)]
+
+    def distance(valid: str) -> tuple[float, int, str]:
+        likeness = difflib.SequenceMatcher(None, code, valid).ratio()
+        same = sum(one == other for one, other in zip(code, valid, strict=False))
+        return -likeness, -same, valid
+
+    near += [valid for valid in sorted(known, key=distance)[:_MOST_NEAR] if set(valid) & set(code)]
+    hints = ", ".join(f"{valid} ({known[valid]})" for valid in dict.fromkeys(near))
+    nearest = f"The nearest: {hints}." if hints else "Write ISO 3166-1 alpha-3 codes."
+    return f"The setting countries names {code}, which DTM does not list. {nearest}"
+
+
+def _unknown_operation(name: str, known: Collection[str]) -> str:
+    """Return a message about an operation that is not one of the known ones."""
+    for other in known:
+        if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
+            return (
+                f'The setting operations names "{name}" in another Unicode form ({_form(name)}) than DTM, which '
+                f"writes it in {_form(other)}. It looks the same: copy it from the stream operations."
+            )
+    hints = ", ".join(f'"{each}"' for each in difflib.get_close_matches(name, known, n=3, cutoff=0.4))
+    nearest = f"The nearest: {hints}." if hints else "The stream operations lists them."
+    return f'The setting operations names "{name}", which DTM does not list (any more): its rows are kept. {nearest}'
+
+
+def _form(text: str) -> str:
+    return next((form for form in _FORMS if unicodedata.is_normalized(form, text)), "a mixture of forms")

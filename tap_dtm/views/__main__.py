@@ -7,10 +7,7 @@ from tap_dtm import console
 
 def main() -> None:
     """Run it."""
-    with console.loading():
-        from tap_dtm.views.command import main as command  # noqa: PLC0415  it imports libraries
-
-    command()
+    console.start("tap_dtm.views.command")
 
 
 if __name__ == "__main__":

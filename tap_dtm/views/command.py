@@ -124,7 +124,10 @@ def command(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--install needs --dialect postgres: run the script with the program of your database.")
     try:
         loader = find_loader(loader_name, os.environ) if is_install else None
-        schema = _checked(dialect, _schema_of(loader, schema) if loader else schema)
+        schema = _schema_of(loader, schema) if loader else schema
+        pattern, in_words = _SCHEMAS[dialect]
+        if not re.fullmatch(pattern, schema, re.ASCII):
+            raise click.UsageError(f"{schema!r} is not a name of {in_words}.")
         where, loaded = DIALECTS[dialect](schema), tuple(sorted(set(levels)))
         warehouse = Warehouse(where, api_version, loaded, has_pcodes=has_pcodes, has_history=has_history)
         preferences = preferences_in(package) if package is not None else None
@@ -155,13 +158,6 @@ def _schema_of(loader: Loader, schema: str) -> str:
             "DTM_VIEWS_SCHEMA to the schema of its tables."
         )
     return found or schema
-
-
-def _checked(dialect: str, schema: str) -> str:
-    pattern, in_words = _SCHEMAS[dialect]
-    if not re.fullmatch(pattern, schema, re.ASCII):
-        raise click.UsageError(f"{schema!r} is not a name of {in_words}.")
-    return schema
 
 
 def main() -> None:

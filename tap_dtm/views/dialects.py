@@ -134,8 +134,7 @@ class Dialect(abc.ABC):
         return f"SELECT ERROR(message) FROM (\n{query}\n) AS fault;\n"
 
 
-_SPLIT = "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')"
-_RE2_CHAR = r"\x{{{0}}}"
+_OF_BOTH = {"split": "REGEXP_EXTRACT_ALL(COALESCE({0}, ''), '[^; ][^;]*')", "char": r"\x{{{0}}}", "bytewise": ""}
 
 
 class DuckDB(Dialect):
@@ -143,8 +142,8 @@ class DuckDB(Dialect):
 
     function_kind = "MACRO TABLE"
     expressions: ClassVar = {
+        **_OF_BOTH,
         "days": "({1} - {0})",
-        "split": _SPLIT,
         "float": "DOUBLE",
         "text": "VARCHAR",
         "content_hash": "CAST(HASH($content) AS HUGEINT)",
@@ -152,10 +151,8 @@ class DuckDB(Dialect):
         "decomposed": "STRIP_ACCENTS({0})",
         "composed": "NFC_NORMALIZE({0})",
         "sorted_words": "ARRAY_TO_STRING(LIST_SORT(STRING_SPLIT({0}, ' ')), ' ')",
-        "char": _RE2_CHAR,
         "raw": "",
         "all": ", 'g'",
-        "bytewise": "",
     }
 
     @override
@@ -175,8 +172,8 @@ class BigQuery(Dialect):
     end = ""
     function_kind = "TABLE FUNCTION"
     expressions: ClassVar = {
+        **_OF_BOTH,
         "days": "DATE_DIFF({1}, {0}, DAY)",
-        "split": _SPLIT,
         "float": "FLOAT64",
         "text": "STRING",
         "content_hash": "MOD(FARM_FINGERPRINT($content), 1000000000000)",
@@ -184,10 +181,8 @@ class BigQuery(Dialect):
         "decomposed": "NORMALIZE({0}, NFD)",
         "composed": "NORMALIZE({0}, NFC)",
         "sorted_words": "(SELECT STRING_AGG(word, ' ' ORDER BY word) FROM UNNEST(SPLIT({0}, ' ')) AS word)",
-        "char": _RE2_CHAR,
         "raw": "r",
         "all": "",
-        "bytewise": "",
     }
 
     @property

@@ -53,7 +53,8 @@ def find_loader(name: str, environment: Mapping[str, str]) -> Loader:
     Raises:
         DtmError: Meltano does not know the loader, or cannot be started.
     """
-    settings = _from_variables(name, environment)
+    prefix = _prefix(name)
+    settings = {key.removeprefix(prefix).lower(): value for key, value in environment.items() if key.startswith(prefix)}
     is_complete = settings.get("sqlalchemy_url") and settings.get("default_target_schema")
     if IN_MELTANO in environment and not is_complete:
         settings = _from_meltano(name, environment)
@@ -64,11 +65,6 @@ def find_loader(name: str, environment: Mapping[str, str]) -> Loader:
 
 def _prefix(name: str) -> str:
     return name.replace("-", "_").upper() + "_"
-
-
-def _from_variables(name: str, environment: Mapping[str, str]) -> dict[str, str]:
-    prefix = _prefix(name)
-    return {key.removeprefix(prefix).lower(): value for key, value in environment.items() if key.startswith(prefix)}
 
 
 def _from_meltano(name: str, environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ A query between ``{each_level}`` and ``{end}`` is repeated for each level that i
 from __future__ import annotations
 
 import re
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Final
 
 from tap_dtm.metadata import load_catalogue
@@ -20,10 +21,10 @@ from tap_dtm.metadata.model import (
     ROUND_SPAN_DAYS,
     SINGLE_ROUND_DAYS,
 )
-from tap_dtm.views.reasons import reason_class
+from tap_dtm.metadata.views import load_reason_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tap_dtm.views.warehouse import Warehouse
 
@@ -182,7 +183,7 @@ def placeholders(warehouse: Warehouse, level: int | None) -> dict[str, str]:
         "today": f"DATE '{warehouse.today}'" if warehouse.today else "CURRENT_DATE",
         # Texts that the API publishes in place of a code.
         "unknown": ", ".join(f"'{text}'" for text in unknown),
-        "reason_class": reason_class() if has_reason else "CAST(NULL AS $text)",
+        "reason_class": _reason_class() if has_reason else "CAST(NULL AS $text)",
         "reason": "$folded_reason" if has_reason else "CAST(NULL AS $text)",
         "published_rounds": "\n        UNION ALL ".join(
             f"SELECT {each} AS admin_level, $round FROM $schema.idp_admin{each}_current GROUP BY $round"
@@ -245,3 +246,36 @@ def _sums(level: int) -> str:
     COUNT(*) - COUNT(num_present_idp_ind) AS rows_without_figure
   FROM $schema.idp_admin{level}_current
   GROUP BY {{all}}"""
+
+
+@cache
+def _reason_class() -> str:
+    """Return the class of ``displacement_reason``.
+
+    Most rows have one reason, spelled as in the catalogue except for case. These are looked up first, because to split
+    a text takes ten times as long.
+    """
+    words = load_reason_classes()
+    # Each part with two separators: `;conflict;;natural disaster;`.
+    parts = "(';' || REPLACE($folded_reason, '; ', ';;') || ';')"
+    known = (*words.conflict, *words.disaster, *words.not_reported)
+    rest = reduce(lambda text, word: f"REPLACE({text}, ';{word};', '')", known, parts)
+    conflict, disaster, other = _has(parts, words.conflict), _has(parts, words.disaster), f"{rest} <> ''"
+    lower = "LOWER(displacement_reason)"
+    return f"""CASE
+    WHEN {lower} IN ({_listed(words.conflict)}) THEN 'conflict'
+    WHEN {lower} IN ({_listed(words.disaster)}) THEN 'disaster'
+    WHEN {lower} IN ({_listed(words.not_reported)}) OR $folded_reason IS NULL THEN 'not reported'
+    WHEN {conflict} THEN CASE WHEN {disaster} OR {other} THEN 'mixed' ELSE 'conflict' END
+    WHEN {disaster} THEN CASE WHEN {other} THEN 'mixed' ELSE 'disaster' END
+    WHEN {other} THEN 'other'
+    ELSE 'not reported'
+  END"""
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def _has(parts: str, words: Iterable[str]) -> str:
+    return " OR ".join(f"{parts} LIKE '%;{word};%'" for word in words)

@@ -8,7 +8,7 @@ import pytest
 
 from tap_dtm.airbyte.catalog import DELETED, discover
 from tap_dtm.exact.bookmarks import ListBookmark, after_full_refresh
-from tap_dtm.exact.packing import packed
+from tap_dtm.exact.state import packed
 from tests.airbyte.support import Source, records
 
 if TYPE_CHECKING:

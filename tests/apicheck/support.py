@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tap_dtm import apicheck
-from tap_dtm.apicheck.report import FACTS
+from tap_dtm.apicheck.agreement import FACTS
 from tap_dtm.settings import Settings
 from tests.scripted import ScriptedServer, doctored
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm.apicheck.report import FACTS
+from tap_dtm.apicheck.agreement import FACTS
 from tap_dtm.sandbox import Fault
 from tests.apicheck.support import KEY
 from tests.forked import forked

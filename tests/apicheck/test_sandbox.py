@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from tap_dtm.apicheck.report import FACTS
+from tap_dtm.apicheck.agreement import FACTS
 from tap_dtm.errors import DtmError, DtmQuotaError, DtmRefusedError, DtmRequestError
 from tap_dtm.sandbox import Fault, Options, SandboxServer
 from tap_dtm.sandbox.api import Answer, envelope

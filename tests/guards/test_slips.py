@@ -12,7 +12,7 @@ import pytest
 
 from tap_dtm.errors import DtmError
 from tap_dtm.settings import SETTINGS, Settings
-from tap_dtm.singer import environment
+from tap_dtm.singer.config_files import read_environment
 from tap_dtm.singer.tap import TapDTM
 from tests.forked import forked
 from tests.guards.support import (
@@ -118,7 +118,7 @@ class TestVariablesOfTheEnvironment:
             "TAP_DTM_SCRUB_RESENDS": "Yes",
         }
 
-        settings = Settings.from_config({"api_url": "sandbox://"} | environment.read(properties, "TAP_DTM_", variables))
+        settings = Settings.from_config({"api_url": "sandbox://"} | read_environment(properties, "TAP_DTM_", variables))
 
         assert settings.operations == frozenset({"Invented Survey, Border & Coast"})
         assert settings.countries == ("XAA", "XBA")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tap_dtm.sandbox import COUNTRY, VISIBLE, Fault, SandboxServer, invent
-from tap_dtm.sandbox.publications import add_country, withdraw_country
+from tap_dtm.sandbox.invent import add_country, withdraw_country
 from tap_dtm.sandbox.visible import add_round, backfill_round, withdraw_operation, withdraw_round
 from tap_dtm.singer.tap import TapDTM
 from tests.environments import environment

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, World, invent, invisible, publications, tiny, visible
+from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, World, invent, invisible, tiny, visible
+from tap_dtm.sandbox.invent import add_country, restore, withdraw_country
 
 if TYPE_CHECKING:
     from tap_dtm.sandbox import Mutation
@@ -114,9 +115,9 @@ def test_operations_come_and_go_and_change_their_names() -> None:
 
 
 def test_countries_come_and_go() -> None:
-    for before, after in histories(publications.add_country):
+    for before, after in histories(add_country):
         assert set(shown(before)[3]) < set(shown(after)[3])
-    for before, after in histories(publications.withdraw_country):
+    for before, after in histories(withdraw_country):
         assert set(shown(after)[3]) < set(shown(before)[3])
         gone = {country.pcode for country in before.countries} - {country.pcode for country in after.countries}
         assert not after.rows(0, country=gone.pop())
@@ -125,9 +126,9 @@ def test_countries_come_and_go() -> None:
 def test_restore_is_an_exact_flap() -> None:
     world = invent()
     facts = world.countries
-    world.publish(*VISIBLE, publications.withdraw_country, rng=Random(1))
+    world.publish(*VISIBLE, withdraw_country, rng=Random(1))
     assert world.countries != facts
-    assert world.publish(publications.restore, rng=Random(2)) == ("restore",)
+    assert world.publish(restore, rng=Random(2)) == ("restore",)
     assert world.countries == facts
     assert world.publication == 3
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from frictionless_dtm.descriptor.profile import Profile
 from tap_dtm.exact.bookmarks import positions
-from tap_dtm.exact.packing import unpacked
+from tap_dtm.exact.state import unpacked
 
 __all__ = ["announces_deliveries", "api_version", "bookmarks", "delivered", "listed_keys", "positions"]
 

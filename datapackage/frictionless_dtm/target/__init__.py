@@ -10,7 +10,4 @@ from tap_dtm import console
 
 def main() -> None:
     """Run the command ``target-datapackage``."""
-    with console.loading():
-        from frictionless_dtm.command import main as command  # noqa: PLC0415  it imports libraries
-
-    command()
+    console.start("frictionless_dtm.command")
