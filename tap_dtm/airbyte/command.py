@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _spec(output: Output, _: argparse.Namespace) -> None:
-    output.write({"type": "SPEC", "spec": _specification()})
+    output.write({"type": "SPEC", "spec": specification()})
 
 
 def _check(output: Output, arguments: argparse.Namespace) -> None:
@@ -149,7 +149,7 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name in SETTINGS and value is not None}
 
 
-def _specification() -> dict[str, Any]:
+def specification() -> dict[str, Any]:
     """Return the ConnectorSpecification."""
     settings: dict[str, dict[str, Any]] = SETTINGS
     return {

@@ -1,4 +1,4 @@
-"""What an answer of the DTM API means, and requests that are repeated as long as their fault may pass.
+"""What an answer of the DTM API means.
 
 Published clients, an OpenAPI description and recorded answers show how the API behaves. It reports "nothing found" with
 HTTP 200 and a ``statusCode`` of 204, and mistakes of the caller with HTTP 200. A gateway in front of it checks keys and
@@ -7,14 +7,11 @@ quotas and answers in JSON. A firewall in front of the gateway answers in HTML.
 
 from __future__ import annotations
 
-import logging
-import random
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-import backoff
 from requests import codes
 
 from tap_dtm.api.envelope import NUL, Envelope, NotJsonError, message_of, read_envelope, whole_number
@@ -30,20 +27,15 @@ from tap_dtm.redaction import quoted
 from tap_dtm.settings import HOW_TO_GET_A_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from msgspec import Struct
 
     from tap_dtm.api.transport import Reply
     from tap_dtm.errors import DtmError
 
-T = TypeVar("T")
-
 LONGEST_WAIT: Final = 600.0  # seconds
 # 520 to 529 are those of Cloudflare, and of gateways that follow it.
 PASSING_STATUSES: Final = {408, 425, 429, 500, 502, 503, 504, *range(520, 530)}
 _SERVER_ERRORS: Final = 500
-_logger = logging.getLogger("tap-dtm.client")
 
 
 @dataclass(frozen=True)
@@ -170,39 +162,3 @@ def _unwrap(envelope: Envelope | None, where: str) -> Answer:
         return Answer(rows, message)
     kind = DtmUnknownError if not rows and code == codes.no_content else DtmRequestError
     raise kind(f"{where}: the API reports a failure: {message or f'statusCode {quoted(envelope.statusCode)}'}")
-
-
-def retried(tries: int, ask: Callable[..., T], *arguments: object) -> T:
-    """Return the result of a request, which is tried several times, with growing pauses.
-
-    Raises:
-        DtmError: The last try failed.
-    """
-    retrying = backoff.on_exception(
-        _waits,
-        PassingFault,
-        max_tries=tries,
-        jitter=None,
-        on_backoff=lambda details: _logger.warning(
-            "%s Trying again in %.1f s (try %d of %d).",
-            details["exception"],
-            details["wait"],
-            details["tries"] + 1,
-            tries,
-        ),
-        logger=None,
-    )
-    try:
-        return retrying(ask)(*arguments)
-    except PassingFault as fault:
-        raise fault.failure from None
-
-
-def _waits() -> Generator[float, Any, None]:
-    """Yield pauses in seconds: exponential with jitter, and no shorter than what the other side asked for."""
-    fault = yield 0.0  # backoff starts a wait generator with an empty send
-    longest = 1.0
-    while True:
-        pause = random.uniform(longest / 2, longest)  # noqa: S311  jitter, not cryptography
-        fault = yield max(pause, fault.wait + random.uniform(0, 0.5) if fault.wait else 0.0)  # noqa: S311
-        longest = min(longest * 2, 60.0)

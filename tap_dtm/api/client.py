@@ -13,8 +13,9 @@ from requests import codes
 
 from tap_dtm import redaction
 from tap_dtm.api import network
-from tap_dtm.api.answers import LONGEST_WAIT, Answer, judge, retried
+from tap_dtm.api.answers import LONGEST_WAIT, Answer, judge
 from tap_dtm.api.budget import Budget, GiveWay, OverBudget
+from tap_dtm.api.retrying import retried
 from tap_dtm.api.transport import fetch
 from tap_dtm.errors import DtmRefusedError, DtmRequestError
 

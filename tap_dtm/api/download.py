@@ -13,8 +13,9 @@ from urllib.parse import urljoin, urlsplit
 from requests import codes
 
 from tap_dtm.api import network
-from tap_dtm.api.answers import PASSING_STATUSES, passing_status, retried
+from tap_dtm.api.answers import PASSING_STATUSES, passing_status
 from tap_dtm.api.budget import Budget, OverBudget
+from tap_dtm.api.retrying import retried
 from tap_dtm.api.transport import fetch
 from tap_dtm.errors import DtmError, DtmRefusedError
 from tap_dtm.redaction import quoted

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from tap_dtm.exact import rounds, selfcheck
+from tap_dtm.exact import rounds, selfcheck, versions
 from tap_dtm.exact.round import Round
 from tap_dtm.exact.rounds import NOTHING, Bookmark, Change, Delivery, chain
 from tap_dtm.exact.selfcheck import compare
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
     from tap_dtm.api.rows import Row
     from tap_dtm.exact.selfcheck import Comparison, Contradiction
-
-_DIGITS: Final = 12  # of a round's digest, which is only compared with that of the same round
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Delivered:
         content = chain(mark.content, new_rows)
         after = _bookmark(index, new_rows, content, mark.rows + len(new_rows))
         delivery = Delivery(operation, Change.NEW_ROUNDS, after, new_rows, first=mark.rows + 1)
-        return _of_new(delivery, mark) if self.by_round else delivery
+        return versions.of_new(delivery, mark) if self.by_round else delivery
 
     def replaced(
         self, operation: str, index: Sequence[Row] | None, rows: Sequence[Row], contradiction: Contradiction | None
@@ -73,7 +70,7 @@ class Delivered:
         mark = self.bookmarks.get(operation)
         delivery = self._replacement(operation, index, rows, contradiction)
         if self.by_round:
-            delivery = _of_all(delivery, rows, mark, emit_all=self.emit_all)
+            delivery = versions.of_all(delivery, rows, mark, emit_all=self.emit_all)
         if delivery.is_empty or self.emit_all:
             return delivery
         is_unheard_of = index is None and mark is None
@@ -238,37 +235,3 @@ def highest_positions(before: Delivered, after: LevelChanges) -> dict[str, int]:
         highest[name] = max(mark.rows, highest.get(name, 0))
     taken = {name: mark.rows for name, mark in after.bookmarks.items()}
     return {name: position for name, position in sorted(highest.items()) if position > taken.get(name, 0)}
-
-
-def _of_all(delivery: Delivery, rows: Sequence[Row], mark: Bookmark | None, *, emit_all: bool) -> Delivery:
-    """Return what a history adds: the rounds that are not as they were.
-
-    A table is rewritten from the first row to the last when an old round has changed, because the positions of the
-    others shift. A history would grow by all of them each time. So its bookmark has a digest of each round, and a run
-    adds the rounds that are new or different, with all their rows. What it says of a round replaces all that was said
-    of it before.
-
-    Args:
-        delivery: What a table is sent.
-        rows: All rows of the operation in canonical order.
-        mark: What the history has.
-        emit_all: Add every round, even those that have not changed.
-    """
-    known = mark.rounds if mark else {}
-    by_round = {each: list(own) for each, own in groupby(rows, key=Round.of)}
-    digests = {each: chain(NOTHING, own)[:_DIGITS] for each, own in by_round.items()}
-    added = [row for each, own in by_round.items() if emit_all or known.get(each) != digests[each] for row in own]
-    return _adding(delivery, added, digests, tuple(each for each in known if each not in digests))
-
-
-def _of_new(delivery: Delivery, mark: Bookmark) -> Delivery:
-    """Return what a history adds when a table is sent the rounds that are newer than all others."""
-    digests = {each: chain(NOTHING, list(own))[:_DIGITS] for each, own in groupby(delivery.rows, key=Round.of)}
-    return _adding(delivery, delivery.rows, {**mark.rounds, **digests}, ())
-
-
-def _adding(
-    delivery: Delivery, rows: Sequence[Row], digests: Mapping[Round, str], withdrawn: tuple[Round, ...]
-) -> Delivery:
-    bookmark = delivery.bookmark and replace(delivery.bookmark, rounds=digests)
-    return replace(delivery, bookmark=bookmark, rows=rows, first=1, tombstones=range(0), withdrawn=withdrawn)

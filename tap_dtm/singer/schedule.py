@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import math
 import time
-import unicodedata
 from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -19,10 +17,11 @@ from tap_dtm.exact.country import CountryChanges, CountryReader, Job
 from tap_dtm.exact.lists import Lists
 from tap_dtm.exact.reading import Reading
 from tap_dtm.exact.scrub import due
+from tap_dtm.singer import names
 from tap_dtm.singer.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tap_dtm.api.client import DtmClient
     from tap_dtm.api.records import Entry
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 _BYTES_PER_ROW: Final = 150  # of STATE; a row itself takes some 700
 _ENOUGH: Final = 5_000  # rows at stake that are announced together
 _LONGEST: Final = 5.0  # seconds that countries are waited for, to be announced together
-_MOST_NEAR: Final = 5  # names that a message proposes
-_FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")
 
 _logger = logging.getLogger("tap-dtm")
 
@@ -98,12 +95,12 @@ class Schedule:
         is_whole = self.lists.is_whole("countries")
         for code in self.settings.countries or ():
             if is_whole and code not in listed and (code,) not in known:
-                raise DtmError(_unknown_country(code, listed))
+                raise DtmError(names.unknown_country(code, listed))
         if not self.settings.operations or not self.lists.is_whole("operations"):
             return
         operations = {row["operation"] for row in self.lists.rows("operations")}
         for operation in sorted(self.settings.operations - operations):
-            raise DtmError(_unknown_operation(operation, operations))
+            raise DtmError(names.unknown_operation(operation, operations))
 
     def begin(  # noqa: PLR0913  all that a run depends on
         self,
@@ -331,36 +328,3 @@ def _read_whole(levels: Iterable[LevelStream], number: int) -> dict[str, int]:
     """Return, by country, the run that last read a level whole for all of its streams."""
     marks = [level.bookmark.read_whole for level in levels if level.level == number]
     return {code: min(mark.get(code, 0) for mark in marks) for code in {code for mark in marks for code in mark}}
-
-
-def _unknown_country(code: str, known: Mapping[str, str]) -> str:
-    """Return a message about a code that is not one of the known ones, which have names."""
-    by_name = {str(name).casefold(): valid for valid, name in known.items()}
-    near = [by_name[name] for name in difflib.get_close_matches(code.casefold(), by_name)]
-
-    def distance(valid: str) -> tuple[float, int, str]:
-        likeness = difflib.SequenceMatcher(None, code, valid).ratio()
-        same = sum(one == other for one, other in zip(code, valid, strict=False))
-        return -likeness, -same, valid
-
-    near += [valid for valid in sorted(known, key=distance)[:_MOST_NEAR] if set(valid) & set(code)]
-    hints = ", ".join(f"{valid} ({known[valid]})" for valid in dict.fromkeys(near))
-    nearest = f"The nearest: {hints}." if hints else "Write ISO 3166-1 alpha-3 codes."
-    return f"The setting countries names {code}, which DTM does not list. {nearest}"
-
-
-def _unknown_operation(name: str, known: Collection[str]) -> str:
-    """Return a message about an operation that is not one of the known ones."""
-    for other in known:
-        if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
-            return (
-                f'The setting operations names "{name}" in another Unicode form ({_form(name)}) than DTM, which '
-                f"writes it in {_form(other)}. It looks the same: copy it from the stream operations."
-            )
-    hints = ", ".join(f'"{each}"' for each in difflib.get_close_matches(name, known, n=3, cutoff=0.4))
-    nearest = f"The nearest: {hints}." if hints else "The stream operations lists them."
-    return f'The setting operations names "{name}", which DTM does not list (any more): its rows are kept. {nearest}'
-
-
-def _form(text: str) -> str:
-    return next((form for form in _FORMS if unicodedata.is_normalized(form, text)), "a mixture of forms")

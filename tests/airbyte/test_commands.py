@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from tap_dtm.airbyte.catalog import CURSOR, DELETED
-from tap_dtm.airbyte.spec import specification
+from tap_dtm.airbyte.command import specification
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.sandbox import Fault
 from tap_dtm.settings import SETTINGS

@@ -14,12 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from frictionless_dtm.descriptor.markdown import escaped
 from frictionless_dtm.descriptor.package import DESCRIPTOR, PAGES, WORKBOOK
 from frictionless_dtm.descriptor.reading import Descriptor
-from frictionless_dtm.descriptor.settings import PERMITTED, is_permission
-from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.target.folder import recorded_descriptor
+from frictionless_dtm.publish.terms import check_witnesses
 from frictionless_dtm.target.manifest import sha256_of
 from tap_dtm.errors import DtmError
 from tap_dtm.metadata import is_web_address
@@ -33,14 +30,6 @@ _Shape = TypeVar("_Shape")
 CHUNK: Final = 1 << 20
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 """Characters that lists of checksums and archives cannot hold. A surrogate is a byte that is not UTF-8."""
-
-_REDISTRIBUTION: Final = f"{PREFIX}redistribution"
-_PERMISSION: Final = f"{PREFIX}permission"
-_TERMS: Final = (_REDISTRIBUTION, _PERMISSION, "licenses", f"{PREFIX}terms", f"{PREFIX}creditLine")
-_REFUSED: Final = "Not for redistribution"
-_IN_PAGES: Final = {"README.md": f"> **{_REFUSED}.**", "index.html": f"<strong>{_REFUSED}.</strong>"}
-"""The marks in the pages of a package that may not be redistributed."""
-_GRANTED: Final = "> **Redistribution permitted.** "
 
 
 @dataclass(frozen=True)
@@ -102,7 +91,7 @@ def open_folder(path: Path, include: Iterable[str] = ()) -> Folder:
         DtmError: The package may not be published, or it does not match its descriptor.
     """
     package, descriptor = _read_descriptor(path / DESCRIPTOR)
-    _check_witnesses(path, descriptor)
+    check_witnesses(path, descriptor)
     resources = {_safe_path(resource): resource for resource in _described_files(descriptor)}
     names = {DESCRIPTOR, *resources, *(page for page in PAGES if _is_there(path / page))}
     for each in include:
@@ -238,70 +227,3 @@ def _without_null(value: Any, depth: int = 0) -> Any:  # noqa: ANN401
     if isinstance(value, list) and depth == 1:
         return [_without_null(each, depth + 1) for each in value]
     return value
-
-
-def check_permission(descriptor: Mapping[str, Any]) -> str:
-    """Return the text of the permission to redistribute a package.
-
-    Raises:
-        DtmError: There is no permission. The message gives the terms as far as the package has them.
-    """
-    permission = descriptor.get(_PERMISSION)
-    if descriptor.get(_REDISTRIBUTION) != PERMITTED:
-        licenses = descriptor.get("licenses", ())
-        names = [name for each in licenses if (name := each.get("title") or each.get("name") or each.get("path"))]
-        by_its_terms = f", by its terms ({', '.join(names)})" if names else ""
-        reason = "does not permit redistribution" if _REDISTRIBUTION in descriptor else "names no permission"
-        raise DtmError(
-            f"This package may not be passed on: it {reason}{by_its_terms}. {_whom_to_ask(descriptor)}, "
-            "write the package again with the settings redistribution: permitted and permission: who permitted it, "
-            "when and for what."
-        )
-    if not is_permission(permission):
-        raise DtmError(
-            "This package may not be passed on: it permits redistribution, but does not name who permitted it. Write "
-            "it again with the setting permission: who permitted it, when and for what."
-        )
-    return str(permission)
-
-
-def _check_witnesses(folder: Path, descriptor: Mapping[str, Any]) -> None:
-    """Check that descriptor, pages and the target's record of a permitted package state the same terms.
-
-    The descriptor and the pages can be edited by hand. The record shows what the target wrote.
-
-    Raises:
-        DtmError: Two of them contradict each other; the message names both.
-    """
-    permission = check_permission(descriptor)
-    recorded = recorded_descriptor(folder)
-    recorded = descriptor if recorded is None else recorded
-    if witness := next(_contradictions(folder, descriptor, recorded, escaped(permission)), None):
-        raise DtmError(
-            f"This package may not be passed on: datapackage.json permits redistribution, and {witness} "
-            "contradicts it. Do not edit the package. Write it again with target-datapackage and the settings "
-            "redistribution and permission."
-        )
-
-
-def _contradictions(
-    folder: Path, descriptor: Mapping[str, Any], recorded: Mapping[str, Any], permission: str
-) -> Iterator[str]:
-    if _REFUSED in str(descriptor.get("description", "")):
-        yield "its description"
-    for name in _TERMS:
-        if recorded.get(name) != descriptor.get(name):
-            yield f"the target's own record, where {name} is different,"
-    pages = {name: page.read_text("utf-8", errors="replace") for name in _IN_PAGES if (page := folder / name).exists()}
-    yield from (name for name, text in pages.items() if _IN_PAGES[name] in text)
-    for line in pages.get("README.md", "").splitlines():
-        if line.startswith(_GRANTED) and line.removeprefix(_GRANTED).partition(" Terms: <")[0] != permission:
-            yield "README.md, which names another permission,"
-
-
-def _whom_to_ask(descriptor: Mapping[str, Any]) -> str:
-    """Return the beginning of a sentence, with the contact of the package if it names one."""
-    for who in descriptor.get("contributors", ()):
-        if "contact" in who.get("roles", ()) and (name := " ".join(filter(None, (who.get("title"), who.get("email"))))):
-            return f"Ask {name}; once they agree"
-    return "Once the owner of the rights to these data agrees"

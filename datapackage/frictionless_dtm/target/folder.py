@@ -80,6 +80,14 @@ class Folder:
         finally:
             shutil.rmtree(self._scratch)
 
+    def reuse(self, name: str) -> None:
+        """Reuse a file of the present package in the next one. Files are never changed in place."""
+        source, target = self.path / name, self._building / name
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copy2(source, target)
+
     def ready(self) -> Manifest:
         """End building. The package is complete and on disk."""
         _sync(self._building / "data")

@@ -1,4 +1,4 @@
-"""Writes a package from the store, without the constraints that its rows violate."""
+"""Writes a package from the store, and reuses the files of tables that have not changed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import datetime as dt
 import hashlib
 import json
 import logging
-import re
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from importlib import metadata
-from operator import ge, itemgetter, le
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.contents import ROUND, Contents
 from frictionless_dtm.descriptor.package import (
@@ -26,15 +23,15 @@ from frictionless_dtm.descriptor.package import (
     redistribution,
     resource_name,
 )
-from frictionless_dtm.descriptor.profile import Profile, fields_of
+from frictionless_dtm.descriptor.profile import Profile
 from frictionless_dtm.descriptor.progress import api_version
+from frictionless_dtm.target.constraints import Checks
 from frictionless_dtm.target.manifest import Manifest, digest, make_permanent
 from frictionless_dtm.target.release import CHANGELOG, FIRST, Before, RoundDigests, history, note, settle
 from frictionless_dtm.target.rows import Batch
 from frictionless_dtm.target.store import NOTHING_KEPT
 from frictionless_dtm.target.table_files import write_files
 from tap_dtm.errors import DtmError
-from tap_dtm.redaction import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,7 +42,6 @@ if TYPE_CHECKING:
     from frictionless_dtm.descriptor.settings import Settings
     from frictionless_dtm.descriptor.shape import Shape
     from frictionless_dtm.target.folder import Folder
-    from frictionless_dtm.target.rows import Values
     from frictionless_dtm.target.store import Store, Stream
 
     Render = Callable[[Contents], Mapping[str, bytes]]
@@ -53,7 +49,6 @@ if TYPE_CHECKING:
     Describe = Callable[..., dict[str, Any]]
     Rounds = dict[str, Mapping[RoundKey, str]]
 
-_CHECKED: Final = ("enum", "minimum", "maximum", "pattern")
 _FORM: Final = 2
 """Increase this number if the same rows and settings give other bytes. Existing packages are then written again."""
 
@@ -104,7 +99,7 @@ class Packager:
         for complaint in self._profile.complaints([stream.shape for stream in self._ordered()]):
             _LOGGER.warning("%s", complaint)
         building = self._folder.start()
-        tables, rounds = self._write_data(building)
+        tables, rounds = self._write_data(building, before if is_same else None)
         tables += self._derived(building, tables, self._describer(tables, rounds, state))
         streams = {table.content.name: table.stream for table in tables}
         release = settle(
@@ -168,37 +163,55 @@ class Packager:
     def _ordered(self) -> list[Stream]:
         return sorted(self._store.streams.values(), key=lambda stream: self._profile.place(stream.shape))
 
-    def _write_data(self, building: Path) -> tuple[list[_Table], Rounds]:
-        """Write the streams."""
+    def _write_data(self, building: Path, before: Before | None) -> tuple[list[_Table], Rounds]:
+        """Write the streams. ``before`` is the present package, if nothing but rows has changed since."""
         written: list[_Table] = []
         rounds: Rounds = {}
         names = _unique_names([stream.shape.stream for stream in self._ordered()], self._settings.formats)
         for stream in self._ordered():
             name, shape = names[stream.shape.stream], stream.shape
             resource = self._profile.resource_of(shape)
-            checks = _Checks(shape, resource)
-            # A history has each state of a round, which is no change of the round.
-            has_rounds = set(ROUND) <= set(shape.names) and not (resource and resource.history_of)
-            digests = [RoundDigests(shape.names)] if has_rounds else []
-            batches = self._shown_to(stream, [checks, *digests])
-            rows, files = self._write_files(
-                building / "data" / name, shape, resource, batches, self._store.largest(stream)
-            )
+            checks = Checks(shape, resource)
+            if before and (files := self._unchanged_files(name, stream, before)):
+                rows, digests = self._store.count(stream), before.rounds.get(name)
+                checks.take_over(before.descriptor, name)
+            else:
+                rows, files, digests = self._write_stream(building / "data" / name, stream, resource, checks)
             for warning in checks.warnings:
                 _LOGGER.warning("%s", warning)
-            for each in digests:
-                rounds[name] = each.digests
+            if digests is not None:
+                rounds[name] = digests
             date, broken = self._source_date(stream, resource), self._broken_keys(stream, resource)
             content = Content(name, shape, rows, files, resource, broken=broken, unmet=checks.unmet, source_date=date)
             written.append(_Table(content, partial(self._store.batches, stream), stream))
         return written, rounds
 
-    def _shown_to(self, stream: Stream, observers: Sequence[_Checks | RoundDigests]) -> Iterator[Batch]:
-        """Yield the rows of a stream, and show them to these observers."""
-        for batch in self._store.batches(stream):
-            for each in observers:
-                each.add(batch.rows)
-            yield batch
+    def _unchanged_files(self, name: str, stream: Stream, before: Before) -> tuple[DataFile, ...]:
+        """Reuse the files of a stream in the present package, if none has been changed since."""
+        paths = {f"data/{name}.{each}": each for each in self._settings.formats}
+        if stream.has_changed or not all(before.manifest.has(self._folder.path, path) for path in paths):
+            return ()
+        hashes = {each["path"]: each["hash"].removeprefix("sha256:") for each in before.descriptor["resources"]}
+        for path in paths:
+            self._folder.reuse(path)
+        return tuple(DataFile(path, each, before.manifest.files[path][0], hashes[path]) for path, each in paths.items())
+
+    def _write_stream(
+        self, table: Path, stream: Stream, resource: Resource | None, checks: Checks
+    ) -> tuple[int, tuple[DataFile, ...], Mapping[RoundKey, str] | None]:
+        # A history has each state of a round, which is no change of the round.
+        has_rounds = set(ROUND) <= set(stream.shape.names) and not (resource and resource.history_of)
+        digests = RoundDigests(stream.shape.names) if has_rounds else None
+
+        def shown() -> Iterator[Batch]:
+            for batch in self._store.batches(stream):
+                checks.add(batch.rows)
+                if digests:
+                    digests.add(batch.rows)
+                yield batch
+
+        rows, files = self._write_files(table, stream.shape, resource, shown(), self._store.largest(stream))
+        return rows, files, digests.digests if digests else None
 
     def _write_files(
         self, table: Path, shape: Shape, resource: Resource | None, batches: Iterable[Batch], largest: int
@@ -294,67 +307,3 @@ def _unique_names(streams: Sequence[str], formats: Sequence[str]) -> dict[str, s
                     "one of them in the tap."
                 )
     return {stream: resource_name(stream) for stream in streams}
-
-
-class _Check(NamedTuple):
-    """One constraint of one column. Missing values meet every constraint."""
-
-    column: str
-    name: str
-    limit: Any
-    pick: Callable[[Values], Any]
-    is_met: Callable[[Any], bool]
-    missing: set[str | None]
-
-
-class _Checks:
-    """Checks the constraints of a table on each written row.
-
-    Args:
-        shape: The columns, with the constraints of the stream's own schema.
-        resource: The stream in the catalogue, if any. The catalogue's constraints replace the stream's.
-    """
-
-    def __init__(self, shape: Shape, resource: Resource | None) -> None:
-        known = fields_of(shape, resource)
-        self._stream = shape.stream
-        self._open: list[_Check] = []
-        self.unmet: dict[str, list[str]] = {}
-        """The constraints that a row violates, by column."""
-        self.warnings: list[str] = []
-        """A sentence for each of them."""
-        for number, column in enumerate(shape.columns):
-            field = known.get(column.name)
-            declared = field.constraints if field else dict(column.constraints)
-            missing = {None, "", *(field.missing_values if field else ())}
-            for name in filter(declared.__contains__, _CHECKED):
-                limit = declared[name]
-                self._open.append(_Check(column.name, name, limit, itemgetter(number), _test(name, limit), missing))
-
-    def add(self, rows: Sequence[Values]) -> None:
-        """Check rows."""
-        for check in list(self._open):
-            values = set(map(check.pick, rows)) - check.missing
-            unmet = sorted(value for value in values if not check.is_met(value))
-            if unmet:
-                self._open.remove(check)
-                self.unmet.setdefault(check.column, []).append(check.name)
-                value = repr(unmet[0]) if isinstance(unmet[0], str) else unmet[0]
-                limit = ", ".join(map(str, check.limit)) if isinstance(check.limit, (list, tuple)) else check.limit
-                self.warnings.append(
-                    f"The schema of {self._stream} declares {check.name} {quoted(limit, 100)} for {check.column}, but "
-                    f"a row has {quoted(value, 100)}. The row is kept, and datapackage.json does not declare "
-                    f"{check.name}."
-                )
-
-
-def _test(name: str, limit: Any) -> Callable[[Any], bool]:  # noqa: ANN401
-    if name == "enum":
-        return frozenset(limit).__contains__
-    if name == "pattern":
-        # The Table Schema standard requires that the whole value matches.
-        pattern = re.compile(limit)
-        return lambda value: pattern.fullmatch(value) is not None
-    compare = ge if name == "minimum" else le
-    exact = limit if isinstance(limit, int) else Decimal(str(limit))
-    return lambda value: compare(value, exact)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR, MEDIA_TYPES, PAGES, WORKBOOK, terms_in_words, warnings_in
 from frictionless_dtm.descriptor.table_schema import PREFIX
-from frictionless_dtm.publish.folder import check_permission
+from frictionless_dtm.publish.terms import check_permission
 from tap_dtm.errors import DtmError
 
 if TYPE_CHECKING:
