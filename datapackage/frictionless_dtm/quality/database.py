@@ -53,6 +53,7 @@ TYPES: Final = {
 }
 """DuckDB's types of the columns of DTM's tables."""
 _VIEW: Final = re.compile(r'\bdtm"?\.(\w+)')
+_CURRENT: Final = "idp_admin{level}_current"
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
@@ -110,8 +111,7 @@ class Database:
             if view := self._to_compute.pop(name, None):
                 definition = query_of(self.warehouse, view)
                 self._compute_views(definition)
-                kind = "VIEW" if view.kind == "idp_admin{level}_current" else "TABLE"
-                self.answer(f"CREATE {kind} dtm.{name} AS {definition}")
+                self.answer(f"CREATE TABLE dtm.{name} AS {definition}")
 
     @property
     def has_areas(self) -> bool:
@@ -138,7 +138,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
         yield Database((), reference)
         return
     with connected(contents) as db:
-        to_compute = {view.name: view for view in load_views(API_VERSIONS[-1])}
+        to_compute = {view.name: view for view in load_views(API_VERSIONS[-1]) if view.kind != _CURRENT}
         database = Database(tables, reference, pcode_table(contents.descriptor), db, to_compute)
         for statement in _statements(database, contents):
             db.execute(statement)
@@ -172,7 +172,8 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
     yield "CREATE SCHEMA files; CREATE SCHEMA dtm"
     for table in database.tables:
         yield f"CREATE TABLE {table.relation} AS FROM {reader(contents.folder, resources[table.name])}"
-        yield f"CREATE VIEW dtm.idp_admin{table.level} AS SELECT {_columns(table)} FROM {table.relation}"
+        # A package has no other rows than the current ones. The users' view adds columns that no other view reads.
+        yield f"CREATE VIEW dtm.idp_admin{table.level}_current AS SELECT {_columns(table)} FROM {table.relation}"
     columns = ", ".join(f"{name} TEXT" for name in _STATUS)
     yield f"CREATE TABLE dtm.operations ({columns}, _sdc_deleted_at TIMESTAMP)"
     lists = (each for each in resources.values() if columns_of(each).items() >= _STATUS.items())
