@@ -70,7 +70,7 @@ def views() -> Callable[..., Ask]:
     def loaded(listed: list[Row], rows: list[Row], *, levels: tuple[int, ...] = (2,)) -> Ask:
         tables: Tables = {name: [] for name in load_catalogue().resources} | {"pcodes": listed}
         tables |= {f"idp_admin{level}": rows for level in levels}
-        db = filled_duckdb(tables, has_pcodes=True)
+        db = filled_duckdb(tables, levels=levels, has_pcodes=True)
         return lambda query: db.execute(f"USE {SCHEMA}; {query}").fetchall()
 
     return loaded
