@@ -151,7 +151,7 @@ def test_a_stream_under_another_name_keeps_its_description_and_its_terms(tmp_pat
 
 @pytest.mark.parametrize("stream", mostly(["operations", "idp_admin0"], STREAMS[1:]))
 def test_a_map_may_remove_a_stream(tmp_path: Path, stream: str) -> None:
-    report = package(tmp_path / "package", dtm("sandbox://", stream_maps={stream: None}))
+    report = package(tmp_path / "package", mapped(**{stream: None}))
 
     left = [each for each in STREAMS if each != stream]
     assert [each["name"] for each in descriptor(tmp_path / "package")["resources"]] == left
