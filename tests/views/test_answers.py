@@ -48,7 +48,7 @@ def config(sandbox: SandboxServer, **settings: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("version", ["v3", "v2"])
+@pytest.mark.parametrize("version", sampled(["v3", "v2"]))
 def test_with_all_oddities_of_the_sandbox(db: duckdb.DuckDBPyConnection, tmp_path: Path, version: Version) -> None:
     target = MemoryTarget()
     with SandboxServer(world_at(seed=11, publication=3)) as sandbox:

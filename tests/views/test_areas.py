@@ -303,7 +303,7 @@ def test_figures_have_the_codes_of_their_areas_and_keep_those_that_were_publishe
 
 
 @pytest.mark.parametrize(
-    ("version", "levels"), sampled([("v3", (0, 1, 2)), ("v3", (0, 2)), ("v3", (1,)), ("v2", (1, 2))], 2)
+    ("version", "levels"), sampled([("v3", (0, 1, 2)), ("v3", (0, 2)), ("v3", (1,)), ("v2", (1, 2))])
 )
 @pytest.mark.parametrize("seed", sampled(range(4)))
 def test_with_codes_and_names_at_random(seed: int, version: Version, levels: tuple[int, ...]) -> None:
