@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from contextlib import redirect_stdout
+from functools import cache
 from typing import Any
 
 from tap_dtm.singer.tap import TapDTM
@@ -53,7 +54,7 @@ class MemoryTarget:
 
 def selecting(*streams: str, full_table: bool = False, api_version: str = "v3") -> dict[str, Any]:
     """Return the discovered catalog with only these streams selected; the tables of figures may be FULL_TABLE."""
-    catalog: dict[str, Any] = TapDTM(config={"api_url": "sandbox://", "api_version": api_version}).catalog_dict
+    catalog: dict[str, Any] = json.loads(_discovered(api_version))
     for stream in catalog["streams"]:
         if full_table and stream["tap_stream_id"] in {"idp_admin0", "idp_admin1", "idp_admin2"}:
             stream["replication_method"] = "FULL_TABLE"
@@ -61,6 +62,11 @@ def selecting(*streams: str, full_table: bool = False, api_version: str = "v3") 
             if not entry["breadcrumb"]:
                 entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
     return catalog
+
+
+@cache
+def _discovered(api_version: str) -> str:
+    return json.dumps(TapDTM(config={"api_url": "sandbox://", "api_version": api_version}).catalog_dict)
 
 
 def run_tap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from tap_dtm.metadata.yaml_source import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from importlib.abc import Traversable
 
     from tap_dtm.metadata.model import UsageWarning
     from tap_dtm.metadata.yaml_source import Document
@@ -94,10 +95,17 @@ class View(_Declared, frozen=True, kw_only=True):
         return " ".join([self.description, *(warning.text for warning in self.warnings)])
 
 
-def load_views(api_version: str, folder: Path | None = None, section: str = "views") -> tuple[View, ...]:
-    """Return the views for an API version, each after those that it reads.
+@cache
+def load_views(api_version: str, section: str = "views") -> tuple[View, ...]:
+    """Return the views for an API version, each after those that it reads. They are read once per process.
 
     The section ``tables`` has the tables that the operator fills, which are declared like views.
+    """
+    return load_views_from(files("tap_dtm.metadata"), api_version, section)
+
+
+def load_views_from(folder: Traversable, api_version: str, section: str = "views") -> tuple[View, ...]:
+    """Return the views that ``views.yaml`` in a folder declares.
 
     Raises:
         DtmError: The file is absent or wrong; the message names file and line.
@@ -134,13 +142,14 @@ def load_views(api_version: str, folder: Path | None = None, section: str = "vie
     )
 
 
+@cache
 def load_reason_classes() -> ReasonClasses:
     """Return the reasons of displacement by their class."""
-    return _document(None).convert((), _File).reason_classes
+    return _document(files("tap_dtm.metadata")).convert((), _File).reason_classes
 
 
-def _document(folder: Path | None) -> Document:
-    return read_yaml((folder or files("tap_dtm.metadata")).joinpath("views.yaml"))
+def _document(folder: Traversable) -> Document:
+    return read_yaml(folder.joinpath("views.yaml"))
 
 
 def _views(

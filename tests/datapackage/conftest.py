@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,4 +54,12 @@ def no_pages() -> Iterator[None]:
 def no_pages_in_this_module() -> Iterator[None]:
     """Do the same once, for tests that begin many packages themselves."""
     with without_pages():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_a_disk() -> Iterator[None]:
+    """Write thousands of small files without waiting for the disk. No test takes the power from the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
         yield

@@ -17,7 +17,7 @@ from tap_dtm.errors import DtmError
 from tap_dtm.metadata import load_catalogue
 from tap_dtm.views.command import command
 from tests.datapackage.pages_world import contents_of
-from tests.datapackage.pipe import descriptor, problems, run_target
+from tests.datapackage.pipe import descriptor, problems, run_target, without_pages
 from tests.datapackage.singer import dtm
 from tests.extent import mostly
 from tests.views.odd import odd_rows
@@ -118,7 +118,8 @@ def test_another_preference_is_another_version_and_the_same_one_is_not(
 
 def test_an_unknown_operation_is_an_error_and_the_package_stays(messages: list[Message], tmp_path: Path) -> None:
     folder = tmp_path / "package"
-    run_target(messages, folder)
+    with without_pages():
+        run_target(messages, folder)
     before = (folder / "datapackage.json").read_bytes()
 
     with pytest.raises(DtmError) as caught:

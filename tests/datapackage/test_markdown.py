@@ -84,9 +84,13 @@ class Shown(HTMLParser):
         self.text += data
 
 
+GITHUB = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+"""Everything that GitHub's Markdown knows."""
+
+
 def shown(markdown: str) -> Shown:
-    """Return what a reader sees, with everything that GitHub's Markdown knows."""
-    return Shown(MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(markdown))
+    """Return what a reader sees."""
+    return Shown(GITHUB.render(markdown))
 
 
 def words(text: str) -> str:

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +37,13 @@ def page_of(contents: Contents) -> str:
     return render(contents)["index.html"].decode()
 
 
+@cache
+def twelve_countries(version: Version) -> tuple[dict[str, list[Row]], str]:
+    """Return the rows of a larger world, and their page."""
+    tables = tables_of(invent(3, 12), version)
+    return tables, page_of(contents_of(tables, version=version))
+
+
 def lines_of(page: str) -> dict[str, list[str]]:
     """Return the cells of the first table, by the code of the country."""
     table = page[page.index('<table id="headline-table"') :].partition("</table>")[0]
@@ -50,8 +58,7 @@ def text_of(cell: str) -> str:
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
 def test_the_first_table_has_each_country_once_with_the_figure_of_one_round(version: Version) -> None:
-    tables = tables_of(invent(3, 12), version)
-    page = page_of(contents_of(tables, version=version))
+    tables, page = twelve_countries(version)
     lines = lines_of(page)
     assert page.index('id="headline"') == min(page.index(f'id="{each}"') for each in ("headline", "charts", "coverage"))
     assert list(lines) == list(dict.fromkeys(lines))
@@ -66,8 +73,8 @@ def test_the_first_table_has_each_country_once_with_the_figure_of_one_round(vers
 
 
 def test_the_areas_of_a_country_are_from_the_round_of_its_figure() -> None:
-    tables = tables_of(invent(3, 12))
-    figures = json.loads(re.findall(r'id="figures">(.*?)</script>', page_of(contents_of(tables)))[0])
+    tables, page = twelve_countries("v3")
+    figures = json.loads(re.findall(r'id="figures">(.*?)</script>', page)[0])
     found = 0
     for headline in figures["headlines"]:
         operation = figures["operations"][headline["operation"]]["name"]

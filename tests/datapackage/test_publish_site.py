@@ -158,7 +158,7 @@ class TestHostileAnswers:
         ],
     )
     def test_that_do_not_end(self, folder: Path, hostility: Hostility, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("frictionless_dtm.publish.ckan.client._LONGEST", 0.5)
+        monkeypatch.setattr("frictionless_dtm.publish.ckan.client._LONGEST", 0.2)
 
         assert "does not finish its answer" in self.publish_to(hostility, folder)
 

@@ -13,6 +13,7 @@ import pytest
 from tap_dtm.sandbox import COUNTRY, VISIBLE, SandboxServer, tiny
 from tests.chance import CHANCE
 from tests.datapackage.pipe import PackageTarget, content, descriptor, problems, resource, run_target, typed_rows
+from tests.extent import sampled
 from tests.pipeline import sandbox_config
 from tests.remembered import EVERYTHING, HISTORIES
 from tests.target import MemoryTarget, run_tap, selecting
@@ -57,7 +58,7 @@ def messages() -> list[Message]:
     return two_runs()
 
 
-@pytest.mark.parametrize("version", ["v3", "v2"])
+@pytest.mark.parametrize("version", sampled(["v3", "v2"]))
 def test_the_table_has_what_dtm_changed_from_run_to_run(folder: Path, version: Version) -> None:
     rng = Random(CHANCE)
     target = PackageTarget(folder)
@@ -85,13 +86,14 @@ def test_the_table_has_what_dtm_changed_from_run_to_run(folder: Path, version: V
 
 def test_what_the_user_alone_did_is_no_revision(folder: Path) -> None:
     target = PackageTarget(folder)
+    catalog = selecting("idp_admin1", HISTORIES[1], "runs")
     with SandboxServer(tiny(Random(1))) as sandbox:
         settings: list[dict[str, Any]] = [{}, {"start_date": "2022-06-01"}, {"end_date": "2024-06-01"}]
         for filters in settings:
-            run_tap(target, catalog=selecting(*EVERYTHING), **sandbox_config(sandbox), **filters)
+            run_tap(target, catalog=catalog, **sandbox_config(sandbox), **filters)
             target.finish()
         target.state = {}
-        run_tap(target, catalog=selecting(*EVERYTHING), **sandbox_config(sandbox))
+        run_tap(target, catalog=catalog, **sandbox_config(sandbox))
         target.finish()
 
     assert len({row["observed_at"] for row in typed_rows(folder, "runs")}) == 4
@@ -101,8 +103,8 @@ def test_what_the_user_alone_did_is_no_revision(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{}, {"formats": ["parquet", "csv.gz"]}, {"include_hxl_row": True, "formats": ["csv", "xlsx"]}],
-    ids=["csv", "parquet", "hxl and xlsx"],
+    [{"formats": ["parquet", "csv.gz"]}, {"include_hxl_row": True, "formats": ["csv", "xlsx"]}],
+    ids=["parquet", "hxl and xlsx"],
 )
 def test_it_is_valid_and_described_in_every_format(
     messages: list[Message], folder: Path, config: dict[str, Any]

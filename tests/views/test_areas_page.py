@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SOUTH: Area = ("XA02", "South")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def db() -> Iterator[duckdb.DuckDBPyConnection]:
     """Two provinces: one has another name in the list, and one of three districts is not in it."""
     listed = [

@@ -17,13 +17,16 @@ import pytest
 
 from tap_dtm.sandbox import world_at
 from tap_dtm.views.package import tables_from_package
+from tap_dtm.views.script import views_of
 from tap_dtm.views.warehouse import DIALECTS
+from tests.datapackage.pipe import PackageTarget, run_target, without_pages
+from tests.datapackage.singer import dtm
 from tests.extent import mostly
 from tests.forked import forked
 from tests.pages import page
 from tests.pipeline import Warehouse
 from tests.remembered import EVERYTHING
-from tests.target import selecting
+from tests.target import run_tap, selecting
 from tests.views.databases import assert_views_are_right, place, rows_of
 from tests.world import count, served
 
@@ -38,20 +41,10 @@ def views(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data package of the sandbox with Parquet, in a folder whose name has blanks and an apostrophe."""
-    folder = tmp_path_factory.mktemp("duckdb")
-    path = folder / "a package's folder"
-    (folder / "tap.json").write_text('{"api_url": "sandbox://?publication=2"}')
-    (folder / "target.json").write_text(json.dumps({"path": str(path), "formats": ["parquet"]}))
-    load(folder)
-    return path
-
-
-def load(folder: Path, *arguments: str) -> bytes:
-    """Run the tap into the target with the settings in a folder, and return what the target prints."""
-    tap = [*forked("tap-dtm"), "--config", "tap.json", *arguments]
-    messages = subprocess.run(tap, cwd=folder, stdout=subprocess.PIPE, check=True).stdout
-    target = [*forked("target-datapackage"), "--config", "target.json"]
-    return subprocess.run(target, cwd=folder, input=messages, stdout=subprocess.PIPE, check=True).stdout
+    folder = tmp_path_factory.mktemp("duckdb") / "a package's folder"
+    with without_pages():
+        run_target(dtm("sandbox://?publication=2"), folder, formats=["parquet"])
+    return folder
 
 
 def test_a_script_that_is_only_printed_needs_nothing_that_connects() -> None:
@@ -83,15 +76,13 @@ def test_duckdb_takes_the_package_and_the_views_and_takes_them_again(package: Pa
 
 @pytest.mark.parametrize("format_", mostly(["csv"], ["csv", "parquet"]))
 def test_a_package_with_histories_says_what_was_known(tmp_path: Path, format_: str) -> None:
-    (tmp_path / "target.json").write_text(json.dumps({"path": "package", "formats": [format_]}))
-    (tmp_path / "catalog.json").write_text(json.dumps(selecting(*EVERYTHING)))
-    (tmp_path / "state.json").write_text("{}")
-    for publication in (2, 3):
-        (tmp_path / "tap.json").write_text(json.dumps({"api_url": f"sandbox://?publication={publication}"}))
-        state = load(tmp_path, "--catalog", "catalog.json", "--state", "state.json")
-        (tmp_path / "state.json").write_bytes(state.splitlines()[-1])
+    target = PackageTarget(tmp_path / "package", formats=[format_])
+    with without_pages():
+        for publication in (2, 3):
+            run_tap(target, catalog=selecting(*EVERYTHING), api_url=f"sandbox://?publication={publication}")
+            target.finish()
 
-    printed = views("--dialect", "duckdb", "--package", str(tmp_path / "package"), "--history")
+    printed = views("--dialect", "duckdb", "--package", str(target.folder), "--history")
 
     assert printed.returncode == 0, printed.stderr
     with duckdb.connect() as db:
@@ -135,7 +126,10 @@ def test_the_page_s_line_for_duckdb_makes_a_database(package: Path, tmp_path: Pa
 
     assert run.returncode == 0, run.stderr
     with duckdb.connect(tmp_path / "displacement.duckdb", read_only=True) as db:
-        assert_views_are_right(lambda query: rows_of(db, query), world_at(publication=2), place("duckdb"))
+        made = rows_of(db, "SELECT view_name FROM duckdb_views() WHERE NOT internal")
+        loaded = rows_of(db, "SELECT COUNT(*) AS rows FROM dtm.idp_admin2_current")
+    assert {each["view_name"] for each in made} == {view.name for view in views_of(place("duckdb"))}
+    assert loaded == [{"rows": served(world_at(publication=2), 2).total()}]
 
 
 def test_the_page_s_line_for_postgres_makes_the_views(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
@@ -219,9 +213,8 @@ def test_a_damaged_file_is_refused_before_anything_is_printed(package: Path, tmp
     "form", [{}, {"formats": ["csv.gz"]}, {"include_hxl_row": True}, {"formats": ["csv", "parquet"]}], ids=str
 )
 def test_packages_of_every_form_give_the_same_tables(package: Path, tmp_path: Path, form: dict[str, Any]) -> None:
-    (tmp_path / "target.json").write_text(json.dumps({"path": "package", **form}))
-    (tmp_path / "tap.json").write_text('{"api_url": "sandbox://?publication=2"}')
-    load(tmp_path)
+    with without_pages():
+        run_target(dtm("sandbox://?publication=2"), tmp_path / "package", **form)
 
     loaded = tables_of(tables_from_package(place("duckdb"), tmp_path / "package"))
 

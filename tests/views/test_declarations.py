@@ -8,7 +8,7 @@ import pytest
 
 import tap_dtm.metadata
 from tap_dtm.metadata import CatalogueError
-from tap_dtm.metadata.views import load_views
+from tap_dtm.metadata.views import load_views, load_views_from
 from tap_dtm.metadata.yaml_source import read_yaml
 from tap_dtm.views.script import script
 from tap_dtm.views.warehouse import DIALECTS
@@ -85,7 +85,7 @@ def test_a_mistake_is_reported_with_its_line(tmp_path: Path, old: str, new: str,
     (tmp_path / "views.yaml").write_text(VIEWS_YAML.replace(old, new, 1), encoding="utf-8")
 
     with pytest.raises(CatalogueError) as caught:
-        load_views("v3", tmp_path)
+        load_views_from(tmp_path, "v3")
 
     assert message in str(caught.value)
     assert "views.yaml, line " in str(caught.value)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HEADER = "admin0_pcode,operation,assessment_type\n"
 ACCENTED = "Réponse inventée"
+WHERE = place("duckdb", levels=[0])
 KNOWN = [("XAA", "Invented Monitoring"), ("XAA", unicodedata.normalize("NFD", ACCENTED)), ("XBB", "Invented Survey")]
 UNKNOWN = (
     'The preferred operation "Invented Monitorin" of XAA is not one of its operations. These are: Invented '
@@ -43,8 +44,8 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in load_catalogue().resources}
     tables["operations"] = [{"admin0_pcode": country, "operation": operation} for country, operation in KNOWN]
     with duckdb.connect() as connection:
-        connection.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, place('duckdb'), 'duckdb')}")
-        connection.execute(script(place("duckdb")))
+        connection.execute(f"CREATE SCHEMA {SCHEMA}; {load(tables, WHERE, 'duckdb')}")
+        connection.execute(script(WHERE))
         yield connection
 
 
@@ -110,13 +111,13 @@ def test_an_unknown_operation_is_an_error_that_lists_those_of_the_country() -> N
 def test_the_table_is_made_empty_filled_from_the_file_and_kept(db: duckdb.DuckDBPyConnection) -> None:
     empty = preferred(db)
 
-    db.execute(script(place("duckdb"), "", [Preference("XAA", ACCENTED), Preference("XBB", "Invented Survey", "SA")]))
+    db.execute(script(WHERE, "", [Preference("XAA", ACCENTED), Preference("XBB", "Invented Survey", "SA")]))
     first = preferred(db)
-    db.execute(script(place("duckdb")))
+    db.execute(script(WHERE))
     kept = preferred(db)
-    db.execute(script(place("duckdb"), "", [Preference("XBB", "Invented Survey")]))
+    db.execute(script(WHERE, "", [Preference("XBB", "Invented Survey")]))
     replaced = preferred(db)
-    db.execute(script(place("duckdb"), "", []))
+    db.execute(script(WHERE, "", []))
 
     assert empty == []
     assert first == kept == [("XAA", ACCENTED, None), ("XBB", "Invented Survey", "SA")]
@@ -125,10 +126,10 @@ def test_the_table_is_made_empty_filled_from_the_file_and_kept(db: duckdb.DuckDB
 
 
 def test_the_script_fails_at_an_unknown_operation_and_the_table_stays_as_it_was(db: duckdb.DuckDBPyConnection) -> None:
-    db.execute(script(place("duckdb"), "", [Preference("XAA", ACCENTED)]))
+    db.execute(script(WHERE, "", [Preference("XAA", ACCENTED)]))
 
     with pytest.raises(duckdb.InvalidInputException) as caught:
-        db.execute(script(place("duckdb"), "", [Preference("XAA", "Invented Monitorin")]))
+        db.execute(script(WHERE, "", [Preference("XAA", "Invented Monitorin")]))
 
     db.execute("ROLLBACK")
     assert UNKNOWN in str(caught.value)
@@ -136,6 +137,6 @@ def test_the_script_fails_at_an_unknown_operation_and_the_table_stays_as_it_was(
 
 
 def test_a_country_that_is_not_loaded_is_not_checked(db: duckdb.DuckDBPyConnection) -> None:
-    db.execute(script(place("duckdb"), "", [Preference("XCC", "Invented elsewhere")]))
+    db.execute(script(WHERE, "", [Preference("XCC", "Invented elsewhere")]))
 
     assert preferred(db) == [("XCC", "Invented elsewhere", None)]

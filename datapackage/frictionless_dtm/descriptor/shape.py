@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 if TYPE_CHECKING:
@@ -44,18 +45,18 @@ class Shape:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the columns."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
     def plain_key(self) -> tuple[str, ...]:
         """The key columns whose values the store compares unchanged. It converts the others before it compares them."""
         kinds = {column.name: column.kind for column in self.columns}
         return tuple(name for name in self.key if kinds[name] in _PLAIN_KEYS)
 
-    @property
+    @cached_property
     def others(self) -> tuple[Column, ...]:
         """All columns except the plain key, in order."""
         plain = set(self.plain_key)

@@ -50,6 +50,7 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoload_known_extensions": False,
 }
 _VIEW: Final = re.compile(r'\bdtm"?\.(\w+)')
+_CURRENT: Final = "idp_admin{level}_current"
 _STATUS: Final = {"admin0_pcode": "string", "operation": "string", "operation_status": "string"}
 _ROUND: Final = {
     "key": "admin0_pcode AS country, operation, reporting_date, round_number, assessment_type",
@@ -127,8 +128,7 @@ class Database:
             if view := self._to_compute.pop(name, None):
                 definition = query_of(self.warehouse, view)
                 self._compute_views(definition)
-                kind = "VIEW" if view.kind == "idp_admin{level}_current" else "TABLE"
-                self.answer(f"CREATE {kind} dtm.{name} AS {definition}")
+                self.answer(f"CREATE TABLE dtm.{name} AS {definition}")
 
     @property
     def has_areas(self) -> bool:
@@ -155,7 +155,7 @@ def database_of(contents: Contents) -> Iterator[Database]:
         yield Database((), reference)
         return
     with _connected(contents) as db:
-        to_compute = {view.name: view for view in load_views(API_VERSIONS[-1])}
+        to_compute = {view.name: view for view in load_views(API_VERSIONS[-1]) if view.kind != _CURRENT}
         database = Database(tables, reference, pcode_table(contents.descriptor), db, to_compute)
         for statement in _statements(database, contents):
             db.execute(statement)
@@ -191,7 +191,8 @@ def _statements(database: Database, contents: Contents) -> Iterator[str]:
     for table in database.tables:
         yield f"CREATE TABLE {table.relation} AS FROM {reader(contents.folder, resources[table.name])}"
         columns = _expected_columns(of_all_levels, resources[table.name])
-        yield f"CREATE VIEW dtm.idp_admin{table.level} AS SELECT {columns} FROM {table.relation}"
+        # A package has no other rows than the current ones. The users' view adds columns that no other view reads.
+        yield f"CREATE VIEW dtm.idp_admin{table.level}_current AS SELECT {columns} FROM {table.relation}"
     columns = ", ".join(f"{name} TEXT" for name in _STATUS)
     yield f"CREATE TABLE dtm.operations ({columns}, _sdc_deleted_at TIMESTAMP)"
     lists = (each for each in resources.values() if _columns_of(each).items() >= _STATUS.items())
