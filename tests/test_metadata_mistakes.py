@@ -94,6 +94,11 @@ MISTAKES = {
             "count.type: invalid enum value 'whole'; expected one of: string, integer, date, datetime,",
         ),
         ("[v2, v3]", "[v2, v4]", "code.versions[1]: invalid enum value 'v4'; expected one of: v2, v3."),
+        (
+            "from_level: 0",
+            "levels: [0]",
+            "count.levels: object contains unknown field `levels`; write from_level instead.",
+        ),
         ("from_level: 0", "from_level: 7", "count.from_level: invalid enum value 7; expected one of: 0, 1, 2."),
         ("count:", "code:", "'code' is declared twice, first on line 1."),
         ("title: Code", "title: A\n  title: B", "code: 'title' is declared twice, first on line 3."),
@@ -115,6 +120,11 @@ MISTAKES = {
         ("- count", "- count\n      - code", "resources.table.fields: lists 'code' twice; expected once."),
         ("level: 0", "level: 3", "table.level: invalid enum value 3; expected one of: 0, 1, 2."),
         ("key: [code]", "key: [count]", "list.key[0]: unknown 'count'; expected in v3 one of: code."),
+        (
+            "replication_key: count",
+            "replication: {method: FULL_TABLE}",
+            "replication: object contains unknown field `replication`; write replication_key instead.",
+        ),
         ("_key: count", "_key: retired", "replication_key: unknown 'retired'; expected in v3 one of: code, count."),
         (
             "resource: list",

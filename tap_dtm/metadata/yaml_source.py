@@ -23,6 +23,7 @@ Place = tuple["str | int", ...]
 
 _TEXT: Final = "tag:yaml.org,2002:str"
 _MISTAKE: Final = re.compile(r"(.*?)(?: - at `(?:key` in `)?\$(.*)`)?", re.DOTALL)  # in the words of msgspec
+_REPLACED: Final = {"levels": "from_level", "replication": "replication_key"}  # keys of the release 0.1.0
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 _ALTERNATIVES: Final = re.compile(r"\{([^{}|]*(?:\|[^{}|]*)+)\}")
 
@@ -187,6 +188,8 @@ def _explained(error: str) -> tuple[Place, str]:
     steps = [name or int(index) for name, index in _STEP.findall(below)]
     if unknown := re.search(r"unknown field `(.+)`", what):
         steps.append(unknown[1])
+        if unknown[1] in _REPLACED:
+            what += f"; write {_REPLACED[unknown[1]]} instead"
     name = next((step for step in reversed(steps) if isinstance(step, str)), "")
     if "enum" in what and name in CHOICES:
         what += f"; expected one of: {', '.join(map(str, CHOICES[name]))}"

@@ -128,6 +128,8 @@ class TapDTM(Tap):
                 f"The catalog selects {', '.join(histories)} and not runs, which says which of their rows count: "
                 "select all of runs as well, and do not remove it with stream_maps."
             )
+        if self.streams["runs"].selected and not histories:
+            self.logger.warning("The catalog selects runs and no history, so it stays empty: select one, too.")
 
     @classmethod
     @override

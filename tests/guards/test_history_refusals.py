@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_dtm.errors import DtmError
-from tests.guards.support import sync
+from tests.guards.support import sync, warnings
 from tests.history_messages import ALL, assert_remembers, records
 from tests.remembered import EVERYTHING, HISTORIES, LISTS, TABLES
 from tests.target import MemoryTarget, selecting
@@ -71,3 +71,11 @@ def test_no_message_asks_targets_to_remove_a_history(
     assert activated == ({*LISTS, *TABLES} if full_table else {*LISTS})
     assert not records(messages, *HISTORIES)
     assert_remembers(target, messages, sandbox.world)
+
+
+def test_runs_without_a_history_are_warned_of(
+    sandbox: SandboxServer, target: MemoryTarget, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync(sandbox, target, catalog=selecting("countries", "runs"))
+
+    assert warnings(caplog) == ["The catalog selects runs and no history, so it stays empty: select one, too."]
