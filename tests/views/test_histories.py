@@ -59,4 +59,4 @@ def forgetting(date: str, level: int) -> str:
 
 
 TestHistoryInDuckDB = HistoryInDuckDB.TestCase
-TestHistoryInDuckDB.settings = long(40)
+TestHistoryInDuckDB.settings = long(10)
