@@ -43,7 +43,10 @@ class Project:
 
 
 class MeltanoProject(Project):
-    """This project's own meltano.yml; only where the plugins are found differs, so that nothing is installed."""
+    """This project's own meltano.yml; only where the plugins are found differs, so that nothing is installed.
+
+    It has no descriptions: Meltano reads it slowly, and shows none of them when it runs.
+    """
 
     def __init__(self, folder: Path, **programs: Path) -> None:
         """Make the folder. `programs` are plugins, `-` written as `_`, that are found elsewhere."""
@@ -54,6 +57,8 @@ class MeltanoProject(Project):
                 del plugin["pip_url"]
                 program = programs.get(plugin["name"].replace("-", "_"), program_of(plugin))
                 plugin["executable"] = str(program)
+                for setting in plugin.get("settings", ()):
+                    setting.pop("description", None)
         folder.mkdir()
         self.meltano_yml.write_text(yaml.safe_dump(declared), encoding="utf-8")
 

@@ -51,6 +51,7 @@ def _command(name: str, modules: str) -> Callable[[], None]:
     (script,) = entry_points(group="console_scripts", name=name)
     command: Callable[[], None] = script.load()
     gc.freeze()
+    gc.set_threshold(100_000)
     return command
 
 
