@@ -25,6 +25,7 @@ VIEWS = [sys.executable, "-m", "tap_dtm.views"]
 SANDBOX = [sys.executable, "-m", "tap_dtm.sandbox", "--port=70000"]
 NO_SETTINGS = "The settings file missing.json cannot be read: No such file or directory."
 SOURCE = [sys.executable, "-m", "tap_dtm.airbyte"]
+FORKED = {"tap-dtm": TAP, "target-datapackage": TARGET, "tap-dtm-views": VIEWS, "source-dtm": SOURCE}
 
 
 def command(body: str) -> list[str]:
@@ -42,12 +43,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def as_fork(program: list[str]) -> list[str]:
     """Return what starts the same command faster, if it is one of those that can be forked."""
-    for command, name in (
-        (TAP, "tap-dtm"),
-        (TARGET, "target-datapackage"),
-        (VIEWS, "tap-dtm-views"),
-        (SOURCE, "source-dtm"),
-    ):
+    for name, command in FORKED.items():
         if program[: len(command)] == command:
             return [*forked(name), *program[len(command) :]]
     return program

@@ -36,7 +36,8 @@ def folder(source: Source) -> Path:
     """A folder in which the programs are where the page puts them."""
     commands = source.folder / "tap" / "bin"
     commands.mkdir(parents=True)
-    (commands / "source-dtm").symlink_to(forked_program("source-dtm"))
+    for name in ("source-dtm", "tap-dtm"):
+        (commands / name).symlink_to(forked_program(name))
     return source.folder
 
 
