@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
 PROGRAMS = Path(sys.executable).parent
+DEMO_S_MELTANO = demo.PROGRAM
 _OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "GOOGLE_", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -78,6 +79,7 @@ def demo_in(folder: Path) -> Iterator[MeltanoProject]:
         patch.setattr(demo, "ROOT", folder)
         patch.setattr(demo, "FOLDER", folder / "output" / "demo")
         patch.setattr(demo, "remove_stale_plugins", lambda: None)
+        patch.setattr(demo, "PROGRAM", forked("demo.meltano"))
         patch.setenv("PYTHONUTF8", "1")  # as make.py does
         yield project
 
