@@ -249,9 +249,9 @@ def quiet() -> Iterator[None]:
 
 
 def long(examples: int) -> settings:
-    """Return the settings of so many random histories when everything is tried, and of a quarter otherwise."""
+    """Return the settings of so many random histories when everything is tried, and of a fifth otherwise."""
     return settings(
-        max_examples=TIMES * (examples if EVERYTHING else max(examples // 4, 3)),
+        max_examples=TIMES * (examples if EVERYTHING else max(examples // 5, 3)),
         deadline=None,
         stateful_step_count=8,
         suppress_health_check=list(HealthCheck),

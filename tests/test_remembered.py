@@ -6,6 +6,6 @@ from tests.remembered import ChosenHistory, RememberedHistory
 __all__ = ["quiet"]
 
 TestRememberedHistory = RememberedHistory.TestCase
-TestRememberedHistory.settings = long(20)
+TestRememberedHistory.settings = long(25)
 TestChosenHistory = ChosenHistory.TestCase
-TestChosenHistory.settings = long(20)
+TestChosenHistory.settings = long(25)
