@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 import subprocess
+import sys
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import psycopg
@@ -21,7 +24,6 @@ from tests.world import LEVELS, Version, assert_positions_are_whole, count, serv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from demo.postgres import EmbeddedPostgres
     from tap_dtm.sandbox import SandboxServer, World
@@ -185,7 +187,11 @@ class Warehouse(Loaded):
     @override
     def target_command(self) -> list[str]:
         """Return the command that starts the target."""
-        return forked(self.program)
+        if self.program == "fast-target-postgres":
+            return forked(self.program)
+        program = shutil.which(self.program, path=str(Path(sys.executable).parent))
+        assert program, f"{self.program} is missing in the environment of the tests"
+        return [program]
 
     @override
     def target_config(self) -> dict[str, Any]:

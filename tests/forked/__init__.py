@@ -24,7 +24,6 @@ COMMANDS = {
     "tap-dtm-views": "tap_dtm.views.command",
     "target-datapackage": "frictionless_dtm.command",
     "fast-target-postgres": "fast_target_postgres",
-    "target-postgres": "target_postgres.target",
     "demo.meltano": "demo.meltano alembic.command sqlalchemy.dialects.sqlite",
     "meltano": "meltano.cli alembic.command sqlalchemy.dialects.sqlite",
 }
