@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.forked import forked
 from tests.target import COMMAND as TAP
 
 pytestmark = pytest.mark.programs
@@ -24,8 +23,7 @@ TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
 VIEWS = [sys.executable, "-m", "tap_dtm.views"]
 SANDBOX = [sys.executable, "-m", "tap_dtm.sandbox", "--port=70000"]
 NO_SETTINGS = "The settings file missing.json cannot be read: No such file or directory."
-SOURCE = [sys.executable, "-m", "tap_dtm.airbyte"]
-FORKED = {"tap-dtm": TAP, "target-datapackage": TARGET, "tap-dtm-views": VIEWS, "source-dtm": SOURCE}
+SOURCE = [sys.executable, "-m", "tap_dtm.airbyte", "spec"]
 
 
 def command(body: str) -> list[str]:
@@ -39,14 +37,6 @@ def command(body: str) -> list[str]:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "SOME_KEY": KEY}
     return subprocess.run(arguments, env=environment, capture_output=True, check=False, encoding="utf-8")
-
-
-def as_fork(program: list[str]) -> list[str]:
-    """Return what starts the same command faster, if it is one of those that can be forked."""
-    for name, command in FORKED.items():
-        if program[: len(command)] == command:
-            return [*forked(name), *program[len(command) :]]
-    return program
 
 
 class TestAnError:
@@ -126,12 +116,10 @@ class TestTheLog:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-@pytest.mark.parametrize(
-    "program", [VIEWS, [*SOURCE, "spec"], [*TAP, "--about"], [*TARGET, "--about"], [*TAP, "--discover"]]
-)
+@pytest.mark.parametrize("program", [VIEWS, SOURCE, [*TAP, "--about"], [*TARGET, "--about"], [*TAP, "--discover"]])
 class TestAnOutputThatTakesNothing:
     def test_is_an_error_in_one_sentence(self, program: list[str]) -> None:
-        done = run("sh", "-c", '"$@" > /dev/full', "sh", *as_fork(program))
+        done = run("sh", "-c", '"$@" > /dev/full', "sh", *program)
 
         assert done.returncode == 1
         assert "Cannot write the output: No space left on device." in done.stderr.splitlines()[-1]
@@ -170,7 +158,7 @@ def test_an_output_that_fails_after_the_data_package_was_written_says_so(tmp_pat
     ],
 )
 def test_every_command_reports_a_mistake_in_one_sentence(program: list[str], words: str) -> None:
-    done = run(*as_fork(program))
+    done = run(*program)
 
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
