@@ -36,6 +36,7 @@ _PATIENCE = 60.0  # seconds that a command waits for another one
 _FAILURE = re.compile(r"\[critical|CRITICAL|FATAL|[A-Za-z]Error: ")
 _RESULT = re.compile("Broken pipe|Connection lost|Event loop is closed")  # of the other program's failure
 MELTANO = Path(sys.executable).with_name("meltano")
+PROGRAM = [sys.executable, "-m", "demo.meltano"]
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema ORDER BY 1"
 FIRST_QUERY = """\
@@ -123,7 +124,7 @@ def meltano(*arguments: str, stdout: int, stderr: int, **settings: str) -> subpr
     """
     own = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTM_VIEWS_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | settings
-    command = [sys.executable, "-m", "demo.meltano", f"--env-file={os.devnull}", "--environment=sandbox", *arguments]
+    command = [*PROGRAM, f"--env-file={os.devnull}", "--environment=sandbox", *arguments]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=stdout, stderr=stderr, text=True, encoding="utf-8", errors="replace"
     )

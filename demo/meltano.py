@@ -6,7 +6,7 @@ Meltano passes the path of its own files to Alembic, whose settings need a doubl
 from __future__ import annotations
 
 from alembic.config import Config
-from meltano.cli import main
+from meltano import cli
 
 _set_main_option = Config.set_main_option
 
@@ -15,6 +15,11 @@ def _set_literally(self: Config, name: str, value: str) -> None:
     _set_main_option(self, name, value.replace("%", "%%"))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run Meltano."""
     Config.set_main_option = _set_literally  # type: ignore[method-assign]
+    cli.main()
+
+
+if __name__ == "__main__":
     main()

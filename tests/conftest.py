@@ -16,6 +16,7 @@ from demo.postgres import EmbeddedPostgres
 from tests.bigquery.dataset import Dataset
 from tests.bigquery.emulator import BigQueryEmulator, running_emulator
 from tests.chance import CHANCE, VARIABLE
+from tests.extent import EVERYTHING
 from tests.pipeline import Warehouse
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("programs")
         if "bigquery" in fixtures:
             item.add_marker("everything")
-    items.sort(key=lambda item: not any(item.iter_markers("everything")))
+    items.sort(key=lambda item: not (any(item.iter_markers("everything")) or is_history(item)))
+
+
+def is_history(item: pytest.Item) -> bool:
+    """Whether a test tries random histories, of which there are many with --everything."""
+    return EVERYTHING and "quiet" in getattr(item, "fixturenames", ())
 
 
 def pytest_collection_finish() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "DTM_TESTS"
 EVERYTHING = os.environ.get(VARIABLE) == "everything"
+TIMES = int(os.environ.get("DTM_HISTORIES", "1"))  # how many times as many random histories somebody asks for
 
 _Case = TypeVar("_Case")
 

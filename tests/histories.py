@@ -25,7 +25,7 @@ from tap_dtm.sandbox.visible import (
     rename_reason_case,
     withdraw_round,
 )
-from tests.extent import EVERYTHING
+from tests.extent import EVERYTHING, TIMES
 from tests.target import MemoryTarget, run_tap
 from tests.world import LEVELS, Version, assert_positions_are_whole, count, served
 
@@ -249,9 +249,9 @@ def quiet() -> Iterator[None]:
 
 
 def long(examples: int) -> settings:
-    """Return the settings of so many random histories when everything is tried, and of a twentieth otherwise."""
+    """Return the settings of so many random histories when everything is tried, and of a fifth otherwise, two at least."""
     return settings(
-        max_examples=examples if EVERYTHING else max(examples // 30, 2),
+        max_examples=TIMES * (examples if EVERYTHING else max(examples // 5, 2)),
         deadline=None,
         stateful_step_count=8,
         suppress_health_check=list(HealthCheck),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MELTANO_YML = Path(__file__).parents[1] / "meltano.yml"
 PROGRAMS = Path(sys.executable).parent
+DEMO_S_MELTANO = demo.PROGRAM
 _OWN = ("MELTANO_", "TAP_DTM_", "TARGET_", "DTMAPI_", "DTM_VIEWS_", "GOOGLE_", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -43,7 +44,10 @@ class Project:
 
 
 class MeltanoProject(Project):
-    """This project's own meltano.yml; only where the plugins are found differs, so that nothing is installed."""
+    """This project's own meltano.yml; only where the plugins are found differs, so that nothing is installed.
+
+    It has no descriptions: Meltano reads it slowly, and shows none of them when it runs.
+    """
 
     def __init__(self, folder: Path, **programs: Path) -> None:
         """Make the folder. `programs` are plugins, `-` written as `_`, that are found elsewhere."""
@@ -54,6 +58,8 @@ class MeltanoProject(Project):
                 del plugin["pip_url"]
                 program = programs.get(plugin["name"].replace("-", "_"), program_of(plugin))
                 plugin["executable"] = str(program)
+                for setting in plugin.get("settings", ()):
+                    setting.pop("description", None)
         folder.mkdir()
         self.meltano_yml.write_text(yaml.safe_dump(declared), encoding="utf-8")
 
@@ -73,6 +79,7 @@ def demo_in(folder: Path) -> Iterator[MeltanoProject]:
         patch.setattr(demo, "ROOT", folder)
         patch.setattr(demo, "FOLDER", folder / "output" / "demo")
         patch.setattr(demo, "remove_stale_plugins", lambda: None)
+        patch.setattr(demo, "PROGRAM", forked("demo.meltano"))
         patch.setenv("PYTHONUTF8", "1")  # as make.py does
         yield project
 

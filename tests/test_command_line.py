@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -354,46 +353,3 @@ class TestOutputThatGoesNowhere:
         assert process.wait(60) == 1
         assert "Traceback" not in log
         assert log.splitlines()[-1].endswith(self.SAID.format("Broken pipe"))
-
-
-class TestATermination:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_ends_at_once_and_between_two_messages(self, tap: Command, number: signal.Signals) -> None:
-        """However long the API takes: what was written is whole, and the next run goes on from it."""
-        target = MemoryTarget()
-        with SandboxServer(invent(seed=1, countries=3)) as sandbox:
-            first, second, _ = (str(row["admin0Pcode"]) for row in sandbox.world.country_list())
-            sandbox.faults.add(Fault("slow", country=second, seconds=3600))
-            config = sandbox_config(sandbox, scrub_fraction=0, max_parallel_requests=1)
-            process = tap.start("--config", tap.file("config.json", config))
-            assert process.stdout is not None
-            assert process.stderr is not None
-            messages = []
-            for line in process.stdout:
-                messages.append(json.loads(line))
-                is_first_done = messages[-1]["type"] == "STATE" and any(
-                    partition["context"]["admin0_pcode"] == first and "replication_key_value" in partition
-                    for partition in messages[-1]["value"]["bookmarks"].get("idp_admin2", {}).get("partitions", ())
-                )
-                if is_first_done:
-                    break
-            process.send_signal(number)
-            rest, log = process.stdout.read(), process.stderr.read().decode()
-            process.stdout.close()
-            process.stderr.close()
-            assert process.wait(60) == 128 + number
-            assert "Traceback" not in log
-            assert f"Stopped by signal {number.value}" in log
-            assert rest == b"" or rest.endswith(b"\n")
-            for message in (*messages, *map(json.loads, rest.splitlines())):
-                target.handle(message)
-            assert target.live("idp_admin2")
-
-            sandbox.faults.clear()
-            state = tap.file("state.json", target.state)
-            code, output, _ = tap.run("--state", state, config=config)
-            assert code == 0
-            for message in map(json.loads, output.splitlines()):
-                target.handle(message)
-            for level in LEVELS:
-                assert count(target.live(f"idp_admin{level}")) == served(sandbox.world, level)

@@ -11,7 +11,7 @@ from filelock import FileLock
 import demo.__main__ as demo
 from demo.database import SCHEMA, answers, connect
 from demo.questions import AFTER, questions
-from tests.meltano import MeltanoProject, database, demo_in
+from tests.meltano import DEMO_S_MELTANO, MeltanoProject, database, demo_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,8 @@ def test_a_data_package_that_was_deleted_is_made_again(
 
 
 @pytest.mark.usefixtures("project")
-def test_a_failure_ends_with_its_reason(warehouse: Warehouse) -> None:
+def test_a_failure_ends_with_its_reason(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "PROGRAM", DEMO_S_MELTANO)  # not as a fork
     settings = database(warehouse.server) | {"TARGET_POSTGRES_PASSWORD": "invented-wrong-password"}
 
     with pytest.raises(SystemExit, match="password authentication failed") as ended:

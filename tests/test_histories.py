@@ -5,4 +5,4 @@ from tests.histories import History, long, quiet
 __all__ = ["quiet"]
 
 TestHistory = History.TestCase
-TestHistory.settings = long(150)
+TestHistory.settings = long(40)

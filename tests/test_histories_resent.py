@@ -5,4 +5,4 @@ from tests.histories import ResentHistory, long, quiet
 __all__ = ["quiet"]
 
 TestResentHistory = ResentHistory.TestCase
-TestResentHistory.settings = long(60)
+TestResentHistory.settings = long(12)

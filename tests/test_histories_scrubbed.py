@@ -5,4 +5,4 @@ from tests.histories import ScrubbedHistory, long, quiet
 __all__ = ["quiet"]
 
 TestScrubbedHistory = ScrubbedHistory.TestCase
-TestScrubbedHistory.settings = long(60)
+TestScrubbedHistory.settings = long(12)

@@ -118,10 +118,10 @@ def test_killed_again_and_again_while_dtm_publishes(tmp_path: Path, seed: int) -
 def test_short_lived_runs_get_there_in_the_end(tmp_path: Path, ending: Callable[[Process, MemoryTarget], None]) -> None:
     rng = Random(5)
     target = MemoryTarget()
-    with SandboxServer(invent(5)) as sandbox:
+    with SandboxServer(invent(5, countries=3)) as sandbox:
         config = sandbox_config(sandbox)
         for _ in range(20):
-            life = rng.randrange(150, 400)
+            life = rng.randrange(60, 200)
             with running_tap(tmp_path, config, target.state) as tap:
                 is_complete = take(life, tap, target) < life
                 ending(tap, target)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_dtm.sandbox import SandboxServer
+from tests.forked import forked
 from tests.guards.support import a_round, an_operation, assert_exact, config_for, put_operations, small_world
 from tests.target import COMMAND, MemoryTarget
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.everything
 
 SOURCE = [sys.executable, "-c", "import sys; sys.frozen = True; from tap_dtm.airbyte.__main__ import main; main()"]
 TARGET = [sys.executable, "-m", "frictionless_dtm.command"]
+TAP = forked("tap-dtm")  # where the locale does not matter
 ACCENTED = "Opération inventée à Ñandú"
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
@@ -69,7 +71,8 @@ def sync(target: MemoryTarget, sandbox: SandboxServer, folder: Path, locale: dic
     (folder / "state.json").write_text(
         json.dumps(target.state, ensure_ascii=False), encoding=form.get("encoding", "utf-8")
     )
-    done = run(COMMAND, "--config", "config.json", "--state", "state.json", locale=locale, cwd=folder)
+    command = form.get("command", COMMAND)
+    done = run(command, "--config", "config.json", "--state", "state.json", locale=locale, cwd=folder)
     for line in done.stdout.splitlines():
         target.handle(json.loads(line))
     return done
@@ -89,9 +92,9 @@ def test_a_state_with_accents_is_understood(sandbox: SandboxServer, locale: dict
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
 def test_a_byte_order_mark_is_no_part_of_a_file(sandbox: SandboxServer, tmp_path: Path, encoding: str) -> None:
     target = MemoryTarget()
-    sync(target, sandbox, tmp_path, PLAIN)
+    sync(target, sandbox, tmp_path, PLAIN, command=TAP)
 
-    done = sync(target, sandbox, tmp_path, PLAIN, encoding=encoding)
+    done = sync(target, sandbox, tmp_path, PLAIN, command=TAP, encoding=encoding)
 
     assert done.returncode == 0
     assert b"operations 0 new" in done.stderr
@@ -108,7 +111,7 @@ def test_another_encoding_is_refused_with_the_name_of_the_file(
     (tmp_path / "odd.json").write_text('{"bookmarks": {}, "streams": [], "user_agent": "é"}', encoding=encoding)
     others = () if option == "--config" else ("--config", "config.json")
 
-    done = run(COMMAND, *others, option, "odd.json", locale=PLAIN, cwd=tmp_path)
+    done = run(TAP, *others, option, "odd.json", locale=PLAIN, cwd=tmp_path)
 
     assert done.returncode == 1
     last = done.stderr.decode().splitlines()[-1]
@@ -134,8 +137,7 @@ def test_the_source_for_airbyte_reads_and_writes_utf_8(
 def test_a_data_package_has_the_same_bytes_in_every_locale(
     sandbox: SandboxServer, locale: dict[str, str], tmp_path: Path
 ) -> None:
-    sync(MemoryTarget(), sandbox, tmp_path, PLAIN)
-    messages = run(COMMAND, "--config", "config.json", locale=PLAIN, cwd=tmp_path).stdout
+    messages = sync(MemoryTarget(), sandbox, tmp_path, PLAIN, command=TAP).stdout
     (tmp_path / "here.json").write_text('{"path": "données"}', encoding="utf-8")
     (tmp_path / "there.json").write_text('{"path": "données là"}', encoding="utf-8")
 
@@ -182,8 +184,9 @@ def test_a_target_takes_input_with_a_byte_order_mark_and_refuses_utf_16(tmp_path
     state = '{"type": "STATE", "value": {}}\n'
     (tmp_path / "config.json").write_text('{"path": "package"}', encoding="utf-8")
 
-    taken = run(TARGET, "--config=config.json", locale=PLAIN, cwd=tmp_path, text=state.encode("utf-8-sig"))
-    refused = run(TARGET, "--config=config.json", locale=PLAIN, cwd=tmp_path, text=state.encode("utf-16"))
+    target = forked("target-datapackage")
+    taken = run(target, "--config=config.json", locale=PLAIN, cwd=tmp_path, text=state.encode("utf-8-sig"))
+    refused = run(target, "--config=config.json", locale=PLAIN, cwd=tmp_path, text=state.encode("utf-16"))
 
     assert (taken.returncode, taken.stdout) == (0, b"{}\n")
     assert refused.returncode == 1

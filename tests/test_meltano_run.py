@@ -52,7 +52,7 @@ def tables(warehouse: Warehouse) -> set[str]:
         return {name for (name,) in names}
 
 
-def test_run_after_run_the_tables_equal_the_api_and_the_key_is_nowhere(
+def test_run_after_run_the_tables_equal_the_api_with_pcodes_if_they_are_set_and_the_key_is_nowhere(
     project: MeltanoProject, sandbox: SandboxServer, warehouse: Warehouse
 ) -> None:
     countries = [country.pcode for country in sandbox.world.countries[:2]]
@@ -65,14 +65,16 @@ def test_run_after_run_the_tables_equal_the_api_and_the_key_is_nowhere(
         "max_parallel_requests": "2",
     }
 
-    for _ in range(2):
-        run = meltano_run(project, warehouse, **settings)
+    for pcodes in ({}, {"pcodes": sandbox.url + PCODES_PATH}):
+        run = meltano_run(project, warehouse, **settings, **pcodes)
 
         assert run.returncode == 0, run.stderr
         warehouse.assert_equals_api(sandbox.world, countries=countries, start_date="2021-09-01")
+        assert tables(warehouse) == {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2", *pcodes}
         publish(sandbox.world)
 
-    assert all(request.key_sent for request in sandbox.requests)
+    assert {row["admin0_pcode"] for row in warehouse.live("pcodes")} == set(countries)
+    assert all(request.key_sent is (request.path != PCODES_PATH) for request in sandbox.requests)
     assert KEY not in run.stdout + run.stderr
     for path in project.folder.rglob("*"):
         if path.is_file():
@@ -88,22 +90,6 @@ def test_the_streams_that_the_page_selects_are_loaded_and_no_others(
 
     assert run.returncode == 0, run.stderr
     assert tables(warehouse) == {"countries", "operations", "idp_admin0"}
-
-
-def test_pcodes_come_with_their_setting_and_without_it_nothing_changes(
-    project: MeltanoProject, sandbox: SandboxServer, warehouse: Warehouse
-) -> None:
-    settings = {"api_url": sandbox.url, "subscription_key": KEY}
-
-    run = meltano_run(project, warehouse, **settings)
-    assert run.returncode == 0, run.stderr
-    assert tables(warehouse) == {"countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"}
-
-    run = meltano_run(project, warehouse, pcodes=sandbox.url + PCODES_PATH, **settings)
-    assert run.returncode == 0, run.stderr
-    assert {row["admin0_pcode"] for row in warehouse.live("pcodes")} == {
-        country.pcode for country in sandbox.world.countries
-    }
 
 
 def test_a_wrong_key_fails_the_run_in_one_sentence_without_the_key(

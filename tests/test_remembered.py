@@ -6,6 +6,6 @@ from tests.remembered import ChosenHistory, RememberedHistory
 __all__ = ["quiet"]
 
 TestRememberedHistory = RememberedHistory.TestCase
-TestRememberedHistory.settings = long(100)
+TestRememberedHistory.settings = long(25)
 TestChosenHistory = ChosenHistory.TestCase
-TestChosenHistory.settings = long(100)
+TestChosenHistory.settings = long(25)

@@ -92,8 +92,8 @@ class ListsAlone(AirbyteHistory):
 
 
 TestAirbyteHistory = AirbyteHistory.TestCase
-TestAirbyteHistory.settings = long(60)
+TestAirbyteHistory.settings = long(12)
 TestScrubbedAirbyteHistory = ScrubbedAirbyteHistory.TestCase
-TestScrubbedAirbyteHistory.settings = long(40)
+TestScrubbedAirbyteHistory.settings = long(10)
 TestListsAlone = ListsAlone.TestCase
-TestListsAlone.settings = long(20)
+TestListsAlone.settings = long(5)

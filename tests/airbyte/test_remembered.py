@@ -84,7 +84,7 @@ class RememberedSyncs(History):
 
 
 TestRememberedSyncs = RememberedSyncs.TestCase
-TestRememberedSyncs.settings = long(60)
+TestRememberedSyncs.settings = long(12)
 
 
 def test_a_full_refresh_of_a_history_is_refused() -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_dtm.sandbox import SandboxServer, invent
-from tests.airbyte.support import COMMAND, OVERWRITE, STREAMS, configured
+from tests.airbyte.support import OVERWRITE, STREAMS, configured
 from tests.environments import environment
+from tests.forked import forked
 
 if TYPE_CHECKING:
     from tests.airbyte.support import Source
@@ -57,7 +58,11 @@ def test_airbyte_s_standard_tests_pass(source: Source, tmp_path: Path) -> None:
                 str(SUITE),
             ],
             cwd=tmp_path,
-            env={**source.environment, "SOURCE_DTM": json.dumps(COMMAND), "SOURCE_DTM_TESTS": str(tmp_path)},
+            env={
+                **source.environment,
+                "SOURCE_DTM": json.dumps(forked("source-dtm")),
+                "SOURCE_DTM_TESTS": str(tmp_path),
+            },
             capture_output=True,
             text=True,
             check=False,

@@ -10,6 +10,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -18,7 +19,6 @@ from tests.environments import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 PYTHON = "3.11"  # the emulator wants at least this, the target at most this
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
@@ -112,7 +112,8 @@ def running_emulator(folder: Path) -> Iterator[BigQueryEmulator]:
     variables = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "BQEMU_ENABLE_FORMAT_EXTENSIONS": "false"}
     extension = "from duckdb_extensions import import_extension; import_extension('spatial')"
     subprocess.run([commands / "python", "-c", extension], env=variables, check=True)
-    start = [str(commands / "bqemulator"), "start", "--rest-port=0", "--grpc-port=0"]
+    program = Path(__file__).with_name("start_emulator.py")
+    start = [str(commands / "python"), str(program), "start", "--rest-port=0", "--grpc-port=0"]
     log = folder / "emulator.log"
     with (
         log.open("wb") as output,

@@ -162,6 +162,6 @@ def test_a_state_of_another_run_than_the_last_is_refused(tmp_path: Path, is_olde
 
 
 TestPackageHistory = PackageHistory.TestCase
-TestPackageHistory.settings = long(25)
+TestPackageHistory.settings = long(8)
 TestScrubbedPackageHistory = ScrubbedPackageHistory.TestCase
-TestScrubbedPackageHistory.settings = long(10)
+TestScrubbedPackageHistory.settings = long(4)

@@ -24,6 +24,7 @@ COMMANDS = {
     "tap-dtm-views": "tap_dtm.views.command",
     "target-datapackage": "frictionless_dtm.command",
     "fast-target-postgres": "fast_target_postgres",
+    "demo.meltano": "demo.meltano alembic.command sqlalchemy.dialects.sqlite",
     "meltano": "meltano.cli alembic.command sqlalchemy.dialects.sqlite",
 }
 _HERE = Path(__file__).parent
@@ -32,7 +33,7 @@ _HERE = Path(__file__).parent
 def forked(command: str) -> list[str]:
     """Return the beginning of a command line that runs a command."""
     if os.name == "nt":  # which cannot fork
-        return [str(Path(sys.executable).with_name(command))]
+        return [sys.executable, "-m", command] if "." in command else [str(Path(sys.executable).with_name(command))]
     return [sys.executable, "-I", "-S", str(_HERE / "client.py"), _server(), COMMANDS[command], command]
 
 

@@ -15,6 +15,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ def _command(name: str, modules: str) -> Callable[[], None]:
     """Return the function of a command, after the imports."""
     for each in modules.split():
         importlib.import_module(each)
-    (script,) = entry_points(group="console_scripts", name=name)
-    command: Callable[[], None] = script.load()
+    scripts = entry_points(group="console_scripts", name=name)
+    command: Callable[[], None] = scripts[name].load() if scripts else importlib.import_module(name).main
     gc.freeze()
+    gc.set_threshold(100_000)
     return command
 
 
@@ -119,4 +121,5 @@ def _stream(number: int) -> io.TextIOWrapper:
 atexit.register(_end_at_once)  # the first to be registered is the last to be called
 # As in a frozen program, the SDK looks for .env in the current folder: else it would find that of a developer.
 sys.frozen = True  # type: ignore[attr-defined]
+sys.path.append(str(Path(__file__).parents[2]))  # for `demo`, which is not installed
 serve(sys.argv[1])

@@ -94,7 +94,7 @@ class Workers:
 def test_in_parallel_they_load_what_one_run_does_whatever_is_published(warehouse: Warehouse) -> None:
     rng = Random(2)
     workers = Workers(warehouse)
-    with SandboxServer(invent(8, countries=4)) as sandbox:
+    with SandboxServer(invent(8, countries=3)) as sandbox:
         config = sandbox_config(sandbox, accept_withdrawn_countries=ALL_CODES)
         workers.worker("lists").sync(config)  # as one run, so that the tables are there
         empty_tables(warehouse)

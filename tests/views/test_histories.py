@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from hypothesis import settings
 from typing_extensions import override
 
-from tests.extent import EVERYTHING
 from tests.histories import long, quiet
 from tests.pages import blocks, section
 from tests.views.asked import AskedHistory
@@ -61,4 +59,4 @@ def forgetting(date: str, level: int) -> str:
 
 
 TestHistoryInDuckDB = HistoryInDuckDB.TestCase
-TestHistoryInDuckDB.settings = settings(long(40), max_examples=40 if EVERYTHING else 2)
+TestHistoryInDuckDB.settings = long(10)

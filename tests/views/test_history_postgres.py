@@ -52,7 +52,7 @@ def test_on_random_histories_the_views_say_what_the_api_served(postgres: Embedde
             execute(warehouse, script(place("postgres", warehouse.schema, self.version, has_history=True)))
             return warehouse.query
 
-    run_state_machine_as_test(HistoryInPostgres, settings=long(10))
+    run_state_machine_as_test(HistoryInPostgres, settings=long(4))
 
 
 def messages(target: MemoryTarget, version: Version) -> Iterator[bytes]:
