@@ -249,7 +249,7 @@ def quiet() -> Iterator[None]:
 
 
 def long(examples: int) -> settings:
-    """Return the settings of so many random histories when everything is tried, and of a fifth otherwise, two at least."""
+    """Return the settings of so many random histories; without --everything, of a fifth of them and at least two."""
     return settings(
         max_examples=TIMES * (examples if EVERYTHING else max(examples // 5, 2)),
         deadline=None,
