@@ -76,7 +76,9 @@ def package() -> None:
 def check(*arguments: str) -> None:
     """Check style and types, and run every test that starts no other program."""
     lint()
-    pytest("-m", "not programs and not everything", *arguments)
+    # These tests wait for servers of their own, so one more than there are processors keeps these busy.
+    processes = str((os.cpu_count() or 1) + 1)
+    pytest("-n", processes, "-m", "not programs and not everything", *arguments)
 
 
 def test(*arguments: str) -> None:

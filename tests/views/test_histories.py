@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pytest
 from typing_extensions import override
 
 from tests.histories import long, quiet
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tests.views.databases import Query
 
 __all__ = ["quiet"]
+
+pytestmark = pytest.mark.everything
 
 (FORGET,) = blocks(section("what-dtm-said-then", "Delete what is older than a date"), "sql")
 
