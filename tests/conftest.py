@@ -26,10 +26,11 @@ _NUMBERS = count(1)
 
 
 PROGRAMS = {"postgres", "bigquery", "duckdb_answers", "wheel"}
+LONG = {"bigquery", "machine"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests whose fixtures start programs. BigQuery's emulator is left to --everything.
+    """Mark the tests whose fixtures start programs. BigQuery's emulator and most recipes are left to --everything.
 
     The long tests come first: a long one that is the last would have one processor for itself.
     """
@@ -37,9 +38,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & PROGRAMS:
             item.add_marker("programs")
-        if "bigquery" in fixtures:
+        if fixtures & LONG:
             item.add_marker("everything")
-    items.sort(key=lambda item: not (any(item.iter_markers("everything")) or is_history(item)))
+    items.sort(key=place)
+
+
+def place(item: pytest.Item) -> int:
+    """Return the place of a test in a run: 0 for long ones, 1 for those that start programs, 2 for all others."""
+    if item.get_closest_marker("everything") or is_history(item):
+        return 0
+    return 1 if item.get_closest_marker("programs") else 2
 
 
 def is_history(item: pytest.Item) -> bool:

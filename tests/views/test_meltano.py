@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from demo.postgres import EmbeddedPostgres
     from tests.world import Version
 
-pytestmark = pytest.mark.programs
+pytestmark = [pytest.mark.programs, pytest.mark.everything]
 
 RUN = ("run", "tap-dtm", "target-postgres", "dtm-views")
 
