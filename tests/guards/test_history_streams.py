@@ -219,6 +219,22 @@ class TestTheCause:
         assert [code for code, before in follows.items() if before is None] == ["XAA"]
         assert_remembers(target, messages, sandbox.world)
 
+    @pytest.mark.parametrize("is_older", [True, False], ids=["older", "missing"])
+    def test_that_the_state_does_not_know_the_run_that_a_history_would_follow(
+        self, sandbox: SandboxServer, target: MemoryTarget, *, is_older: bool
+    ) -> None:
+        sync(sandbox, target, catalog=ALL)
+        older = target.state["bookmarks"]["runs"]
+        sandbox.world.publish(add_a_round_in(0))
+        sync(sandbox, target, catalog=ALL)
+        target.state["bookmarks"].pop("runs")
+        if is_older:
+            target.state["bookmarks"]["runs"] = older
+        messages = sync(sandbox, target, catalog=ALL)
+
+        assert {run["admin2_follows"] for run in runs(messages).values()} == {None}
+        assert_remembers(target, messages, sandbox.world)
+
     def test_that_the_settings_name_one_more_country(self, sandbox: SandboxServer, target: MemoryTarget) -> None:
         sync(sandbox, target, catalog=ALL, countries=["XAA"])
 
