@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from tests.forked import forked_program
 from tests.meltano import MeltanoProject, database, inherited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tap_dtm.sandbox import SandboxServer
     from tests.pipeline import Warehouse
@@ -37,6 +39,21 @@ def empty_tables(warehouse: Warehouse) -> None:
     assert statement.count(" dtm.") == 5
     with psycopg.connect(warehouse.server.url) as connection:
         connection.execute(statement.replace(" dtm.", f" {warehouse.schema}.").encode())
+
+
+@contextmanager
+def held(
+    machine: Machine, command: str, sandbox: SandboxServer, warehouse: Warehouse
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a run. When the block begins, it has asked the API; it cannot make its schema until the block ends."""
+    with psycopg.connect(warehouse.server.url) as db:
+        db.execute(f"CREATE SCHEMA {warehouse.schema}".encode())
+        process = machine.start(command)
+        while not any(request.path.endswith("admin0") for request in sandbox.requests):
+            assert process.poll() is None
+            time.sleep(0.05)
+        yield process
+        db.rollback()
 
 
 class Machine(MeltanoProject):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import configparser
 import shlex
-import time
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
 from tap_dtm.sandbox import Fault, SandboxServer
-from tests.recipes.machine import PLACE, RECIPES, Machine, snippet
+from tests.recipes.machine import PLACE, RECIPES, Machine, held, snippet
 
 if TYPE_CHECKING:
     from tests.pipeline import Warehouse
@@ -69,21 +67,13 @@ def test_cron_says_nothing_when_all_is_well_and_a_second_run_at_the_same_time_is
     machine: Machine, sandbox: SandboxServer, warehouse: Warehouse
 ) -> None:
     assert "%" not in COMMAND, "cron would take it for the end of the command"
-    with psycopg.connect(warehouse.server.url) as db:
-        # Until this transaction ends, the first run cannot make its schema.
-        db.execute(f"CREATE SCHEMA {warehouse.schema}".encode())
-        with machine.start(COMMAND) as first:
-            while not any(request.path.endswith("admin0") for request in sandbox.requests):
-                assert first.poll() is None
-                time.sleep(0.05)
+    with held(machine, COMMAND, sandbox, warehouse) as first:
+        second = machine.shell(".venv/bin/meltano --environment=prod schedule run daily", exit_code=1)
 
-            second = machine.shell(".venv/bin/meltano --environment=prod schedule run daily", exit_code=1)
-
-            assert "Another 'prod:tap-dtm-to-target-postgres' pipeline is already running" in second
-            assert first.poll() is None
-            db.rollback()
-            printed, _ = first.communicate()
-            assert (first.returncode, printed) == (0, "")
+        assert "Another 'prod:tap-dtm-to-target-postgres' pipeline is already running" in second
+        assert first.poll() is None
+    printed, _ = first.communicate()
+    assert (first.returncode, printed) == (0, "")
     assert machine.mails() == ""
     warehouse.assert_equals_api(sandbox.world)
     views = warehouse.query("SELECT viewname FROM pg_views WHERE schemaname = current_schema()")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from random import Random
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from tap_dtm.sandbox.visible import add_round, withdraw_operation, withdraw_round
-from tests.recipes.machine import Machine, snippet
+from tests.recipes.machine import Machine, held, snippet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,20 +60,12 @@ def test_in_the_database_state_and_lock_are_those_of_all_machines(
     (tmp_path / "other").mkdir()
     other = Machine(tmp_path / "other" / "srv", sandbox, warehouse)
     other.settings |= machine.settings
-    with psycopg.connect(warehouse.server.url) as db:
-        # Until this transaction ends, the first run cannot make its schema.
-        db.execute(f"CREATE SCHEMA {warehouse.schema}".encode())
-        with machine.start(NIGHTLY) as first:
-            while not any(request.path.endswith("admin0") for request in sandbox.requests):
-                assert first.poll() is None
-                time.sleep(0.05)
+    with held(machine, NIGHTLY, sandbox, warehouse) as first:
+        refused = other.shell(NIGHTLY, exit_code=1)
 
-            refused = other.shell(NIGHTLY, exit_code=1)
-
-            assert "pipeline is already running" in refused
-            db.rollback()
-            first.communicate()
-            assert first.returncode == 0
+        assert "pipeline is already running" in refused
+    first.communicate()
+    assert first.returncode == 0
     assert_goes_on(other, sandbox, warehouse)
 
 
