@@ -39,7 +39,7 @@ const charts = (() => {
 
   const tips = (titles) => Object.entries(titles).map(([field, title]) => ({ field, title, type: "nominal" }));
   const persons = (title) => ({ field: "people", type: "quantitative", title, scale: { zero: true, nice: true },
-    axis: { format: "~s", tickCount: 5, domain: false, ticks: false } });
+    axis: { format: "~s", labelExpr: "datum.value ? datum.label : '0'", tickCount: 5, domain: false, ticks: false } });
 
   function stock(operation, chosen, width) {
     const values = operation.rounds.filter((each) => each[3] !== null).map(([date, number, type, people]) => ({ date, round: roundName(number),
