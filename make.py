@@ -76,7 +76,9 @@ def package() -> None:
 def check(*arguments: str) -> None:
     """Check style and types, and run every test that starts no other program."""
     lint()
-    pytest("-m", "not programs and not everything", *arguments)
+    # These tests wait for servers of their own, so one process more than there are processors keeps these busy.
+    processes = str((os.cpu_count() or 1) + 1)
+    pytest("-n", processes, "-m", "not programs and not everything", *arguments)
 
 
 def test(*arguments: str) -> None:
@@ -89,12 +91,8 @@ def test(*arguments: str) -> None:
 
 
 def pytest(*arguments: str) -> None:
-    """Run tests in several processes, which share the work evenly. Each process has its own database server.
-
-    Tests wait for servers and for other programs, so one process more than there are processors keeps these busy.
-    """
-    processes = str(min((os.cpu_count() or 1) + 1, 8))
-    python("-m", "pytest", "-n", processes, "--dist", "worksteal", "--durations", "10", *arguments)
+    """Run tests in several processes, which share the work evenly. Each has its own database server and browser."""
+    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal", "--durations", "10", *arguments)
 
 
 def lint() -> None:
