@@ -1,16 +1,10 @@
-"""``target-datapackage publish``: shows what would be published, and publishes it on request.
-
-An archive has the package and its checksums. The same package gives the same bytes.
-"""
+"""``target-datapackage publish``: shows what would be published, and publishes it on request."""
 
 from __future__ import annotations
 
-import filecmp
 import json
 import os
 import re
-import tempfile
-import zipfile
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -19,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from frictionless_dtm.descriptor.package import DESCRIPTOR
+from frictionless_dtm.publish.archive import SUMS, write_archive
 from frictionless_dtm.publish.ckan.client import TOKEN_VARIABLE, Client
 from frictionless_dtm.publish.ckan.metadata import CKAN, FREQUENCIES, HDX, Target, dataset_fields
 from frictionless_dtm.publish.ckan.plan import make_plan, send
 from frictionless_dtm.publish.folder import open_folder
-from frictionless_dtm.target.manifest import make_permanent
 from tap_dtm.errors import DtmError
 from tap_dtm.redaction import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from frictionless_dtm.publish.ckan.plan import Plan
     from frictionless_dtm.publish.folder import Folder
@@ -43,7 +37,6 @@ _SET_BY: Final = {
     "id": "the site assigns it",
 }
 """The fields of a dataset that are not text, and how to set them."""
-_SUMS: Final = "SHA256SUMS"
 
 
 @click.command(
@@ -128,52 +121,15 @@ def _zip(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
         raise DtmError(f"{target} is inside the package. Choose a path outside {folder.path}.")
     replaces = ", replaces the existing file" if target.exists() else ""
     _print_line(f"{target}: {package.name} {package.version}{replaces}")
-    _print_line(f"  {_SUMS}")
+    _print_line(f"  {SUMS}")
     for file in folder.files:
         _print_line(f"  {file.path}  {file.size} bytes  sha256:{file.sha256}")
     if not yes:
         _print_line("Nothing was written. To write it, add --yes.")
-    elif _write_archive(folder, target):
+    elif write_archive(folder, target):
         _print_line(f"Written: {target}")
     else:
         _print_line(f"{target} already has the same content.")
-
-
-def _write_archive(folder: Folder, target: Path) -> bool:
-    """Write the archive under another name, then rename it. Return False if the target already has the same bytes.
-
-    Raises:
-        DtmError: A file changed in the meantime, or has the name of the checksums. The target stays as it was.
-    """
-    if taken := [file.path for file in folder.files if file.path.casefold() == _SUMS.casefold()]:
-        raise DtmError(
-            f"The package has a file {taken[0]}, but the archive needs this name for its checksums. Rename the file."
-        )
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        draft = Path(scratch, target.name)
-        _write_members(folder, draft)
-        if target.is_file() and filecmp.cmp(target, draft, shallow=False):
-            return False
-        make_permanent(draft)
-        draft.replace(target)
-    return True
-
-
-def _write_members(folder: Folder, path: Path) -> None:
-    """Write the checksums in the format of ``sha256sum -c``, and the files."""
-    sums = "".join(f"{file.sha256}  {file.path}\n" for file in folder.files).encode()
-    members: list[tuple[str, int, Iterable[bytes]]] = [(_SUMS, len(sums), [sums])]
-    members += [(file.path, file.size, file.chunks()) for file in folder.files]
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, size, chunks in members:
-            # The archive does not depend on the clock or the machine.
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3
-            entry.external_attr = 0o100644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.file_size = size
-            with archive.open(entry, "w") as member:
-                member.writelines(chunks)
 
 
 def _ckan(folder: Folder, options: dict[str, Any], *, yes: bool) -> None:
