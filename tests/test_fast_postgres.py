@@ -5,9 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import time
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from psycopg import connect
 
 from tap_dtm.sandbox import SandboxServer, invent
 from tests.pipeline import Warehouse, output, running_tap, sandbox_config
@@ -43,6 +47,15 @@ def load(warehouse: Warehouse, *messages: Message, exit_code: int = 0, **config:
         printed, _ = target.communicate(lines.encode())
     assert target.returncode == exit_code, warehouse.log("target")
     return [json.loads(line) for line in printed.splitlines()]
+
+
+def wait_for_waiting(warehouse: Warehouse, sessions: int) -> None:
+    """Wait until some sessions of the database wait for others."""
+    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    end = time.monotonic() + 30
+    while len(warehouse.query(query)) < sessions:
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def names(warehouse: Warehouse) -> dict[str, Any]:
@@ -329,3 +342,26 @@ def test_the_tables_are_those_of_the_target_that_it_extends(warehouse: Warehouse
         )
         assert ours == other
         assert ours
+
+
+def test_loaders_that_create_the_same_table_at_the_same_time_all_load(warehouse: Warehouse) -> None:
+    loaders = [replace(warehouse, folder=warehouse.folder / name, state={}) for name in ("first", "second")]
+    with ExitStack() as stack, connect(warehouse.server.url) as other:
+        other.execute(f"CREATE SCHEMA {warehouse.schema}".encode())
+        other.commit()
+        other.execute(f"CREATE TABLE {warehouse.schema}.places ()".encode())
+        running = []
+        for number, loader in enumerate(loaders):
+            loader.folder.mkdir()
+            target = stack.enter_context(loader.running_target())
+            messages = "".join(json.dumps(each) + "\n" for each in (schema(PLACES), record(code=str(number))))
+            assert target.stdin
+            target.stdin.write(messages.encode())
+            target.stdin.close()
+            running.append(target)
+        wait_for_waiting(warehouse, len(loaders))
+        other.rollback()  # both have seen that there is no such table
+
+        for loader, target in zip(loaders, running, strict=True):
+            assert target.wait() == 0, loader.log("target")
+    assert set(names(warehouse)) == {"0", "1"}

@@ -104,7 +104,10 @@ class FastSink(PostgresSink):  # type: ignore[misc]
 
     def setup(self) -> None:
         """Create or adapt the table, and choose how the stream's records are handled."""
-        super().setup()
+        with self.connector._connect() as connection, connection.begin():  # noqa: SLF001 - as in the target
+            # Loaders that run at the same time create a table one after the other, so only one of them does.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('fast-target-postgres'))")
+            super().setup()
         self._sent = [name for name in self.schema["properties"] if name not in {*_FROM_MESSAGE, *_OF_BATCH}]
         self.decoder = self._typed_decoder()
         self._has_metadata: bool = self.include_sdc_metadata_properties

@@ -89,7 +89,7 @@ class Machine(MeltanoProject):
         self, command: str, settings: Mapping[str, str] | None = None, *, folder: Path | None = None
     ) -> subprocess.Popen[str]:
         """Start a command as the operator's shell, or cron, would; the settings go before those of .env."""
-        self._write_env()
+        self.write_env()
         return subprocess.Popen(
             ["/bin/sh", "-c", self.here(command)],
             cwd=folder or self.folder,
@@ -112,6 +112,7 @@ class Machine(MeltanoProject):
         self._mailbox.unlink(missing_ok=True)
         return mails
 
-    def _write_env(self) -> None:
+    def write_env(self) -> None:
+        """Write the settings into .env, as the operator does."""
         lines = [f"{name}='{value}'\n" for name, value in self.settings.items()]
         (self.folder / ".env").write_text("".join(lines), encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.full_load import measure
 from tap_dtm.sandbox import world_at
 
-pytestmark = pytest.mark.programs
+pytestmark = pytest.mark.everything
 
 COUNTRIES = 2
 
