@@ -76,9 +76,7 @@ def package() -> None:
 def check(*arguments: str) -> None:
     """Check style and types, and run every test that starts no other program."""
     lint()
-    # These tests wait for servers of their own, so one process more than there are processors keeps these busy.
-    processes = str((os.cpu_count() or 1) + 1)
-    pytest("-n", processes, "-m", "not programs and not everything", *arguments)
+    pytest("-m", "not programs and not everything", *arguments)
 
 
 def test(*arguments: str) -> None:
@@ -91,8 +89,10 @@ def test(*arguments: str) -> None:
 
 
 def pytest(*arguments: str) -> None:
-    """Run tests in several processes, which share the work evenly. Each has its own database server and browser."""
-    python("-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal", "--durations", "10", *arguments)
+    """Run tests in several processes, which share the work evenly, and name the ten slowest."""
+    # Tests also wait for others, so one process more than there are processors keeps these busy.
+    processes = min((os.cpu_count() or 1) + 1, 8)
+    python("-m", "pytest", "-n", str(processes), "--dist", "worksteal", "--durations", "10", *arguments)
 
 
 def lint() -> None:

@@ -1,4 +1,4 @@
-"""What several test modules need: one real Postgres server and one emulator of BigQuery for all of them."""
+"""What several test modules need: a database of a real Postgres server, an emulator of BigQuery, a wheel."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.postgres import EmbeddedPostgres
 from tests.bigquery.dataset import Dataset
 from tests.bigquery.emulator import BigQueryEmulator, running_emulator
 from tests.chance import CHANCE, VARIABLE
 from tests.extent import EVERYTHING
 from tests.pipeline import Warehouse
+from tests.servers import shared_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from demo.postgres import EmbeddedPostgres
 
 _NUMBERS = count(1)
 
@@ -72,7 +74,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+    with shared_postgres(tmp_path_factory) as server:
         yield server
 
 

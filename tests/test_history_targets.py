@@ -11,6 +11,7 @@ import pytest
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, tiny
 from tests.asof import ADDED, Rows, as_of, looked_at
 from tests.chance import CHANCE
+from tests.extent import mostly
 from tests.pipeline import sandbox_config
 from tests.remembered import EVERYTHING, HISTORIES
 from tests.target import selecting
@@ -76,7 +77,7 @@ def test_postgres_remembers_every_run(warehouse: Warehouse, monkeypatch: pytest.
     assert_remembers(warehouse, seen)
 
 
-@pytest.mark.parametrize("program", ["fast-target-postgres", "target-postgres"])
+@pytest.mark.parametrize("program", mostly(["fast-target-postgres"], ["fast-target-postgres", "target-postgres"]))
 def test_no_target_deletes_what_was_seen(warehouse: Warehouse, program: str) -> None:
     """Not where it deletes what a FULL_TABLE run no longer brings, and the tap tells it so of the tables."""
     warehouse.program = program

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests. Each of them opens a page in a profile of its own."""
+    """One browser for all tests. Each of them opens a page in a tab of its own."""
     with browser(tmp_path_factory.mktemp("profile")) as started:
         yield started
 

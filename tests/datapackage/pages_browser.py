@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from contextlib import contextmanager
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +31,7 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--renderer-process-limit=1",  # starting processes takes longer than the pages
     "--remote-debugging-pipe",
 )
 _PATIENCE = 40.0
@@ -85,21 +87,20 @@ class Browser:
 
 
 class Page:
-    """One open page in a profile of its own, with everything that it complained of and requested."""
+    """One open page in a tab of its own, with everything that it complained of and requested."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        self.context = browser.call("Target.createBrowserContext")["browserContextId"]
-        target = browser.call("Target.createTarget", url="about:blank", browserContextId=self.context)["targetId"]
-        self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = browser.call("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def close(self) -> None:
-        """Close the page and forget its profile."""
-        self._browser.call("Target.disposeBrowserContext", browserContextId=self.context)
+        """Close the tab."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def open(self, path: Path, width: int = 1280, height: int = 844, fragment: str = "") -> None:
         """Open a file in a window of a size in pixels, and wait until the charts are drawn."""
@@ -176,6 +177,27 @@ def choose(page: Page, select: str, value: str) -> None:
         f"(() => {{ const s = document.getElementById({select!r}); s.value = {value!r};"
         " s.dispatchEvent(new Event('change')); })()"
     )
+
+
+def scheme(page: Page, colours: str) -> None:
+    """Prefer light or dark colours."""
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
+
+
+def assert_axe_finds_nothing(page: Page, path: Path) -> None:
+    """Check a page with all that is folded, on a wide screen in the dark and on a phone in the light."""
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    for width, colours in ((1366, "dark"), (390, "light")):
+        scheme(page, colours)
+        page.open(path, width)
+        page.wait_for(DRAWN)
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        page.evaluate(f"{axe}; 0")
+        found = page.evaluate(
+            "axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, ...nodes.map((each) => each.html)]))"
+        )
+        assert found == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @contextmanager

@@ -41,7 +41,6 @@ LARGEST = 10_400_000  # bytes of a value; a message of more than 10 MB is refuse
     ("sent", "formats", "key", "kind"),
     [
         ((80, 1_000_000), ["csv"], ["id"], TEXT),
-        pytest.param((80, 1_000_000), ["csv"], [], TEXT, marks=pytest.mark.everything),
         pytest.param((80, 1_000_000), ["parquet"], ["id"], TEXT, marks=pytest.mark.everything),
         pytest.param((8, LARGEST), ["csv", "parquet"], ["id"], TEXT, marks=pytest.mark.everything),
         ((4, LARGEST), ["csv", "parquet"], [], OBJECT),

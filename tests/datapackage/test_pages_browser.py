@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tap_dtm.sandbox import invent
+from tests.chance import CHANCE
 from tests.datapackage.pages_browser import DRAWN, Page, choose, write
 from tests.datapackage.pages_world import contents_of, small_world, tables_of, world_contents
 from tests.extent import mostly
@@ -25,7 +27,7 @@ pytestmark = [
 HOSTILE = '</script><img src="https://example.invalid/x.png" onerror="document.title=1"> & "Ñ" \u2028'
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [Random(CHANCE).choice([1280, 390])])
 def test_every_operation_and_assessment_can_be_shown(page: Page, world_page: Path, width: int) -> None:
     page.open(world_page, width)
     figures = json.loads(page.evaluate("document.getElementById('figures').textContent"))
@@ -213,7 +215,7 @@ def test_a_script_or_style_that_is_not_the_pages_own_does_not_run(page: Page, tm
     assert len(page.complaints) >= 4
 
 
-@pytest.mark.parametrize("name", mostly(["__proto__"], ["constructor", "__proto__", "toString", "hasOwnProperty"]))
+@pytest.mark.parametrize("name", mostly(["__proto__"], ["constructor", "__proto__"]))
 def test_names_that_mean_something_to_javascript_are_names(page: Page, tmp_path: Path, name: str) -> None:
     tables = tables_of(small_world())
     for table in tables.values():

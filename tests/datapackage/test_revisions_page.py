@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter, defaultdict
-from importlib.resources import files
 from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from tap_dtm.sandbox import SandboxServer, tiny
 from tap_dtm.sandbox.invisible import add_hidden_operation
 from tap_dtm.sandbox.visible import add_round, backfill_round, correct_figures, rekey_round, withdraw_round
 from tests.chance import CHANCE
-from tests.datapackage.pages_browser import DRAWN, Page, choose
+from tests.datapackage.pages_browser import DRAWN, Page, assert_axe_finds_nothing, choose
 from tests.datapackage.pipe import PackageTarget, run_target, typed_rows
 from tests.pipeline import sandbox_config
 from tests.remembered import EVERYTHING, HISTORIES, LISTS, TABLES
@@ -112,17 +111,8 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-@pytest.mark.parametrize(("width", "colours"), [(1366, "light"), (1366, "dark"), (390, "light")])
-def test_axe_finds_nothing_and_nothing_is_too_wide(page: Page, published: Published, width: int, colours: str) -> None:
-    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
-    page.open(published.folder / "index.html", width)
-    page.wait_for(DRAWN)
-    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    page.evaluate(f"{axe}; 0")
-    found = page.evaluate("axe.run().then(({violations}) => violations.map(({id, nodes}) => [id, nodes[0].html]))")
-    assert found == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_axe_finds_nothing_and_nothing_is_too_wide(page: Page, published: Published) -> None:
+    assert_axe_finds_nothing(page, published.folder / "index.html")
 
 
 @pytest.mark.parametrize("version", ["v3", "v2"])

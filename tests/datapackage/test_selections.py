@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import combinations, product
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,6 +16,7 @@ from tap_dtm.sandbox import world_at
 from tap_dtm.singer import schedule
 from tap_dtm.views.package import tables_from_package
 from tap_dtm.views.script import script
+from tests.chance import CHANCE
 from tests.datapackage.pipe import descriptor, problems, read_csv, resource, run_target, without_pages
 from tests.datapackage.singer import dtm
 from tests.extent import mostly
@@ -40,9 +42,11 @@ SOME_SELECTIONS = [
     ("countries", "operations", "idp_admin1", "idp_admin2"),
     STREAMS,
 ]
+OTHER_SELECTIONS = Random(CHANCE).sample(sorted({*SELECTIONS} - {*SOME_SELECTIONS}), 8)
 LEVEL_SETS = [levels for size in (1, 2, 3) for levels in combinations((0, 1, 2), size)]
 COLUMNS = sorted({field.name for field in load_catalogue().resources["idp_admin2"].fields})
 SOME_COLUMNS = ["admin1_pcode", "num_present_idp_ind", "row_number"]
+OTHER_COLUMNS = Random(CHANCE).sample(sorted({*COLUMNS} - {*SOME_COLUMNS}), 5)
 SMALL = "sandbox://?rows=120&countries=2"
 
 
@@ -92,7 +96,7 @@ def with_a_wrong_figure(messages: list[Message], stream: str) -> list[Message]:
     return messages
 
 
-@pytest.mark.parametrize("streams", mostly(SOME_SELECTIONS, SELECTIONS), ids="+".join)
+@pytest.mark.parametrize("streams", mostly(SOME_SELECTIONS, [*SOME_SELECTIONS, *OTHER_SELECTIONS]), ids="+".join)
 def test_every_selection_of_streams_becomes_a_valid_package(tmp_path: Path, streams: tuple[str, ...]) -> None:
     folder = tmp_path / "package"
     messages = only(streams, dtm("sandbox://"))  # in which some operations lack a level
@@ -258,7 +262,7 @@ def test_streams_with_few_of_their_columns_and_others_added_become_a_package(tmp
     assert problems(folder) == []
 
 
-@pytest.mark.parametrize("column", mostly(SOME_COLUMNS, COLUMNS))
+@pytest.mark.parametrize("column", mostly(SOME_COLUMNS, [*SOME_COLUMNS, *OTHER_COLUMNS]))
 def test_any_column_may_be_left_out(tmp_path: Path, column: str) -> None:
     folder = tmp_path / "package"
 

@@ -62,4 +62,4 @@ def forgetting(date: str, level: int) -> str:
 
 
 TestHistoryInDuckDB = HistoryInDuckDB.TestCase
-TestHistoryInDuckDB.settings = long(10)
+TestHistoryInDuckDB.settings = long(5)

@@ -18,6 +18,7 @@ from tap_dtm.views.script import script
 from tests.histories import long, quiet
 from tests.pipeline import Warehouse, sandbox_config
 from tests.remembered import EVERYTHING
+from tests.servers import ANALYST
 from tests.target import selecting
 from tests.views.asked import AskedHistory
 from tests.views.databases import place
@@ -90,23 +91,23 @@ def test_rights_survive_another_installation_with_or_without_new_columns(
     loaded: Warehouse,
     has_other_columns: bool,  # noqa: FBT001
 ) -> None:
-    execute(loaded, 'CREATE ROLE "an analyst"')
+    execute(loaded, f'CREATE ROLE "{ANALYST}"')
     try:
         if has_other_columns:
             replaced = (
                 "CREATE FUNCTION idp_admin1_as_of(moment timestamp) RETURNS TABLE (a int) LANGUAGE SQL AS 'SELECT 1'"
             )
             execute(loaded, f"DROP FUNCTION {FUNCTION}; {replaced}")
-        grant = f'GRANT EXECUTE ON FUNCTION {FUNCTION} TO "an analyst" WITH GRANT OPTION'
+        grant = f'GRANT EXECUTE ON FUNCTION {FUNCTION} TO "{ANALYST}" WITH GRANT OPTION'
         execute(loaded, f"REVOKE ALL ON FUNCTION {FUNCTION} FROM PUBLIC; {grant}")
 
         install(loaded, "--history")
 
         assert loaded.query("SELECT num_present_idp_ind, looked_at FROM idp_admin1_as_of('2100-01-01')")
-        assert may(loaded, "an analyst", "EXECUTE WITH GRANT OPTION")
+        assert may(loaded, ANALYST, "EXECUTE WITH GRANT OPTION")
         assert not may(loaded, "pg_monitor", "EXECUTE"), "others had no right before"
     finally:
-        execute(loaded, 'DROP OWNED BY "an analyst"; DROP ROLE "an analyst"')
+        execute(loaded, f'DROP OWNED BY "{ANALYST}"; DROP ROLE "{ANALYST}"')
 
 
 def test_views_of_others_on_a_function_survive_another_installation(loaded: Warehouse) -> None:

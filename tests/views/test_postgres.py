@@ -25,6 +25,7 @@ from tests.extent import sampled
 from tests.forked import forked
 from tests.meltano import database
 from tests.pipeline import Warehouse, sandbox_config
+from tests.servers import ANALYST
 from tests.views.databases import assert_views_answer, assert_views_are_right, place
 from tests.views.odd import load, odd_rows
 from tests.views.odd_areas import odd_areas
@@ -95,7 +96,7 @@ def test_after_every_publication_the_views_are_right(warehouse: Warehouse) -> No
             sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY, *INVISIBLE), 6), rng=rng)
 
 
-@pytest.mark.parametrize("seed", sampled([*range(3), CHANCE]))
+@pytest.mark.parametrize("seed", sampled([0, CHANCE]))
 def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: int) -> None:
     where, tables = place("postgres", warehouse.schema), odd_rows(Random(seed))
     warehouse.drop()
@@ -106,7 +107,7 @@ def test_with_rows_such_as_nobody_has_published_yet(warehouse: Warehouse, seed: 
     assert_views_answer(warehouse.query, tables, where)
 
 
-@pytest.mark.parametrize("seed", sampled([*range(2), CHANCE]))
+@pytest.mark.parametrize("seed", sampled([0, CHANCE]))
 def test_with_codes_and_names_of_areas_at_random(warehouse: Warehouse, seed: int) -> None:
     where, tables = place("postgres", warehouse.schema, has_pcodes=True), odd_areas(Random(seed))
     warehouse.drop()
@@ -170,7 +171,7 @@ def test_rights_survive_new_columns(warehouse: Warehouse) -> None:
     with SandboxServer(tiny(Random(1), countries=1)) as sandbox:
         warehouse.sync(sandbox_config(sandbox))
     install(warehouse, "--api-version", "v2")
-    execute(warehouse, 'CREATE ROLE "an analyst"; GRANT SELECT ON operation_rounds TO "an analyst" WITH GRANT OPTION')
+    execute(warehouse, f'CREATE ROLE "{ANALYST}"; GRANT SELECT ON operation_rounds TO "{ANALYST}" WITH GRANT OPTION')
     try:
         execute(warehouse, f"GRANT SELECT ON ALL TABLES IN SCHEMA {warehouse.schema} TO PUBLIC")
         before = rights(warehouse)
@@ -181,7 +182,7 @@ def test_rights_survive_new_columns(warehouse: Warehouse) -> None:
         assert {view: after[view] for view in before} == before
         assert not any(right for view, right in after.items() if view not in before)
     finally:
-        execute(warehouse, 'DROP OWNED BY "an analyst"; DROP ROLE "an analyst"')
+        execute(warehouse, f'DROP OWNED BY "{ANALYST}"; DROP ROLE "{ANALYST}"')
 
 
 def rights(warehouse: Warehouse) -> dict[str, set[str]]:
