@@ -41,8 +41,8 @@ class Machine:
     def __init__(self, folder: Path, wheel: Path) -> None:
         venv = folder / "venv"
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        uv = [Path(sys.executable).with_name("uv"), "pip"]
-        place = ["--quiet", "--python", venv]
+        uv = [str(Path(sys.executable).with_name("uv")), "pip"]
+        place = ["--quiet", "--python", str(venv)]
         subprocess.run([*uv, "install", *place, f"tap-dtm[datapackage] @ {wheel.as_uri()}"], check=True)
         subprocess.run([*uv, "uninstall", *place, "tap-dtm"], check=True)
         self.folders = {"uv": folder / "uv-commands", "pipx": folder / "pipx-commands", "pip": venv / "bin"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import IO, TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import pytest
 
 from tap_dtm.airbyte.catalog import CURSOR, DELETED
 from tap_dtm.sandbox import COUNTRY, INVISIBLE, VISIBLE, SandboxServer, tiny
-from tests.airbyte.support import HISTORIES, STREAMS
+from tests.airbyte.support import HISTORIES, STREAMS, Source
 from tests.asof import as_of, looked_at, without_additions
 from tests.chance import CHANCE
 from tests.environments import environment
@@ -24,10 +23,9 @@ from tests.test_postgres import ALL_CODES
 from tests.world import LEVELS, assert_positions_are_whole, count, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tap_dtm.sandbox import Mutation, World
-    from tests.airbyte.support import Source
 
 PYTHONS = pytest.mark.skipif(sys.version_info >= (3, 13), reason="PyAirbyte wants an older Python")
 pytestmark = [PYTHONS, pytest.mark.everything]
@@ -35,17 +33,18 @@ READER = Path(__file__).with_name("pyairbyte_reader.py")
 
 
 class Reader:
-    """A PyAirbyte that waits for its orders."""
+    """A PyAirbyte that waits for orders, with a source and a cache."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], config: dict[str, Any], folder: Path, *streams: str) -> None:
         self._process = process
+        self._order = json.dumps([json.dumps(config), str(folder), *streams])
         self.tables: dict[str, list[dict[str, Any]]] = {}
 
     def read(self) -> int:
         """Read once; return how many records came."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{self._order}\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         self.tables = answer["tables"]
@@ -70,14 +69,14 @@ def as_published(name: str, value: Any) -> Any:
     return str(value)[:10] if name == "reporting_date" else value
 
 
-@contextmanager
-def pyairbyte(source: Source, config: dict[str, Any], streams: Sequence[str] = STREAMS) -> Iterator[Reader]:
-    command = forked_program("source-dtm")
-    cache = source.folder / "cache"
+@pytest.fixture(scope="module")
+def pyairbyte(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A PyAirbyte that waits for orders: its start takes longer than a read."""
+    source = Source(tmp_path_factory.mktemp("pyairbyte"))
     log: IO[str]
     with (source.folder / "pyairbyte.log").open("w+") as log:
         process = subprocess.Popen(
-            [environment("airbyte-pyairbyte") / "python", READER, command, json.dumps(config), cache, *streams],
+            [environment("airbyte-pyairbyte") / "python", READER, forked_program("source-dtm")],
             cwd=source.folder,
             env=source.environment
             | {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1", "HOME": str(source.folder)}
@@ -87,27 +86,21 @@ def pyairbyte(source: Source, config: dict[str, Any], streams: Sequence[str] = S
             stderr=log,
             text=True,
         )
-        try:
-            yield Reader(process)
-            process.communicate()
-            assert process.returncode == 0
-        except BaseException:
-            process.kill()
-            process.communicate()
-            sys.stderr.write(Path(log.name).read_text("utf-8"))
-            raise
+        yield process
+        process.communicate()
+        assert process.returncode == 0, Path(log.name).read_text("utf-8")
 
 
-def test_reads_everything_once_and_then_what_has_changed(source: Source) -> None:
+def test_reads_everything_once_and_then_what_has_changed(pyairbyte: subprocess.Popen[str], tmp_path: Path) -> None:
     rng = Random(CHANCE)
     with SandboxServer(small_world()) as sandbox:
         config = config_for(sandbox) | {"accept_withdrawn_countries": ALL_CODES}
-        with pyairbyte(source, config) as reader:
-            assert_reads_once(reader, sandbox)
-            for _ in range(2):
-                publish_at_random(sandbox, rng, *VISIBLE, *COUNTRY)
-                reader.read()
-                reader.assert_equals_api(sandbox.world)
+        reader = Reader(pyairbyte, config, tmp_path, *STREAMS)
+        assert_reads_once(reader, sandbox)
+        for _ in range(2):
+            publish_at_random(sandbox, rng, *VISIBLE, *COUNTRY)
+            reader.read()
+            reader.assert_equals_api(sandbox.world)
 
 
 def assert_reads_once(reader: Reader, sandbox: SandboxServer) -> None:
@@ -128,16 +121,16 @@ def publish_at_random(sandbox: SandboxServer, rng: Random, *mutations: Mutation)
     sandbox.world.countries = sandbox.world.countries or before  # an empty list is no answer
 
 
-def test_remembers_what_the_api_served_at_every_read(source: Source) -> None:
+def test_remembers_what_the_api_served_at_every_read(pyairbyte: subprocess.Popen[str], tmp_path: Path) -> None:
     rng = Random(CHANCE)
     seen = []
     with SandboxServer(tiny(rng)) as sandbox:
         config = config_for(sandbox) | {"accept_withdrawn_countries": ALL_CODES, "scrub_fraction": 1}
-        with pyairbyte(source, config, (*HISTORIES, "runs")) as reader:
-            for _ in range(3):
-                reader.read()
-                seen.append([served(sandbox.world, level) for level in LEVELS])
-                publish_at_random(sandbox, rng, *VISIBLE, *COUNTRY, *INVISIBLE)
+        reader = Reader(pyairbyte, config, tmp_path, *HISTORIES, "runs")
+        for _ in range(3):
+            reader.read()
+            seen.append([served(sandbox.world, level) for level in LEVELS])
+            publish_at_random(sandbox, rng, *VISIBLE, *COUNTRY, *INVISIBLE)
 
     tables = {name: [own(row) for row in rows] for name, rows in reader.tables.items()}
     times = sorted({row["observed_at"] for row in tables["runs"]})

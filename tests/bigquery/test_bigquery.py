@@ -35,7 +35,7 @@ NOT_CONFIRMED = "Not all rows are in BigQuery, so no state is confirmed"
 
 
 def test_publication_after_publication_arrives_and_a_run_with_nothing_new_changes_nothing(dataset: Dataset) -> None:
-    with SandboxServer(invent(5)) as sandbox:
+    with SandboxServer(invent(5, countries=2)) as sandbox:
         dataset.sync(sandbox_config(sandbox))
         dataset.assert_equals_api(sandbox.world)
         before = dataset.everything()
@@ -47,8 +47,7 @@ def test_publication_after_publication_arrives_and_a_run_with_nothing_new_change
         assert {name: after[name] for name in FIGURES} == {name: before[name] for name in FIGURES}
         assert after.keys() == before.keys() == {"countries", "operations", *FIGURES}
         for mutations in (
-            [correct_figures],
-            [backfill_round, add_round, withdraw_round],
+            [correct_figures, backfill_round, add_round, withdraw_round],
             [rename_operation, duplicate_rows],
         ):
             applied = sandbox.world.publish(*mutations, rng=Random(5))
@@ -80,7 +79,7 @@ def test_every_history_arrives(dataset: Dataset, seed: int) -> None:
 def test_a_load_that_bigquery_refuses_changes_nothing_and_the_next_marks_what_is_withdrawn(
     dataset: Dataset,
 ) -> None:
-    with SandboxServer(invent(5)) as sandbox:
+    with SandboxServer(invent(5, countries=2)) as sandbox:
         dataset.sync(sandbox_config(sandbox))
         before, state = dataset.everything(), dataset.state
         rows = len(dataset.live("idp_admin0"))

@@ -72,7 +72,7 @@ def test_killed_at_any_moment(tmp_path: Path, worlds: tuple[SandboxServer, World
     put_belongings(folder)
     mine = inventory(folder)
     chance, moments = random.Random(5), {"old": 0, "new": 0, "done": 0}
-    for _ in range(14 if EVERYTHING else 8):
+    for _ in range(8):
         if chance.random() < 0.5:
             edit_descriptor(folder)
         old = content(folder)
