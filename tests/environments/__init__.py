@@ -44,7 +44,8 @@ def environment(name: str, *, python: str | None = None, with_this_project: bool
         if not (folder / "complete").exists():
             _uv("venv", "--quiet", "--clear", "--python", python or sys.executable, str(folder))
             extra = ["--editable", str(ROOT)] if with_this_project else []
-            _uv("pip", "install", "--quiet", "--python", str(folder), "--requirements", str(requirements), *extra)
+            install = ("pip", "install", "--quiet", "--no-compile-bytecode")  # most modules are never imported
+            _uv(*install, "--python", str(folder), "--requirements", str(requirements), *extra)
             (folder / "complete").touch()
     return commands
 
