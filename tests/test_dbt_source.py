@@ -62,7 +62,7 @@ class Project:
     folder: Path
     warehouse: Warehouse
 
-    def dbt(self, *arguments: str, schema: str | None = None) -> subprocess.CompletedProcess[str]:
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run dbt."""
         server = self.warehouse.server
         settings = {
@@ -72,7 +72,7 @@ class Project:
             "READER_DATABASE": server.database,
             "DBT_PROFILES_DIR": str(self.folder),
         }
-        variables = json.dumps({"dtm_schema": schema or self.warehouse.schema})
+        variables = json.dumps({"dtm_schema": self.warehouse.schema})
         return subprocess.run(
             [environment("dbt") / "dbt", *arguments, "--vars", variables],
             cwd=self.folder,
@@ -161,19 +161,22 @@ def test_without_a_warning_dbts_tests_hold_and_models_read_tables_and_views(proj
 
 
 def test_a_broken_copy_is_distinguished_from_a_whole_one(project: Project) -> None:
-    # Without the primary keys that target-postgres makes, so that rows can be doubled and lost.
-    schema = "dtm_broken"
+    # Without the primary keys that target-postgres makes, so that rows can be doubled and lost. The copy takes the name
+    # of the whole one, because dbt would read the project again for another.
+    whole, set_aside = project.warehouse.schema, "dtm_whole"
     with psycopg.connect(project.warehouse.server.url) as connection:
-        connection.execute("CREATE SCHEMA dtm_broken")
+        connection.execute(f"ALTER SCHEMA {whole} RENAME TO {set_aside}; CREATE SCHEMA {whole}".encode())
+        connection.execute(f"SET search_path TO {whole}".encode())
         for table in ("countries", "operations", "idp_admin0", "idp_admin1", "idp_admin2"):
-            names = [sql.Identifier(schema, table), sql.Identifier(project.warehouse.schema, table)]
-            connection.execute(sql.SQL("CREATE TABLE {} AS TABLE {}").format(*names))
-        connection.execute("INSERT INTO dtm_broken.idp_admin1 SELECT * FROM dtm_broken.idp_admin1 LIMIT 1")
-        connection.execute("UPDATE dtm_broken.idp_admin2 SET reporting_date = NULL WHERE row_number = 1")
-        connection.execute("DELETE FROM dtm_broken.countries WHERE admin0_pcode = 'XAA'")
+            connection.execute(f"CREATE TABLE {table} AS TABLE {set_aside}.{table}".encode())
+        connection.execute("INSERT INTO idp_admin1 SELECT * FROM idp_admin1 LIMIT 1")
+        connection.execute("UPDATE idp_admin2 SET reporting_date = NULL WHERE row_number = 1")
+        connection.execute("DELETE FROM countries WHERE admin0_pcode = 'XAA'")
 
-    test = project.dbt("test", "--select", "source:dtm", schema=schema)
+    test = project.dbt("test", "--select", "source:dtm")
 
+    with psycopg.connect(project.warehouse.server.url) as connection:
+        connection.execute(f"DROP SCHEMA {whole} CASCADE; ALTER SCHEMA {set_aside} RENAME TO {whole}".encode())
     assert test.returncode == 1, test.stdout
     assert {name: status for name, status in project.results().items() if status != "pass"} == {
         "dtm_idp_admin1_key_is_unique": "fail",

@@ -40,11 +40,10 @@ class Machine:
 
     def __init__(self, folder: Path, wheel: Path) -> None:
         venv = folder / "venv"
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        uv = [str(Path(sys.executable).with_name("uv")), "pip"]
-        place = ["--quiet", "--python", str(venv)]
-        subprocess.run([*uv, "install", *place, f"tap-dtm[datapackage] @ {wheel.as_uri()}"], check=True)
-        subprocess.run([*uv, "uninstall", *place, "tap-dtm"], check=True)
+        uv, place = Path(sys.executable).with_name("uv"), ["--quiet", "--python", str(venv)]
+        subprocess.run([uv, "venv", "--quiet", "--seed", "--python", sys.executable, venv], check=True)
+        subprocess.run([uv, "pip", "install", *place, f"tap-dtm[datapackage] @ {wheel.as_uri()}"], check=True)
+        subprocess.run([uv, "pip", "uninstall", *place, "tap-dtm"], check=True)
         self.folders = {"uv": folder / "uv-commands", "pipx": folder / "pipx-commands", "pip": venv / "bin"}
         places = [venv / "bin", environment("installing"), Path(sys.executable).parent]
         own = ("UV_TOOL_", "PIPX_", "VIRTUAL_ENV", "SETUPTOOLS_SCM_")
