@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -83,7 +84,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Machine:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of this code, with a release."""
-    folder = tmp_path_factory.mktemp("repository")
+    folder = tmp_path_factory.mktemp(secrets.token_hex(8))  # uv's cache may know another one of the same name
     for name in ("tap_dtm", "datapackage"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "version.py", "README.md", "CHANGELOG.md", "LICENSE"):
