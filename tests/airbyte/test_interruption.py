@@ -142,7 +142,8 @@ def test_a_signal_ends_a_command_that_waits_for_its_settings(source: Source) -> 
     settings = source.folder / "settings"
     os.mkfifo(settings)
     process = source.start("discover", "--config", str(settings))
-    with settings.open("w"):  # which waits until it is read
+    with settings.open("w"):  # which waits until it is opened to be read
+        time.sleep(0.2)  # Python heeds no signal that comes after its last look and before it reads
         process.send_signal(signal.SIGINT)
         messages = take(process)
         _, log = process.communicate(timeout=30)

@@ -60,7 +60,7 @@ class TestDlt:
         with SandboxServer(tiny(rng)) as sandbox:
             config = config_for(sandbox) | {"accept_withdrawn_countries": ALL_CODES}
             (folder / "config.json").write_text(json.dumps(config))
-            for _ in range(3):
+            for _ in range(2):
                 run(source, environment("airbyte-dlt") / "python", "dtm_dlt.py")
                 self.assert_equals_api(folder, sandbox.world)
                 sandbox.world.publish(*rng.sample((*VISIBLE, *COUNTRY[:1]), 3), rng=rng)

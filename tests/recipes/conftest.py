@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(tiny(Random(7), countries=2)) as server:
+def sandbox(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
+    """An API with two countries, or as many as a test asks for."""
+    with SandboxServer(tiny(Random(7), countries=getattr(request, "param", 2))) as server:
         yield server
 
 

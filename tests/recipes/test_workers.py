@@ -54,6 +54,9 @@ def write_workers(machine: Machine, sandbox: SandboxServer) -> list[str]:
     return workers
 
 
+ONE_COUNTRY = pytest.mark.parametrize("sandbox", [1], indirect=True)
+
+
 class Workers:
     """The workers of worker.sh without Meltano: each has its own state, all have the same tables."""
 
@@ -183,28 +186,21 @@ def test_the_commands_of_the_page_load_everything_except_a_country_that_fails(
     assert len(indexes) == len(listed), "a worker read another one's country"
 
 
-def test_a_country_without_a_worker_is_an_error(machine: Machine, sandbox: SandboxServer) -> None:
+def test_a_country_without_a_worker_is_an_error(machine: Machine, sandbox: SandboxServer, warehouse: Warehouse) -> None:
+    """Meltano's folder may be named from where the worker starts."""
     write_workers(machine, sandbox)
     sandbox.world.publish(add_country, rng=Random(1))
     new = sandbox.world.countries[-1].pcode
+    named = {"MELTANO_SYS_DIR_ROOT": "of-meltano"}
 
-    output = machine.shell("examples/recipes/worker.sh lists", exit_code=1)
+    output = machine.shell("examples/recipes/worker.sh lists", named, exit_code=1)
 
     assert f"DTM lists {new}, which no worker loads: add it to workers.txt.\n" in output
-    sandbox.faults.add(Fault("status", path="country", after=1))
-    assert "HTTP 503" in machine.shell("examples/recipes/worker.sh lists", exit_code=1)  # nothing to compare with
-
-
-def test_meltano_s_folder_may_be_named_from_where_the_worker_starts(
-    machine: Machine, sandbox: SandboxServer, warehouse: Warehouse
-) -> None:
-    write_workers(machine, sandbox)
-
-    machine.shell("examples/recipes/worker.sh lists", {"MELTANO_SYS_DIR_ROOT": "of-meltano"})
-
-    assert warehouse.live("countries")
+    assert new in {row["admin0_pcode"] for row in warehouse.live("countries")}
     folder = machine.folder / "of-meltano"
     assert (folder / "workers" / "lists" / "extractors").samefile(folder / "extractors")
+    sandbox.faults.add(Fault("status", path="country", after=1))
+    assert "HTTP 503" in machine.shell("examples/recipes/worker.sh lists", exit_code=1)  # nothing to compare with
 
 
 def test_the_manifest_is_one_that_kubernetes_takes(machine: Machine) -> None:
@@ -213,6 +209,7 @@ def test_the_manifest_is_one_that_kubernetes_takes(machine: Machine) -> None:
     assert "passed" in machine.shell(f"{program} --strict examples/recipes/kubernetes.yaml")
 
 
+@ONE_COUNTRY
 def test_the_pods_of_kubernetes_load_everything(
     machine: Machine, sandbox: SandboxServer, warehouse: Warehouse, tmp_path: Path
 ) -> None:
@@ -239,6 +236,7 @@ def test_the_pods_of_kubernetes_load_everything(
     assert "a line of workers.txt" in machine.shell(command, {"JOB_COMPLETION_INDEX": "9"}, exit_code=2)
 
 
+@ONE_COUNTRY
 def test_the_job_of_dagster_loads_everything(machine: Machine, sandbox: SandboxServer, warehouse: Warehouse) -> None:
     programs = environment("orchestrators")
     job = machine.folder / "dagster_job.py"
