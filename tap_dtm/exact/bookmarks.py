@@ -1,6 +1,6 @@
 """Reads and writes the bookmarks of a stream in the Singer state, whose form is in ``state``. Nothing else does.
 
-A bookmark is changed where it stands, because a state is written from there at any moment.
+A bookmark is changed in place, because the state can be written at any moment.
 """
 
 from __future__ import annotations
@@ -272,8 +272,8 @@ def positions(bookmark: Any) -> dict[str, tuple[str | None, dict[str, tuple[str,
 def after_full_refresh(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Return the bookmark of a stream whose table is about to be replaced.
 
-    Nobody tells whether it was. So all operations are left unfinished, with the positions that they take in either
-    table: should the stream be synced incrementally next, that sync sends everything, and tombstones for the rest.
+    The tap cannot know whether the target replaced it. So all operations are left unfinished, with the positions that
+    they take in either table. If the next sync is incremental, it sends everything, and tombstones for the rest.
 
     Args:
         before: The bookmark before the sync.

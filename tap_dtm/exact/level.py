@@ -132,8 +132,8 @@ def _bookmark(
 class LevelChanges:
     """What a stream emits for a country, and its bookmarks afterwards.
 
-    ``in_parts`` says that there was no answer for the whole country; ``kept`` names the operations about which nothing
-    can be said because of that.
+    ``in_parts`` says that there was no answer for the whole country; ``kept`` names the operations that are
+    unknown because of that.
     """
 
     deliveries: list[Delivery] = field(default_factory=list)

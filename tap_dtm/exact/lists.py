@@ -35,7 +35,7 @@ class Answer(Protocol):
 
     @property
     def message(self) -> str:
-        """What the API said of an empty answer."""
+        """The message of the API with an empty answer."""
 
 
 class Api(Protocol):

@@ -22,7 +22,7 @@ _MOST_ROWS: Final = 50_000  # wait to be emitted before no further country is re
 def begun(work: Callable[[], _T]) -> Future[_T]:
     """Begin to work in a thread, and return what will have come of it.
 
-    The threads are daemons, and no executor: a run that ends early must not wait for answers nobody wants any more.
+    The threads are daemons instead of an executor's: a run that ends early must not wait for their answers.
     """
     future: Future[_T] = Future()
 

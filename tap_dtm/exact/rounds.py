@@ -7,7 +7,7 @@ digests. Words used here:
 * The *canonical order* of an operation's rows sorts them by round, then by everything else they hold.
   A row's *position* in it, counted from 1, is its key in the target: duplicates survive, ids play no part.
 * A *round* is all rows of one (reporting_date, round_number, assessment_type).
-* The *index* is the admin 0 answer of a country. It adds up to what lies below it, so it tells what changed.
+* The *index* is the admin 0 answer of a country. It adds up to what lies below it, so it shows what changed.
 * A *digest* is chained round by round: that of more rounds is computed from that of fewer and the new rows. Those of
   0.1.0 are shorter, and are compared with others like them.
 
@@ -61,8 +61,8 @@ class Bookmark:
 
     ``digest`` is that of the index rows up to and including the newest round, ``content`` that of the delivered
     rows. ``rows`` positions are taken in the target. ``unindexed`` says that the level has rounds which the
-    index lacks, ``contradiction`` that the level departs from the index. A bookmark of no round stands for an
-    operation that is listed and has no rows. An unfinished one (no digests) stands while an operation is being
+    index lacks, ``contradiction`` that the level departs from the index. A bookmark of no round represents an
+    operation that is listed and has no rows. An unfinished one (no digests) is in the state while an operation is being
     delivered: whatever happens then, the next run reads the operation again and knows how many positions may be taken.
     In a history, ``rounds`` has a digest of each round.
     """
@@ -95,7 +95,7 @@ class Bookmark:
         return Round(self.reporting_date, self.round_number, self.assessment_type)
 
     def to_state(self) -> dict[str, Any]:
-        """Return the bookmark as it stands in the Singer state."""
+        """Return the bookmark as it is in the Singer state."""
         state: dict[str, Any] = {
             "reporting_date": self.reporting_date,
             "round_number": self.round_number,
@@ -253,7 +253,7 @@ def need(index: Sequence[Row], bookmark: Bookmark | None) -> Need:
         index: The operation's index rows in canonical order; empty when the index lacks it.
         bookmark: What the level's stream delivered, None for an operation that is new to it.
     """
-    # Only an unfiltered answer can tell a gap or a withdrawal from a filter that matches nothing.
+    # Only an unfiltered answer distinguishes a gap or a withdrawal from a filter that matches nothing.
     if bookmark is None:
         return Need.OPERATION if index else Need.COUNTRY
     new = newer_than(index, bookmark.newest)

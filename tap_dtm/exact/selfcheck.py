@@ -73,7 +73,7 @@ class Disagreement:
 class Comparison:
     """How a level's rows of one operation compare with its index rows.
 
-    ``disagreements`` lists the rounds that differ; ``digest`` tells one set of differences from another, and is
+    ``disagreements`` lists the rounds that differ; ``digest`` identifies the set of differences, and is
     empty when there are none.
     """
 

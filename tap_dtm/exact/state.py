@@ -1,7 +1,7 @@
 """The form of the state: bookmarks, by stream. People, platforms and other programs edit, join and damage states.
 
-What can be understood is understood; the rest is refused before the run, because a state that is taken for less than it
-says leaves rows in the tables that nobody removes.
+A state that is partly ignored leaves rows in the tables that no run removes. So what cannot be understood is refused
+before the run.
 
 Programs that join two states join their objects, and put one list in the place of the other. So the positions that each
 operation takes are in the state twice: in the list of ``partitions`` and in the object ``taken``. A country that only

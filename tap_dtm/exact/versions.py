@@ -2,7 +2,7 @@
 
 A table is rewritten from the first row to the last when an old round has changed, because the positions of the others
 shift. A history would grow by all of them each time. So its bookmark has a digest of each round, and a run adds the
-rounds that are new or different, with all their rows. What it says of a round replaces all that was said of it before.
+rounds that are new or different, with all their rows. The newest rows of a round replace all earlier ones.
 """
 
 from __future__ import annotations

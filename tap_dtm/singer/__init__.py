@@ -2,19 +2,19 @@
 
 May import every room but ``airbyte`` and ``views``.
 
-**Why one read of a country feeds three streams.** The answer of admin 0 is small, and an index of the two levels below:
-what it says of an operation decides whether admin 1 and admin 2 are asked at all, and what they answer is checked
-against it. Read stream by stream, a country would be asked for its index three times, at three moments between which
-DTM may publish; the levels would be judged by different indexes, and all countries' indexes would have to be kept until
-the last stream. So the schedule (``schedule.Schedule``) decides once for each country what to read of which level, and
-reads it once, ahead of the emission. The stream ``countries`` iterates the schedule: the SDK gives each of its records
-to the child streams ``idp_admin0``, ``idp_admin1`` and ``idp_admin2``, which take from the schedule what was found at
-their level, emit it, and move their own bookmarks. A country that fails leaves all three where they were.
+**Why one read of a country feeds three streams.** The answer of admin 0 is small, and it is an index of the two levels
+below: its rows of an operation decide whether admin 1 and admin 2 are requested at all, and their answers are checked
+against it. If each stream read its own index, a country would be requested three times, and DTM may publish between
+these requests. The levels would be compared with different indexes, and the indexes of all countries would have to be
+kept until the last stream. So the schedule (``schedule.Schedule``) decides once for each country what to read of which
+level, and reads it once, ahead of the emission. The stream ``countries`` iterates the schedule. The SDK gives each of
+its records to the child streams ``idp_admin0``, ``idp_admin1`` and ``idp_admin2``. These take the changes at their
+level from the schedule, emit them, and advance their own bookmarks. A country that fails advances none of the three.
 
-**What is used of the SDK that it does not promise**, being private or final, and what would tell us if it changed:
+**Private and final parts of the SDK that are used here**, and the tests that fail if they change:
 
 ====================================== ================================================ ==============================
-What                                   Why                                              What would tell
+What                                   Why                                              Test
 ====================================== ================================================ ==============================
 ``Tap.sync_all`` (final)               there is no hook for the end of a run            tests/test_command_line.py
 ``_handle_termination``                a signal ends a run at once, with a sentence     tests/test_interruption.py

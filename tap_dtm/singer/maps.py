@@ -22,7 +22,7 @@ _NULLS: Final = (None, "__NULL__")
 
 
 def shaping(config: Mapping[str, Any]) -> list[Any] | None:
-    """Return what maps the records, to tell when it changes; None without stream maps.
+    """Return the settings that map the records, to detect a change; None without stream maps.
 
     All maps count for every stream: globs and ``__else__`` concern streams that they do not name. The SDK empties
     its settings while it reads them, so this is a copy.

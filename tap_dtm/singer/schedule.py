@@ -1,4 +1,4 @@
-"""The schedule of a run: which country comes next, what is read of it, and what is said and done at the end."""
+"""The schedule of a run: which country comes next, what is read of it, and what is reported and done at the end."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class TapDTM(Tap):
 
     @override  # type: ignore[misc]
     def sync_all(self) -> None:
-        """Sync all streams, then tell what failed.
+        """Sync all streams, then report what failed.
 
         Final in the SDK, which has no hook for the end of a run: raising any earlier would cost the streams
         that are still to come.
