@@ -17,6 +17,7 @@ import sys
 if sys.version_info < (3, 10):  # noqa: UP036 - for the message
     sys.exit(f"tap-dtm needs Python 3.10 or newer, and this is {sys.version.split()[0]} ({sys.executable}).")
 
+import inspect
 import locale
 import os
 import re
@@ -48,7 +49,13 @@ def main(task: str = "help", *arguments: str) -> None:
     """Run one task, and exit with its exit code."""
     tasks = {f.__name__: f for f in (demo, question, sql, package, check, test, lint, docs, generate, build)}
     if task not in tasks:
-        sys.exit(__doc__)
+        sys.exit(__doc__ if task == "help" else f"make.py: There is no task {task}. `python3 make.py` lists all tasks.")
+    try:
+        inspect.signature(tasks[task]).bind(*arguments)
+    except TypeError:
+        sys.exit(
+            f"make.py: The task {task} does not take {' '.join(arguments)}. `python3 make.py` shows what it takes."
+        )
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the running command, which may clean up
     tasks[task](*arguments)
 

@@ -246,6 +246,8 @@ def database() -> Iterator[psycopg.Connection]:
     with _server() as server, connect(server.url) as db:
         if db.execute("SELECT to_regclass('revisions') IS NULL").fetchone() == (True,):
             sys.exit("demo: The demo database is not complete. Run `python3 make.py demo` again.")
+        db.rollback()
+        db.read_only = True  # the tap's state describes what the tables hold
         yield db
 
 

@@ -281,6 +281,7 @@ class TestWrongSettings:
     def test_a_catalog_that_is_none(self, tap: Command) -> None:
         for content, words in (
             ("{", "catalog.json is not valid JSON"),
+            ({"api_url": "sandbox://"}, "catalog.json is not a Singer catalog: make one with --discover."),
             ({"streams": 5}, "catalog.json is not a Singer catalog: make one with --discover."),
         ):
             path = tap.file("catalog.json", content)

@@ -37,6 +37,15 @@ def test_every_task_that_it_names_exists() -> None:
     assert all(callable(getattr(make, task)) for task in tasks)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(["nix"], "There is no task nix."), (["demo", "twice"], "The task demo does not take twice.")],
+)
+def test_a_mistyped_task_is_named(arguments: list[str], sentence: str) -> None:
+    with pytest.raises(SystemExit, match=sentence):
+        make.main(*arguments)
+
+
 def test_it_is_read_in_one_sitting() -> None:
     assert len(CONTRIBUTING.splitlines()) <= 120
 

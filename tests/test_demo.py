@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,6 +148,19 @@ def test_without_a_demo_the_commands_say_how_to_make_one(
 
     with pytest.raises(SystemExit, match=r"no demo database yet. Make it with `python3 make.py demo`"):
         demo.main()
+
+
+def test_a_query_cannot_change_what_the_state_describes(
+    postgres: EmbeddedPostgres, db: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    monkeypatch.setattr(demo, "_server", lambda: nullcontext(postgres))
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    db.execute("CREATE TABLE revisions ()")
+    db.commit()
+
+    with demo.database() as asked, pytest.raises(SystemExit, match="cannot execute DELETE in a read-only transaction"):
+        answers(asked, "DELETE FROM invented")
 
 
 def test_two_commands_at_once_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

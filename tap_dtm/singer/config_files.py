@@ -23,13 +23,15 @@ from tap_dtm.settings import KEY_SETTINGS
 from tap_dtm.utf8 import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _BOOLEANS: Final = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 _OF_THE_SDK: Final = "LOGLEVEL"
+_MELTANO: Final = "MELTANO_PROJECT_ROOT"
+"""A variable that Meltano sets for its plugins."""
 
 
 class CheckedConfig(PluginBase):
@@ -44,12 +46,14 @@ class CheckedConfig(PluginBase):
             DtmError: One of them, or a variable of the environment, cannot be read.
         """
         config: dict[str, Any] = {}
+        schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
+        cls.append_builtin_config(schema)
         for path in value:
             if path != "ENV":
                 config |= read_object(path, "settings")
+        if _MELTANO in os.environ:
+            _check_misspelt(schema["properties"], cls._env_var_prefix, os.environ)
         if "ENV" in value:  # and not handed to the SDK, whose reader passes over misspelt names
-            schema: dict[str, Any] = {"properties": dict(cls.config_jsonschema["properties"])}
-            cls.append_builtin_config(schema)
             if file := find_dotenv():  # as the SDK does when it reads them
                 text = read_text(file, f"The file {file}")
                 DotEnv(None, stream=io.StringIO(text)).set_as_environment_variables()
@@ -77,19 +81,43 @@ def read_environment(
     Raises:
         DtmError: A variable with the prefix is no setting, or cannot have the type of its setting.
     """
-    by_variable = {f"{prefix}{name.upper().replace('-', '_')}": name for name in properties}
+    by_variable = _by_variable(properties, prefix)
     settings = {}
-    for variable, value in variables.items():
-        if not variable.startswith(prefix) or variable.startswith(f"{prefix}_") or variable == prefix + _OF_THE_SDK:
-            continue
+    for variable in _with_prefix(variables, prefix):
         if variable not in by_variable:
-            near = difflib.get_close_matches(variable, by_variable, n=3, cutoff=0.7)
-            hint = f"The nearest: {', '.join(near)}." if near else "Remove it."
-            raise DtmError(f"The environment has a variable {quoted(variable, 100)}, which is not a setting. {hint}")
-        if value.strip():
+            raise _unknown(variable, by_variable)
+        if value := variables[variable].strip():
             name = by_variable[variable]
-            settings[name] = _value(variable, value.strip(), properties[name]["type"])
+            settings[name] = _value(variable, value, properties[name]["type"])
     return settings
+
+
+def _check_misspelt(properties: Iterable[str], prefix: str, variables: Iterable[str]) -> None:
+    """Refuse variables that are nearly settings. Meltano passes the others in a file, and says nothing of these."""
+    by_variable = _by_variable(properties, prefix)
+    for variable in _with_prefix(variables, prefix):
+        if variable not in by_variable and _near(variable, by_variable, 0.85):
+            raise _unknown(variable, by_variable)
+
+
+def _by_variable(properties: Iterable[str], prefix: str) -> dict[str, str]:
+    return {f"{prefix}{name.upper().replace('-', '_')}": name for name in properties}
+
+
+def _with_prefix(variables: Iterable[str], prefix: str) -> list[str]:
+    """Return the variables that ought to be settings."""
+    others = (f"{prefix}_", prefix + _OF_THE_SDK)
+    return [each for each in variables if each.startswith(prefix) and not each.startswith(others)]
+
+
+def _near(variable: str, known: Iterable[str], cutoff: float) -> list[str]:
+    return difflib.get_close_matches(variable, list(known), n=3, cutoff=cutoff)
+
+
+def _unknown(variable: str, known: Iterable[str]) -> DtmError:
+    near = _near(variable, known, 0.7)
+    hint = f"The nearest: {', '.join(near)}." if near else "Remove it."
+    return DtmError(f"The environment has a variable {quoted(variable, 100)}, which is not a setting. {hint}")
 
 
 def _value(variable: str, text: str, kinds: str | list[str]) -> Any:  # noqa: ANN401
@@ -132,7 +160,7 @@ class CheckedFile(click.ParamType):  # type: ignore[type-arg]
         content = read_object(value, self._kind)
         if self._kind == "catalog":
             try:
-                Catalog.from_dict(content)
+                Catalog.from_dict({"streams": content["streams"]})
             except (AttributeError, KeyError, TypeError, ValueError):
                 name = _name_of(value, self._kind)
                 raise DtmError(f"{name} is not a Singer catalog: make one with --discover.") from None

@@ -151,6 +151,22 @@ def test_headings_labels_and_captions_are_there_for_those_who_listen(page: Page,
     assert len(ids) == len(set(ids))
 
 
+def test_on_a_desktop_no_table_is_wider_than_the_page_and_names_are_whole(page: Page, world_page: Path) -> None:
+    page.open(world_page, 1366)
+
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter((each) => each.scrollWidth > each.clientWidth)"
+        ".map((each) => each.getAttribute('aria-label'))"
+    )
+    lines = page.evaluate(
+        "[...document.querySelectorAll('#dictionary-table th code, #dictionary-table .hxl code')]"
+        ".filter((each) => each.getClientRects().length > 1).map((each) => each.textContent)"
+    )
+
+    assert (wide, lines) == ([], [])
+    assert "`" not in page.evaluate("document.getElementById('dictionary').textContent")
+
+
 def test_paper_shows_what_is_folded_on_the_screen(page: Page, world_page: Path) -> None:
     page.open(world_page)
     closed = "document.querySelectorAll('details:not([open])').length"

@@ -116,6 +116,7 @@ def test_it_says_whose_the_codes_are_of_which_date_and_under_which_terms(message
 def test_a_package_of_invented_data_does_not_name_ocha(package: Path) -> None:
     said = descriptor(package)
     assert OCHA not in str(said["sources"])
+    assert len(said["sources"]) == 1, "all invented data have the same source"
     assert "OCHA" not in said["description"]
     assert "licenses" not in resource(package, "pcodes")
     assert "invented" in resource(package, "pcodes")["sources"][0]["title"]

@@ -168,7 +168,8 @@ def describe_package(  # noqa: PLR0913
         f"{PREFIX}spatialCoverage": list(coverage.countries) if coverage else None,
     }
     if package:
-        head["sources"] += _other_sources(contents)
+        known = {(each["title"], each.get("path")) for each in head["sources"]}  # of invented data, all are the sandbox
+        head["sources"] += [each for each in _other_sources(contents) if (each["title"], each.get("path")) not in known]
     parts = (head["description"], *_other_terms(contents), terms_in_words(head))
     head["description"] = "\n\n".join(filter(None, parts))
     resources = [
