@@ -42,7 +42,7 @@ SOME_SELECTIONS = [
     ("countries", "operations", "idp_admin1", "idp_admin2"),
     STREAMS,
 ]
-OTHER_SELECTIONS = Random(CHANCE).sample(sorted({*SELECTIONS} - {*SOME_SELECTIONS}), 8)
+OTHER_SELECTIONS = Random(CHANCE).sample(sorted({*SELECTIONS} - {*SOME_SELECTIONS}), 4)
 LEVEL_SETS = [levels for size in (1, 2, 3) for levels in combinations((0, 1, 2), size)]
 COLUMNS = sorted({field.name for field in load_catalogue().resources["idp_admin2"].fields})
 SOME_COLUMNS = ["admin1_pcode", "num_present_idp_ind", "row_number"]
