@@ -66,6 +66,7 @@ def test_full_refresh_of_meltano_leaves_rows_that_are_gone_in_tables_that_are_no
         db.execute(f"ALTER TABLE {table} DROP CONSTRAINT takes_nothing".encode())
     loaded.shell(NIGHTLY)
     warehouse.assert_equals_api(sandbox.world)
+    assert_next_run_is_incremental(loaded, sandbox)
 
 
 def test_with_versions_the_target_deletes_what_is_gone_even_without_a_state(
